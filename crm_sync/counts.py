@@ -1,0 +1,26 @@
+"""What became of the records of a batch or a run."""
+
+from dataclasses import asdict, dataclass
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Records by outcome; read = inserted + updated + unchanged + superseded + rejected + deleted."""
+
+    read: int = 0
+    inserted: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    superseded: int = 0
+    rejected: int = 0
+    deleted: int = 0
+
+    def __add__(self, other: "Counts") -> "Counts":
+        """Add outcome by outcome."""
+        mine, theirs = asdict(self), asdict(other)
+        return Counts(**{outcome: mine[outcome] + theirs[outcome] for outcome in mine})
+
+    @property
+    def written(self) -> int:
+        """How many records changed a customer."""
+        return self.inserted + self.updated

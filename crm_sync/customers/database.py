@@ -1,0 +1,117 @@
+"""Opens the customer database: SQLite by default, PostgreSQL for real use; the tables are made on first use."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+
+from crm_sync.errors import DatabaseUnavailableError
+
+_MIGRATIONS = Path(__file__).with_name("migrations")
+# Any number will do; it only has to differ from other locks in the same PostgreSQL database.
+_MIGRATION_LOCK = 7_023_001
+_EXAMPLES = "for example sqlite:///customers.db or postgresql://user:password@host/database"
+_SQLITE_SETTINGS = (
+    "PRAGMA journal_mode = WAL",  # readers go on while a batch is written
+    "PRAGMA synchronous = NORMAL",  # safe in WAL: a power cut loses the last commits, never consistency
+    "PRAGMA busy_timeout = 60000",
+    "PRAGMA temp_store = MEMORY",
+    "PRAGMA cache_size = -65536",
+)
+
+
+class CustomerDatabase:
+    """The customer database; give it to tasks as it is, engines are safe to share between threads."""
+
+    def __init__(self, url: str) -> None:
+        """Open `url` and bring its tables up to date; raises DatabaseUnavailableError with what to change."""
+        address = _parse(url)
+        self._engine = _make_engine(address)
+        try:
+            _migrate(self._engine)
+        except (SQLAlchemyError, OSError) as problem:
+            self._engine.dispose()
+            where = address.render_as_string(hide_password=True)
+            raise DatabaseUnavailableError(
+                f"The customer database {where} does not open ({_reason(problem)}); check the URL in the customer "
+                f"database block, {_EXAMPLES}."
+            ) from None
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """Give a connection whose work is committed as a whole, or not at all."""
+        with self._engine.begin() as connection:
+            yield connection
+
+    def close(self) -> None:
+        """Give back the connections."""
+        self._engine.dispose()
+
+
+def _parse(url: str) -> URL:
+    try:
+        address = make_url(url)
+        if address.drivername in {"postgres", "postgresql"}:
+            address = address.set(drivername="postgresql+psycopg")
+        address.get_dialect()
+    except (ArgumentError, NoSuchModuleError, ValueError, ImportError):
+        raise DatabaseUnavailableError(
+            f"The URL of the customer database cannot be read; write it as {_EXAMPLES}."
+        ) from None
+    if address.get_backend_name() not in {"sqlite", "postgresql"}:
+        raise DatabaseUnavailableError(
+            f"The customer database cannot be {address.get_backend_name()}; use SQLite or PostgreSQL, {_EXAMPLES}."
+        )
+    if address.get_backend_name() == "sqlite" and address.database in {None, "", ":memory:"}:
+        raise DatabaseUnavailableError(
+            "The customer database has no file and would be gone after the run; write sqlite:///customers.db."
+        )
+    return address
+
+
+def _make_engine(address: URL) -> Engine:
+    # Parameters are people's data: they stay out of messages and logs.
+    engine = create_engine(address, hide_parameters=True, pool_pre_ping=True)
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _set_up_sqlite)
+        event.listen(engine, "begin", _begin_immediate)
+    return engine
+
+
+def _set_up_sqlite(connection: sqlite3.Connection, _: Any) -> None:  # the pool's own record, unused
+    # The driver's own transaction handling would commit before DDL and begin too late; SQLAlchemy begins instead.
+    connection.isolation_level = None
+    for setting in _SQLITE_SETTINGS:
+        connection.execute(setting)
+
+
+def _begin_immediate(connection: Connection) -> None:
+    # Take the write lock at once: two transactions that upgrade from reading to writing would deadlock.
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _migrate(engine: Engine) -> None:
+    settings = Config()
+    settings.set_main_option("script_location", _MIGRATIONS.as_posix())
+    head = ScriptDirectory.from_config(settings).get_current_head()
+    with engine.begin() as connection:
+        if MigrationContext.configure(connection).get_current_revision() == head:
+            return
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _MIGRATION_LOCK})
+        settings.attributes["connection"] = connection
+        command.upgrade(settings, "head")
+
+
+def _reason(problem: Exception) -> str:
+    cause = getattr(problem, "orig", None) or problem
+    return str(cause).strip().splitlines()[0][:200] if str(cause).strip() else type(cause).__name__

@@ -1,0 +1,90 @@
+"""Lands one batch of mapped records: mirror, customers derived from it, rejects; the caller's transaction holds it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+import pandas as pd
+from sqlalchemy import Connection, text
+
+from crm_sync.counts import Counts
+from crm_sync.customers import mirror, upserts
+from crm_sync.customers.moves import follow_moves, join_left_behind, mark_silent, plan_moves
+from crm_sync.customers.staging import stage
+from crm_sync.customers.tables import JSON_OBJECT
+from crm_sync.mapping import MappingRules, SObject
+from crm_sync.survivors import choose_voices
+from crm_sync.transform import RECORD_COLUMNS, map_records
+
+_LANDING_LOCK = 7_023_002
+
+
+@dataclass(frozen=True)
+class Landing:
+    """What is the same for every batch of a run: the mapping, Salesforce's field types, the run and its clock."""
+
+    rules: MappingRules
+    types: Mapping[SObject, Mapping[str, str]]
+    sync_run_id: int
+    now: datetime
+
+
+def land_batch(connection: Connection, records: pd.DataFrame, sobject: SObject, landing: Landing) -> Counts:
+    """Land `records` of one sObject (the columns of `map_records`) and say what became of each.
+
+    Every step may be repeated and batches may come in any order: a customer follows from what the mirror holds.
+    """
+    _one_at_a_time(connection)
+    batch = map_records(records, sobject, landing.rules.of(sobject), landing.types[sobject])
+    newest = batch.sort_values("system_modstamp", kind="stable").drop_duplicates("id", keep="last")
+    stage(
+        connection, "staged_record", newest[[*RECORD_COLUMNS, "reject_reason"]], {"field_values": JSON_OBJECT}
+    )
+    fresh = newest[~newest["id"].isin(mirror.drop_stale(connection))]
+
+    moved = mirror.read_moved(connection)
+    others = _map_mirror(mirror.read_siblings(connection, but_not=fresh["id"]), landing)
+    known = pd.concat([fresh.assign(in_batch=True), *(frame.assign(in_batch=False) for frame in others)])
+    known = known.reset_index(drop=True)
+    voices = choose_voices(known, landing.rules.precedence)
+    moves = plan_moves(known, voices, moved, landing.rules.precedence)
+
+    follow_moves(connection, moves, landing.now)
+    written = upserts.upsert_customers(connection, known[voices.first], landing.rules, landing.now)
+    upserts.add_second_voices(connection, known[voices.second], landing.rules, landing.now)
+    join_left_behind(connection, moves, landing.now)
+    mark_silent(connection, moves, landing.now)
+    mirror.upsert_records(connection)
+    mirror.write_rejects(connection, landing.sync_run_id, landing.now)
+    return _count(len(records), known, voices.first, written)
+
+
+def _count(read: int, known: pd.DataFrame, first: pd.Series, written: upserts.Written) -> Counts:
+    batch = known["in_batch"]
+    deleted = int((batch & known["is_deleted"]).sum())
+    rejected = int((batch & ~known["is_deleted"] & known["reject_reason"].notna()).sum())
+    spoke = int((batch & first).sum())
+    return Counts(
+        read=read,
+        inserted=written.inserted,
+        updated=written.updated,
+        unchanged=spoke - written.inserted - written.updated,
+        superseded=read - spoke - rejected - deleted,
+        rejected=rejected,
+        deleted=deleted,
+    )
+
+
+def _map_mirror(siblings: pd.DataFrame, landing: Landing) -> list[pd.DataFrame]:
+    """Map what the mirror holds as if it had just been read."""
+    return [
+        map_records(mirror.as_read(group), SObject(sobject), landing.rules.of(SObject(sobject)), types)
+        for sobject, types in landing.types.items()
+        if not (group := siblings[siblings["sobject"] == sobject]).empty
+    ]
+
+
+def _one_at_a_time(connection: Connection) -> None:
+    # Two batches that share a key would each miss the other's record. SQLite has one writer anyway.
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LANDING_LOCK})

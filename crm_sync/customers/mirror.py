@@ -1,0 +1,145 @@
+"""The mirror of Salesforce's records: what a staged batch meets there, and how it lands."""
+
+from datetime import datetime
+from io import BytesIO
+
+import pandas as pd
+import pyarrow as pa
+from pyarrow import json as arrow_json
+from sqlalchemy import (
+    Connection,
+    Text,
+    and_,
+    cast,
+    column,
+    delete,
+    exists,
+    literal,
+    or_,
+    select,
+    table,
+    true,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+
+from crm_sync.customers.tables import customer, rejected_record, salesforce_record
+from crm_sync.transform import RECORD_COLUMNS
+
+staged = table("staged_record", *(column(name) for name in (*RECORD_COLUMNS, "reject_reason")))
+
+
+def insert_for(connection: Connection, target: object) -> postgresql.Insert | sqlite.Insert:
+    """Return the INSERT of the connection's dialect, the one that knows ON CONFLICT."""
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    return dialect.insert(target)  # type: ignore[attr-defined,no-any-return]  # both modules have it
+
+
+def drop_stale(connection: Connection) -> list[str]:
+    """Drop the staged records of which the mirror holds a newer version, and return their Ids."""
+    newer = exists().where(
+        salesforce_record.c.id == staged.c.id,
+        salesforce_record.c.system_modstamp > staged.c.system_modstamp,
+    )
+    stale = list(connection.scalars(select(staged.c.id).where(newer)))
+    if stale:
+        connection.execute(delete(staged).where(newer))
+    return stale
+
+
+def read_moved(connection: Connection) -> pd.DataFrame:
+    """Return `id` and `old_key` of the staged records whose unique key was another one before."""
+    moved = (
+        select(staged.c.id, salesforce_record.c.unique_key.label("old_key"))
+        .join_from(staged, salesforce_record, salesforce_record.c.id == staged.c.id)
+        .where(
+            salesforce_record.c.unique_key.is_not(None),
+            salesforce_record.c.unique_key.is_distinct_from(staged.c.unique_key),
+        )
+    )
+    return pd.DataFrame(connection.execute(moved).all(), columns=["id", "old_key"], dtype="str")
+
+
+def read_siblings(connection: Connection, *, but_not: pd.Series) -> pd.DataFrame:
+    """Return the mirror's other records of every key that the staged records have or had (RECORD_COLUMNS)."""
+    columns = [
+        cast(salesforce_record.c[name], Text).label(name)
+        if name == "field_values"
+        else salesforce_record.c[name]
+        for name in RECORD_COLUMNS
+    ]
+    same_key = and_(
+        salesforce_record.c.unique_key == staged.c.unique_key, salesforce_record.c.id != staged.c.id
+    )
+    was = salesforce_record.alias("was")
+    old_key = and_(was.c.id == staged.c.id, was.c.unique_key.is_distinct_from(staged.c.unique_key))
+    of_new_keys = select(*columns).join_from(staged, salesforce_record, same_key)
+    of_old_keys = (
+        select(*columns)
+        .join_from(staged, was, old_key)
+        .join(salesforce_record, salesforce_record.c.unique_key == was.c.unique_key)
+    )
+    rows = [*connection.execute(of_new_keys).all(), *connection.execute(of_old_keys).all()]
+    found = pd.DataFrame(rows, columns=list(RECORD_COLUMNS)).drop_duplicates("id")
+    return found[~found["id"].isin(but_not)]
+
+
+def as_read(siblings: pd.DataFrame) -> pd.DataFrame:
+    """Turn mirror rows (RECORD_COLUMNS) back into records as they were read from Salesforce: text columns."""
+    lines = BytesIO("\n".join(siblings["field_values"]).encode())
+    values = arrow_json.read_json(
+        lines, arrow_json.ReadOptions(block_size=max(1 << 20, lines.getbuffer().nbytes))
+    )
+    records = pd.DataFrame(
+        {name: pd.Series(values.column(name).cast(pa.string()), dtype="str") for name in values.column_names}
+    )
+    own = siblings.reset_index(drop=True)
+    records["Id"] = own["id"].astype("str")
+    records["SystemModstamp"] = own["system_modstamp"].map(datetime.isoformat).astype("str")
+    records["MasterRecordId"] = own["master_record_id"].astype("str")
+    records["ConvertedContactId"] = own["converted_contact_id"].astype("str")
+    records["IsDeleted"] = own["is_deleted"].astype("bool").map({True: "true", False: "false"}).astype("str")
+    records["IsConverted"] = (
+        own["is_converted"].astype("bool").map({True: "true", False: "false"}).astype("str")
+    )
+    return records
+
+
+def upsert_records(connection: Connection) -> int:
+    """Write the staged records into the mirror, each linked to its customer; returns how many rows changed."""
+    names = [*RECORD_COLUMNS]
+    source = (
+        select(*(staged.c[name] for name in names), customer.c.id.label("customer_id"))
+        .join_from(staged, customer, customer.c.unique_key == staged.c.unique_key, isouter=True)
+        .where(true())  # without a WHERE, SQLite reads ON CONFLICT as part of the join
+    )
+    insert = insert_for(connection, salesforce_record).from_select([*names, "customer_id"], source)
+    new = {name: insert.excluded[name] for name in [*names, "customer_id"] if name != "id"}
+    differs = or_(*(salesforce_record.c[name].is_distinct_from(value) for name, value in new.items()))
+    return connection.execute(
+        insert.on_conflict_do_update(index_elements=["id"], set_=new, where=differs)
+    ).rowcount
+
+
+def write_rejects(connection: Connection, sync_run_id: int, now: datetime) -> None:
+    """Keep the staged records that cannot be used, and clear those of which a good version came."""
+    names = ["id", "sobject", "reason", "system_modstamp", "sync_run_id", "rejected_at"]
+    source = select(
+        staged.c.id,
+        staged.c.sobject,
+        staged.c.reject_reason,
+        staged.c.system_modstamp,
+        literal(sync_run_id, rejected_record.c.sync_run_id.type),
+        literal(now, rejected_record.c.rejected_at.type),
+    ).where(staged.c.reject_reason.is_not(None))
+    insert = insert_for(connection, rejected_record).from_select(names, source)
+    changed = or_(
+        rejected_record.c.reason != insert.excluded.reason,
+        rejected_record.c.system_modstamp != insert.excluded.system_modstamp,
+    )
+    connection.execute(
+        insert.on_conflict_do_update(
+            index_elements=["id"], set_={name: insert.excluded[name] for name in names[1:]}, where=changed
+        )
+    )
+    good = select(staged.c.id).where(staged.c.reject_reason.is_(None))
+    connection.execute(delete(rejected_record).where(rejected_record.c.id.in_(good)))

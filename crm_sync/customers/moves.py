@@ -1,0 +1,95 @@
+"""What becomes of a customer whose record got another unique key, or went away.
+
+The customer follows its record: renamed when nobody else speaks for the old key and the new one is free,
+otherwise joined to the customer that has the new key, and no longer mailed. A customer for which no record is
+left is marked, never deleted.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import pandas as pd
+from sqlalchemy import Connection, Table, select, update
+
+from crm_sync.customers.staging import stage
+from crm_sync.customers.tables import customer
+from crm_sync.mapping import Precedence
+from crm_sync.survivors import Voices, in_order
+
+
+@dataclass(frozen=True)
+class Moves:
+    """`followed`: `old_key`, `new_key`, each old key once, `is_first` where the new key's first claim is;
+    `silent`: `unique_key` of which no record is left."""
+
+    followed: pd.DataFrame
+    silent: pd.DataFrame
+
+
+def plan_moves(known: pd.DataFrame, voices: Voices, moved: pd.DataFrame, precedence: Precedence) -> Moves:
+    """Say which customers follow their records.
+
+    `known`: the records of `choose_voices`. `moved`: `id` and `old_key` of records that had another key before.
+    """
+    spoken = known.loc[voices.first | voices.held, "unique_key"]
+    touched = (
+        pd.concat([known.loc[known["in_batch"], "unique_key"], moved["old_key"]]).dropna().drop_duplicates()
+    )
+    silent = touched[~touched.isin(spoken)]
+    alone = moved[moved["old_key"].isin(silent)]
+    speaking = known[known["unique_key"].notna() & ~known["is_deleted"]]
+    followed = in_order(speaking.merge(alone, on="id"), precedence).drop_duplicates("old_key")
+    followed = followed.assign(new_key=followed["unique_key"], is_first=~followed["unique_key"].duplicated())
+    return Moves(followed[["old_key", "new_key", "is_first"]], pd.DataFrame({"unique_key": silent}))
+
+
+def follow_moves(connection: Connection, moves: Moves, now: datetime) -> None:
+    """Rename the customers whose new key is free."""
+    if moves.followed.empty:
+        return
+    staged = _stage_followed(connection, moves)
+    other = customer.alias("other")
+    taken = select(other.c.id).where(other.c.unique_key == staged.c.new_key).exists()
+    connection.execute(
+        update(customer)
+        .values(unique_key=staged.c.new_key, modified_at=now)
+        .where(customer.c.unique_key == staged.c.old_key, staged.c.is_first, ~taken)
+    )
+
+
+def join_left_behind(connection: Connection, moves: Moves, now: datetime) -> None:
+    """Join the customers that could not be renamed to the one that has the new key, and stop mailing them."""
+    if moves.followed.empty:
+        return
+    staged = _stage_followed(connection, moves)
+    other = customer.alias("other")
+    connection.execute(
+        update(customer)
+        .values(merged_into_customer_id=other.c.id, mail_status="INACTIVE", modified_at=now)
+        .where(
+            customer.c.unique_key == staged.c.old_key,
+            other.c.unique_key == staged.c.new_key,
+            customer.c.merged_into_customer_id.is_(None),
+        )
+    )
+
+
+def mark_silent(connection: Connection, moves: Moves, now: datetime) -> None:
+    """Mark the customers for which no record is left in Salesforce."""
+    if moves.silent.empty:
+        return
+    staged = stage(connection, "staged_silent", moves.silent)
+    connection.execute(
+        update(customer)
+        .values(deleted_in_salesforce_at=now, modified_at=now)
+        .where(
+            customer.c.unique_key == staged.c.unique_key,
+            customer.c.deleted_in_salesforce_at.is_(None),
+            customer.c.merged_into_customer_id.is_(None),
+            customer.c.salesforce_id.is_not(None),
+        )
+    )
+
+
+def _stage_followed(connection: Connection, moves: Moves) -> Table:
+    return stage(connection, "staged_move", moves.followed)

@@ -1,0 +1,105 @@
+"""Every exception of ours, grouped by what the caller does.
+
+SyncError                       catch-all; its text is one sentence for the person who reads it
+├── ConfigurationError          change a setting, do not retry; raised before any record is touched
+│   ├── MappingError            a link that cannot be: unknown field, no unique field, two of them
+│   └── DatabaseUnavailableError  the customer database does not open
+├── RetriableError              the task tries again; nothing was committed in this attempt
+│   ├── SalesforceUnavailableError  5xx, timeout, reset connection, truncated answer, HTML where JSON is due
+│   ├── RowLockedError          UNABLE_TO_LOCK_ROW
+│   └── ConcurrencyLimitError   too many long calls at once: a short wait, not the daily limit
+├── LimitReachedError           stop sending, keep the checkpoint; the next run goes on
+│   └── LoginLimitError         too many logins: only logging in has to wait
+├── SessionExpiredError         log in again, once
+├── JobGoneError                the Bulk job or its results have expired: read that object again
+└── FatalError                  end the run as failed
+    ├── AuthenticationError     Salesforce refused the login
+    ├── AuthorizationError      the user lacks a permission
+    ├── QueryError              Salesforce refused the query
+    ├── JobFailedError          Salesforce failed or aborted the Bulk job
+    └── PaginationError         the same locator twice
+"""
+
+from datetime import datetime
+
+
+class SyncError(Exception):
+    """Something a person has to know: what happened, to which object, and what to do, in one sentence."""
+
+    def __init__(self, message: str, *, code: str | None = None) -> None:
+        """Keep Salesforce's own error `code` beside the sentence, when there is one."""
+        super().__init__(message)
+        self.code = code
+
+
+class ConfigurationError(SyncError):
+    """A setting has to change before this can work."""
+
+
+class MappingError(ConfigurationError):
+    """A data mapping that contradicts itself or what Salesforce describes."""
+
+
+class DatabaseUnavailableError(ConfigurationError):
+    """The customer database cannot be opened with the saved URL."""
+
+
+class RetriableError(SyncError):
+    """The same request may succeed a little later."""
+
+
+class SalesforceUnavailableError(RetriableError):
+    """Salesforce did not give a whole and readable answer."""
+
+
+class RowLockedError(RetriableError):
+    """Another transaction in Salesforce holds the record."""
+
+
+class ConcurrencyLimitError(RetriableError):
+    """Too many long-running calls at once in the org."""
+
+
+class LimitReachedError(SyncError):
+    """The request budget of the hour or of the day is used up."""
+
+    def __init__(self, message: str, *, code: str | None = None, until: datetime | None = None) -> None:
+        """Carry `until`, the moment from which requests are possible again, when that is known."""
+        super().__init__(message, code=code)
+        self.until = until
+
+
+class LoginLimitError(LimitReachedError):
+    """Salesforce counts too many logins of this user in the last hour."""
+
+
+class SessionExpiredError(SyncError):
+    """The session id is no longer accepted."""
+
+
+class JobGoneError(SyncError):
+    """A Bulk job that Salesforce no longer knows."""
+
+
+class FatalError(SyncError):
+    """The run cannot go on, and trying again changes nothing."""
+
+
+class AuthenticationError(FatalError):
+    """Salesforce refused the login."""
+
+
+class AuthorizationError(FatalError):
+    """The integration user lacks a permission."""
+
+
+class QueryError(FatalError):
+    """Salesforce refused the query."""
+
+
+class JobFailedError(FatalError):
+    """Salesforce ended a Bulk job without a result."""
+
+
+class PaginationError(FatalError):
+    """Salesforce answered with a locator it had given before."""

@@ -1,0 +1,1 @@
+"""A server on loopback that stands in for a Salesforce org, for the demo and the tests."""

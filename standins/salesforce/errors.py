@@ -1,0 +1,43 @@
+"""The refusals of the org, in Salesforce's own codes and words."""
+
+from typing import Any
+
+
+class SalesforceError(Exception):
+    """A request that the org refuses: HTTP status, error code and message."""
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        """Keep what the answer's body will hold."""
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+
+    def body(self) -> list[dict[str, Any]]:
+        """Return the JSON body in which the REST API words this error."""
+        return [{"message": self.message, "errorCode": self.code}]
+
+
+class RecordError(Exception):
+    """One record that the org refuses to write: status code, message and the fields at fault."""
+
+    def __init__(self, code: str, message: str, *fields: str) -> None:
+        """Keep what the record's result row will hold."""
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.fields = fields
+
+    def body(self) -> dict[str, Any]:
+        """Return the entry for the `errors` list of a result row."""
+        return {"statusCode": self.code, "message": self.message, "fields": list(self.fields)}
+
+
+def session_expired() -> SalesforceError:
+    """Return the error for a session id that is unknown or too old."""
+    return SalesforceError(401, "INVALID_SESSION_ID", "Session expired or invalid")
+
+
+def not_found() -> SalesforceError:
+    """Return the error for an address that means nothing."""
+    return SalesforceError(404, "NOT_FOUND", "The requested resource does not exist")

@@ -1,0 +1,90 @@
+"""What the org knows of one field, and of one sObject."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+LONG_TEXT = 255
+
+
+@dataclass(frozen=True)
+class Field:
+    """A field: its name, type and size, and who may write it."""
+
+    name: str
+    label: str
+    type: str = "string"
+    length: int = 0
+    precision: int = 0
+    scale: int = 0
+    digits: int = 0
+    createable: bool = True
+    updateable: bool = True
+    nillable: bool = True
+    defaulted: bool = False
+    default: str | bool | None = None
+    external_id: bool = False
+    compound: str | None = None
+    extra: str | None = None
+    refers_to: tuple[str, ...] = ()
+    values: tuple[str, ...] = ()
+    restricted: bool = False
+
+    @property
+    def custom(self) -> bool:
+        """Tell whether the org's administrator made this field."""
+        return self.name.endswith("__c")
+
+    @property
+    def long(self) -> bool:
+        """Tell whether this is a long text, which Salesforce neither filters nor sorts."""
+        return self.type == "textarea" and self.length > LONG_TEXT
+
+    @property
+    def filterable(self) -> bool:
+        """Tell whether WHERE may name this field."""
+        return not self.long
+
+    @property
+    def sortable(self) -> bool:
+        """Tell whether ORDER BY may name this field."""
+        return not self.long and self.type not in ("address", "multipicklist")
+
+    @property
+    def required(self) -> bool:
+        """Tell whether an insert has to give this field a value."""
+        return self.createable and not self.nillable and not self.defaulted
+
+    def locked(self) -> "Field":
+        """Return this field as one that only the org writes."""
+        return replace(self, createable=False, updateable=False)
+
+
+@dataclass(frozen=True)
+class SObject:
+    """An sObject type: its name, the first characters of its Ids, its fields."""
+
+    name: str
+    label_plural: str
+    prefix: str
+    fields: tuple[Field, ...]
+
+    @cached_property
+    def _by_name(self) -> dict[str, Field]:
+        return {field.name.lower(): field for field in self.fields}
+
+    def __iter__(self) -> Iterator[Field]:
+        """Go through the fields in the order of the describe."""
+        return iter(self.fields)
+
+    def field(self, name: str) -> Field | None:
+        """Return the field of that name in any case, or None."""
+        return self._by_name.get(name.lower())
+
+    def components(self, compound: str) -> list[Field]:
+        """Return the fields that a compound field is made of."""
+        return [field for field in self.fields if field.compound == compound]
+
+    def without(self, *names: str) -> "SObject":
+        """Return this sObject as a user sees it who may not see the fields of these names."""
+        return replace(self, fields=tuple(field for field in self.fields if field.name not in names))

@@ -1,0 +1,219 @@
+"""The org's records: one SQLite table per sObject, written and stamped as Salesforce does."""
+
+import sqlite3
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from .conversion import MAPPED_ON_CONVERSION
+from .errors import RecordError
+from .fields import Field, SObject
+from .ids import full_id, make_id
+from .snapshot import Snapshot
+from .soql_sql import Statement, Value, stamp
+from .validation import check_values, stored_value
+
+_COLUMN_TYPES = {
+    "boolean": "INTEGER NOT NULL DEFAULT 0",
+    "int": "INTEGER",
+    "double": "REAL",
+    "currency": "REAL",
+    "date": "TEXT",
+    "datetime": "TEXT",
+    "id": "TEXT NOT NULL",
+    "reference": "TEXT",
+}
+_COMPUTED = {
+    "Name": "TRIM(COALESCE(FirstName || ' ', '') || LastName)",
+    "IsEmailBounced": "EmailBouncedDate IS NOT NULL",
+}
+_ACCOUNT_PREFIX = "001"
+
+
+class Records:
+    """Leads and contacts, with what the org does to them: stamps, the recycle bin, conversion, merges."""
+
+    def __init__(
+        self, path: Path, schema: Mapping[str, SObject], user_id: str, clock: Callable[[], datetime]
+    ) -> None:
+        """Open the database at `path`, and make the tables that it lacks."""
+        self._path = path
+        self._schema = schema
+        self._user_id = user_id
+        self._clock = clock
+        self._lock = threading.RLock()
+        self._database = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+        self._database.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF;")
+        for sobject in schema.values():
+            self._database.executescript(_table(sobject))
+
+    def close(self) -> None:
+        """Close the database."""
+        self._database.close()
+
+    def snapshot(self, statement: Statement) -> Snapshot:
+        """Return the records that `statement` chooses, as they are now and will stay in the snapshot."""
+        return Snapshot(self._path, statement)
+
+    def count(self, sobject: str) -> int:
+        """Return how many records there are outside of the recycle bin."""
+        found: int = self._database.execute(
+            f'SELECT COUNT(*) FROM "{sobject}" WHERE IsDeleted = 0'
+        ).fetchone()[0]
+        return found
+
+    def get(self, sobject: str, record_id: str) -> dict[str, Any]:
+        """Return every stored value of a record; raise RecordError INVALID_CROSS_REFERENCE_KEY for an unknown Id."""
+        cursor = self._database.execute(f'SELECT * FROM "{sobject}" WHERE Id = ?', (full_id(record_id),))
+        row = cursor.fetchone()
+        if row is None:
+            raise RecordError("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id")
+        return {name: value for (name, *_), value in zip(cursor.description, row, strict=True) if name != "n"}
+
+    def insert(self, sobject: str, values: Mapping[str, Any], *, at: datetime | None = None) -> str:
+        """Add a record, stamped now or `at`, and return its Id; raise RecordError for values that do not fit."""
+        kind = self._schema[sobject]
+        checked = check_values(kind, values, inserting=True)
+        with self._lock:
+            number = self._database.execute(f'SELECT COALESCE(MAX(n), 0) + 1 FROM "{sobject}"').fetchone()[0]
+            record_id = make_id(kind.prefix, number)
+            self.load(
+                sobject,
+                ("n", *self._born(record_id, at), *checked),
+                [(number, *self._born(record_id, at).values(), *checked.values())],
+            )
+        return record_id
+
+    def load(self, sobject: str, columns: Sequence[str], rows: Iterable[Sequence[Value]]) -> None:
+        """Add rows as they are, unchecked; for seeding, and for values that no API lets in."""
+        names = ", ".join(f'"{name}"' for name in columns)
+        marks = ", ".join("?" * len(columns))
+        with self._lock, self._database:
+            self._database.execute("BEGIN")
+            self._database.executemany(f'INSERT INTO "{sobject}" ({names}) VALUES ({marks})', rows)
+
+    def update(
+        self, sobject: str, record_id: str, values: Mapping[str, Any], *, at: datetime | None = None
+    ) -> None:
+        """Change a record and stamp it; raise RecordError for what Salesforce refuses."""
+        checked = check_values(self._schema[sobject], values, inserting=False)
+        with self._lock:
+            current = self._live(sobject, record_id)
+            if current.get("IsConverted"):
+                raise RecordError("CANNOT_UPDATE_CONVERTED_LEAD", "cannot reference converted lead")
+            self._write(sobject, current["Id"], checked, at)
+
+    def delete(self, sobject: str, record_id: str, *, at: datetime | None = None) -> None:
+        """Put a record into the recycle bin."""
+        with self._lock:
+            self._write(sobject, self._live(sobject, record_id)["Id"], {"IsDeleted": 1}, at)
+
+    def undelete(self, sobject: str, record_id: str, *, at: datetime | None = None) -> None:
+        """Take a record out of the recycle bin; raise RecordError UNDELETE_FAILED when it is not in there."""
+        with self._lock:
+            if not self.get(sobject, record_id)["IsDeleted"]:
+                raise RecordError("UNDELETE_FAILED", "Entity is not in the recycle bin")
+            self._write(sobject, record_id, {"IsDeleted": 0, "MasterRecordId": None}, at)
+
+    def purge(self, sobject: str, record_id: str) -> None:
+        """Remove a record for good, as when the recycle bin is emptied."""
+        with self._lock:
+            self._database.execute(f'DELETE FROM "{sobject}" WHERE Id = ?', (full_id(record_id),))
+
+    def merge(self, sobject: str, master_id: str, *loser_ids: str, at: datetime | None = None) -> None:
+        """Fold the losers into the master: they go to the recycle bin and point to it, and it gets a new stamp."""
+        with self._lock:
+            master = self._live(sobject, master_id)["Id"]
+            for loser_id in loser_ids:
+                loser = self._live(sobject, loser_id)["Id"]
+                self._write(sobject, loser, {"IsDeleted": 1, "MasterRecordId": master}, at)
+            self._write(sobject, master, {}, at)
+
+    def convert(self, lead_id: str, contact_id: str | None = None, *, at: datetime | None = None) -> str:
+        """Convert a lead into a new contact, or fill the empty fields of an existing one; return the contact's Id."""
+        with self._lock:
+            lead = self._live("Lead", lead_id)
+            if lead["IsConverted"]:
+                raise RecordError("CANNOT_UPDATE_CONVERTED_LEAD", "cannot reference converted lead")
+            given = {new: lead[old] for old, new in MAPPED_ON_CONVERSION.items() if lead[old] is not None}
+            contact_id = self._converted_contact(contact_id, given, at)
+            account_id = self.get("Contact", contact_id)["AccountId"]
+            converted = {
+                "IsConverted": 1,
+                "Status": "Closed - Converted",
+                "ConvertedDate": (at or self._clock()).date().isoformat(),
+                "ConvertedContactId": contact_id,
+                "ConvertedAccountId": account_id,
+            }
+            self._write("Lead", lead["Id"], converted, at)
+            return contact_id
+
+    def _converted_contact(self, contact_id: str | None, given: dict[str, Any], at: datetime | None) -> str:
+        if contact_id is None:
+            contact_id = self.insert("Contact", {"LastName": given["LastName"]}, at=at)
+            current: dict[str, Any] = {}
+        else:
+            current = self._live("Contact", contact_id)
+        filled = {name: value for name, value in given.items() if current.get(name) is None}
+        if not current.get("AccountId"):
+            number = self._database.execute('SELECT COUNT(DISTINCT AccountId) + 1 FROM "Contact"').fetchone()[
+                0
+            ]
+            filled["AccountId"] = make_id(_ACCOUNT_PREFIX, number)
+        self._write("Contact", contact_id, filled, at)
+        return contact_id
+
+    def _live(self, sobject: str, record_id: str) -> dict[str, Any]:
+        found = self.get(sobject, record_id)
+        if found["IsDeleted"]:
+            raise RecordError("ENTITY_IS_DELETED", "entity is deleted")
+        return found
+
+    def _write(self, sobject: str, record_id: str, values: Mapping[str, Value], at: datetime | None) -> None:
+        now = self._stamp(at)
+        changed = {
+            **values,
+            "LastModifiedDate": now,
+            "LastModifiedById": self._user_id,
+            "SystemModstamp": now,
+        }
+        assignments = ", ".join(f'"{name}" = ?' for name in changed)
+        self._database.execute(
+            f'UPDATE "{sobject}" SET {assignments} WHERE Id = ?', (*changed.values(), full_id(record_id))
+        )
+
+    def _born(self, record_id: str, at: datetime | None) -> dict[str, Value]:
+        now = self._stamp(at)
+        return {
+            "Id": record_id,
+            "CreatedDate": now,
+            "CreatedById": self._user_id,
+            "LastModifiedDate": now,
+            "LastModifiedById": self._user_id,
+            "SystemModstamp": now,
+        }
+
+    def _stamp(self, at: datetime | None) -> str:
+        """Salesforce keeps whole seconds."""
+        return stamp((at or self._clock()).replace(microsecond=0))
+
+
+def _table(sobject: SObject) -> str:
+    columns = ", ".join(_column(field) for field in sobject if field.type != "address")
+    return (
+        f'CREATE TABLE IF NOT EXISTS "{sobject.name}" (n INTEGER PRIMARY KEY, {columns});'
+        f'CREATE UNIQUE INDEX IF NOT EXISTS "{sobject.name}_id" ON "{sobject.name}" (Id);'
+        f'CREATE INDEX IF NOT EXISTS "{sobject.name}_stamp" ON "{sobject.name}" (SystemModstamp);'
+    )
+
+
+def _column(field: Field) -> str:
+    if field.name in _COMPUTED:
+        return f'"{field.name}" AS ({_COMPUTED[field.name]})'
+    if field.name == "OwnerId":
+        return "\"OwnerId\" TEXT NOT NULL DEFAULT '005Qy0000000001AAA'"
+    if isinstance(field.default, str):
+        return f"\"{field.name}\" TEXT COLLATE NOCASE NOT NULL DEFAULT '{field.default}'"
+    return f'"{field.name}" {_COLUMN_TYPES.get(field.type, "TEXT COLLATE NOCASE")}'

@@ -1,0 +1,240 @@
+"""A parsed SOQL query as SQL over the org's tables, with every value as a parameter."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+from .errors import SalesforceError
+from .fields import Field, SObject
+from .ids import full_id
+from .soql import Comparison, Condition, Group, Not, Order, Query, Token, located
+
+_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
+_ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f", '"': '"', "'": "'", "\\": "\\"}
+_NUMERIC = ("double", "currency", "int")
+_KINDS = {"boolean": "boolean", "date": "date", "datetime": "datetime", **dict.fromkeys(_NUMERIC, "number")}
+_TYPE_NAMES = {"datetime": "dateTime", "id": "ID", "reference": "ID"}
+_MULTI = "multipicklist"
+
+Value = str | int | float | None
+
+
+@dataclass(frozen=True)
+class Statement:
+    """A checked query: its fields, and the SQL that chooses and orders the records."""
+
+    query: Query
+    sobject: SObject
+    fields: tuple[Field, ...]
+    where: str
+    parameters: tuple[Value, ...]
+    order: str
+
+
+def translate(query: Query, schema: Mapping[str, SObject], *, include_deleted: bool) -> Statement:
+    """Return the SQL for `query`; raise SalesforceError for a type, field or value that does not fit."""
+    return _Translation(query, schema).statement(include_deleted)
+
+
+class _Translation:
+    def __init__(self, query: Query, schema: Mapping[str, SObject]) -> None:
+        self._query = query
+        self._sobject = self._find_sobject(schema)
+        self._parameters: list[Value] = []
+        self._by_stamp = False
+
+    def statement(self, include_deleted: bool) -> Statement:
+        fields = self._select()
+        conditions = [] if include_deleted else ["IsDeleted = 0"]
+        if self._query.where is not None:
+            conditions.append(self._condition(self._query.where))
+        where = " AND ".join(conditions) or "1"
+        order = self._order()
+        return Statement(self._query, self._sobject, fields, where, tuple(self._parameters), order)
+
+    def _find_sobject(self, schema: Mapping[str, SObject]) -> SObject:
+        name = self._query.sobject
+        for sobject in schema.values():
+            if sobject.name.lower() == name.text.lower():
+                return sobject
+        raise self._refusal(
+            "INVALID_TYPE",
+            name,
+            f"sObject type '{name.text}' is not supported. If you are attempting to use a custom object, be sure to "
+            "append the '__c' after the entity name. Please reference your WSDL or the describe call for the "
+            "appropriate names.",
+        )
+
+    def _select(self) -> tuple[Field, ...]:
+        fields: dict[str, Field] = {}
+        for token in self._query.fields:
+            field = self._field(token)
+            if field.name in fields:
+                raise self._refusal("MALFORMED_QUERY", token, f"duplicate field selected: {field.name}")
+            fields[field.name] = field
+        return tuple(fields.values())
+
+    def _field(self, token: Token) -> Field:
+        relation, dot, _ = token.text.partition(".")
+        if dot:
+            raise self._refusal(
+                "INVALID_FIELD",
+                token,
+                f"Didn't understand relationship '{relation}' in field path. If you are attempting to use a custom "
+                "relationship, be sure to append the '__r' after the custom relationship name. Please reference your "
+                "WSDL or the describe call for the appropriate names.",
+            )
+        field = self._sobject.field(token.text)
+        if field is None:
+            raise self._refusal(
+                "INVALID_FIELD",
+                token,
+                f"No such column '{token.text}' on entity '{self._sobject.name}'. If you are attempting to use a custom "
+                "field, be sure to append the '__c' after the custom field name. Please reference your WSDL or the "
+                "describe call for the appropriate names.",
+            )
+        return field
+
+    def _condition(self, condition: Condition) -> str:
+        """To SOQL a comparison with an empty field is false, so its opposite is true; to SQL both are unknown."""
+        if isinstance(condition, Not):
+            return f"NOT COALESCE({self._condition(condition.condition)}, 0)"
+        if isinstance(condition, Group):
+            return _balanced(condition.word, [self._condition(part) for part in condition.conditions])
+        return self._comparison(condition)
+
+    def _comparison(self, comparison: Comparison) -> str:
+        field = self._field(comparison.field)
+        if not field.filterable or field.type == "address":
+            raise self._refusal(
+                "INVALID_FIELD", comparison.field, f"field '{field.name}' can not be filtered in a query call"
+            )
+        self._by_stamp |= field.name == "SystemModstamp"
+        column = f'"{field.name}"'
+        if comparison.operator in ("INCLUDES", "EXCLUDES"):
+            return self._includes(comparison, field, column)
+        if comparison.operator == "LIKE":
+            return self._like(comparison, field, column)
+        values = [self._value(field, token) for token in comparison.values]
+        self._parameters += values
+        if comparison.operator in ("IN", "NOT IN"):
+            wanted = f"{column} IN ({', '.join('?' * len(values))})"
+            if None in values:
+                wanted = f"({wanted} OR {column} IS NULL)"
+            return wanted if comparison.operator == "IN" else f"NOT COALESCE({wanted}, 0)"
+        return f"{column} {_sql_operator(comparison.operator, values[0])} ?"
+
+    def _like(self, comparison: Comparison, field: Field, column: str) -> str:
+        token = comparison.values[0]
+        if field.type in (*_KINDS, "id", "reference", _MULTI) or token.kind != "string":
+            raise self._refusal(
+                "INVALID_FIELD", comparison.field, "invalid operator on " + field.type + " field"
+            )
+        self._parameters.append(self._string(token, like=True))
+        return rf"{column} LIKE ? ESCAPE '\'"
+
+    def _includes(self, comparison: Comparison, field: Field, column: str) -> str:
+        if field.type != _MULTI:
+            raise self._refusal(
+                "INVALID_FIELD", comparison.field, "invalid operator on " + field.type + " field"
+            )
+        choices = []
+        for token in comparison.values:
+            together = str(self._value(field, token)).split(";")
+            self._parameters += [f";{value};" for value in together]
+            choices.append(" AND ".join([f"INSTR(';' || {column} || ';', ?)"] * len(together)))
+        wanted = " OR ".join(f"({choice})" for choice in choices)
+        return f"({wanted})" if comparison.operator == "INCLUDES" else f"NOT COALESCE({wanted}, 0)"
+
+    def _value(self, field: Field, token: Token) -> Value:
+        if token.kind == "null":
+            return None
+        expected = _KINDS.get(field.type, "string")
+        if token.kind != expected:
+            quotes = "should" if expected == "string" else "should not"
+            raise self._refusal(
+                "INVALID_FIELD",
+                token,
+                f"value of filter criterion for field '{field.name}' must be of type "
+                f"{_TYPE_NAMES.get(field.type, field.type)} and {quotes} be enclosed in quotes",
+            )
+        readers: dict[str, Callable[[Token], Value]] = {
+            "boolean": lambda literal: int(literal.text == "TRUE"),
+            "number": lambda literal: float(literal.text),
+            "date": self._date,
+            "datetime": self._datetime,
+        }
+        if expected in readers:
+            return readers[expected](token)
+        return self._id(token) if field.type in ("id", "reference") else self._string(token)
+
+    def _id(self, token: Token) -> str:
+        text = self._string(token)
+        found = full_id(text)
+        if text and found is None:
+            raise self._refusal("INVALID_QUERY_FILTER_OPERATOR", token, f"invalid ID field: {text}")
+        return found or ""
+
+    def _date(self, token: Token) -> str:
+        try:
+            return date.fromisoformat(token.text).isoformat()
+        except ValueError:
+            raise self._refusal("INVALID_FIELD", token, f"invalid date: {token.text}") from None
+
+    def _datetime(self, token: Token) -> str:
+        try:
+            return stamp(datetime.fromisoformat(token.text))
+        except ValueError:
+            raise self._refusal("INVALID_FIELD", token, f"invalid datetime: {token.text}") from None
+
+    def _string(self, token: Token, *, like: bool = False) -> str:
+        def unescape(match: re.Match[str]) -> str:
+            character = match[1]
+            if like and character in "%_\\":
+                return match[0]
+            if character not in _ESCAPES:
+                raise self._refusal(
+                    "MALFORMED_QUERY",
+                    token,
+                    f"Invalid string literal {token.text}. Illegal character sequence '{match[0]}' in string literal.",
+                )
+            return _ESCAPES[character]
+
+        return _ESCAPE.sub(unescape, token.text[1:-1])
+
+    def _order(self) -> str:
+        """Every order ends in the record's number, so that a page never depends on chance."""
+        if self._query.order:
+            return ", ".join([*(self._order_term(order) for order in self._query.order), "n"])
+        return "SystemModstamp, n" if self._by_stamp else "n"
+
+    def _order_term(self, order: Order) -> str:
+        field = self._field(order.field)
+        if not field.sortable:
+            raise self._refusal(
+                "INVALID_FIELD", order.field, f"field '{field.name}' can not be sorted in a query call"
+            )
+        return f'"{field.name}" {"DESC" if order.descending else "ASC"} NULLS {"LAST" if order.nulls_last else "FIRST"}'
+
+    def _refusal(self, code: str, token: Token, message: str) -> SalesforceError:
+        return SalesforceError(400, code, located(self._query.text, token.position, message))
+
+
+def stamp(moment: datetime) -> str:
+    """Return the moment as the org's tables and CSV hold it: UTC, milliseconds, `Z`."""
+    return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
+
+
+def _sql_operator(operator: str, value: Value) -> str:
+    if operator == "!=":
+        return "IS NOT"
+    return "IS" if operator == "=" and value is None else operator
+
+
+def _balanced(word: str, conditions: list[str]) -> str:
+    """Join conditions as a tree: SQLite refuses a chain of more than 1000."""
+    if len(conditions) == 1:
+        return conditions[0]
+    half = len(conditions) // 2
+    return f"({_balanced(word, conditions[:half])} {word} {_balanced(word, conditions[half:])})"
