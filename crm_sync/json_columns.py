@@ -11,16 +11,18 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-_SHORT_ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t", "\b": "\\b", "\f": "\\f"}
-_LONG_ESCAPES = {chr(code): f"\\u{code:04x}" for code in range(0x20) if chr(code) not in _SHORT_ESCAPES}
+_ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"}
+_RARE_ESCAPES = {chr(code): f"\\u{code:04x}" for code in range(0x20) if chr(code) not in _ESCAPES}
 _NEEDS_ESCAPE = '[\\x00-\\x1f"\\\\]'
+_NEEDS_RARE_ESCAPE = "[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f]"
 
 
 def text_literals(values: pd.Series) -> pa.Array:
     """Return each text as a JSON string, a missing one as null."""
     texts = _as_text(values)
-    if pc.any(pc.match_substring_regex(texts, _NEEDS_ESCAPE)).as_py():
-        for character, escape in (_SHORT_ESCAPES | _LONG_ESCAPES).items():
+    if _any_match(texts, _NEEDS_ESCAPE):
+        rare = _RARE_ESCAPES if _any_match(texts, _NEEDS_RARE_ESCAPE) else {}
+        for character, escape in (_ESCAPES | rare).items():
             texts = pc.replace_substring(texts, pattern=character, replacement=escape)
     return pc.fill_null(_concatenate('"', texts, '"'), "null")
 
@@ -38,6 +40,10 @@ def json_objects(members: Mapping[str, pa.Array], *, index: pd.Index) -> pd.Seri
     for position, (name, literals) in enumerate(members.items()):
         parts += [("{" if position == 0 else ",") + json.dumps(name, ensure_ascii=False) + ":", literals]
     return pd.Series(_concatenate(*parts, "}"), index=index, dtype="str")
+
+
+def _any_match(texts: pa.Array, pattern: str) -> bool:
+    return bool(pc.any(pc.match_substring_regex(texts, pattern)).as_py())
 
 
 def _concatenate(*parts: pa.Array | str) -> pa.Array:

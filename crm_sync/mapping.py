@@ -71,9 +71,7 @@ class FieldLink(BaseModel):
     @classmethod
     def _is_an_api_name(cls, value: str) -> str:
         if not _SALESFORCE_FIELD.fullmatch(value):
-            raise ValueError(
-                f"{value!r} is not a Salesforce API name; copy it from Setup > Object Manager > Fields."
-            )
+            raise ValueError(f"{value!r} is not a Salesforce API name; copy it from Setup > Object Manager > Fields.")
         return value
 
     @model_validator(mode="after")
@@ -85,9 +83,7 @@ class FieldLink(BaseModel):
                 )
         elif self.name not in CUSTOMER_FIELDS:
             near = get_close_matches(self.name.lower(), CUSTOMER_FIELDS, n=1)
-            hint = (
-                f"did you mean {near[0]}?" if near else "choose a standard field or make it an option field."
-            )
+            hint = f"did you mean {near[0]}?" if near else "choose a standard field or make it an option field."
             raise ValueError(f"There is no customer field {self.name!r}; {hint}")
         if self.opposite and self.field_type is not FieldType.YES_NO:
             raise ValueError(f"Only opt_in and sms_opt_in can say the opposite, {self.name} cannot.")
@@ -136,9 +132,7 @@ class ObjectMapping(BaseModel):
         if not unique:
             raise ValueError("No link is marked unique; tick Unique on exactly one (Id or Email as a rule).")
         if len(unique) > 1:
-            raise ValueError(
-                f"{' and '.join(unique)} are all marked unique; keep Unique on exactly one link."
-            )
+            raise ValueError(f"{' and '.join(unique)} are all marked unique; keep Unique on exactly one link.")
         twice = [name for (_, name), n in Counter(link.target for link in self.links).items() if n > 1]
         if twice:
             raise ValueError(f"Two links fill {twice[0]}; keep one of them.")

@@ -8,6 +8,8 @@ records arrive: not deleted first; a contact before a lead and an unconverted le
 from dataclasses import dataclass
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from crm_sync.mapping import Precedence, SObject
 
@@ -42,7 +44,9 @@ def choose_voices(records: pd.DataFrame, precedence: Precedence) -> Voices:
         best_of_object = ~ranked.duplicated(["unique_key", "sobject"])
         first.loc[ranked.index[is_first]] = True
         second.loc[ranked.index[best_of_object & ~is_first]] = True
-    held = live & ~usable & ~records["unique_key"].isin(records.loc[first, "unique_key"])
+    held = live & ~usable
+    if held.any():
+        held &= ~among(records["unique_key"], records.loc[first, "unique_key"])
     return Voices(first, second, held)
 
 
@@ -52,7 +56,17 @@ def in_order(records: pd.DataFrame, precedence: Precedence) -> pd.DataFrame:
     kind = records["is_converted"].astype(int)
     if precedence is Precedence.CONTACT_FIRST:
         kind = kind + is_lead.astype(int)
-    order = records.assign(kind=kind).sort_values(
-        ["kind", "system_modstamp", "id"], ascending=[True, False, False]
-    )
+    order = records.assign(kind=kind).sort_values(["kind", "system_modstamp", "id"], ascending=[True, False, False])
     return order.drop(columns="kind")
+
+
+def among(values: pd.Series, others: pd.Series) -> pd.Series:
+    """Say of each text in `values` whether it is one of `others`."""
+    # pandas' own isin turns `others` into Python objects one by one, which for a batch takes longer than its writes.
+    found = pc.is_in(_texts(values), value_set=_texts(others))
+    return pd.Series(found.to_numpy(zero_copy_only=False), index=values.index)
+
+
+def _texts(values: pd.Series) -> pa.Array:
+    array = pa.array(values, type=pa.large_string(), from_pandas=True)
+    return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array

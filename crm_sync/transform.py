@@ -32,10 +32,10 @@ RECORD_COLUMNS = (
 
 
 @dataclass(frozen=True)
-class _Converted:
+class _Column:
     """A column in its customer form, and which of its values did not convert."""
 
-    values: pd.Series
+    content: pd.Series
     bad: pd.Series | None = None
     what: str = ""
 
@@ -75,9 +75,9 @@ def map_records(
             reasons = reasons.mask(converted.bad & reasons.isna(), reason)
         if link.kind is CustomerFieldKind.OPTION:
             plain_text = types[link.salesforce_field] not in _NUMBER_TYPES | {"boolean"}
-            options[link.name] = (text_literals if plain_text else raw_literals)(converted.values)
+            options[link.name] = (text_literals if plain_text else raw_literals)(converted.content)
         else:
-            mapped[link.name] = converted.values
+            mapped[link.name] = converted.content
     mapped["options"] = json_objects(options, index=records.index)
     # A deleted record speaks for nobody, so it need not be usable.
     mapped["reject_reason"] = reasons.mask(mapped["is_deleted"])
@@ -92,14 +92,22 @@ def unique_keys(records: pd.DataFrame, link: FieldLink) -> pd.Series:
     return values.mask(values == "")
 
 
-def convert(values: pd.Series, link: FieldLink, described_type: str) -> _Converted:
+def convert(values: pd.Series, link: FieldLink, described_type: str) -> _Column:
     """Convert one column by the described type of its field and the type of its customer field."""
-    if link.field_type is FieldType.YES_NO:
-        return _Converted(_yes_no(values, opposite=link.opposite))
-    if link.field_type is FieldType.DATE:
-        return _dates(values)
-    if link.field_type is FieldType.TEXT:
-        return _Converted(values)
+    match link.field_type:
+        case FieldType.YES_NO:
+            column = _Column(_yes_no(values, opposite=link.opposite))
+        case FieldType.DATE:
+            column = _dates(values)
+        case FieldType.TEXT:
+            column = _Column(values)
+        case None:
+            column = _option(values, described_type)
+    return column
+
+
+def _option(values: pd.Series, described_type: str) -> _Column:
+    """Return the JSON value of an option field; numbers keep every digit that Salesforce gave."""
     if described_type in _NUMBER_TYPES:
         return _matching(values, _JSON_NUMBER, "a number")
     if described_type == "boolean":
@@ -108,8 +116,8 @@ def convert(values: pd.Series, link: FieldLink, described_type: str) -> _Convert
         return _dates(values)
     if described_type == "datetime":
         whole = _matching(values, _DATETIME, "a date and time")
-        return _Converted(whole.values.str.slice(0, 19) + "Z", whole.bad, whole.what)
-    return _Converted(values)
+        return _Column(whole.content.str.slice(0, 19) + "Z", whole.bad, whole.what)
+    return _Column(values)
 
 
 def _yes_no(values: pd.Series, *, opposite: bool) -> pd.Series:
@@ -117,18 +125,18 @@ def _yes_no(values: pd.Series, *, opposite: bool) -> pd.Series:
     return values.str.strip().str.lower().isin(_NO if opposite else _YES)
 
 
-def _dates(values: pd.Series) -> _Converted:
+def _dates(values: pd.Series) -> _Column:
     # Dates have no zone and never shift; of a datetime the UTC day counts.
     days = values.str.slice(0, 10)
     bad = values.notna() & (~days.str.fullmatch(_DATE) | ~values.str.fullmatch(f"{_DATE}|{_DATETIME}"))
     impossible = pd.to_datetime(days.mask(bad), format="%Y-%m-%d", errors="coerce").isna()
     bad = bad | (values.notna() & impossible)
-    return _Converted(days.mask(bad), bad, "a date")
+    return _Column(days.mask(bad), bad, "a date")
 
 
-def _matching(values: pd.Series, pattern: str, what: str) -> _Converted:
+def _matching(values: pd.Series, pattern: str, what: str) -> _Column:
     bad = values.notna() & ~values.str.fullmatch(pattern, na=False)
-    return _Converted(values.mask(bad), bad, what)
+    return _Column(values.mask(bad), bad, what)
 
 
 def _no_unique_value(keys: pd.Series, link: FieldLink) -> pd.Series:

@@ -34,7 +34,7 @@ class CustomerDatabase:
 
     def __init__(self, url: str) -> None:
         """Open `url` and bring its tables up to date; raises DatabaseUnavailableError with what to change."""
-        address = _parse(url)
+        address = parse_url(url)
         self._engine = _make_engine(address)
         try:
             _migrate(self._engine)
@@ -57,7 +57,8 @@ class CustomerDatabase:
         self._engine.dispose()
 
 
-def _parse(url: str) -> URL:
+def parse_url(url: str) -> URL:
+    """Return the address that `url` means; raises DatabaseUnavailableError when it names no usable database."""
     try:
         address = make_url(url)
         if address.drivername in {"postgres", "postgresql"}:

@@ -13,7 +13,7 @@ from crm_sync.customers.moves import follow_moves, join_left_behind, mark_silent
 from crm_sync.customers.staging import stage
 from crm_sync.customers.tables import JSON_OBJECT
 from crm_sync.mapping import MappingRules, SObject
-from crm_sync.survivors import choose_voices
+from crm_sync.survivors import among, choose_voices
 from crm_sync.transform import RECORD_COLUMNS, map_records
 
 _LANDING_LOCK = 7_023_002
@@ -36,11 +36,10 @@ def land_batch(connection: Connection, records: pd.DataFrame, sobject: SObject, 
     """
     _one_at_a_time(connection)
     batch = map_records(records, sobject, landing.rules.of(sobject), landing.types[sobject])
-    newest = batch.sort_values("system_modstamp", kind="stable").drop_duplicates("id", keep="last")
-    stage(
-        connection, "staged_record", newest[[*RECORD_COLUMNS, "reject_reason"]], {"field_values": JSON_OBJECT}
-    )
-    fresh = newest[~newest["id"].isin(mirror.drop_stale(connection))]
+    newest = _newest_versions(batch)
+    stage(connection, "staged_record", newest[[*RECORD_COLUMNS, "reject_reason"]], {"field_values": JSON_OBJECT})
+    stale = mirror.drop_stale(connection)
+    fresh = newest[~among(newest["id"], pd.Series(stale, dtype="str"))] if stale else newest
 
     moved = mirror.read_moved(connection)
     others = _map_mirror(mirror.read_siblings(connection, but_not=fresh["id"]), landing)
@@ -57,6 +56,12 @@ def land_batch(connection: Connection, records: pd.DataFrame, sobject: SObject, 
     mirror.upsert_records(connection)
     mirror.write_rejects(connection, landing.sync_run_id, landing.now)
     return _count(len(records), known, voices.first, written)
+
+
+def _newest_versions(batch: pd.DataFrame) -> pd.DataFrame:
+    if not batch["id"].duplicated().any():
+        return batch
+    return batch.sort_values("system_modstamp", kind="stable").drop_duplicates("id", keep="last")
 
 
 def _count(read: int, known: pd.DataFrame, first: pd.Series, written: upserts.Written) -> Counts:

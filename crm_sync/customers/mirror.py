@@ -20,18 +20,13 @@ from sqlalchemy import (
     table,
     true,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 
+from crm_sync.customers.dialects import insert_for, write_and_count
 from crm_sync.customers.tables import customer, rejected_record, salesforce_record
+from crm_sync.survivors import among
 from crm_sync.transform import RECORD_COLUMNS
 
 staged = table("staged_record", *(column(name) for name in (*RECORD_COLUMNS, "reject_reason")))
-
-
-def insert_for(connection: Connection, target: object) -> postgresql.Insert | sqlite.Insert:
-    """Return the INSERT of the connection's dialect, the one that knows ON CONFLICT."""
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    return dialect.insert(target)  # type: ignore[attr-defined,no-any-return]  # both modules have it
 
 
 def drop_stale(connection: Connection) -> list[str]:
@@ -62,14 +57,10 @@ def read_moved(connection: Connection) -> pd.DataFrame:
 def read_siblings(connection: Connection, *, but_not: pd.Series) -> pd.DataFrame:
     """Return the mirror's other records of every key that the staged records have or had (RECORD_COLUMNS)."""
     columns = [
-        cast(salesforce_record.c[name], Text).label(name)
-        if name == "field_values"
-        else salesforce_record.c[name]
+        cast(salesforce_record.c[name], Text).label(name) if name == "field_values" else salesforce_record.c[name]
         for name in RECORD_COLUMNS
     ]
-    same_key = and_(
-        salesforce_record.c.unique_key == staged.c.unique_key, salesforce_record.c.id != staged.c.id
-    )
+    same_key = and_(salesforce_record.c.unique_key == staged.c.unique_key, salesforce_record.c.id != staged.c.id)
     was = salesforce_record.alias("was")
     old_key = and_(was.c.id == staged.c.id, was.c.unique_key.is_distinct_from(staged.c.unique_key))
     of_new_keys = select(*columns).join_from(staged, salesforce_record, same_key)
@@ -80,15 +71,13 @@ def read_siblings(connection: Connection, *, but_not: pd.Series) -> pd.DataFrame
     )
     rows = [*connection.execute(of_new_keys).all(), *connection.execute(of_old_keys).all()]
     found = pd.DataFrame(rows, columns=list(RECORD_COLUMNS)).drop_duplicates("id")
-    return found[~found["id"].isin(but_not)]
+    return found[~among(found["id"], but_not)]
 
 
 def as_read(siblings: pd.DataFrame) -> pd.DataFrame:
     """Turn mirror rows (RECORD_COLUMNS) back into records as they were read from Salesforce: text columns."""
     lines = BytesIO("\n".join(siblings["field_values"]).encode())
-    values = arrow_json.read_json(
-        lines, arrow_json.ReadOptions(block_size=max(1 << 20, lines.getbuffer().nbytes))
-    )
+    values = arrow_json.read_json(lines, arrow_json.ReadOptions(block_size=max(1 << 20, lines.getbuffer().nbytes)))
     records = pd.DataFrame(
         {name: pd.Series(values.column(name).cast(pa.string()), dtype="str") for name in values.column_names}
     )
@@ -98,9 +87,7 @@ def as_read(siblings: pd.DataFrame) -> pd.DataFrame:
     records["MasterRecordId"] = own["master_record_id"].astype("str")
     records["ConvertedContactId"] = own["converted_contact_id"].astype("str")
     records["IsDeleted"] = own["is_deleted"].astype("bool").map({True: "true", False: "false"}).astype("str")
-    records["IsConverted"] = (
-        own["is_converted"].astype("bool").map({True: "true", False: "false"}).astype("str")
-    )
+    records["IsConverted"] = own["is_converted"].astype("bool").map({True: "true", False: "false"}).astype("str")
     return records
 
 
@@ -115,9 +102,7 @@ def upsert_records(connection: Connection) -> int:
     insert = insert_for(connection, salesforce_record).from_select([*names, "customer_id"], source)
     new = {name: insert.excluded[name] for name in [*names, "customer_id"] if name != "id"}
     differs = or_(*(salesforce_record.c[name].is_distinct_from(value) for name, value in new.items()))
-    return connection.execute(
-        insert.on_conflict_do_update(index_elements=["id"], set_=new, where=differs)
-    ).rowcount
+    return write_and_count(connection, insert.on_conflict_do_update(index_elements=["id"], set_=new, where=differs))
 
 
 def write_rejects(connection: Connection, sync_run_id: int, now: datetime) -> None:

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Table, select, update
 from crm_sync.customers.staging import stage
 from crm_sync.customers.tables import customer
 from crm_sync.mapping import Precedence
-from crm_sync.survivors import Voices, in_order
+from crm_sync.survivors import Voices, among, in_order
 
 
 @dataclass(frozen=True)
@@ -26,21 +26,26 @@ class Moves:
     silent: pd.DataFrame
 
 
+_NOBODY = pd.DataFrame({"old_key": [], "new_key": [], "is_first": []})
+
+
 def plan_moves(known: pd.DataFrame, voices: Voices, moved: pd.DataFrame, precedence: Precedence) -> Moves:
     """Say which customers follow their records.
 
     `known`: the records of `choose_voices`. `moved`: `id` and `old_key` of records that had another key before.
     """
-    spoken = known.loc[voices.first | voices.held, "unique_key"]
-    touched = (
-        pd.concat([known.loc[known["in_batch"], "unique_key"], moved["old_key"]]).dropna().drop_duplicates()
-    )
-    silent = touched[~touched.isin(spoken)]
-    alone = moved[moved["old_key"].isin(silent)]
-    speaking = known[known["unique_key"].notna() & ~known["is_deleted"]]
+    speaks = voices.first | voices.held
+    in_doubt = pd.concat([known.loc[known["in_batch"] & ~speaks, "unique_key"], moved["old_key"]])
+    in_doubt = in_doubt.dropna().drop_duplicates()
+    silent = in_doubt[~among(in_doubt, known.loc[speaks, "unique_key"])]
+    silent_keys = pd.DataFrame({"unique_key": silent})
+    if moved.empty:
+        return Moves(_NOBODY, silent_keys)
+    alone = moved[among(moved["old_key"], silent)]
+    speaking = known[known["unique_key"].notna() & ~known["is_deleted"] & among(known["id"], alone["id"])]
     followed = in_order(speaking.merge(alone, on="id"), precedence).drop_duplicates("old_key")
     followed = followed.assign(new_key=followed["unique_key"], is_first=~followed["unique_key"].duplicated())
-    return Moves(followed[["old_key", "new_key", "is_first"]], pd.DataFrame({"unique_key": silent}))
+    return Moves(followed[["old_key", "new_key", "is_first"]], silent_keys)
 
 
 def follow_moves(connection: Connection, moves: Moves, now: datetime) -> None:

@@ -1,10 +1,10 @@
 """Puts a frame into a temporary table as fast as the database can: COPY on PostgreSQL, executemany on SQLite."""
 
 from io import BytesIO
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 from pyarrow import csv
 from sqlalchemy import Boolean, Column, Connection, MetaData, Table, Text
 from sqlalchemy.types import TypeEngine
@@ -13,7 +13,7 @@ from crm_sync.customers.tables import Instant
 
 
 def stage(
-    connection: Connection, name: str, frame: pd.DataFrame, types: dict[str, TypeEngine[object]] | None = None
+    connection: Connection, name: str, frame: pd.DataFrame, types: dict[str, TypeEngine[Any]] | None = None
 ) -> Table:
     """Make the temporary table `name` with the frame's rows, replacing an earlier one of that name.
 
@@ -21,8 +21,7 @@ def stage(
     """
     content = pa.Table.from_pandas(frame, preserve_index=False)
     columns = [
-        Column(field.name, (types or {}).get(field.name) or _column_type(field.type))
-        for field in content.schema
+        Column(field.name, (types or {}).get(field.name) or _column_type(field.type)) for field in content.schema
     ]
     table = Table(name, MetaData(), *columns, prefixes=["TEMPORARY"])
     connection.exec_driver_sql(f"DROP TABLE IF EXISTS {name}")
@@ -34,7 +33,7 @@ def stage(
     return table
 
 
-def _column_type(arrow_type: pa.DataType) -> TypeEngine[object]:
+def _column_type(arrow_type: pa.DataType) -> TypeEngine[Any]:
     if pa.types.is_boolean(arrow_type):
         return Boolean()
     return Instant() if pa.types.is_timestamp(arrow_type) else Text()
@@ -46,7 +45,7 @@ def _copy(connection: Connection, table: Table, content: pa.Table) -> None:
     csv.write_csv(content, rows, csv.WriteOptions(include_header=False, quoting_style="needed"))
     names = ", ".join(f'"{name}"' for name in content.column_names)
     cursor = connection.connection.cursor()
-    with cursor.copy(f"COPY {table.name} ({names}) FROM STDIN (FORMAT csv)") as copy:  # type: ignore[attr-defined]  # psycopg's cursor
+    with cursor.copy(f"COPY {table.name} ({names}) FROM STDIN (FORMAT csv)") as copy:
         copy.write(rows.getbuffer())
     connection.exec_driver_sql(f"ANALYZE {table.name}")
 
@@ -62,5 +61,5 @@ def _execute_many(connection: Connection, table: Table, content: pa.Table) -> No
 def _as_sqlite_keeps_it(column: pa.ChunkedArray) -> pa.ChunkedArray:
     if pa.types.is_timestamp(column.type):
         # The form in which SQLAlchemy stores a datetime on SQLite, so that both compare as text.
-        return pc.strftime(pc.cast(column, pa.timestamp("us", "UTC")), format="%Y-%m-%d %H:%M:%S")
+        return column.cast(pa.timestamp("us", "UTC")).cast(pa.timestamp("us")).cast(pa.string())
     return column

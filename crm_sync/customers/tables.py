@@ -1,6 +1,7 @@
 """The tables of the customer database, in Deployteq's names. Alembic migrations beside it make them."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy import (
     JSON,
@@ -50,7 +51,7 @@ class Instant(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
-FIELD_COLUMN_TYPES: dict[FieldType, type[TypeEngine[object]]] = {
+FIELD_COLUMN_TYPES: dict[FieldType, type[TypeEngine[Any]]] = {
     FieldType.TEXT: Text,
     FieldType.DATE: Date,
     FieldType.YES_NO: Boolean,
@@ -110,7 +111,6 @@ sync_run = Table(
     Column("org", Text, nullable=False),
     Column("state", Text, nullable=False),
     Column("counts", JSON_OBJECT, nullable=False),
-    Column("requests_forecast", Integer),
     Column("requests_used", Integer, nullable=False),
     Column("started_at", Instant, nullable=False),
     Column("ended_at", Instant),
@@ -122,11 +122,12 @@ checkpoint = Table(
     Column("org", Text, primary_key=True),
     Column("sobject", Text, primary_key=True),
     Column("sync_run_id", _ROW_ID, ForeignKey("sync_run.id"), nullable=False),
-    Column("soql", Text, nullable=False),
+    Column("mapping_fingerprint", Text, nullable=False),
     Column("job_id", Text, nullable=False),
+    Column("read_from", Instant, nullable=False),
     Column("locator", Text),
     Column("rows_done", Integer, nullable=False),
-    Column("read_from", Instant, nullable=False),
+    Column("finished", Boolean, nullable=False),
 )
 
 watermark = Table(

@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
-from crm_sync.customers.mirror import insert_for
+from crm_sync.customers.dialects import insert_for, write_and_count
 from crm_sync.customers.staging import stage
 from crm_sync.customers.tables import JSON_OBJECT, Instant, customer
 from crm_sync.mapping import CustomerFieldKind, MappingRules, ObjectMapping, SObject
@@ -40,28 +40,24 @@ class Written:
     updated: int = 0
 
 
-def upsert_customers(
-    connection: Connection, speakers: pd.DataFrame, rules: MappingRules, now: datetime
-) -> Written:
+def upsert_customers(connection: Connection, speakers: pd.DataFrame, rules: MappingRules, now: datetime) -> Written:
     """Insert or update a customer for each speaking record; only those with `in_batch` are counted."""
     inserted = updated = 0
     for (sobject, in_batch), group in speakers.groupby(["sobject", "in_batch"], sort=True):
-        mapping = rules.of(SObject(sobject))
+        mapping = rules.of(SObject(str(sobject)))
         staged = _stage_customers(connection, group, mapping)
         new = _count_new(connection, staged)
-        changed = connection.execute(_upsert(connection, staged, mapping, now)).rowcount
+        changed = write_and_count(connection, _upsert(connection, staged, mapping, now))
         if in_batch:
             inserted += new
             updated += changed - new
     return Written(inserted, updated)
 
 
-def add_second_voices(
-    connection: Connection, speakers: pd.DataFrame, rules: MappingRules, now: datetime
-) -> None:
+def add_second_voices(connection: Connection, speakers: pd.DataFrame, rules: MappingRules, now: datetime) -> None:
     """Fill the customer fields for which only the other sObject has a link (a converted lead's Id, for example)."""
     for sobject, group in speakers.groupby("sobject"):
-        own, other = rules.of(SObject(sobject)), rules.of(_other(SObject(sobject)))
+        own, other = rules.of(SObject(str(sobject))), rules.of(_other(SObject(str(sobject))))
         taken = {link.target for link in other.links}
         extra = own.model_copy(update={"links": [link for link in own.links if link.target not in taken]})
         if not extra.links:
@@ -109,9 +105,7 @@ def _upsert(connection: Connection, staged: Table, mapping: ObjectMapping, now: 
         "deleted_in_salesforce_at": null(),
         "merged_into_customer_id": null(),
         # A customer that was joined to another one is a person of its own again.
-        "mail_status": case(
-            (customer.c.merged_into_customer_id.is_not(None), None), else_=customer.c.mail_status
-        ),
+        "mail_status": case((customer.c.merged_into_customer_id.is_not(None), None), else_=customer.c.mail_status),
     }
     return insert.on_conflict_do_update(
         index_elements=["unique_key"], set_={**values, "modified_at": moment}, where=_differs(values)
@@ -144,6 +138,4 @@ def _merged_options(connection: Connection, new: ColumnElement[Any], names: list
 
 
 def _differs(values: dict[str, ColumnElement[Any]]) -> ColumnElement[bool]:
-    return or_(
-        *(customer.c[name].is_distinct_from(value) for name, value in values.items() if name != "mail_status")
-    )
+    return or_(*(customer.c[name].is_distinct_from(value) for name, value in values.items() if name != "mail_status"))

@@ -1,12 +1,7 @@
-"""The one `requests.Session` through which every request to Salesforce goes, those of simple-salesforce too."""
+"""The one `requests.Session` through which every request goes, those of simple-salesforce too."""
 
-import ipaddress
-import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
-from email.utils import parsedate_to_datetime
-from enum import StrEnum
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, Protocol
 from urllib.parse import urlsplit, urlunsplit
@@ -16,31 +11,12 @@ from requests.adapters import HTTPAdapter
 from requests.cookies import RequestsCookieJar
 
 from crm_sync.errors import ConfigurationError, SalesforceUnavailableError
+from crm_sync.salesforce.endpoints import loopback_endpoint
 from crm_sync.salesforce.error_codes import error_for
+from crm_sync.salesforce.limit_info import ApiUsage, read_api_usage
+from crm_sync.salesforce.request_kinds import RequestKind, kind_of
 
 USER_AGENT = "deployteq-salesforce"
-
-
-class RequestKind(StrEnum):
-    """What a request is for; the pace and the ledger count by it."""
-
-    LOGIN = "login"
-    DESCRIBE = "describe"
-    LIMITS = "limits"
-    QUERY = "query"
-    BULK_JOB = "bulk_job"
-    BULK_POLL = "bulk_poll"
-    BULK_RESULTS = "bulk_results"
-    WRITE = "write"
-    OTHER = "other"
-
-
-@dataclass(frozen=True)
-class ApiUsage:
-    """Requests used and allowed in the org's rolling 24 hours, as Salesforce last said (approximate)."""
-
-    used: int
-    allowed: int
 
 
 class RequestLedger(Protocol):
@@ -48,9 +24,11 @@ class RequestLedger(Protocol):
 
     def reserve(self, kind: str, at: datetime) -> int:
         """Note a request about to be sent and return its id; raises LimitReachedError."""
+        ...
 
     def settle(self, request_id: int, status: int, usage: ApiUsage | None) -> None:
         """Note how it ended; `status` is 0 when no answer came."""
+        ...
 
 
 class Transport(requests.Session):
@@ -81,10 +59,6 @@ class Transport(requests.Session):
         self.headers["User-Agent"] = USER_AGENT
         self.cookies = RequestsCookieJar(DefaultCookiePolicy(allowed_domains=[]))
 
-    def now(self) -> datetime:
-        """Return the time by the clock that the ledger is kept by."""
-        return self._clock()
-
     def call(
         self,
         kind: RequestKind,
@@ -106,54 +80,58 @@ class Transport(requests.Session):
         """Aim the request at the endpoint override, or insist on https."""
         target = urlsplit(str(request.url))
         if self._endpoint is not None:
-            request.url = urlunsplit(target._replace(scheme=self._endpoint[0], netloc=self._endpoint[1]))
+            scheme, host = self._endpoint
+            request.url = urlunsplit(target._replace(scheme=scheme, netloc=host))
         elif target.scheme != "https":
             raise ConfigurationError(
-                "Salesforce is only called over https; correct the Salesforce address in the credentials."
+                "Salesforce is only called over https; correct the address in the Salesforce credentials."
             )
         return super().prepare_request(request)
 
     def merge_environment_settings(self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> Any:
-        """Take proxies and CA bundle from the environment, and no proxy on the way to this machine."""
+        """Take proxies and CA bundle from the environment, but no proxy on the way to this machine."""
         settings = super().merge_environment_settings(url, proxies, stream, verify, cert)
         if self._endpoint is not None:
             settings["proxies"] = {}
         return settings
 
     def send(
-        self, request: requests.PreparedRequest, *, kind: RequestKind | None = None, **kwargs: Any
+        self, request: requests.PreparedRequest, *, kind: RequestKind | None = None, **settings: Any
     ) -> requests.Response:
         """Pass the gates, send once without following redirects, settle the count, raise what went wrong."""
         if kind is None:
             kind = kind_of(request.method or "", request.path_url)
-        kwargs["allow_redirects"] = False
-        kwargs["timeout"] = kwargs.get("timeout") or self._timeout
-        if kwargs.get("verify") is False:
-            kwargs["verify"] = True
+        settings["allow_redirects"] = False
+        settings["timeout"] = settings.get("timeout") or self._timeout
+        settings["verify"] = settings.get("verify") or True
         self._throttle(kind)
+        response = self._send_counted(request, kind, settings)
+        _raise_refusal(response, kind, self._clock())
+        return response
+
+    def _send_counted(
+        self, request: requests.PreparedRequest, kind: RequestKind, settings: dict[str, Any]
+    ) -> requests.Response:
         request_id = self._ledger.reserve(kind, self._clock())
-        response, status, usage = None, 0, None
+        status, usage, failure = 0, None, ""
         try:
-            response = super().send(request, **kwargs)
+            response = super().send(request, **settings)
             status, usage = response.status_code, read_api_usage(response.headers)
         except requests.RequestException as error:
             failure = type(error).__name__
         finally:
             self._ledger.settle(request_id, status, usage)
-        # Raised here and not in the except block: there, the new error would hold the old one, and that one
-        # holds the URL with the query.
-        if response is None:
-            raise SalesforceUnavailableError(
-                f"Salesforce gave no complete answer ({failure}); the request can be tried again.",
-                code=failure,
-            )
-        _raise_for(response, kind, self._clock())
-        return response
+        if not failure:
+            return response
+        # Not raised in the except block: there, the new error would keep the old one, and with it the query.
+        raise SalesforceUnavailableError(
+            f"Salesforce gave no complete answer ({failure}); the request can be tried again.", code=failure
+        )
 
 
-def _raise_for(response: requests.Response, kind: RequestKind, now: datetime) -> None:
-    is_html = "html" in response.headers.get("Content-Type", "").lower()
-    if response.status_code < requests.codes.multiple_choices and not is_html:
+def _raise_refusal(response: requests.Response, kind: RequestKind, now: datetime) -> None:
+    is_page = "html" in response.headers.get("Content-Type", "").lower()
+    if response.status_code < requests.codes.multiple_choices and not is_page:
         return
     try:
         body = response.content
@@ -164,67 +142,3 @@ def _raise_for(response: requests.Response, kind: RequestKind, now: datetime) ->
 
 def _keep_authorization(request: requests.PreparedRequest) -> requests.PreparedRequest:
     return request
-
-
-_USAGE = re.compile(r"(?:^|[;,\s])api-usage=(\d+)/(\d+)")
-
-
-def read_api_usage(headers: Mapping[str, str]) -> ApiUsage | None:
-    """Read `api-usage=used/allowed` from Sforce-Limit-Info, which may carry further parts, or return None.
-
-    Rule: REST API guide, "Limit Info header".
-    """
-    found = _USAGE.search(headers.get("Sforce-Limit-Info", ""))
-    return ApiUsage(used=int(found[1]), allowed=int(found[2])) if found else None
-
-
-def server_time(response: requests.Response) -> datetime:
-    """Return Salesforce's own clock from the Date header; raises SalesforceUnavailableError without one."""
-    try:
-        return parsedate_to_datetime(response.headers["Date"])
-    except (KeyError, ValueError):
-        raise SalesforceUnavailableError(
-            "Salesforce answered without saying its time; the request can be tried again."
-        ) from None
-
-
-def loopback_endpoint(endpoint_url: str) -> tuple[str, str]:
-    """Return scheme and host:port of an endpoint override; raises ConfigurationError unless it is loopback."""
-    refusal = ConfigurationError(
-        "The endpoint URL may only name this machine, like http://127.0.0.1:8080; leave it empty for Salesforce."
-    )
-    try:
-        parts = urlsplit(endpoint_url)
-        host, port = parts.hostname or "", parts.port
-    except ValueError:
-        raise refusal from None
-    has_more = parts.path not in {"", "/"} or parts.query or parts.fragment or "@" in parts.netloc
-    if parts.scheme not in {"http", "https"} or has_more or not _is_loopback(host):
-        raise refusal
-    shown = f"[{host}]" if ":" in host else host
-    return parts.scheme, f"{shown}:{port}" if port else shown
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-_KINDS = (
-    (re.compile(r"/services/(Soap/u/|oauth2/token)"), RequestKind.LOGIN),
-    (re.compile(r"/describe\b|/sobjects/?($|\?)"), RequestKind.DESCRIBE),
-    (re.compile(r"/limits\b"), RequestKind.LIMITS),
-    (re.compile(r"/query(All)?\b"), RequestKind.QUERY),
-)
-
-
-def kind_of(method: str, path: str) -> RequestKind:
-    """Tell the kind of a request that simple-salesforce sends, which states none."""
-    for pattern, kind in _KINDS:
-        if pattern.search(path.partition("?")[0]):
-            return kind
-    return RequestKind.OTHER if method == "GET" else RequestKind.WRITE

@@ -1,0 +1,30 @@
+"""The customer database, as saved in Prefect."""
+
+from prefect.blocks.core import Block
+from pydantic import Field, SecretStr, field_validator
+
+from crm_sync.customers.database import CustomerDatabase as OpenDatabase
+from crm_sync.customers.database import parse_url
+
+
+class CustomerDatabase(Block):
+    """Where the customers live: SQLite to start with, PostgreSQL for real use."""
+
+    _block_type_name = "Customer database"
+    _block_type_slug = "customer-database"
+    _description = "The Deployteq side: customers, their options, and the mirror of Salesforce's records."
+
+    url: SecretStr = Field(
+        title="URL",
+        description="SQLAlchemy URL: sqlite:////path/to/customers.db, or postgresql://user:password@host/database.",
+    )
+
+    @field_validator("url")
+    @classmethod
+    def _can_be_read(cls, value: SecretStr) -> SecretStr:
+        parse_url(value.get_secret_value())
+        return value
+
+    def open(self) -> OpenDatabase:
+        """Open the database, with its tables made or brought up to date; raises DatabaseUnavailableError."""
+        return OpenDatabase(self.url.get_secret_value())

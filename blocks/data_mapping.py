@@ -1,0 +1,41 @@
+"""The data mapping, as saved in Prefect."""
+
+from typing import Self
+
+from prefect.blocks.core import Block
+from pydantic import Field, model_validator
+
+from crm_sync.mapping import MappingRules, ObjectMapping, Precedence
+
+
+class DataMapping(Block):
+    """Which Salesforce field goes into which customer field, for leads and for contacts."""
+
+    _block_type_name = "Data mapping"
+    _block_type_slug = "salesforce-data-mapping"
+    _description = "Links between Salesforce fields and customer fields; one of them tells customers apart."
+
+    contact: ObjectMapping = Field(
+        default_factory=lambda: ObjectMapping(status="Customer"),
+        title="Contacts",
+        description="What is read from Salesforce contacts. Without links, contacts are left out.",
+    )
+    lead: ObjectMapping = Field(
+        default_factory=lambda: ObjectMapping(status="Prospect"),
+        title="Leads",
+        description="What is read from Salesforce leads. Without links, leads are left out.",
+    )
+    precedence: Precedence = Field(
+        default=Precedence.CONTACT_FIRST,
+        title="Who speaks for a customer",
+        description="When a lead and a contact are one customer: the contact, or whichever changed last.",
+    )
+
+    @model_validator(mode="after")
+    def _agrees_with_itself(self) -> Self:
+        self.rules()
+        return self
+
+    def rules(self) -> MappingRules:
+        """Return the mapping as the rules read it."""
+        return MappingRules(contact=self.contact, lead=self.lead, precedence=self.precedence)

@@ -1,0 +1,119 @@
+"""The runs and how far they came: checkpoints of a half-done full sync, and watermarks of a finished one."""
+
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, delete, func, insert, select, update
+
+from crm_sync.counts import Counts
+from crm_sync.customers.dialects import insert_for
+from crm_sync.customers.tables import checkpoint, rejected_record, sync_run, watermark
+from crm_sync.mapping import SObject
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """How far the full sync of one sObject came: the Bulk job, the page, and the rows of it that are stored."""
+
+    sobject: SObject
+    sync_run_id: int
+    mapping_fingerprint: str
+    job_id: str
+    read_from: datetime
+    locator: str | None = None
+    rows_done: int = 0
+    finished: bool = False
+
+    def after_rows(self, rows: int) -> "Checkpoint":
+        """Return the checkpoint when `rows` more of this page are stored."""
+        return replace(self, rows_done=self.rows_done + rows)
+
+    def after_page(self, next_locator: str | None) -> "Checkpoint":
+        """Return the checkpoint when this page is stored: the start of the next one, or finished."""
+        return replace(self, locator=next_locator, rows_done=0, finished=next_locator is None)
+
+
+def start_run(connection: Connection, flow: str, org: str, flow_run_id: str | None, now: datetime) -> int:
+    """Record a run and return its id; a run of this flow and org that never ended is marked interrupted."""
+    connection.execute(
+        update(sync_run)
+        .values(state="interrupted", ended_at=now)
+        .where(sync_run.c.flow == flow, sync_run.c.org == org, sync_run.c.state == "running")
+    )
+    row: dict[str, Any] = {
+        "flow": flow,
+        "flow_run_id": flow_run_id,
+        "org": org,
+        "state": "running",
+        "counts": {},
+        "requests_used": 0,
+        "started_at": now,
+    }
+    number: int = connection.execute(insert(sync_run).values(row).returning(sync_run.c.id)).scalar_one()
+    return number
+
+
+def end_run(
+    connection: Connection,
+    sync_run_id: int,
+    *,
+    state: str,
+    counts: dict[SObject, Counts],
+    requests_used: int,
+    now: datetime,
+) -> None:
+    """Record how a run ended."""
+    connection.execute(
+        update(sync_run)
+        .values(
+            state=state,
+            counts={str(sobject): asdict(count) for sobject, count in counts.items()},
+            requests_used=requests_used,
+            ended_at=now,
+        )
+        .where(sync_run.c.id == sync_run_id)
+    )
+
+
+def read_checkpoint(connection: Connection, org: str, sobject: SObject) -> Checkpoint | None:
+    """Return how far an unfinished full sync of `sobject` came, if there is one."""
+    columns = [column for column in checkpoint.c if column.name != "org"]
+    row = connection.execute(
+        select(*columns).where(checkpoint.c.org == org, checkpoint.c.sobject == sobject)
+    ).one_or_none()
+    return None if row is None else Checkpoint(**{**row._mapping, "sobject": sobject})
+
+
+def save_checkpoint(connection: Connection, org: str, reached: Checkpoint) -> None:
+    """Store how far the full sync of one sObject came; belongs in the transaction that stores the batch."""
+    row = asdict(reached)
+    statement = insert_for(connection, checkpoint).values(org=org, **row)
+    connection.execute(statement.on_conflict_do_update(index_elements=["org", "sobject"], set_=row))
+
+
+def forget_checkpoints(connection: Connection, org: str, sobjects: list[SObject]) -> None:
+    """Drop the checkpoints of a full sync that is complete, or to be started anew."""
+    connection.execute(delete(checkpoint).where(checkpoint.c.org == org, checkpoint.c.sobject.in_(sobjects)))
+
+
+def advance_watermark(connection: Connection, org: str, done: Checkpoint) -> None:
+    """Record that every change of the sObject up to `done.read_from` (Salesforce's clock) is stored."""
+    row = {
+        "org": org,
+        "sobject": done.sobject,
+        "stored_until": done.read_from,
+        "mapping_fingerprint": done.mapping_fingerprint,
+    }
+    statement = insert_for(connection, watermark).values(row)
+    connection.execute(statement.on_conflict_do_update(index_elements=["org", "sobject"], set_=row))
+
+
+def count_rejects(connection: Connection, sync_run_id: int | None = None) -> list[tuple[str, str, int]]:
+    """Return (sObject, reason, records) of the rejected records, most frequent first; of one run or of all."""
+    records = func.count()
+    query = select(rejected_record.c.sobject, rejected_record.c.reason, records)
+    if sync_run_id is not None:
+        query = query.where(rejected_record.c.sync_run_id == sync_run_id)
+    query = query.group_by(rejected_record.c.sobject, rejected_record.c.reason).order_by(records.desc())
+    return [(row[0], row[1], row[2]) for row in connection.execute(query)]

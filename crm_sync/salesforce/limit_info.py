@@ -1,0 +1,39 @@
+"""What Salesforce says about itself in the headers of each answer."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+
+from crm_sync.errors import SalesforceUnavailableError
+
+
+@dataclass(frozen=True)
+class ApiUsage:
+    """Requests used and allowed in the org's rolling 24 hours, as Salesforce last said (approximate)."""
+
+    used: int
+    allowed: int
+
+
+_USAGE = re.compile(r"(?:^|[;,\s])api-usage=(\d{1,15})/(\d{1,15})(?=$|[;,\s])", re.ASCII)
+
+
+def read_api_usage(headers: Mapping[str, str]) -> ApiUsage | None:
+    """Read `api-usage=used/allowed` from Sforce-Limit-Info, which may carry further parts, or return None.
+
+    Rule: REST API guide, "Limit Info header"; present on errors too, absent on the versions list.
+    """
+    found = _USAGE.search(headers.get("Sforce-Limit-Info", ""))
+    return ApiUsage(used=int(found[1]), allowed=int(found[2])) if found else None
+
+
+def read_server_time(headers: Mapping[str, str]) -> datetime:
+    """Read Salesforce's own clock from the Date header; raises SalesforceUnavailableError without one."""
+    try:
+        return parsedate_to_datetime(headers["Date"])
+    except (KeyError, ValueError):
+        raise SalesforceUnavailableError(
+            "Salesforce answered without saying its time; the request can be tried again."
+        ) from None

@@ -1,0 +1,106 @@
+"""One sentence per way in which Salesforce refuses a login: what happened, and what to change."""
+
+import re
+
+_SAVE = "save it in the Salesforce credentials block."
+_REFUSED = "Salesforce refused the login of the integration user: "
+
+# Codes, words of the message (empty: any), sentence; the first that matches counts. The codes are the
+# partner WSDL's for SOAP login(), and OAuth's `error` in capitals.
+_REFUSALS = (
+    (
+        "INVALID_LOGIN",
+        "",
+        "username, password or security token is wrong, or the user is locked out; check all three (a new "
+        "password also gives a new token) and " + "save them in the Salesforce credentials block.",
+    ),
+    (
+        "LOGIN_MUST_USE_SECURITY_TOKEN",
+        "",
+        "a security token is needed; reset it in Salesforce under Settings > Reset My Security Token and " + _SAVE,
+    ),
+    (
+        "PASSWORD_LOCKOUT",
+        "",
+        "the user is locked out after too many wrong passwords; unlock the user in Salesforce under "
+        "Setup > Users, then check the password in the Salesforce credentials block.",
+    ),
+    ("ORG_LOCKED", "", "the org is locked; ask Salesforce support to unlock it."),
+    ("TRIAL_EXPIRED", "", "the org's trial has ended; use an org with a licence."),
+    (
+        "INVALID_OPERATION",
+        "disabled",
+        "login with username and password over SOAP is switched off in this org; let an administrator switch "
+        "on SOAP API login(), or use client credentials or a certificate (JWT) instead.",
+    ),
+    (
+        "INVALID_OPERATION",
+        "",
+        "this way of logging in is no longer offered; use client credentials or a certificate (JWT) instead.",
+    ),
+    (
+        "UNSUPPORTED_API_VERSION",
+        "",
+        "this way of logging in is no longer offered; use client credentials or a certificate (JWT) instead.",
+    ),
+    (
+        "INSUFFICIENT_ACCESS",
+        "",
+        "the user may not log in this way; give it the permission 'Use Any API Auth', or use client "
+        "credentials or a certificate (JWT) instead.",
+    ),
+    (
+        "API_DISABLED_FOR_ORG API_CURRENTLY_DISABLED",
+        "",
+        "the API is not enabled for the org or the user; give the user the permission 'API Enabled'.",
+    ),
+    (
+        "INVALID_GRANT",
+        "hasn't approved|not approved|app.*(admin|approv)",
+        "the app is not approved for the user; pre-authorise the user's profile or permission set under "
+        "the app's policies in Salesforce.",
+    ),
+    (
+        "INVALID_GRANT",
+        "no client credentials user",
+        "the app has no run-as user; choose one under the app's client credentials settings in Salesforce.",
+    ),
+    (
+        "INVALID_GRANT",
+        "not supported on this domain",
+        "client credentials need the My Domain address; enter it in the Salesforce credentials block.",
+    ),
+    (
+        "INVALID_GRANT",
+        "assertion|audience|signature|expired",
+        "the signed request was not accepted; check that the private key belongs to the app's certificate, "
+        "that username and sandbox are right, and that this machine's clock is.",
+    ),
+    (
+        "INVALID_GRANT",
+        "",
+        "the user does not exist, is inactive or is not allowed to use the app; check the username and "
+        "sandbox in the Salesforce credentials block and the app's policies in Salesforce.",
+    ),
+    (
+        "INVALID_CLIENT_ID",
+        "",
+        "the consumer key is wrong, or the app is new (it may take ten minutes); copy the key again and " + _SAVE,
+    ),
+    ("INVALID_CLIENT", "", "the consumer secret is wrong; copy it again and " + _SAVE),
+    (
+        "UNSUPPORTED_GRANT_TYPE INVALID_APP_ACCESS OAUTH_APP_BLOCKED UNAUTHORIZED_CLIENT",
+        "",
+        "the app does not allow this way of logging in; enable it in the app's OAuth settings in Salesforce.",
+    ),
+    ("INACTIVE_USER", "", "the user is inactive; activate it in Salesforce under Setup > Users."),
+    ("INACTIVE_ORG", "", "the org is locked, closed or suspended; ask Salesforce support."),
+)
+
+
+def login_sentence(code: str, message: str) -> str:
+    """Return the sentence for a refused login, or nothing when the code is no login refusal."""
+    for codes, words, sentence in _REFUSALS:
+        if code.upper() in codes.split() and re.search(words, message, re.IGNORECASE):
+            return _REFUSED + sentence
+    return ""

@@ -1,0 +1,136 @@
+"""A Salesforce org: a login, the transport, and the session they share with all other runs."""
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, suppress
+from typing import Any, Protocol, TypeVar
+
+import requests
+from simple_salesforce.api import Salesforce
+
+from crm_sync.errors import AuthenticationError, SalesforceUnavailableError, SessionExpiredError
+from crm_sync.salesforce.login import Login, Session
+from crm_sync.salesforce.request_kinds import RequestKind
+from crm_sync.salesforce.transport import Transport
+
+API_VERSION = "67.0"
+
+T = TypeVar("T")
+
+
+class SessionStore(Protocol):
+    """Where the session is kept between runs, encrypted and shared."""
+
+    def load(self) -> Session | None:
+        """Return the kept session, if there is one."""
+        ...
+
+    def save(self, session: Session) -> None:
+        """Keep the session instead of the one before."""
+        ...
+
+    def exclusive(self) -> AbstractContextManager[object]:
+        """Let one process at a time log in."""
+        ...
+
+
+class SalesforceOrg:
+    """Sends requests with a live session: reuses the kept one, logs in when there is none, never logs out.
+
+    Clients of one user share a session, and a logout by one ends it for all (SOAP API guide, "logout()").
+    """
+
+    def __init__(
+        self, login: Login, transport: Transport, store: SessionStore, *, api_version: str = API_VERSION
+    ) -> None:
+        """Keep the parts; nothing is sent before the first request."""
+        self._login = login
+        self._transport = transport
+        self._store = store
+        self._session: Session | None = None
+        self.api_version = api_version
+
+    @property
+    def session(self) -> Session:
+        """The session in use; logs in when there is none."""
+        return self._session or self._renew(None)[0]
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        kind: RequestKind,
+        *,
+        json: Any = None,
+        params: Mapping[str, Any] | None = None,
+        stream: bool = False,
+        headers: Mapping[str, str] | None = None,
+    ) -> requests.Response:
+        """Send a request below /services/data/v<version>, or to a path that itself begins with /services/."""
+        resource = path if path.startswith("/services/") else f"/services/data/v{self.api_version}/{path.lstrip('/')}"
+
+        def send(session: Session) -> requests.Response:
+            return self._transport.call(
+                kind,
+                method,
+                session.instance_url + resource,
+                headers={**(headers or {}), "Authorization": f"Bearer {session.session_id}"},
+                params=params,
+                json=json,
+                stream=stream,
+            )
+
+        return self._with_session(send)
+
+    def ask(self, question: Callable[[Salesforce], T]) -> T:
+        """Answer a question that simple-salesforce can ask, with the same session, gates and errors."""
+        with suppress(requests.JSONDecodeError):
+            return self._with_session(lambda session: question(self._client(session)))
+        # Not chained: the library's error holds the whole answer.
+        raise SalesforceUnavailableError(_UNREADABLE)
+
+    def _client(self, session: Session) -> Salesforce:
+        return Salesforce(
+            session_id=session.session_id,
+            instance_url=session.instance_url,
+            session=self._transport,
+            version=self.api_version,
+            object_pairs_hook=dict,
+        )
+
+    def _with_session(self, action: Callable[[Session], T]) -> T:
+        """Act; on an ended session take the newer kept one, else log in exactly once, and act again."""
+        session, is_fresh = (self._session, False) if self._session else self._renew(None)
+        while True:
+            with suppress(SessionExpiredError):
+                return action(session)
+            if is_fresh:
+                break
+            session, is_fresh = self._renew(session)
+        raise AuthenticationError(
+            "Salesforce refuses the session that it has just given; check in Salesforce whether sessions are "
+            "locked to an IP address, and that the address is the My Domain's."
+        )
+
+    def _renew(self, ended: Session | None) -> tuple[Session, bool]:
+        """Return a session other than the ended one, and whether it comes from a login just now."""
+        with self._store.exclusive():
+            kept = self._store.load()
+            if kept is not None and self._is_ours(kept) and (ended is None or kept.session_id != ended.session_id):
+                self._session = kept
+                return kept, False
+            self._session = session = self._login.log_in(self._transport)
+            self._store.save(session)
+            return session, True
+
+    def _is_ours(self, kept: Session) -> bool:
+        return (kept.user, kept.login_host) == (self._login.user, self._login.host)
+
+
+_UNREADABLE = "Salesforce's answer broke off or is no JSON; the request can be tried again."
+
+
+def read_json(response: requests.Response) -> Any:
+    """Return the parsed answer; raises SalesforceUnavailableError when it is empty, cut or no JSON."""
+    with suppress(requests.RequestException):
+        return response.json()
+    raise SalesforceUnavailableError(_UNREADABLE)
