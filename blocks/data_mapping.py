@@ -3,9 +3,11 @@
 from typing import Self
 
 from prefect.blocks.core import Block
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
+from blocks.named import picked_from_a_list
 from crm_sync.mapping import MappingRules, ObjectMapping, Precedence
+from crm_sync.standard_mapping import standard_contact_mapping, standard_lead_mapping
 
 
 class DataMapping(Block):
@@ -15,13 +17,16 @@ class DataMapping(Block):
     _block_type_slug = "salesforce-data-mapping"
     _description = "Links between Salesforce fields and customer fields; one of them tells customers apart."
 
+    model_config = ConfigDict(json_schema_extra=picked_from_a_list("contact", "lead"))
+
     contact: ObjectMapping = Field(
-        default_factory=lambda: ObjectMapping(status="Customer"),
+        # A literal default: the form in the UI shows it, which it would not with a factory.
+        default=standard_contact_mapping(),
         title="Contacts",
         description="What is read from Salesforce contacts. Without links, contacts are left out.",
     )
     lead: ObjectMapping = Field(
-        default_factory=lambda: ObjectMapping(status="Prospect"),
+        default=standard_lead_mapping(),
         title="Leads",
         description="What is read from Salesforce leads. Without links, leads are left out.",
     )

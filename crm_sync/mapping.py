@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 from difflib import get_close_matches
 from enum import StrEnum
+from hashlib import sha256
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -108,7 +109,7 @@ class ObjectMapping(BaseModel):
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
 
     links: list[FieldLink] = Field(
-        default_factory=list,
+        default=[],
         title="Links",
         description="One row per field. Leave empty to leave this object out of the synchronisation.",
     )
@@ -189,6 +190,11 @@ class MappingRules(BaseModel):
             links = [link for link in mapping.links if link.salesforce_field in fields[sobject]]
             shown[sobject.lower()] = mapping.model_copy(update={"links": links})
         return self.model_copy(update=shown)
+
+    def fingerprint(self, sobject: SObject) -> str:
+        """Return a text that differs whenever the mapping of `sobject` would read or store something else."""
+        content = self.of(sobject).model_dump_json() + self.precedence
+        return sha256(content.encode()).hexdigest()[:16]
 
     def of(self, sobject: SObject) -> ObjectMapping:
         """Return the mapping of one object."""

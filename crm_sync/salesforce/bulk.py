@@ -6,12 +6,14 @@ Over our own transport, since the library's handler neither logs in again, nor c
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import requests
 
 from crm_sync.errors import JobFailedError, JobGoneError, PaginationError, SalesforceUnavailableError
+from crm_sync.salesforce.csv_rows import RowCounter
 from crm_sync.salesforce.error_codes import limit_in
 from crm_sync.salesforce.org import SalesforceOrg, read_json
 from crm_sync.salesforce.query_refusals import query_detail
@@ -28,6 +30,7 @@ class QueryJob:
     id: str
     state: str
     records_processed: int
+    created: datetime
 
     @property
     def is_complete(self) -> bool:
@@ -44,8 +47,8 @@ class ResultsPage:
     number_of_records: int
 
 
-def create_query_job(org: SalesforceOrg, soql: str, *, include_deleted: bool = True) -> str:
-    """Start a query job and return its id; one request.
+def create_query_job(org: SalesforceOrg, soql: str, *, include_deleted: bool = True) -> QueryJob:
+    """Start a query job and return it; one request. Its `created`, by Salesforce's clock, precedes its records.
 
     Rule: Bulk 2.0 guide, "Create a Query Job"; queryAll also reads deleted and merged records.
     """
@@ -57,7 +60,7 @@ def create_query_job(org: SalesforceOrg, soql: str, *, include_deleted: bool = T
         "lineEnding": "LF",
     }
     answer = read_json(org.request("POST", "jobs/query", RequestKind.BULK_JOB, json=asked))
-    return _job(answer).id
+    return _job(answer)
 
 
 def read_job(org: SalesforceOrg, job_id: str) -> QueryJob:
@@ -78,14 +81,15 @@ def read_job(org: SalesforceOrg, job_id: str) -> QueryJob:
     return job
 
 
-def _job(answer: object) -> QueryJob:
-    if not isinstance(answer, dict) or not answer.get("id") or not answer.get("state"):
-        raise SalesforceUnavailableError("Salesforce's answer about a Bulk job is not readable; it can be asked again.")
-    return QueryJob(
-        id=str(answer["id"]),
-        state=str(answer["state"]),
-        records_processed=int(answer.get("numberRecordsProcessed") or 0),
-    )
+def _job(answer: Any) -> QueryJob:
+    with suppress(KeyError, TypeError, ValueError):
+        return QueryJob(
+            id=str(answer["id"]),
+            state=str(answer["state"]),
+            records_processed=int(answer.get("numberRecordsProcessed") or 0),
+            created=datetime.strptime(answer["createdDate"], "%Y-%m-%dT%H:%M:%S.%f%z"),
+        )
+    raise SalesforceUnavailableError("Salesforce's answer about a Bulk job is not readable; it can be asked again.")
 
 
 def poll_delays() -> Iterator[float]:
@@ -168,36 +172,6 @@ def _write_rows(response: requests.Response, part: Path) -> int:
             file.write(clean)
         return counter.rows
     return -1
-
-
-class RowCounter:
-    """Counts the rows of CSV bytes that arrive in pieces: line ends outside of quotes, less the header."""
-
-    def __init__(self) -> None:
-        """Start before the first byte."""
-        self._lines = 0
-        self._is_quoted = 0
-        self._is_mid_line = False
-
-    def add(self, piece: bytes) -> None:
-        """Count on; a piece may end anywhere."""
-        if not piece:
-            return
-        content = np.frombuffer(piece, dtype=np.uint8)
-        quotes = np.flatnonzero(content == ord('"'))
-        line_ends = np.flatnonzero(content == ord("\n"))
-        # A line end is a row's end when the quotes before it are even in number.
-        quotes_before = np.searchsorted(quotes, line_ends) + self._is_quoted
-        self._lines += int(np.count_nonzero(quotes_before % 2 == 0))
-        self._is_quoted = (self._is_quoted + len(quotes)) % 2
-        self._is_mid_line = not piece.endswith(b"\n")
-
-    @property
-    def rows(self) -> int:
-        """The rows so far without the header, or -1 when a quote is still open."""
-        if self._is_quoted:
-            return -1
-        return max(0, self._lines + self._is_mid_line - 1)
 
 
 def abort_job(org: SalesforceOrg, job_id: str) -> None:

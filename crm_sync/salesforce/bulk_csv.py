@@ -2,15 +2,17 @@
 
 import csv
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
 from pyarrow import csv as arrow_csv
 
-from crm_sync.errors import FatalError, SalesforceUnavailableError
+from crm_sync.errors import SalesforceUnavailableError
+from crm_sync.salesforce.csv_rows import read_whole_rows
 
-_WIDEST_RECORD = 1 << 28
+_DAMAGED = "A results page is damaged or not what was asked for; it can be read again."
 
 
 def read_batches(
@@ -26,65 +28,51 @@ def read_batches(
     An empty value is missing, and no word is: a person may be called "None". Columns are named as in
     `columns`, whatever their case in the file; `skip_rows` leaves out rows done before. Raises
     SalesforceUnavailableError for a file that is damaged, has other columns, or not `expected_rows` rows.
-    Rule: Bulk guide, "Valid CSV rows": quoted values may hold line ends.
     """
-    names = _read_names(path, columns)
-    done = skip_rows
-    while names:
-        try:
-            for frame in _read_blocks(path, names, done, block_bytes):
-                done += len(frame)
-                yield frame
-            break
-        except pa.ArrowInvalid as error:
-            is_wider_than_block = "straddl" in str(error)
-        # The parser's message holds the row; it is not passed on.
-        if not is_wider_than_block:
-            raise SalesforceUnavailableError(_DAMAGED)
-        if block_bytes >= _WIDEST_RECORD:
-            raise FatalError("A record of a results page is wider than 256 MiB; map fewer long text fields.")
-        block_bytes *= 4
-    if expected_rows is not None and done != expected_rows:
+    row = 0
+    # Arrow's own streaming reader holds some thirty blocks ahead, so it is given one block at a time.
+    with path.open("rb") as file:
+        names = _read_names(file.readline(), columns)
+        for block in read_whole_rows(file, block_bytes):
+            table = _parse(block, names)
+            unread = table.slice(max(0, skip_rows - row))
+            row += len(table)
+            if len(unread):
+                yield unread.to_pandas()
+    if expected_rows is not None and row != expected_rows:
         raise SalesforceUnavailableError(
-            f"A results page holds {done} rows instead of {expected_rows}; it can be read again."
+            f"A results page holds {row} rows instead of {expected_rows}; it can be read again."
         )
 
 
-_DAMAGED = "A results page is damaged or not what was asked for; it can be read again."
-
-
-def _read_names(path: Path, columns: Sequence[str] | None) -> list[str]:
-    """Return the columns' names, as asked for where that is known, or nothing when there is no row."""
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        try:
-            header = next(csv.reader(file), [])
-            has_rows = bool(file.readline(1))
-        except (csv.Error, UnicodeDecodeError):
-            header, has_rows = [""], True
-    asked = {name.lower(): name for name in columns or header}
-    if header and sorted(asked) != sorted(name.lower() for name in header):
+def _read_names(header: bytes, columns: Sequence[str] | None) -> list[str]:
+    """Return the columns' names in the file's order, spelt as asked for where that is known."""
+    found: list[str] | None = None
+    # The error of a damaged header holds its bytes, and is therefore not chained.
+    with suppress(csv.Error, UnicodeDecodeError):
+        found = next(csv.reader([header.decode("utf-8-sig")]), [])
+    if found is None:
         raise SalesforceUnavailableError(_DAMAGED)
-    return [asked[name.lower()] for name in header] if has_rows else []
+    asked = {name.lower(): name for name in columns or found}
+    if found and sorted(asked) != sorted(name.lower() for name in found):
+        raise SalesforceUnavailableError(_DAMAGED)
+    return [asked[name.lower()] for name in found]
 
 
-def _read_blocks(path: Path, names: list[str], skip_rows: int, block_bytes: int) -> Iterator[pd.DataFrame]:
-    reader = arrow_csv.open_csv(
-        path,
-        read_options=arrow_csv.ReadOptions(
-            column_names=names,
-            # One for the header, whose names are given instead.
-            skip_rows_after_names=skip_rows + 1,
-            block_size=block_bytes,
-        ),
-        parse_options=arrow_csv.ParseOptions(newlines_in_values=True),
-        convert_options=arrow_csv.ConvertOptions(
-            column_types=dict.fromkeys(names, pa.string()),
-            null_values=[""],
-            strings_can_be_null=True,
-            quoted_strings_can_be_null=True,
-        ),
-    )
-    with reader:
-        for batch in reader:
-            if batch.num_rows:
-                yield batch.to_pandas()
+def _parse(block: bytes, names: list[str]) -> pa.Table:
+    """Return the block's rows as a table of text; the parser's own error holds a row and is not chained."""
+    is_cut = block.count(b'"') % 2
+    with suppress(pa.ArrowInvalid):
+        if not is_cut:
+            return arrow_csv.read_csv(
+                pa.BufferReader(block),
+                read_options=arrow_csv.ReadOptions(column_names=names, block_size=len(block)),
+                parse_options=arrow_csv.ParseOptions(newlines_in_values=True),
+                convert_options=arrow_csv.ConvertOptions(
+                    column_types=dict.fromkeys(names, pa.string()),
+                    null_values=[""],
+                    strings_can_be_null=True,
+                    quoted_strings_can_be_null=True,
+                ),
+            )
+    raise SalesforceUnavailableError(_DAMAGED)

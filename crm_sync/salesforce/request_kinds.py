@@ -25,7 +25,7 @@ class RequestKind(StrEnum):
 
 _KINDS = (
     (re.compile(r"^/services/(Soap/u|oauth2/token)\b"), RequestKind.LOGIN),
-    (re.compile(r"/describe/?$|/sobjects/?$"), RequestKind.DESCRIBE),
+    (re.compile(r"/describe/?$|/v[\d.]+/sobjects/?$"), RequestKind.DESCRIBE),
     (re.compile(r"/limits\b"), RequestKind.LIMITS),
     (re.compile(r"/query(All)?\b"), RequestKind.QUERY),
 )

@@ -113,17 +113,22 @@ class Transport(requests.Session):
         self, request: requests.PreparedRequest, kind: RequestKind, settings: dict[str, Any]
     ) -> requests.Response:
         request_id = self._ledger.reserve(kind, self._clock())
-        status, usage, failure = 0, None, ""
+        status, usage, failure, is_untrusted = 0, None, "", False
         try:
             response = super().send(request, **settings)
             status, usage = response.status_code, read_api_usage(response.headers)
         except requests.RequestException as error:
-            failure = type(error).__name__
+            failure, is_untrusted = type(error).__name__, "CERTIFICATE_VERIFY_FAILED" in str(error)
         finally:
             self._ledger.settle(request_id, status, usage)
         if not failure:
             return response
         # Not raised in the except block: there, the new error would keep the old one, and with it the query.
+        if is_untrusted:
+            raise ConfigurationError(
+                "This machine does not trust the certificate of the Salesforce address; if a proxy inspects "
+                "the traffic, name its CA file in the environment variable REQUESTS_CA_BUNDLE."
+            )
         raise SalesforceUnavailableError(
             f"Salesforce gave no complete answer ({failure}); the request can be tried again.", code=failure
         )

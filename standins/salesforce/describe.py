@@ -18,26 +18,40 @@ _SOAP_TYPES = {
 _IDS = ("id", "reference")
 _NUMBERS = ("double", "currency")
 _UTF8_WIDTH = 3
-_NEVER = (
-    "aiPredictionField autoNumber calculated cascadeDelete caseSensitive dependentPicklist deprecatedAndHidden "
-    "displayLocationInDecimal encrypted formulaTreatNullNumberAsZero highScaleNumber htmlFormatted restrictedDelete "
-    "unique writeRequiresMasterRead"
-).split()
-_ABSENT = (
-    "calculatedFormula controllerName defaultValueFormula filteredLookupInfo inlineHelpText mask maskType "
-    "referenceTargetField relationshipOrder"
-).split()
-_OBJECT_NEVER = (
-    "activateable custom customSetting deepCloneable deprecatedAndHidden hasSubtypes isInterface".split()
+_SEARCH_FILTERS = (
+    "AccountId",
+    "ReportsToId",
+    "ConvertedAccountId",
+    "ConvertedContactId",
+    "ConvertedOpportunityId",
 )
+_NEVER = (
+    "aiPredictionField", "autoNumber", "calculated", "cascadeDelete", "caseSensitive",
+    "dependentPicklist", "deprecatedAndHidden", "displayLocationInDecimal", "encrypted",
+    "formulaTreatNullNumberAsZero", "highScaleNumber", "htmlFormatted", "restrictedDelete", "unique",
+    "writeRequiresMasterRead",
+)  # fmt: skip
+_ABSENT = (
+    "calculatedFormula", "controllerName", "defaultValueFormula", "filteredLookupInfo", "inlineHelpText",
+    "mask", "maskType", "referenceTargetField", "relationshipOrder",
+)  # fmt: skip
+_OBJECT_NEVER = [
+    "activateable",
+    "custom",
+    "customSetting",
+    "deepCloneable",
+    "deprecatedAndHidden",
+    "hasSubtypes",
+    "isInterface",
+]
 _OBJECT_ALWAYS = (
-    "createable deletable feedEnabled layoutable mergeable mruEnabled queryable replicateable retrieveable searchable "
-    "triggerable undeletable updateable"
-).split()
+    "createable", "deletable", "feedEnabled", "layoutable", "mergeable", "mruEnabled", "queryable",
+    "replicateable", "retrieveable", "searchable", "triggerable", "undeletable", "updateable",
+)  # fmt: skip
 _FULL_ABSENT = (
-    "defaultImplementation extendedBy extendsInterfaces implementedBy implementsInterfaces listviewable lookupLayoutable "
-    "networkScopeFieldName"
-).split()
+    "defaultImplementation", "extendedBy", "extendsInterfaces", "implementedBy", "implementsInterfaces",
+    "listviewable", "lookupLayoutable", "networkScopeFieldName",
+)  # fmt: skip
 
 
 def describe_object(sobject: SObject, version: str) -> dict[str, Any]:
@@ -97,7 +111,7 @@ def describe_field(field: Field) -> dict[str, Any]:
         "nameField": field.name == "Name",
         "namePointing": len(field.refers_to) > 1,
         "nillable": field.nillable,
-        "permissionable": field.nillable or field.custom,
+        "permissionable": _permissionable(field),
         "picklistValues": [_picklist_value(field, value) for value in field.values],
         "polymorphicForeignKey": len(field.refers_to) > 1,
         "precision": field.precision,
@@ -106,13 +120,17 @@ def describe_field(field: Field) -> dict[str, Any]:
         "relationshipName": field.name.removesuffix("Id") if field.refers_to else None,
         "restrictedPicklist": field.restricted,
         "scale": field.scale,
-        "searchPrefilterable": field.name in ("AccountId", "ReportsToId")
-        or field.name.startswith("Converted"),
+        "searchPrefilterable": field.name in _SEARCH_FILTERS,
         "soapType": _SOAP_TYPES.get(field.type, "xsd:string"),
         "sortable": field.sortable,
         "type": field.type,
         "updateable": field.updateable,
     }
+
+
+def _permissionable(field: Field) -> bool:
+    written = field.createable or field.type == "address"
+    return field.custom or (field.nillable and written and field.compound != "Name")
 
 
 def _picklist_value(field: Field, value: str) -> dict[str, Any]:

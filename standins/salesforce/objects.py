@@ -99,9 +99,7 @@ def contact() -> SObject:
         *_stamps(),
         Field("EmailBouncedReason", "Email Bounced Reason", length=255),
         Field("EmailBouncedDate", "Email Bounced Date", "datetime"),
-        Field(
-            "IsEmailBounced", "Is Email Bounced", "boolean", nillable=False, defaulted=True, default=False
-        ).locked(),
+        Field("IsEmailBounced", "Is Email Bounced", "boolean", nillable=False, defaulted=True, default=False).locked(),
         Field("PhotoUrl", "Photo URL", "url", 255, extra="imageurl").locked(),
         *_custom(),
     )
@@ -168,9 +166,7 @@ def _stamps() -> tuple[Field, ...]:
         Field("CreatedDate", "Created Date", "datetime", nillable=False, defaulted=True).locked(),
         _reference("CreatedById", "Created By ID", "User", nillable=False, defaulted=True).locked(),
         Field("LastModifiedDate", "Last Modified Date", "datetime", nillable=False, defaulted=True).locked(),
-        _reference(
-            "LastModifiedById", "Last Modified By ID", "User", nillable=False, defaulted=True
-        ).locked(),
+        _reference("LastModifiedById", "Last Modified By ID", "User", nillable=False, defaulted=True).locked(),
         Field("SystemModstamp", "System Modstamp", "datetime", nillable=False, defaulted=True).locked(),
         Field("LastActivityDate", "Last Activity", "date").locked(),
     )

@@ -1,5 +1,6 @@
 """The org's records: one SQLite table per sObject, written and stamped as Salesforce does."""
 
+# ruff: noqa: S608 - table and column names come from our own schema
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -13,7 +14,7 @@ from .fields import Field, SObject
 from .ids import full_id, make_id
 from .snapshot import Snapshot
 from .soql_sql import Statement, Value, stamp
-from .validation import check_values, stored_value
+from .validation import check_values
 
 _COLUMN_TYPES = {
     "boolean": "INTEGER NOT NULL DEFAULT 0",
@@ -26,8 +27,8 @@ _COLUMN_TYPES = {
     "reference": "TEXT",
 }
 _COMPUTED = {
-    "Name": "TRIM(COALESCE(FirstName || ' ', '') || LastName)",
-    "IsEmailBounced": "EmailBouncedDate IS NOT NULL",
+    "Name": "TEXT COLLATE NOCASE AS (TRIM(COALESCE(FirstName || ' ', '') || LastName))",
+    "IsEmailBounced": "INTEGER AS (EmailBouncedDate IS NOT NULL)",
 }
 _ACCOUNT_PREFIX = "001"
 
@@ -35,9 +36,7 @@ _ACCOUNT_PREFIX = "001"
 class Records:
     """Leads and contacts, with what the org does to them: stamps, the recycle bin, conversion, merges."""
 
-    def __init__(
-        self, path: Path, schema: Mapping[str, SObject], user_id: str, clock: Callable[[], datetime]
-    ) -> None:
+    def __init__(self, path: Path, schema: Mapping[str, SObject], user_id: str, clock: Callable[[], datetime]) -> None:
         """Open the database at `path`, and make the tables that it lacks."""
         self._path = path
         self._schema = schema
@@ -45,7 +44,9 @@ class Records:
         self._clock = clock
         self._lock = threading.RLock()
         self._database = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-        self._database.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF;")
+        self._database.executescript(
+            "PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF; PRAGMA cache_size = -200000;"
+        )
         for sobject in schema.values():
             self._database.executescript(_table(sobject))
 
@@ -59,13 +60,11 @@ class Records:
 
     def count(self, sobject: str) -> int:
         """Return how many records there are outside of the recycle bin."""
-        found: int = self._database.execute(
-            f'SELECT COUNT(*) FROM "{sobject}" WHERE IsDeleted = 0'
-        ).fetchone()[0]
+        found: int = self._database.execute(f'SELECT COUNT(*) FROM "{sobject}" WHERE IsDeleted = 0').fetchone()[0]
         return found
 
     def get(self, sobject: str, record_id: str) -> dict[str, Any]:
-        """Return every stored value of a record; raise RecordError INVALID_CROSS_REFERENCE_KEY for an unknown Id."""
+        """Return all stored values; raise RecordError INVALID_CROSS_REFERENCE_KEY for an unknown Id."""
         cursor = self._database.execute(f'SELECT * FROM "{sobject}" WHERE Id = ?', (full_id(record_id),))
         row = cursor.fetchone()
         if row is None:
@@ -73,7 +72,7 @@ class Records:
         return {name: value for (name, *_), value in zip(cursor.description, row, strict=True) if name != "n"}
 
     def insert(self, sobject: str, values: Mapping[str, Any], *, at: datetime | None = None) -> str:
-        """Add a record, stamped now or `at`, and return its Id; raise RecordError for values that do not fit."""
+        """Add a record, stamped now or `at`, and return its Id; raise RecordError for bad values."""
         kind = self._schema[sobject]
         checked = check_values(kind, values, inserting=True)
         with self._lock:
@@ -94,9 +93,17 @@ class Records:
             self._database.execute("BEGIN")
             self._database.executemany(f'INSERT INTO "{sobject}" ({names}) VALUES ({marks})', rows)
 
-    def update(
-        self, sobject: str, record_id: str, values: Mapping[str, Any], *, at: datetime | None = None
-    ) -> None:
+    def copy(self, sobject: str, expressions: Mapping[str, str], parameters: Mapping[str, Value], upto: int) -> None:
+        """Add a row for each record up to number `upto`, its columns worked out from theirs; for seeding."""
+        names = ", ".join(f'"{name}"' for name in expressions)
+        values = ", ".join(expressions.values())
+        with self._lock:
+            self._database.execute(
+                f'INSERT INTO "{sobject}" ({names}) SELECT {values} FROM "{sobject}" WHERE n <= :upto',
+                {**parameters, "upto": upto},
+            )
+
+    def update(self, sobject: str, record_id: str, values: Mapping[str, Any], *, at: datetime | None = None) -> None:
         """Change a record and stamp it; raise RecordError for what Salesforce refuses."""
         checked = check_values(self._schema[sobject], values, inserting=False)
         with self._lock:
@@ -123,7 +130,7 @@ class Records:
             self._database.execute(f'DELETE FROM "{sobject}" WHERE Id = ?', (full_id(record_id),))
 
     def merge(self, sobject: str, master_id: str, *loser_ids: str, at: datetime | None = None) -> None:
-        """Fold the losers into the master: they go to the recycle bin and point to it, and it gets a new stamp."""
+        """Fold losers into the master: they go to the recycle bin and point to it; it is stamped."""
         with self._lock:
             master = self._live(sobject, master_id)["Id"]
             for loser_id in loser_ids:
@@ -132,7 +139,7 @@ class Records:
             self._write(sobject, master, {}, at)
 
     def convert(self, lead_id: str, contact_id: str | None = None, *, at: datetime | None = None) -> str:
-        """Convert a lead into a new contact, or fill the empty fields of an existing one; return the contact's Id."""
+        """Convert a lead into a new contact, or fill what an existing one lacks; return its Id."""
         with self._lock:
             lead = self._live("Lead", lead_id)
             if lead["IsConverted"]:
@@ -158,9 +165,7 @@ class Records:
             current = self._live("Contact", contact_id)
         filled = {name: value for name, value in given.items() if current.get(name) is None}
         if not current.get("AccountId"):
-            number = self._database.execute('SELECT COUNT(DISTINCT AccountId) + 1 FROM "Contact"').fetchone()[
-                0
-            ]
+            number = self._database.execute('SELECT COUNT(DISTINCT AccountId) + 1 FROM "Contact"').fetchone()[0]
             filled["AccountId"] = make_id(_ACCOUNT_PREFIX, number)
         self._write("Contact", contact_id, filled, at)
         return contact_id
@@ -211,7 +216,7 @@ def _table(sobject: SObject) -> str:
 
 def _column(field: Field) -> str:
     if field.name in _COMPUTED:
-        return f'"{field.name}" AS ({_COMPUTED[field.name]})'
+        return f'"{field.name}" {_COMPUTED[field.name]}'
     if field.name == "OwnerId":
         return "\"OwnerId\" TEXT NOT NULL DEFAULT '005Qy0000000001AAA'"
     if isinstance(field.default, str):

@@ -50,7 +50,7 @@ class Snapshot:
         """
         columns = [_csv_column(field) for field in self.statement.fields]
         pattern = delimiter.join(['"%w"'] * len(columns)) + line_ending
-        cursor = self._select(f"CAST(FORMAT('{pattern}', {', '.join(columns)}) AS BLOB)", offset, limit)
+        cursor = self._select(f"CAST(PRINTF('{pattern}', {', '.join(columns)}) AS BLOB)", offset, limit)
         while rows := cursor.fetchmany(_BLOCK):
             yield b"".join([line for (line,) in rows])
 

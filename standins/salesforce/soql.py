@@ -3,7 +3,6 @@
 import re
 from dataclasses import dataclass
 from typing import Literal as OneOf
-from typing import NoReturn
 
 from .errors import SalesforceError
 
@@ -94,9 +93,9 @@ class Query:
 def parse(text: str) -> Query:
     """Return the query in `text`; raise SalesforceError MALFORMED_QUERY for anything else."""
     if len(text) > MAX_LENGTH:
-        raise SalesforceError(
-            400, "MALFORMED_QUERY", f"SOQL statements cannot be longer than {MAX_LENGTH} characters."
-        )
+        raise SalesforceError(400, "MALFORMED_QUERY", f"SOQL statements cannot be longer than {MAX_LENGTH} characters.")
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise SalesforceError(400, "MALFORMED_QUERY", "The query is not valid Unicode")
     return _Parser(text).query()
 
 
@@ -140,7 +139,7 @@ class _Parser:
         limit = self._integer() if self._take("LIMIT") else None
         offset = self._integer() if self._take("OFFSET") else 0
         if self._peek.kind != "end":
-            self._unexpected()
+            raise self._unexpected()
         return Query(self._text, fields, sobject, where, order, limit, offset)
 
     def _selection(self) -> tuple[Token, ...]:
@@ -192,7 +191,7 @@ class _Parser:
         if sign.word in ("IN", "INCLUDES", "EXCLUDES"):
             return Comparison(field, sign.word, self._list())
         self._next -= 1
-        self._unexpected()
+        raise self._unexpected()
 
     def _list(self) -> tuple[Token, ...]:
         self._expect("(")
@@ -211,7 +210,7 @@ class _Parser:
         if token.word == "NULL":
             return Token("null", token.word, token.position)
         self._next -= 1
-        self._unexpected()
+        raise self._unexpected()
 
     def _ordering(self) -> tuple[Order, ...]:
         self._expect("BY")
@@ -236,14 +235,14 @@ class _Parser:
         token = self._advance()
         if not token.text.isascii() or not token.text.isdigit() or len(token.text) > 9:  # noqa: PLR2004 - 32 bits
             self._next -= 1
-            self._unexpected()
+            raise self._unexpected()
         return int(token.text)
 
     def _name(self) -> Token:
         token = self._advance()
         if token.kind != "name":
             self._next -= 1
-            self._unexpected()
+            raise self._unexpected()
         return token
 
     @property
@@ -260,9 +259,9 @@ class _Parser:
 
     def _expect(self, word: str) -> None:
         if not self._take(word):
-            self._unexpected()
+            raise self._unexpected()
 
-    def _unexpected(self) -> NoReturn:
+    def _unexpected(self) -> SalesforceError:
         token = self._peek
-        message = f"unexpected token: '{token.text}'"
-        raise SalesforceError(400, "MALFORMED_QUERY", located(self._text, token.position, message))
+        message = located(self._text, token.position, f"unexpected token: '{token.text}'")
+        return SalesforceError(400, "MALFORMED_QUERY", message)

@@ -61,7 +61,8 @@ class _Translation:
         raise self._refusal(
             "INVALID_TYPE",
             name,
-            f"sObject type '{name.text}' is not supported. If you are attempting to use a custom object, be sure to "
+            f"sObject type '{name.text}' is not supported. If you are attempting to use a "
+            "custom object, be sure to "
             "append the '__c' after the entity name. Please reference your WSDL or the describe call for the "
             "appropriate names.",
         )
@@ -81,8 +82,10 @@ class _Translation:
             raise self._refusal(
                 "INVALID_FIELD",
                 token,
-                f"Didn't understand relationship '{relation}' in field path. If you are attempting to use a custom "
-                "relationship, be sure to append the '__r' after the custom relationship name. Please reference your "
+                f"Didn't understand relationship '{relation}' in field path. If you are "
+                "attempting to use a custom "
+                "relationship, be sure to append the '__r' after the custom relationship name. "
+                "Please reference your "
                 "WSDL or the describe call for the appropriate names.",
             )
         field = self._sobject.field(token.text)
@@ -90,14 +93,16 @@ class _Translation:
             raise self._refusal(
                 "INVALID_FIELD",
                 token,
-                f"No such column '{token.text}' on entity '{self._sobject.name}'. If you are attempting to use a custom "
-                "field, be sure to append the '__c' after the custom field name. Please reference your WSDL or the "
+                f"No such column '{token.text}' on entity '{self._sobject.name}'. If you are "
+                "attempting to use a custom "
+                "field, be sure to append the '__c' after the custom field name. Please "
+                "reference your WSDL or the "
                 "describe call for the appropriate names.",
             )
         return field
 
     def _condition(self, condition: Condition) -> str:
-        """To SOQL a comparison with an empty field is false, so its opposite is true; to SQL both are unknown."""
+        """To SOQL a comparison with an empty field is false, its opposite true; to SQL both are unknown."""
         if isinstance(condition, Not):
             return f"NOT COALESCE({self._condition(condition.condition)}, 0)"
         if isinstance(condition, Group):
@@ -128,17 +133,13 @@ class _Translation:
     def _like(self, comparison: Comparison, field: Field, column: str) -> str:
         token = comparison.values[0]
         if field.type in (*_KINDS, "id", "reference", _MULTI) or token.kind != "string":
-            raise self._refusal(
-                "INVALID_FIELD", comparison.field, "invalid operator on " + field.type + " field"
-            )
+            raise self._refusal("INVALID_FIELD", comparison.field, "invalid operator on " + field.type + " field")
         self._parameters.append(self._string(token, like=True))
         return rf"{column} LIKE ? ESCAPE '\'"
 
     def _includes(self, comparison: Comparison, field: Field, column: str) -> str:
         if field.type != _MULTI:
-            raise self._refusal(
-                "INVALID_FIELD", comparison.field, "invalid operator on " + field.type + " field"
-            )
+            raise self._refusal("INVALID_FIELD", comparison.field, "invalid operator on " + field.type + " field")
         choices = []
         for token in comparison.values:
             together = str(self._value(field, token)).split(";")
@@ -212,10 +213,9 @@ class _Translation:
     def _order_term(self, order: Order) -> str:
         field = self._field(order.field)
         if not field.sortable:
-            raise self._refusal(
-                "INVALID_FIELD", order.field, f"field '{field.name}' can not be sorted in a query call"
-            )
-        return f'"{field.name}" {"DESC" if order.descending else "ASC"} NULLS {"LAST" if order.nulls_last else "FIRST"}'
+            raise self._refusal("INVALID_FIELD", order.field, f"field '{field.name}' can not be sorted in a query call")
+        direction, nulls = "DESC" if order.descending else "ASC", "LAST" if order.nulls_last else "FIRST"
+        return f'"{field.name}" {direction} NULLS {nulls}'
 
     def _refusal(self, code: str, token: Token, message: str) -> SalesforceError:
         return SalesforceError(400, code, located(self._query.text, token.position, message))

@@ -26,9 +26,7 @@ def check_values(sobject: SObject, values: Mapping[str, Any], *, inserting: bool
         if field.required and (stored.get(field.name) is None) and (inserting or field.name in stored)
     ]
     if missing:
-        raise RecordError(
-            "REQUIRED_FIELD_MISSING", f"Required fields are missing: [{', '.join(missing)}]", *missing
-        )
+        raise RecordError("REQUIRED_FIELD_MISSING", f"Required fields are missing: [{', '.join(missing)}]", *missing)
     return stored
 
 
@@ -56,7 +54,8 @@ def _writable(sobject: SObject, name: str, inserting: bool) -> Field:
     if not (field.createable if inserting else field.updateable):
         raise RecordError(
             "INVALID_FIELD_FOR_INSERT_UPDATE",
-            f"Unable to create/update fields: {field.name}. Please check the security settings of this field and verify "
+            f"Unable to create/update fields: {field.name}. Please check the security "
+            "settings of this field and verify "
             "that it is read/write for your profile or permission set.",
             field.name,
         )
@@ -70,18 +69,14 @@ def _stored_text(field: Field, value: str) -> str:
         message = f"{field.label}: data value too large: {value[:20]} (max length={field.length})"
         raise RecordError("STRING_TOO_LONG", message, field.name)
     if field.type == "email" and not _EMAIL.fullmatch(value):
-        raise RecordError(
-            "INVALID_EMAIL_ADDRESS", f"{field.label}: invalid email address: {value}", field.name
-        )
+        raise RecordError("INVALID_EMAIL_ADDRESS", f"{field.label}: invalid email address: {value}", field.name)
     if field.restricted and not set(value.split(";")) <= set(field.values):
         message = f"{field.label}: bad value for restricted picklist field: {value}"
         raise RecordError("INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST", message, field.name)
     if field.type == "reference":
         found = full_id(value)
         if found is None:
-            raise RecordError(
-                "MALFORMED_ID", f"{field.label}: id value of incorrect type: {value}", field.name
-            )
+            raise RecordError("MALFORMED_ID", f"{field.label}: id value of incorrect type: {value}", field.name)
         return found
     return value
 

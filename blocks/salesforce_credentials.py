@@ -1,0 +1,136 @@
+"""How to log in to Salesforce, as saved in Prefect."""
+
+from collections.abc import Callable
+from datetime import datetime
+from enum import StrEnum
+from typing import Self
+
+from prefect.blocks.abstract import CredentialsBlock
+from pydantic import ConfigDict, Field, SecretStr, model_validator
+
+from blocks.named import picked_from_a_list
+from blocks.session_store import PrefectSessionStore
+from crm_sync.salesforce.endpoints import login_host, loopback_endpoint
+from crm_sync.salesforce.login import ClientCredentialsLogin, JwtLogin, Login, UserPasswordLogin
+from crm_sync.salesforce.org import API_VERSION, SalesforceOrg
+from crm_sync.salesforce.request_kinds import RequestKind
+from crm_sync.salesforce.transport import RequestLedger, Transport
+
+
+class LoginKind(StrEnum):
+    """The ways to log in that Salesforce offers to an integration."""
+
+    PASSWORD = "username, password and security token"  # noqa: S105  # the name of a way, not a secret
+    CLIENT_CREDENTIALS = "OAuth client credentials"
+    JWT = "OAuth JWT bearer"
+
+
+_NEEDED = {
+    LoginKind.PASSWORD: ("username", "password"),
+    LoginKind.CLIENT_CREDENTIALS: ("consumer_key", "consumer_secret", "my_domain"),
+    LoginKind.JWT: ("username", "consumer_key", "private_key"),
+}
+
+
+class SalesforceCredentials(CredentialsBlock):
+    """The integration user, or the app, that reads and writes in Salesforce."""
+
+    _block_type_name = "Salesforce credentials"
+    _block_type_slug = "salesforce-credentials"
+    _description = "Logs in to a Salesforce org; the session is kept and shared by all runs."
+
+    model_config = ConfigDict(json_schema_extra=picked_from_a_list("login_with"))
+
+    login_with: LoginKind = Field(
+        default=LoginKind.PASSWORD,
+        title="Log in with",
+        description="Salesforce ends logins with username, password and token in Summer '27; new orgs take OAuth only.",
+    )
+    username: str = Field(default="", title="Username", description="Username of the integration user.")
+    password: SecretStr = Field(
+        default=SecretStr(""), title="Password", description="Password of the integration user."
+    )
+    security_token: SecretStr = Field(
+        default=SecretStr(""),
+        title="Security token",
+        description="Sent by e-mail after Settings > Reset My Security Token; not needed from trusted IP ranges.",
+    )
+    sandbox: bool = Field(default=False, title="Sandbox", description="Tick for a sandbox org.")
+    my_domain: str = Field(
+        default="",
+        title="My Domain",
+        description="For example acme or acme.my.salesforce.com; needed for OAuth client credentials.",
+    )
+    consumer_key: str = Field(
+        default="", title="Consumer key", description="OAuth: the app's consumer key (client id)."
+    )
+    consumer_secret: SecretStr = Field(
+        default=SecretStr(""), title="Consumer secret", description="OAuth client credentials: the app's secret."
+    )
+    private_key: SecretStr = Field(
+        default=SecretStr(""),
+        title="Private key",
+        description="OAuth JWT bearer: the whole RSA key in PEM form, with its BEGIN and END lines.",
+    )
+    api_version: str = Field(
+        default=API_VERSION, title="API version", pattern=r"^\d{2}\.0$", description="Salesforce REST API version."
+    )
+    endpoint_url: str = Field(
+        default="",
+        title="Endpoint override",
+        description="Only for a stand-in org on this machine, like http://127.0.0.1:8080. Leave empty.",
+    )
+
+    @model_validator(mode="after")
+    def _has_what_the_login_needs(self) -> Self:
+        missing = [name for name in _NEEDED[self.login_with] if not _plain(getattr(self, name))]
+        if missing:
+            fields = " and ".join(name.replace("_", " ") for name in missing)
+            raise ValueError(f"To log in with {self.login_with}, fill in {fields}.")
+        login_host(self.my_domain, sandbox=self.sandbox)
+        if self.endpoint_url:
+            loopback_endpoint(self.endpoint_url)
+        return self
+
+    @property
+    def org_key(self) -> str:
+        """Which org requests are counted for: My Domain where it is known, else the user's."""
+        return self.my_domain or self.username
+
+    def login(self) -> Login:
+        """Return the login these settings describe."""
+        match self.login_with:
+            case LoginKind.PASSWORD:
+                return UserPasswordLogin(
+                    username=self.username,
+                    password=self.password.get_secret_value(),
+                    security_token=self.security_token.get_secret_value(),
+                    sandbox=self.sandbox,
+                    my_domain=self.my_domain or None,
+                )
+            case LoginKind.CLIENT_CREDENTIALS:
+                return ClientCredentialsLogin(
+                    consumer_key=self.consumer_key,
+                    consumer_secret=self.consumer_secret.get_secret_value(),
+                    my_domain=self.my_domain,
+                )
+            case LoginKind.JWT:
+                return JwtLogin(
+                    username=self.username,
+                    consumer_key=self.consumer_key,
+                    private_key=self.private_key.get_secret_value(),
+                    sandbox=self.sandbox,
+                    my_domain=self.my_domain or None,
+                )
+
+    def get_client(
+        self, *, throttle: Callable[[RequestKind], None], ledger: RequestLedger, clock: Callable[[], datetime]
+    ) -> SalesforceOrg:
+        """Return the org; nothing is sent before its first request."""
+        login = self.login()
+        transport = Transport(throttle=throttle, ledger=ledger, clock=clock, endpoint_url=self.endpoint_url or None)
+        return SalesforceOrg(login, transport, PrefectSessionStore(login), api_version=self.api_version)
+
+
+def _plain(value: str | SecretStr) -> str:
+    return value.get_secret_value() if isinstance(value, SecretStr) else value

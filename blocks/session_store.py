@@ -1,0 +1,44 @@
+"""Keeps the live Salesforce session between runs: encrypted, in a Prefect Secret, shared by all flows."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from hashlib import sha256
+
+from prefect.blocks.system import Secret
+from prefect.client.orchestration import get_client
+from prefect.concurrency.sync import concurrency
+
+from crm_sync.salesforce.login import Login, Session
+
+_ONE_LOGIN = "salesforce-login"
+
+
+class PrefectSessionStore:
+    """One session for each login: host and user."""
+
+    def __init__(self, login: Login) -> None:
+        """Name the Secret after the login, without showing the user."""
+        digest = sha256(f"{login.host}/{login.user}".encode()).hexdigest()[:16]
+        self._name = f"salesforce-session-{digest}"
+
+    def load(self) -> Session | None:
+        """Return the kept session, if there is one."""
+        try:
+            kept = Secret.load(self._name, validate=False)
+        except ValueError:  # Prefect's answer for a block that is not there
+            return None
+        return Session(**json.loads(kept.get()))
+
+    def save(self, session: Session) -> None:
+        """Keep the session instead of the one before."""
+        Secret(value=json.dumps(asdict(session))).save(self._name, overwrite=True)
+
+    @contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """Let one process at a time log in, on all hosts that share the Prefect server."""
+        with get_client(sync_client=True) as client:
+            client.upsert_global_concurrency_limit_by_name(_ONE_LOGIN, limit=1)
+        with concurrency(_ONE_LOGIN, occupy=1, strict=True, timeout_seconds=300):
+            yield

@@ -1,0 +1,99 @@
+"""Every mapped lead and contact, once, from Salesforce into the customer database."""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Literal
+
+from prefect import flow, get_run_logger, runtime
+
+from blocks.customer_database import CustomerDatabase
+from blocks.data_mapping import DataMapping
+from blocks.named import named
+from blocks.salesforce_credentials import SalesforceCredentials
+from crm_sync.counts import Counts
+from crm_sync.customers.landing import Landing
+from crm_sync.customers.runs import Checkpoint
+from crm_sync.errors import JobGoneError, SyncError
+from crm_sync.mapping import SObject
+from crm_sync.salesforce.bulk_csv import read_batches
+from crm_sync.summary import SyncSummary
+from tasks.checkpoints import begin_or_resume, forget, store_progress
+from tasks.customers import store_batch
+from tasks.reports import Progress, publish_summary
+from tasks.runs import Run, ended, ended_early, log_errors_as_sentences, open_run
+from tasks.salesforce_reads import CheckedMapping, check_mapping, download_pages, wait_for_bulk_job
+
+_FLOW = "full_sync"
+
+
+def _run_name() -> str:
+    given = runtime.flow_run.parameters
+    mode = "anew" if given.get("start_again") else "once"
+    return f"full sync of {' and '.join(given['objects'])}, {mode}"
+
+
+@flow(name=_FLOW, flow_run_name=_run_name)
+def full_sync(
+    salesforce: SalesforceCredentials | str = "salesforce",
+    database: CustomerDatabase | str = "customers",
+    mapping: DataMapping | str = "mapping",
+    objects: list[Literal["Contact", "Lead"]] = ["Contact", "Lead"],  # noqa: B006  # the form shows it; never changed
+    start_again: bool = False,
+) -> SyncSummary:
+    """Bring every mapped lead and contact from Salesforce into the customer database.
+
+    A run that was cut short goes on where it stopped; running it twice changes nothing.
+
+    Args:
+        salesforce: Salesforce credentials, a saved block or its name.
+        database: Customer database, a saved block or its name.
+        mapping: Data mapping, a saved block or its name.
+        objects: Which Salesforce objects to read.
+        start_again: Start from the first record, even if an earlier run was cut short.
+    """
+    log_errors_as_sentences()
+    try:
+        rules = named(DataMapping, mapping).rules()
+        wanted = [sobject for sobject in rules.mapped if sobject in objects]
+        with open_run(_FLOW, salesforce, database) as run:
+            checked = check_mapping(run.org, rules, wanted)
+            if start_again:
+                forget(run, wanted)
+            # All jobs first: Salesforce prepares one object's records while another's are stored.
+            begun = {sobject: begin_or_resume(run, checked, sobject) for sobject in wanted}
+            counts = {sobject: _sync_object(run, checked, reached) for sobject, reached in begun.items()}
+            forget(run, wanted)
+            resumed = [sobject for sobject, reached in begun.items() if reached.sync_run_id != run.number]
+            summary = run.finish(counts, resumed=resumed, missing=checked.missing)
+        publish_summary(_FLOW, summary)
+    except SyncError as error:
+        return ended_early(error)
+    return ended(summary)
+
+
+def _sync_object(run: Run, checked: CheckedMapping, reached: Checkpoint) -> Counts:
+    """Store one object to its end; when Salesforce no longer has the job, read the object anew."""
+    try:
+        return _load(run, checked, reached)
+    except JobGoneError:
+        get_run_logger().warning("Salesforce no longer has the Bulk job of %s; it is read again.", reached.sobject)
+        forget(run, [reached.sobject])
+        return _load(run, checked, begin_or_resume(run, checked, reached.sobject))
+
+
+def _load(run: Run, checked: CheckedMapping, reached: Checkpoint) -> Counts:
+    if reached.finished:
+        return Counts()
+    counts = Counts()
+    landing = Landing(checked.rules, checked.types, run.number, run.started_at)
+    job = wait_for_bulk_job(run.org, reached.sobject, reached.job_id)
+    progress = Progress(_FLOW, reached.sobject, done=reached.rows_done, expected=job.records_processed)
+    with TemporaryDirectory(prefix="full-sync-") as folder:
+        for page in download_pages(run.org, reached.sobject, reached.job_id, reached.locator, Path(folder)):
+            for batch in read_batches(page.path, skip_rows=reached.rows_done, expected_rows=page.number_of_records):
+                counts += store_batch(run.database, run.org_key, batch, landing, reached)
+                reached = reached.after_rows(len(batch))
+                progress.add(len(batch))
+            reached = reached.after_page(page.next_locator)
+            store_progress(run, reached)
+    return counts

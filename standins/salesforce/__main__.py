@@ -1,0 +1,51 @@
+"""`python -m standins.salesforce`: an org as a process of its own, for the demo and the benchmark."""
+
+import argparse
+import signal
+import ssl
+import sys
+import threading
+from pathlib import Path
+
+from .org import Org
+from .seed_data import seed
+from .server import Server
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Serve until interrupted; the first line on standard output is the base URL."""
+    options = _parser().parse_args(arguments)
+    # An org's own database can be large: leave the usual way, so that it is removed.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    tls = None
+    if options.certificate:
+        tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        tls.load_cert_chain(options.certificate, options.key)
+    with Org(database=options.database) as org:
+        if not any(org.records.count(name) for name in org.schema):
+            seed(org, options.records, options.seed, contacts_only=options.contacts_only)
+        with Server(org, port=options.port, tls=tls, control=options.control) as server:
+            sys.stdout.write(f"{server.url}\n")
+            sys.stdout.flush()
+            try:
+                threading.Event().wait()
+            except KeyboardInterrupt:
+                return 0
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m standins.salesforce", description=__doc__)
+    parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1; 0 takes a free one")
+    parser.add_argument("--records", type=int, default=1000, help="leads and contacts to invent")
+    parser.add_argument("--seed", type=int, default=1, help="the same seed invents the same people")
+    parser.add_argument("--contacts-only", action="store_true", help="no leads")
+    parser.add_argument("--database", type=Path, help="SQLite file to keep the org in; used again when it has records")
+    parser.add_argument("--control", action="store_true", help="open /__control")
+    parser.add_argument("--certificate", type=Path, help="PEM file; serves https")
+    parser.add_argument("--key", type=Path, help="PEM file of the certificate's key")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

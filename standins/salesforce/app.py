@@ -1,0 +1,125 @@
+"""Which address answers what, and the checks that every request passes."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from . import bulk_query, oauth, rest, rest_query, soap_login
+from .errors import SalesforceError, not_found, session_expired
+from .messages import Answer, Request, error_answer
+from .org import Org
+
+Resource = Callable[..., Answer]
+_DATA = r"/services/data/v(\d{1,3}\.\d)"
+
+
+@dataclass(frozen=True)
+class Route:
+    """An address, what each method does there, and whether it needs a session and counts to the day."""
+
+    kind: str
+    pattern: re.Pattern[str]
+    methods: Mapping[str, Resource]
+    data: bool = True
+
+
+def _route(kind: str, pattern: str, *, data: bool = True, **methods: Resource) -> Route:
+    return Route(kind, re.compile(pattern), methods, data)
+
+
+ROUTES = (
+    _route("login", r"/services/Soap/(u|c)/(\d{1,3}\.\d)(?:/\w*)?", data=False, POST=soap_login.login),
+    _route("token", "/services/oauth2/token", data=False, POST=oauth.token),
+    _route("userinfo", "/services/oauth2/userinfo", GET=oauth.user_info),
+    _route("versions", "/services/data/?", data=False, GET=rest.versions),
+    _route("resources", f"{_DATA}/?", GET=rest.resources),
+    _route("limits", f"{_DATA}/limits/?", GET=rest.limits),
+    _route("record_count", f"{_DATA}/limits/recordCount", GET=rest.record_count),
+    _route("describe", f"{_DATA}/sobjects/?", GET=rest.describe_all),
+    _route("describe", rf"{_DATA}/sobjects/(\w+)/describe/?", GET=rest.describe),
+    _route("query", f"{_DATA}/(query|queryAll)/?", GET=rest_query.query),
+    _route("query_more", rf"{_DATA}/(query|queryAll)/([\w-]+)", GET=rest_query.query_more),
+    _route("bulk_jobs", f"{_DATA}/jobs/query/?", GET=bulk_query.list_jobs, POST=bulk_query.create),
+    _route(
+        "bulk_job",
+        rf"{_DATA}/jobs/query/(\w+)",
+        GET=bulk_query.get,
+        PATCH=bulk_query.abort,
+        DELETE=bulk_query.delete,
+    ),
+    _route("bulk_results", rf"{_DATA}/jobs/query/(\w+)/results", GET=bulk_query.results),
+)
+
+
+def find_route(path: str) -> tuple[Route, tuple[str, ...]] | None:
+    """Return the route of a path and the parts of the path that vary, or None."""
+    for route in ROUTES:
+        match = route.pattern.fullmatch(path)
+        if match:
+            return route, match.groups()
+    return None
+
+
+def kind_of(request: Request) -> str:
+    """Return what the journal calls such a request."""
+    found = find_route(request.path)
+    return found[0].kind if found else "unknown"
+
+
+def answer(org: Org, request: Request) -> Answer:
+    """Answer a request as the org would; data answers tell how much of the allocation is used."""
+    found = find_route(request.path)
+    counts = found is None or found[0].data
+    org.usage.count(counts_to_day=counts)
+    try:
+        given = dispatch(org, request) if not counts else _checked(org, request)
+    except SalesforceError as error:
+        given = error_answer(error)
+    if counts:
+        given.headers["Sforce-Limit-Info"] = org.usage.header()
+    return given
+
+
+def dispatch(org: Org, request: Request) -> Answer:
+    """Answer a request whose session and limits are checked already."""
+    found = find_route(request.path)
+    if found is None:
+        raise not_found()
+    route, parts = found
+    if request.path.startswith("/services/data/v"):
+        _check_version(org, parts[0])
+    resource = route.methods.get(request.method)
+    if resource is None:
+        allowed = ",".join(route.methods)
+        message = f"HTTP Method '{request.method}' not allowed. Allowed are {allowed}"
+        raise SalesforceError(405, "METHOD_NOT_ALLOWED", message)
+    return resource(org, request, *parts)
+
+
+def _checked(org: Org, request: Request) -> Answer:
+    org.logins.check(_session_id(request))
+    org.usage.check()
+    if request.body and "json" not in request.headers.get("content-type", ""):
+        given = request.headers.get("content-type")
+        message = f"Content-Type header specified in HTTP request is not supported: {given}"
+        raise SalesforceError(415, "UNSUPPORTED_MEDIA_TYPE", message)
+    return dispatch(org, request)
+
+
+def _session_id(request: Request) -> str | None:
+    header = request.headers.get("authorization")
+    if header is None:
+        return None
+    scheme, _, session_id = header.partition(" ")
+    if scheme not in ("Bearer", "OAuth"):
+        raise SalesforceError(401, "INVALID_AUTH_HEADER", "INVALID_HEADER_TYPE")
+    if not session_id:
+        raise session_expired()
+    return session_id.strip()
+
+
+def _check_version(org: Org, version: str) -> None:
+    if float(version) < org.settings.oldest_version:
+        raise SalesforceError(410, "UNSUPPORTED_API_VERSION", "The requested API version is retired")
+    if float(version) > org.settings.newest_version:
+        raise not_found()

@@ -1,0 +1,85 @@
+"""The org: its records, its user, its limits, and the journal of what was asked of it."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import TracebackType
+
+from .bulk_jobs import BulkJobs
+from .cursors import Cursors
+from .faults import Faults
+from .fields import SObject
+from .ids import make_id
+from .journal import Entry, Journal
+from .logins import Logins
+from .objects import contact, lead
+from .records import Records
+from .settings import OrgSettings
+from .snapshot import Snapshot
+from .soql import parse
+from .soql_sql import translate
+from .usage import Usage
+
+
+def utc_now() -> datetime:
+    """Return the time of this machine."""
+    return datetime.now(UTC)
+
+
+class Org:
+    """One Salesforce org with leads and contacts, in a database file that goes away on close unless given."""
+
+    def __init__(
+        self,
+        settings: OrgSettings | None = None,
+        *,
+        clock: Callable[[], datetime] = utc_now,
+        database: Path | None = None,
+    ) -> None:
+        """Make an org without records, or with those that the `database` file holds already."""
+        self.settings = settings or OrgSettings()
+        self.clock = clock
+        self.organization_id = make_id("00D", 1)
+        self.user_id = make_id("005", 1)
+        self.schema: dict[str, SObject] = {sobject.name: sobject for sobject in (lead(), contact())}
+        self._directory = None if database else TemporaryDirectory(prefix="standin-org-")
+        path = database or Path(self._directory.name if self._directory else "") / "org.sqlite"
+        self.records = Records(path, dict(self.schema), self.user_id, clock)
+        self.logins = Logins(self.settings, self.organization_id, clock)
+        self.usage = Usage(self.settings, clock)
+        self.journal = Journal()
+        self.faults = Faults()
+        self.cursors = Cursors(self.settings)
+        self.bulk_jobs = BulkJobs(self.settings, clock)
+
+    @property
+    def requests(self) -> list[Entry]:
+        """Return every request so far."""
+        return self.journal.entries()
+
+    def query(self, soql: str, *, include_deleted: bool = False) -> Snapshot:
+        """Return the answer to a query, for the caller to close; raise SalesforceError when it is refused."""
+        return self.records.snapshot(translate(parse(soql), self.schema, include_deleted=include_deleted))
+
+    def hide_fields(self, sobject: str, *names: str) -> None:
+        """Take the user's right to see these fields, as field-level security does."""
+        self.schema[sobject] = self.schema[sobject].without(*names)
+
+    def close(self) -> None:
+        """Close the database, and remove it when it is the org's own."""
+        self.cursors.expire_all()
+        self.bulk_jobs.close()
+        self.records.close()
+        if self._directory:
+            self._directory.cleanup()
+
+    def __enter__(self) -> "Org":
+        """Return the org itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the org."""
+        self.close()

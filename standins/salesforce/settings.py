@@ -1,0 +1,50 @@
+"""Everything about the org that a test may want otherwise."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+
+@dataclass(frozen=True)
+class ConnectedApp:
+    """An app that may log in with OAuth: its secret, and the public key (PEM) of its certificate."""
+
+    secret: str = "demo-consumer-secret"  # noqa: S105 - invented, for a server on loopback
+    public_key: str | None = None
+
+
+@dataclass
+class OrgSettings:
+    """The org's user, its limits and its moods; change them at any time."""
+
+    username: str = "integration@demo.example"
+    password: str = "demo-password"  # noqa: S105 - invented, for a server on loopback
+    security_token: str = "demoToken"  # noqa: S105 - invented
+    user_full_name: str = "Integration User"
+    organization_name: str = "Demo Org"
+    apps: Mapping[str, ConnectedApp] = field(default_factory=lambda: {"demo-consumer-key": ConnectedApp()})
+    jwt_audiences: tuple[str, ...] = ("https://login.salesforce.com", "https://test.salesforce.com")
+
+    soap_login_enabled: bool = True
+    soap_login_last_version: float = 64.0
+    oldest_version: float = 31.0
+    newest_version: float = 68.0
+    api_disabled: bool = False
+    may_use_any_api_auth: bool = True
+    lockout_after: int = 10
+    logins_per_hour: int = 3600
+    session_lifetime: timedelta = timedelta(seconds=7200)
+
+    daily_limit: int = 100_000
+    used_elsewhere: int = 0
+    hourly_limit: int | None = None
+    block_for: timedelta = timedelta(hours=4)
+    app_name: str | None = None
+
+    page_size: int = 2000
+    max_cursors: int = 50
+    bulk_polls: int = 1
+    bulk_max_records: int = 250_000
+    bulk_too_early_status: int = 412
+    bulk_jobs_per_day: int = 10_000
+    bulk_job_lifetime: timedelta = timedelta(days=7)

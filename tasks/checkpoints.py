@@ -1,0 +1,49 @@
+"""How far a full sync has come, so that the next run goes on from there."""
+
+from prefect import get_run_logger
+
+from crm_sync.customers.runs import (
+    Checkpoint,
+    advance_watermark,
+    forget_checkpoints,
+    read_checkpoint,
+    save_checkpoint,
+)
+from crm_sync.mapping import SObject
+from tasks.runs import Run
+from tasks.salesforce_reads import CheckedMapping, build_query, start_bulk_job
+
+
+def begin_or_resume(run: Run, checked: CheckedMapping, sobject: SObject) -> Checkpoint:
+    """Return where an earlier run stopped, if the mapping is still the same; else start a Bulk job."""
+    fingerprint = checked.rules.fingerprint(sobject)
+    with run.database.transaction() as connection:
+        reached = read_checkpoint(connection, run.org_key, sobject)
+    if reached is not None and reached.mapping_fingerprint == fingerprint:
+        get_run_logger().info("%s: going on with Bulk job %s of an earlier run.", sobject, reached.job_id)
+        return reached
+    job = start_bulk_job(run.org, sobject, build_query(checked, sobject))
+    begun = Checkpoint(
+        sobject=sobject,
+        sync_run_id=run.number,
+        mapping_fingerprint=fingerprint,
+        job_id=job.id,
+        read_from=job.created,
+    )
+    with run.database.transaction() as connection:
+        save_checkpoint(connection, run.org_key, begun)
+    return begun
+
+
+def store_progress(run: Run, reached: Checkpoint) -> None:
+    """Store that a page is done; with the last page, also that the object is complete up to `read_from`."""
+    with run.database.transaction() as connection:
+        save_checkpoint(connection, run.org_key, reached)
+        if reached.finished:
+            advance_watermark(connection, run.org_key, reached)
+
+
+def forget(run: Run, objects: list[SObject]) -> None:
+    """Forget how far earlier runs came."""
+    with run.database.transaction() as connection:
+        forget_checkpoints(connection, run.org_key, objects)

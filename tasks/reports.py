@@ -1,0 +1,84 @@
+"""What a person sees of a run in the Prefect UI: progress, counts, rejects."""
+
+from dataclasses import asdict
+from typing import cast
+from uuid import UUID
+
+from prefect import get_run_logger
+from prefect.artifacts import (
+    create_markdown_artifact,
+    create_progress_artifact,
+    create_table_artifact,
+    update_progress_artifact,
+)
+
+from crm_sync.mapping import SObject
+from crm_sync.summary import SyncSummary
+
+
+class Progress:
+    """The progress of one sObject, kept up to date in the UI."""
+
+    def __init__(self, flow: str, sobject: SObject, *, done: int, expected: int) -> None:
+        """Show `done` of `expected` records."""
+        self._expected = max(expected, 1)
+        self._done = done
+        self._sobject = sobject
+        key = f"{flow.replace('_', '-')}-{sobject.lower()}"
+        artifact = create_progress_artifact(self._percent, key=key, description=f"{sobject} records stored")
+        self._artifact = cast(UUID, artifact)  # only in an event loop it would be a coroutine
+
+    @property
+    def _percent(self) -> float:
+        return min(100.0, 100.0 * self._done / self._expected)
+
+    def add(self, records: int) -> None:
+        """Show that `records` more are stored."""
+        self._done += records
+        update_progress_artifact(self._artifact, self._percent)
+        get_run_logger().info("%s: %s of %s records", self._sobject, f"{self._done:,}", f"{self._expected:,}")
+
+
+def publish_summary(flow: str, summary: SyncSummary) -> None:
+    """Leave the run's counts as a table, and its rejects by reason beside them."""
+    key = flow.replace("_", "-")
+    rows = [{"object": str(sobject), **asdict(counts)} for sobject, counts in summary.counts.items()]
+    rows.append({"object": "all", **asdict(summary.total)})
+    create_table_artifact(rows, key=f"{key}-counts", description=summary.sentence())
+    create_markdown_artifact(_markdown(flow, summary), key=f"{key}-summary", description=summary.sentence())
+    if summary.rejects:
+        rejects = [
+            {"object": sobject, "reason": reason, "records": records} for sobject, reason, records in summary.rejects
+        ]
+        create_table_artifact(rejects, key=f"{key}-rejects", description="Records that could not be used, by reason")
+
+
+def _markdown(flow: str, summary: SyncSummary) -> str:
+    outcomes = list(asdict(summary.total))
+    lines = [
+        f"## {flow}",
+        "",
+        summary.sentence(),
+        "",
+        "| object | " + " | ".join(outcomes) + " |",
+        "| --- |" + " ---: |" * len(outcomes),
+        *(_row(str(sobject), asdict(counts)) for sobject, counts in summary.counts.items()),
+        _row("**all**", asdict(summary.total)),
+        "",
+        f"{summary.requests_used} Salesforce requests, {summary.seconds:.1f} s, "
+        f"{summary.records_per_second:,.0f} records a second.",
+    ]
+    if summary.resumed:
+        lines += ["", f"Went on where an earlier run had stopped: {', '.join(summary.resumed)}."]
+    if summary.rejects:
+        lines += ["", "### Records that could not be used", "", "| object | reason | records |", "| --- | --- | ---: |"]
+        lines += [f"| {sobject} | {reason} | {records:,} |" for sobject, reason, records in summary.rejects]
+        lines += ["", "Their Ids are in the table `rejected_record`; the next good version of a record clears it."]
+    for sobject, names in summary.missing_fields.items():
+        if names:
+            lines += ["", f"**{sobject} no longer shows {', '.join(names)}**: left out; the mapping is unchanged."]
+    return "\n".join(lines)
+
+
+def _row(name: str, counts: dict[str, int]) -> str:
+    return f"| {name} | " + " | ".join(f"{count:,}" for count in counts.values()) + " |"

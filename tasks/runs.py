@@ -1,0 +1,136 @@
+"""Opens and ends a run: database, org, request count, and an ending that says what happened in one sentence."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from time import monotonic
+
+from prefect import get_run_logger, runtime
+from prefect.client.schemas.objects import State
+from prefect.states import Completed, Failed
+
+from blocks.customer_database import CustomerDatabase
+from blocks.named import named
+from blocks.salesforce_credentials import SalesforceCredentials
+from crm_sync.counts import Counts
+from crm_sync.customers.database import CustomerDatabase as OpenDatabase
+from crm_sync.customers.ledger import RequestLedger
+from crm_sync.customers.runs import count_rejects, end_run, start_run
+from crm_sync.errors import ConfigurationError, LimitReachedError, SyncError
+from crm_sync.mapping import SObject
+from crm_sync.salesforce.org import SalesforceOrg
+from crm_sync.summary import SyncSummary
+from tasks.throttle import create_missing_limits, take_turn
+
+
+def utc_now() -> datetime:
+    """Return the present moment; the only clock of the flows."""
+    return datetime.now(UTC)
+
+
+class Run:
+    """What the steps of one run share."""
+
+    def __init__(
+        self, database: OpenDatabase, org: SalesforceOrg, ledger: RequestLedger, *, org_key: str, number: int
+    ) -> None:
+        """Start the run's stopwatch; `number` is its row in sync_run."""
+        self.database = database
+        self.org = org
+        self.org_key = org_key
+        self.number = number
+        self.started_at = utc_now()
+        self._ledger = ledger
+        self._began = monotonic()
+
+    def finish(
+        self, counts: dict[SObject, Counts], *, resumed: list[SObject], missing: dict[SObject, list[str]]
+    ) -> SyncSummary:
+        """Record the run as done and return its summary."""
+        with self.database.transaction() as connection:
+            summary = SyncSummary(
+                counts=counts,
+                requests_used=self._ledger.used,
+                seconds=monotonic() - self._began,
+                rejects=count_rejects(connection, self.number),
+                resumed=resumed,
+                missing_fields=missing,
+            )
+            end_run(
+                connection,
+                self.number,
+                state=summary.state,
+                counts=counts,
+                requests_used=summary.requests_used,
+                now=utc_now(),
+            )
+        return summary
+
+    def stop(self, state: str) -> None:
+        """Record the run as ended before it was done."""
+        with self.database.transaction() as connection:
+            end_run(connection, self.number, state=state, counts={}, requests_used=self._ledger.used, now=utc_now())
+
+
+@contextmanager
+def open_run(flow: str, salesforce: SalesforceCredentials | str, database: CustomerDatabase | str) -> Iterator[Run]:
+    """Open everything a run needs, and record how it ends.
+
+    Raises ConfigurationError before any request is made when a block is missing or the database does not open.
+    """
+    credentials = named(SalesforceCredentials, salesforce)
+    customers = named(CustomerDatabase, database).open()
+    for name in create_missing_limits():
+        get_run_logger().warning("The concurrency limit %s did not exist; it was created with its default.", name)
+    ledger = RequestLedger(customers, org=credentials.org_key, flow=flow)
+    org = credentials.get_client(throttle=take_turn, ledger=ledger, clock=utc_now)
+    with customers.transaction() as connection:
+        flow_run_id = str(runtime.flow_run.id) if runtime.flow_run.id else None
+        number = start_run(connection, flow, credentials.org_key, flow_run_id, utc_now())
+    run = Run(customers, org, ledger, org_key=credentials.org_key, number=number)
+    try:
+        yield run
+    except SyncError as error:
+        run.stop(state_name(error))
+        raise
+    finally:
+        customers.close()
+
+
+def state_name(error: SyncError) -> str:
+    """Name the final state that an error leads to."""
+    if isinstance(error, LimitReachedError):
+        return "CutByLimit"
+    return "NotConfigured" if isinstance(error, ConfigurationError) else "Failed"
+
+
+def ended(summary: SyncSummary) -> SyncSummary:
+    """Return the summary as the flow's final state; rejects and missing fields show in the state's name."""
+    state: State[SyncSummary] = Completed(name=summary.state, message=summary.sentence(), data=summary)
+    return state  # type: ignore[return-value]  # Prefect gives the caller of the flow the state's data
+
+
+def ended_early(error: SyncError) -> SyncSummary:
+    """Return the error as the flow's final state: its sentence in the UI, itself raised for a Python caller."""
+    state: State[SyncSummary] = Failed(name=state_name(error), message=str(error), data=error)
+    return state  # type: ignore[return-value]  # Prefect raises the state's data for the caller of the flow
+
+
+class _OneSentence(logging.Filter):
+    """Logs our own errors as the sentence they carry; the traceback would only hide it."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        if isinstance(error, SyncError):
+            record.msg, record.args, record.exc_info, record.exc_text = str(error), (), None, None
+        return True
+
+
+_ONE_SENTENCE = _OneSentence()
+
+
+def log_errors_as_sentences() -> None:
+    """Let Prefect log our errors without traceback; call it first in every flow."""
+    for name in ("prefect.flow_runs", "prefect.task_runs"):
+        logging.getLogger(name).addFilter(_ONE_SENTENCE)

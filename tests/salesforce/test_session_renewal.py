@@ -1,0 +1,142 @@
+"""One login serves all: reused, renewed exactly once, and taken from whoever renewed it first."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from crm_sync.errors import AuthenticationError, FatalError, LoginLimitError
+from crm_sync.salesforce.org import SalesforceOrg
+from crm_sync.salesforce.request_kinds import RequestKind
+from standins.salesforce.faults import Fault
+from tests.salesforce.conftest import Rig, user_login
+
+
+def ask(org: SalesforceOrg) -> int:
+    return org.request("GET", "limits", RequestKind.LIMITS).status_code
+
+
+def test_nothing_is_sent_before_the_first_request(rig: Rig) -> None:
+    assert rig.stop_and_read_journal() == []
+
+
+def test_session_is_reused(rig: Rig) -> None:
+    for _ in range(3):
+        ask(rig.org)
+    assert rig.stop_and_count_logins() == 1
+
+
+def test_kept_session_of_another_run_is_used_without_a_login(rig: Rig) -> None:
+    ask(rig.org)
+    ask(rig.another_org())
+    assert rig.stop_and_count_logins() == 1
+
+
+def test_kept_session_of_another_user_or_host_is_not_used(rig: Rig) -> None:
+    ask(rig.org)
+    ask(rig.another_org(user_login(username="Integration@demo.example")))
+    ask(rig.another_org(user_login(sandbox=True)))
+    assert rig.stop_and_count_logins() == 3
+
+
+def test_expired_session_logs_in_once_and_repeats_once(rig: Rig) -> None:
+    ask(rig.org)
+    rig.standin.logins.expire_all()
+    assert ask(rig.org) == 200
+    assert rig.stop_and_read_kinds() == ["login", "limits", "limits", "login", "limits"]
+    assert len(rig.ledger.reserved) == 5
+
+
+def test_expired_session_is_renewed_for_the_library_too(rig: Rig) -> None:
+    ask(rig.org)
+    rig.standin.logins.expire_all()
+    assert rig.org.ask(lambda client: client.limits())["DailyApiRequests"]["Max"] == 100_000
+    assert rig.stop_and_count_logins() == 2
+
+
+def test_newer_session_of_another_process_is_taken_instead_of_a_login(rig: Rig) -> None:
+    late = rig.another_org()
+    ask(rig.org)
+    ask(late)
+    rig.standin.logins.expire_all()
+    ask(rig.org)
+    ask(late)
+    assert rig.stop_and_count_logins() == 2
+
+
+def test_newer_kept_session_that_is_over_too_leads_to_one_login(rig: Rig) -> None:
+    late = rig.another_org()
+    ask(late)
+    rig.standin.logins.expire_all()
+    ask(rig.org)
+    rig.standin.logins.expire_all()
+    ask(late)
+    assert rig.stop_and_count_logins() == 3
+
+
+def test_session_refused_right_after_the_login_ends_the_run(rig: Rig) -> None:
+    rig.standin.faults.add(Fault("expire_session", path="/limits", times=9))
+    with pytest.raises(AuthenticationError, match="just given"):
+        ask(rig.org)
+    assert rig.stop_and_read_kinds() == ["login", "limits"]
+
+
+def test_session_refused_twice_logs_in_only_once(rig: Rig) -> None:
+    ask(rig.org)
+    rig.standin.faults.add(Fault("expire_session", path="/limits", times=9))
+    with pytest.raises(AuthenticationError):
+        ask(rig.org)
+    assert rig.stop_and_count_logins() == 2
+
+
+def test_refused_login_is_not_tried_again(rig: Rig) -> None:
+    org = rig.another_org(user_login(password="wrong"))
+    with pytest.raises(AuthenticationError):
+        ask(org)
+    assert rig.stop_and_read_kinds() == ["login"]
+    assert rig.store.session is None
+
+
+def test_login_limit_leaves_the_kept_session_alone(rig: Rig) -> None:
+    ask(rig.org)
+    kept = rig.store.session
+    rig.standin.settings.logins_per_hour = 1
+    rig.standin.logins.expire_all()
+    with pytest.raises(LoginLimitError):
+        ask(rig.org)
+    assert rig.store.session == kept
+
+
+def test_many_at_once_log_in_once(rig: Rig) -> None:
+    ask(rig.org)
+    rig.standin.logins.expire_all()
+    together = threading.Barrier(4)
+
+    def late(_: int) -> int:
+        org = rig.another_org()
+        together.wait()
+        return ask(org)
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(late, range(4))) == [200] * 4
+    assert rig.stop_and_count_logins() == 2
+
+
+def test_expiry_in_the_middle_of_query_pages_loses_no_record(rig: Rig) -> None:
+    rig.standin.settings.page_size = 2
+    rig.standin.faults.add(Fault("expire_session", path=r"/query/\w", nth=1))
+    query = "SELECT Id FROM Lead"
+    page = rig.org.request("GET", "query", RequestKind.QUERY, params={"q": query}).json()
+    found = [record["Id"] for record in page["records"]]
+    while not page["done"]:
+        page = rig.org.request("GET", page["nextRecordsUrl"], RequestKind.QUERY).json()
+        found += [record["Id"] for record in page["records"]]
+    assert len(set(found)) == 3
+    assert rig.stop_and_count_logins() == 2
+
+
+def test_path_cannot_lead_to_another_host(rig: Rig) -> None:
+    ask(rig.org)
+    with pytest.raises(FatalError, match="does not know this address"):
+        rig.org.request("GET", "https://example.com/services", RequestKind.OTHER)
+    assert rig.stop_and_read_journal()[-1].path.startswith("/services/data/v67.0/https:")

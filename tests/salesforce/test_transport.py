@@ -1,0 +1,310 @@
+"""Every request passes both gates, is settled once, and goes where it may."""
+
+import itertools
+import ssl
+from datetime import UTC, datetime
+from email.message import Message
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import requests
+import trustme
+
+from crm_sync.errors import (
+    ConfigurationError,
+    LimitReachedError,
+    SalesforceUnavailableError,
+)
+from crm_sync.salesforce.endpoints import loopback_endpoint
+from crm_sync.salesforce.limit_info import ApiUsage, read_api_usage, read_server_time
+from crm_sync.salesforce.request_kinds import RequestKind
+from crm_sync.salesforce.transport import Transport
+from standins.salesforce.faults import Action, Fault
+from standins.salesforce.org import Org
+from standins.salesforce.server import Server
+from tests.salesforce.conftest import NOW, Ledger, Rig
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        ("api-usage=18/5000", ApiUsage(18, 5000)),
+        ("api-usage=25/5000; per-app-api-usage=17/250(appName=sample-app)", ApiUsage(25, 5000)),
+        ("per-app-api-usage=17/250(appName=a; api); api-usage=25/5000", ApiUsage(25, 5000)),
+        ("api-usage=101/100; api-bursts=1/2", ApiUsage(101, 100)),
+        ("per-app-api-usage=17/250(appName=x)", None),
+        ("api-usage=a/b", None),
+        ("api-usage=18", None),
+        ("api-usage=18/5000x", None),
+        ("", None),
+    ],
+)
+def test_limit_header_is_read_in_all_its_forms(header: str, expected: ApiUsage | None) -> None:
+    assert read_api_usage({"Sforce-Limit-Info": header}) == expected
+
+
+def test_absent_limit_header_is_no_usage() -> None:
+    assert read_api_usage({}) is None
+
+
+def test_server_time_is_the_date_header() -> None:
+    assert read_server_time({"Date": "Mon, 23 Nov 2026 12:00:00 GMT"}) == datetime(2026, 11, 23, 12, tzinfo=UTC)
+    for headers in ({}, {"Date": "yesterday"}):
+        with pytest.raises(SalesforceUnavailableError):
+            read_server_time(headers)
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("http://127.0.0.1:8080", ("http", "127.0.0.1:8080")),
+        ("https://127.9.9.9", ("https", "127.9.9.9")),
+        ("http://localhost:1/", ("http", "localhost:1")),
+        ("http://[::1]:5", ("http", "[::1]:5")),
+    ],
+)
+def test_endpoint_override_takes_this_machine(url: str, expected: tuple[str, str]) -> None:
+    assert loopback_endpoint(url) == expected
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://example.com",
+        "https://acme.my.salesforce.com",
+        "http://127.0.0.1.example.com",
+        "http://localhost.example.com",
+        "http://localhost@example.com",
+        "http://user:secret@127.0.0.1",
+        "http://10.0.0.1",
+        "http://0.0.0.0",
+        "http://127.1",
+        "http://2130706433",
+        "http://[::ffff:10.0.0.1]",
+        "ftp://127.0.0.1",
+        "//127.0.0.1",
+        "127.0.0.1:8080",
+        "http://127.0.0.1:99999",
+        "http://[::1",
+        "http://127.0.0.1/path",
+        "http://127.0.0.1?x=1",
+        "http://",
+    ],
+)
+def test_endpoint_override_refuses_any_other_place(url: str) -> None:
+    with pytest.raises(ConfigurationError, match="only name this machine") as caught:
+        loopback_endpoint(url)
+    assert "secret" not in str(caught.value)
+
+
+def make_transport(**changes: Any) -> Transport:
+    parts: dict[str, Any] = {"throttle": lambda kind: None, "ledger": Ledger(), "clock": lambda: NOW}
+    return Transport(**(parts | changes))
+
+
+def test_plain_http_is_refused_without_an_override() -> None:
+    ledger = Ledger()
+    with make_transport(ledger=ledger) as transport, pytest.raises(ConfigurationError, match="https"):
+        transport.get("http://acme.my.salesforce.com/services/data")
+    assert ledger.reserved == []
+
+
+def test_every_request_is_throttled_reserved_and_settled_once(rig: Rig) -> None:
+    rig.org.request("GET", "query", RequestKind.QUERY, params={"q": "SELECT Id FROM Lead"})
+    rig.org.ask(lambda client: client.limits())
+    assert rig.stop_and_read_kinds() == ["login", "query", "limits"]
+    assert rig.throttled == ["login", "query", "limits"]
+    assert rig.ledger.reserved == rig.throttled
+    assert [(number, status) for number, status, _ in rig.ledger.settled] == [(1, 200), (2, 200), (3, 200)]
+    assert rig.ledger.settled[1][2] == ApiUsage(1, 100_000)
+
+
+def test_throttle_comes_before_the_ledger_and_both_before_the_request() -> None:
+    def refuse(kind: RequestKind) -> None:
+        raise LimitReachedError("No pace left.")
+
+    ledger = Ledger()
+    with (
+        make_transport(throttle=refuse, ledger=ledger, endpoint_url="http://127.0.0.1:9") as transport,
+        pytest.raises(LimitReachedError, match="No pace left"),
+    ):
+        transport.get("https://login.salesforce.com/")
+    assert ledger.reserved == []
+
+
+def test_refused_by_the_ledger_nothing_is_sent(rig: Rig) -> None:
+    rig.ledger.limit = 0
+    with pytest.raises(LimitReachedError):
+        rig.org.ask(lambda client: client.limits())
+    assert rig.stop_and_read_journal() == []
+    assert rig.ledger.settled == []
+
+
+def test_usage_is_read_from_a_refusal_too(rig: Rig) -> None:
+    refusal = [{"message": "TotalRequests Limit exceeded.", "errorCode": "REQUEST_LIMIT_EXCEEDED"}]
+    rig.standin.faults.add(Fault("status", path="/limits", status=403, body=refusal))
+    with pytest.raises(LimitReachedError):
+        rig.org.request("GET", "limits", RequestKind.LIMITS)
+    _, status, usage = rig.ledger.settled[-1]
+    assert status == 403
+    assert usage is not None
+
+
+FAULTS: list[tuple[Action, dict[str, Any]]] = [
+    ("reset", {}),
+    ("reset_after", {}),
+    ("truncate", {"keep": 10}),
+    ("html", {"status": 200}),
+    ("html", {"status": 503}),
+    ("empty", {"status": 500}),
+]
+
+
+@pytest.mark.parametrize(("action", "more"), FAULTS)
+def test_broken_answer_is_unavailable_and_settled(rig: Rig, action: Action, more: dict[str, Any]) -> None:
+    rig.standin.faults.add(Fault(action, path="/limits", **more))
+    with pytest.raises(SalesforceUnavailableError):
+        rig.org.request("GET", "limits", RequestKind.LIMITS)
+    assert len(rig.ledger.settled) == len(rig.ledger.reserved) == len(rig.stop_and_read_journal()) == 2
+    expected = more.get("status", 0)
+    assert rig.ledger.settled[-1][1] == expected
+
+
+def test_empty_success_is_unavailable_for_the_library_too(rig: Rig) -> None:
+    rig.standin.faults.add(Fault("empty", path="/limits", status=200))
+    with pytest.raises(SalesforceUnavailableError):
+        rig.org.ask(lambda client: client.limits())
+
+
+def test_nobody_listening_is_unavailable_and_settled_with_zero() -> None:
+    ledger = Ledger()
+    with (
+        make_transport(ledger=ledger, endpoint_url="http://127.0.0.1:9") as transport,
+        pytest.raises(SalesforceUnavailableError) as caught,
+    ):
+        transport.get("https://login.salesforce.com/?q=Lovelace")
+    assert ledger.settled == [(1, 0, None)]
+    assert caught.value.__context__ is None
+    assert "Lovelace" not in repr(caught.value)
+
+
+def test_slow_answer_runs_into_the_read_timeout(rig: Rig) -> None:
+    rig.standin.faults.add(Fault("delay", path="/limits", seconds=5))
+    with (
+        make_transport(endpoint_url=rig.server.url, read_timeout=0.05) as transport,
+        pytest.raises(SalesforceUnavailableError, match="ReadTimeout"),
+    ):
+        transport.get("https://x.my.salesforce.com/services/data/v67.0/limits")
+
+
+def test_redirect_is_not_followed_and_names_the_address(rig: Rig) -> None:
+    rig.standin.faults.add(Fault("status", path="/limits", status=302))
+    with pytest.raises(ConfigurationError, match="My Domain"):
+        rig.org.request("GET", "limits", RequestKind.LIMITS)
+    assert len(rig.stop_and_read_journal()) == 2
+
+
+def test_failed_request_is_not_repeated(rig: Rig) -> None:
+    rig.standin.faults.add(Fault("reset", path="/limits"))
+    with pytest.raises(SalesforceUnavailableError):
+        rig.org.request("GET", "limits", RequestKind.LIMITS)
+    assert rig.stop_and_read_kinds().count("limits") == 1
+
+
+def test_product_is_named_in_every_request(rig: Rig) -> None:
+    rig.org.request("GET", "limits", RequestKind.LIMITS)
+    assert {entry.user_agent for entry in rig.stop_and_read_journal()} == {"deployteq-salesforce"}
+
+
+def test_cookies_are_neither_kept_nor_sent_back() -> None:
+    seen: list[Any] = []
+
+    class Adapter(requests.adapters.HTTPAdapter):
+        def send(self, request: Any, *args: Any, **kwargs: Any) -> requests.Response:
+            seen.append(request.headers.get("Cookie"))
+            answer = requests.Response()
+            answer.status_code, answer.request = 200, request
+            message = Message()
+            message["Set-Cookie"] = "BrowserId=x; path=/"
+            answer._content = b""
+            answer.raw = SimpleNamespace(_original_response=SimpleNamespace(msg=message))
+            return answer
+
+    with make_transport() as transport:
+        transport.mount("https://", Adapter())
+        for _ in range(2):
+            transport.get("https://acme.my.salesforce.com/")
+        assert len(transport.cookies) == 0
+    assert seen == [None, None]
+
+
+def test_environment_cannot_turn_requests_elsewhere(rig: Rig, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("default login other password other\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    assert rig.org.request("GET", "limits", RequestKind.LIMITS).ok
+
+
+def test_verification_cannot_be_switched_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Any] = []
+
+    class Adapter(requests.adapters.HTTPAdapter):
+        def send(self, request: Any, *args: Any, **kwargs: Any) -> requests.Response:
+            seen.append(kwargs["verify"])
+            raise requests.ConnectionError
+
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/some/ca.pem")
+    with make_transport() as transport:
+        transport.mount("https://", Adapter())
+        for verify in (None, False):
+            with pytest.raises(SalesforceUnavailableError):
+                transport.get("https://login.salesforce.com/", verify=verify)
+    assert seen[0] == "/some/ca.pem"
+    assert seen[1] is not False
+
+
+def test_gates_are_asked_in_the_order_of_the_requests() -> None:
+    numbers = itertools.count()
+    order: list[tuple[str, int]] = []
+
+    class Noting(Ledger):
+        def reserve(self, kind: str, at: datetime) -> int:
+            order.append(("ledger", next(numbers)))
+            return super().reserve(kind, at)
+
+    def throttle(kind: RequestKind) -> None:
+        order.append(("throttle", next(numbers)))
+
+    with (
+        make_transport(throttle=throttle, ledger=Noting(), endpoint_url="http://127.0.0.1:9") as transport,
+        pytest.raises(SalesforceUnavailableError),
+    ):
+        transport.get("https://login.salesforce.com/")
+    assert [name for name, _ in order] == ["throttle", "ledger"]
+
+
+def test_https_is_trusted_by_the_ca_bundle_of_the_environment_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    url = "https://acme.my.salesforce.com/services/data"
+    with (
+        Org() as standin,
+        Server(standin, tls=context) as server,
+        make_transport(endpoint_url=server.url) as transport,
+    ):
+        monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
+        with pytest.raises(ConfigurationError, match="REQUESTS_CA_BUNDLE"):
+            transport.get(url)
+        with pytest.raises(ConfigurationError, match="REQUESTS_CA_BUNDLE"):
+            transport.get(url, verify=False)
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "ca.pem"))
+        assert transport.get(url).ok

@@ -1,0 +1,148 @@
+"""Records: stamps, the recycle bin, conversion, merges, and what is refused."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from standins.salesforce.errors import RecordError
+from standins.salesforce.ids import full_id, make_id
+from standins.salesforce.org import Org
+from standins.salesforce.seed_data import seed
+from tests.standins.conftest import Clock
+
+
+def rows(org: Org, soql: str) -> list[dict[str, Any]]:
+    snapshot = org.query(soql, include_deleted=True)
+    found = list(snapshot.records(0, 50_000))
+    snapshot.close()
+    return found
+
+
+def test_a_change_moves_the_stamp_to_the_orgs_clock(org: Org, clock: Clock) -> None:
+    record_id = org.records.insert("Lead", {"LastName": "Bakker", "Company": "Bloem"})
+    clock.move(minutes=5)
+    org.records.update("Lead", record_id, {"Email": "b@example.com"})
+    stored = org.records.get("Lead", record_id)
+    assert stored["CreatedDate"] == "2026-03-04T05:06:07.000Z"
+    assert stored["SystemModstamp"] == stored["LastModifiedDate"] == "2026-03-04T05:11:07.000Z"
+
+
+def test_a_record_can_be_given_an_earlier_stamp(org: Org, clock: Clock) -> None:
+    record_id = org.records.insert("Contact", {"LastName": "Late"}, at=clock() - timedelta(minutes=9))
+    assert org.records.get("Contact", record_id)["SystemModstamp"] == "2026-03-04T04:57:07.000Z"
+
+
+def test_deleted_is_in_the_bin_until_undeleted(org: Org) -> None:
+    record_id = org.records.insert("Contact", {"LastName": "Visser"})
+    org.records.delete("Contact", record_id)
+    assert org.records.count("Contact") == 0
+    with pytest.raises(RecordError, match="entity is deleted") as caught:
+        org.records.update("Contact", record_id, {"LastName": "Smit"})
+    assert caught.value.code == "ENTITY_IS_DELETED"
+    org.records.undelete("Contact", record_id)
+    assert org.records.count("Contact") == 1
+
+
+def test_purged_is_gone_for_good(org: Org) -> None:
+    record_id = org.records.insert("Contact", {"LastName": "Visser"})
+    org.records.purge("Contact", record_id)
+    assert rows(org, "SELECT Id FROM Contact") == []
+
+
+def test_conversion_makes_a_contact_and_keeps_the_lead(org: Org) -> None:
+    values = {"LastName": "Smit", "Company": "Fiets", "Email": "s@example.com", "City": "Gent", "Email_Opt_In__c": True}
+    lead_id = org.records.insert("Lead", values)
+    contact_id = org.records.convert(lead_id)
+    contact, lead = org.records.get("Contact", contact_id), org.records.get("Lead", lead_id)
+    assert (contact["Email"], contact["MailingCity"], contact["Email_Opt_In__c"]) == ("s@example.com", "Gent", 1)
+    assert (lead["IsConverted"], lead["ConvertedContactId"]) == (1, contact_id)
+    assert (lead["ConvertedDate"], lead["ConvertedAccountId"]) == ("2026-03-04", contact["AccountId"])
+    with pytest.raises(RecordError) as caught:
+        org.records.update("Lead", lead_id, {"LastName": "Jansen"})
+    assert caught.value.code == "CANNOT_UPDATE_CONVERTED_LEAD"
+
+
+def test_conversion_into_a_contact_fills_only_what_is_empty(org: Org) -> None:
+    contact_id = org.records.insert("Contact", {"LastName": "Old", "Title": "Boss"})
+    values = {"LastName": "New", "Company": "C", "Title": "Clerk", "Phone": "1"}
+    org.records.convert(org.records.insert("Lead", values), contact_id)
+    stored = org.records.get("Contact", contact_id)
+    assert (stored["LastName"], stored["Title"], stored["Phone"]) == ("Old", "Boss", "1")
+
+
+def test_merge_loser_points_to_its_master(org: Org, clock: Clock) -> None:
+    master, loser = (org.records.insert("Contact", {"LastName": name}) for name in ("A", "B"))
+    clock.move(hours=1)
+    org.records.merge("Contact", master, loser)
+    by_id = {
+        row.pop("Id"): row for row in rows(org, "SELECT Id, IsDeleted, MasterRecordId, SystemModstamp FROM Contact")
+    }
+    now = "2026-03-04T06:06:07.000+0000"
+    assert by_id[loser] == {"IsDeleted": True, "MasterRecordId": master, "SystemModstamp": now}
+    assert by_id[master] == {"IsDeleted": False, "MasterRecordId": None, "SystemModstamp": now}
+
+
+@pytest.mark.parametrize(
+    ("values", "code"),
+    [
+        ({"LastName": "x" * 81}, "STRING_TOO_LONG"),
+        ({"LastName": "x", "Email": "no address"}, "INVALID_EMAIL_ADDRESS"),
+        ({"FirstName": "x"}, "REQUIRED_FIELD_MISSING"),
+        ({"LastName": "x", "Newsletter__c": "Maybe"}, "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST"),
+        ({"LastName": "x", "Nope__c": 1}, "INVALID_FIELD"),
+        ({"LastName": "x", "Name": "y"}, "INVALID_FIELD_FOR_INSERT_UPDATE"),
+        ({"LastName": "x", "HasOptedOutOfEmail": "Y"}, "INVALID_TYPE_ON_FIELD_IN_RECORD"),
+        ({"LastName": "x", "Birthdate": "31-12-1990"}, "INVALID_TYPE_ON_FIELD_IN_RECORD"),
+        ({"LastName": "x", "AccountId": "1"}, "MALFORMED_ID"),
+    ],
+)
+def test_bad_value_is_refused(org: Org, values: dict[str, Any], code: str) -> None:
+    with pytest.raises(RecordError) as caught:
+        org.records.insert("Contact", values)
+    assert caught.value.code == code
+    assert org.records.count("Contact") == 0
+
+
+def test_snapshot_does_not_see_later_changes(org: Org) -> None:
+    record_id = org.records.insert("Contact", {"LastName": "Before"})
+    snapshot = org.query("SELECT LastName FROM Contact")
+    org.records.update("Contact", record_id, {"LastName": "After"})
+    assert list(snapshot.records(0, 10)) == [{"LastName": "Before"}]
+    snapshot.close()
+
+
+def test_seed_invents_the_same_difficult_people_each_time(org: Org, clock: Clock) -> None:
+    seed(org, 3000, 7)
+    soql = "SELECT Id, LastName, Email, IsDeleted, MasterRecordId, Description, SystemModstamp FROM Contact"
+    people = rows(org, soql)
+    with Org(clock=clock) as other:
+        seed(other, 3000, 7)
+        assert rows(other, soql) == people
+    emails = [row["Email"].strip().lower() for row in people if row["Email"]]
+    assert len(people) == 1800
+    assert len(set(emails)) < len(emails) < len(people)
+    assert {"None", "NA", "null"} <= {row["LastName"] for row in people}
+    assert any(row["MasterRecordId"] for row in people)
+    assert any(row["IsDeleted"] and not row["MasterRecordId"] for row in people)
+    assert any(row["Email"] != row["Email"].strip() for row in people if row["Email"])
+    assert any("\n" in row["Description"] for row in people if row["Description"])
+
+
+def test_seeded_converted_leads_have_the_address_of_their_contact(org: Org) -> None:
+    seed(org, 3000)
+    leads = rows(org, "SELECT Email, ConvertedContactId FROM Lead WHERE IsConverted = true")
+    assert leads
+    for lead in leads:
+        contact_id = lead["ConvertedContactId"]
+        number = rows(org, f"SELECT Id FROM Contact WHERE Id <= '{contact_id}'")  # noqa: S608 - SOQL
+        assert lead["Email"].startswith(f"contact.{len(number)}@")
+
+
+def test_copied_people_have_ids_and_addresses_of_their_own(org: Org) -> None:
+    seed(org, 45_000, contacts_only=True)
+    people = rows(org, "SELECT Id, Email FROM Contact")
+    assert len({row["Id"] for row in people}) == 45_000
+    assert all(full_id(row["Id"]) for row in people[::1000])
+    wanted = {make_id("003", 2 * 62**5 + 1), make_id("003", 62**5 + 20_000)}
+    assert wanted <= {row["Id"] for row in people}
