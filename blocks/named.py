@@ -1,7 +1,7 @@
 """Loads a saved block by its name, with errors a person can act on."""
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from prefect.blocks.core import Block, schema_extra
 from pydantic import ValidationError
@@ -19,9 +19,9 @@ def named(kind: type[B], block: B | str) -> B:
     """
     if isinstance(block, kind):
         return block
-    shown = kind.get_block_type_name() if hasattr(kind, "get_block_type_name") else kind.__name__
+    shown = kind.get_block_type_name()
     try:
-        return kind.load(str(block), validate=True)
+        return cast(B, kind.load(str(block)))
     except ValueError:
         raise ConfigurationError(
             f"There is no block {block!r} of type '{shown}'; save one under Blocks in the Prefect UI."

@@ -5,10 +5,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from hashlib import sha256
+from typing import cast
 
 from prefect.blocks.system import Secret
 from prefect.client.orchestration import get_client
 from prefect.concurrency.sync import concurrency
+from pydantic import JsonValue, SecretStr
 
 from crm_sync.salesforce.login import Login, Session
 
@@ -26,14 +28,15 @@ class PrefectSessionStore:
     def load(self) -> Session | None:
         """Return the kept session, if there is one."""
         try:
-            kept = Secret.load(self._name, validate=False)
+            kept = Secret.load(self._name)
         except ValueError:  # Prefect's answer for a block that is not there
             return None
-        return Session(**json.loads(kept.get()))
+        # Prefect gives the JSON in a Secret back as what it stands for.
+        return Session(**cast(Secret[JsonValue], kept).get())  # type: ignore[arg-type]  # it is the dict of `save`
 
     def save(self, session: Session) -> None:
         """Keep the session instead of the one before."""
-        Secret(value=json.dumps(asdict(session))).save(self._name, overwrite=True)
+        Secret[str](value=SecretStr(json.dumps(asdict(session)))).save(self._name, overwrite=True)
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:

@@ -39,11 +39,10 @@ class SyncSummary:
     def sentence(self) -> str:
         """Say what happened in one sentence."""
         total = self.total
-        changed = (
-            f"{total.inserted:,} customers added and {total.updated:,} updated"
-            if total.written
-            else "no customer changed"
-        )
+        changes = [
+            f"{number:,} {what}" for number, what in ((total.inserted, "added"), (total.updated, "updated")) if number
+        ]
+        changed = "customers: " + " and ".join(changes) if changes else "no customer changed"
         said = f"{total.read:,} records read in {self.seconds:.1f} s with {self.requests_used} requests: {changed}"
         if total.rejected:
             said += f"; {total.rejected:,} records could not be used (see rejected_record)"

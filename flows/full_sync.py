@@ -14,14 +14,14 @@ from crm_sync.counts import Counts
 from crm_sync.customers.landing import Landing
 from crm_sync.customers.runs import Checkpoint
 from crm_sync.errors import JobGoneError, SyncError
-from crm_sync.mapping import SObject
 from crm_sync.salesforce.bulk_csv import read_batches
 from crm_sync.summary import SyncSummary
+from tasks.bulk_reads import download_pages, wait_for_bulk_job
 from tasks.checkpoints import begin_or_resume, forget, store_progress
 from tasks.customers import store_batch
+from tasks.mapping_checks import CheckedMapping, check_mapping
 from tasks.reports import Progress, publish_summary
 from tasks.runs import Run, ended, ended_early, log_errors_as_sentences, open_run
-from tasks.salesforce_reads import CheckedMapping, check_mapping, download_pages, wait_for_bulk_job
 
 _FLOW = "full_sync"
 
@@ -90,7 +90,8 @@ def _load(run: Run, checked: CheckedMapping, reached: Checkpoint) -> Counts:
     progress = Progress(_FLOW, reached.sobject, done=reached.rows_done, expected=job.records_processed)
     with TemporaryDirectory(prefix="full-sync-") as folder:
         for page in download_pages(run.org, reached.sobject, reached.job_id, reached.locator, Path(folder)):
-            for batch in read_batches(page.path, skip_rows=reached.rows_done, expected_rows=page.number_of_records):
+            rows = {"skip_rows": reached.rows_done, "expected_rows": page.number_of_records}
+            for batch in read_batches(page.path, columns=checked.columns(reached.sobject), **rows):
                 counts += store_batch(run.database, run.org_key, batch, landing, reached)
                 reached = reached.after_rows(len(batch))
                 progress.add(len(batch))

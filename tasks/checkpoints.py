@@ -10,8 +10,9 @@ from crm_sync.customers.runs import (
     save_checkpoint,
 )
 from crm_sync.mapping import SObject
+from tasks.bulk_reads import start_bulk_job
+from tasks.mapping_checks import CheckedMapping
 from tasks.runs import Run
-from tasks.salesforce_reads import CheckedMapping, build_query, start_bulk_job
 
 
 def begin_or_resume(run: Run, checked: CheckedMapping, sobject: SObject) -> Checkpoint:
@@ -22,7 +23,7 @@ def begin_or_resume(run: Run, checked: CheckedMapping, sobject: SObject) -> Chec
     if reached is not None and reached.mapping_fingerprint == fingerprint:
         get_run_logger().info("%s: going on with Bulk job %s of an earlier run.", sobject, reached.job_id)
         return reached
-    job = start_bulk_job(run.org, sobject, build_query(checked, sobject))
+    job = start_bulk_job(run.org, sobject, checked.query(sobject))
     begun = Checkpoint(
         sobject=sobject,
         sync_run_id=run.number,

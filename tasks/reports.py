@@ -12,7 +12,9 @@ from prefect.artifacts import (
     update_progress_artifact,
 )
 
+from crm_sync.connection_report import ConnectionReport
 from crm_sync.mapping import SObject
+from crm_sync.salesforce.describe import Identity
 from crm_sync.summary import SyncSummary
 
 
@@ -82,3 +84,38 @@ def _markdown(flow: str, summary: SyncSummary) -> str:
 
 def _row(name: str, counts: dict[str, int]) -> str:
     return f"| {name} | " + " | ".join(f"{count:,}" for count in counts.values()) + " |"
+
+
+def publish_connection(report: ConnectionReport) -> None:
+    """Leave what a check of the connection found as a page to read."""
+    identity = report.identity
+    left = "not known" if report.daily_requests_left is None else f"{report.daily_requests_left:,}"
+    allowed = "" if report.daily_requests is None else f" of {report.daily_requests:,}"
+    facts = {
+        "Logged in as": identity.user,
+        "Org": f"{identity.organization_name} ({identity.organization_id}), {_kind(identity)}",
+        "Address": identity.host,
+        "Requests left today": left + allowed,
+        "Records": ", ".join(f"{name}: about {count:,}" for name, count in report.records.items()),
+        "Customer database": f"{report.database}, {report.customers:,} customers",
+        "Requests this check used": str(report.requests_used),
+    }
+    lines = ["## Connection", "", report.sentence(), "", "| | |", "| --- | --- |"]
+    lines += [f"| {name} | {value} |" for name, value in facts.items()]
+    lines += [
+        "",
+        "### Mapped fields",
+        "",
+        "| object | Salesforce field | type | customer field | |",
+        "| - | - | - | - | - |",
+    ]
+    for field in report.fields:
+        unique = " (unique)" if field.is_unique else ""
+        shown = field.salesforce_type or "?"
+        target = f"{field.customer_field}{unique}"
+        lines.append(f"| {field.sobject} | {field.salesforce_field} | {shown} | {target} | {field.finding} |")
+    create_markdown_artifact("\n".join(lines), key="connection", description=report.sentence())
+
+
+def _kind(identity: Identity) -> str:
+    return "sandbox" if identity.is_sandbox else "production"

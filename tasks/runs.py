@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from time import monotonic
+from typing import NoReturn, Protocol, TypeVar
 
 from prefect import get_run_logger, runtime
 from prefect.client.schemas.objects import State
@@ -41,7 +42,7 @@ class Run:
         self.org_key = org_key
         self.number = number
         self.started_at = utc_now()
-        self._ledger = ledger
+        self.ledger = ledger
         self._began = monotonic()
 
     def finish(
@@ -51,7 +52,7 @@ class Run:
         with self.database.transaction() as connection:
             summary = SyncSummary(
                 counts=counts,
-                requests_used=self._ledger.used,
+                requests_used=self.ledger.used,
                 seconds=monotonic() - self._began,
                 rejects=count_rejects(connection, self.number),
                 resumed=resumed,
@@ -70,7 +71,7 @@ class Run:
     def stop(self, state: str) -> None:
         """Record the run as ended before it was done."""
         with self.database.transaction() as connection:
-            end_run(connection, self.number, state=state, counts={}, requests_used=self._ledger.used, now=utc_now())
+            end_run(connection, self.number, state=state, counts={}, requests_used=self.ledger.used, now=utc_now())
 
 
 @contextmanager
@@ -105,16 +106,32 @@ def state_name(error: SyncError) -> str:
     return "NotConfigured" if isinstance(error, ConfigurationError) else "Failed"
 
 
-def ended(summary: SyncSummary) -> SyncSummary:
-    """Return the summary as the flow's final state; rejects and missing fields show in the state's name."""
-    state: State[SyncSummary] = Completed(name=summary.state, message=summary.sentence(), data=summary)
+class Outcome(Protocol):
+    """What a flow comes to: the name of its final state, and the sentence to it."""
+
+    @property
+    def state(self) -> str:
+        """Name the state."""
+        ...
+
+    def sentence(self) -> str:
+        """Say what happened."""
+        ...
+
+
+SomeOutcome = TypeVar("SomeOutcome", bound=Outcome)
+
+
+def ended(outcome: SomeOutcome) -> SomeOutcome:
+    """Return the outcome as the flow's final state; rejects and missing fields show in the state's name."""
+    state: State[SomeOutcome] = Completed(name=outcome.state, message=outcome.sentence(), data=outcome)
     return state  # type: ignore[return-value]  # Prefect gives the caller of the flow the state's data
 
 
-def ended_early(error: SyncError) -> SyncSummary:
+def ended_early(error: SyncError) -> NoReturn:
     """Return the error as the flow's final state: its sentence in the UI, itself raised for a Python caller."""
-    state: State[SyncSummary] = Failed(name=state_name(error), message=str(error), data=error)
-    return state  # type: ignore[return-value]  # Prefect raises the state's data for the caller of the flow
+    # For the flow's caller there is no return: Prefect raises the data of a failed state.
+    return Failed(name=state_name(error), message=str(error), data=error)  # type: ignore[misc]
 
 
 class _OneSentence(logging.Filter):

@@ -10,7 +10,7 @@ ALL_REQUESTS = "salesforce-api"
 BULK_REQUESTS = "salesforce-api-bulk"
 
 # (slots, slots given back per second). A limit with decay is a leaky bucket: in any hour up to
-# slots + 3600 × decay requests pass, here 60 + 3528 = 3588 of the 3600 that the product promises.
+# slots + 3600 * decay requests pass, here 60 + 3528 = 3588 of the 3600 that the product promises.
 LIMITS = {ALL_REQUESTS: (60, 0.98), BULK_REQUESTS: (40, 0.68)}
 
 

@@ -46,6 +46,11 @@ class CustomerDatabase:
                 f"database block, {_EXAMPLES}."
             ) from None
 
+    @property
+    def name(self) -> str:
+        """The address, without its password."""
+        return self._engine.url.render_as_string(hide_password=True)
+
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
         """Give a connection whose work is committed as a whole, or not at all."""

@@ -82,11 +82,13 @@ def _count(read: int, known: pd.DataFrame, first: pd.Series, written: upserts.Wr
 
 def _map_mirror(siblings: pd.DataFrame, landing: Landing) -> list[pd.DataFrame]:
     """Map what the mirror holds as if it had just been read."""
-    return [
-        map_records(mirror.as_read(group), SObject(sobject), landing.rules.of(SObject(sobject)), types)
-        for sobject, types in landing.types.items()
-        if not (group := siblings[siblings["sobject"] == sobject]).empty
-    ]
+    mapped = []
+    for name, group in siblings.groupby("sobject"):
+        sobject = SObject(str(name))
+        mapping = landing.rules.of(sobject)
+        records = mirror.as_read(group, mapping.salesforce_fields)
+        mapped.append(map_records(records, sobject, mapping, landing.types[sobject]))
+    return mapped
 
 
 def _one_at_a_time(connection: Connection) -> None:

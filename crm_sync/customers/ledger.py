@@ -23,6 +23,7 @@ class RequestLedger:
         self._flow = flow
         self._per_hour = per_hour
         self.used = 0
+        self.last_usage: ApiUsage | None = None
 
     def reserve(self, kind: str, at: datetime) -> int:
         """Enter a request and return its number; raises LimitReachedError when the hour is full."""
@@ -49,6 +50,7 @@ class RequestLedger:
 
     def settle(self, request_id: int, status: int, usage: ApiUsage | None) -> None:
         """Write down how a request ended (HTTP status, 0 when no answer came) and what the org has used."""
+        self.last_usage = usage or self.last_usage
         known = {"org_used": usage.used, "org_allowed": usage.allowed} if usage else {}
         with self._database.transaction() as connection:
             connection.execute(

@@ -74,13 +74,20 @@ def read_siblings(connection: Connection, *, but_not: pd.Series) -> pd.DataFrame
     return found[~among(found["id"], but_not)]
 
 
-def as_read(siblings: pd.DataFrame) -> pd.DataFrame:
-    """Turn mirror rows (RECORD_COLUMNS) back into records as they were read from Salesforce: text columns."""
+def as_read(siblings: pd.DataFrame, fields: list[str]) -> pd.DataFrame:
+    """Turn mirror rows (RECORD_COLUMNS) back into records as they were read from Salesforce: text columns.
+
+    `fields`: the mapped fields; one that was not mapped when the record was read is missing.
+    """
     lines = BytesIO("\n".join(siblings["field_values"]).encode())
-    values = arrow_json.read_json(lines, arrow_json.ReadOptions(block_size=max(1 << 20, lines.getbuffer().nbytes)))
-    records = pd.DataFrame(
-        {name: pd.Series(values.column(name).cast(pa.string()), dtype="str") for name in values.column_names}
+    # Without a schema a text that looks like a date or a number would be read as one.
+    as_text = arrow_json.ParseOptions(
+        explicit_schema=pa.schema([(field, pa.large_string()) for field in fields]),
+        unexpected_field_behavior="ignore",
     )
+    whole = arrow_json.ReadOptions(block_size=max(1 << 20, lines.getbuffer().nbytes))
+    values = arrow_json.read_json(lines, whole, as_text)
+    records = pd.DataFrame({name: pd.Series(values.column(name), dtype="str") for name in fields})
     own = siblings.reset_index(drop=True)
     records["Id"] = own["id"].astype("str")
     records["SystemModstamp"] = own["system_modstamp"].map(datetime.isoformat).astype("str")
@@ -117,14 +124,8 @@ def write_rejects(connection: Connection, sync_run_id: int, now: datetime) -> No
         literal(now, rejected_record.c.rejected_at.type),
     ).where(staged.c.reject_reason.is_not(None))
     insert = insert_for(connection, rejected_record).from_select(names, source)
-    changed = or_(
-        rejected_record.c.reason != insert.excluded.reason,
-        rejected_record.c.system_modstamp != insert.excluded.system_modstamp,
-    )
     connection.execute(
-        insert.on_conflict_do_update(
-            index_elements=["id"], set_={name: insert.excluded[name] for name in names[1:]}, where=changed
-        )
+        insert.on_conflict_do_update(index_elements=["id"], set_={name: insert.excluded[name] for name in names[1:]})
     )
     good = select(staged.c.id).where(staged.c.reject_reason.is_(None))
     connection.execute(delete(rejected_record).where(rejected_record.c.id.in_(good)))

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 
 from crm_sync.counts import Counts
 from crm_sync.customers.dialects import insert_for
-from crm_sync.customers.tables import checkpoint, rejected_record, sync_run, watermark
+from crm_sync.customers.tables import checkpoint, customer, rejected_record, sync_run, watermark
 from crm_sync.mapping import SObject
 
 
@@ -117,3 +117,17 @@ def count_rejects(connection: Connection, sync_run_id: int | None = None) -> lis
         query = query.where(rejected_record.c.sync_run_id == sync_run_id)
     query = query.group_by(rejected_record.c.sobject, rejected_record.c.reason).order_by(records.desc())
     return [(row[0], row[1], row[2]) for row in connection.execute(query)]
+
+
+def count_customers(connection: Connection) -> int:
+    """Return how many customers there are."""
+    return connection.scalars(select(func.count()).select_from(customer)).one()
+
+
+def sample_customers(connection: Connection, number: int) -> list[dict[str, Any]]:
+    """Return some customers to look at, spread over the whole table."""
+    columns = ["id", "email_address", "firstname", "lastname", "job_title", "city", "status", "opt_in"]
+    highest = connection.scalars(select(func.max(customer.c.id))).one() or 0
+    step = max(highest // max(number, 1), 1)
+    query = select(*(customer.c[name] for name in columns)).where(customer.c.id % step == 1 % step)
+    return [dict(row._mapping) for row in connection.execute(query.order_by(customer.c.id).limit(number))]

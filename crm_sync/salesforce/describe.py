@@ -24,6 +24,8 @@ class FieldDescription:
     filterable: bool
     external_id: bool
     picklist_values: tuple[str, ...]
+    relationship_name: str = ""
+    refers_to: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,8 @@ def _describe_field(field: dict[str, Any]) -> FieldDescription:
         filterable=bool(field.get("filterable")),
         external_id=bool(field.get("externalId")),
         picklist_values=picklist,
+        relationship_name=field.get("relationshipName") or "",
+        refers_to=tuple(field.get("referenceTo") or ()),
     )
 
 

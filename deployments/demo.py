@@ -1,0 +1,71 @@
+"""`make demo`: a full sync from a stand-in org into a customer database, and what came of it."""
+
+import sys
+from dataclasses import asdict
+
+from rich.console import Console
+from rich.table import Table
+
+from blocks.customer_database import CustomerDatabase
+from blocks.named import named
+from crm_sync.customers.runs import sample_customers
+from crm_sync.errors import SyncError
+from crm_sync.summary import SyncSummary
+from deployments.demo_org import FOLDER, demo_org, save_demo_blocks
+from deployments.register import register
+from flows.full_sync import full_sync
+
+_RECORDS = 10_000
+
+
+def main() -> int:
+    """Run the demo and return the exit code."""
+    console = Console(width=120)
+    console.print(f"Starting a stand-in Salesforce org with {_RECORDS:,} leads and contacts on this machine …")
+    try:
+        with demo_org(_RECORDS) as url:
+            console.print(f"It answers at {url}. Starting Prefect and saving the blocks …")
+            register()
+            save_demo_blocks(url)
+            summary = full_sync()
+    except SyncError as error:
+        console.print(f"[red]{error}[/red]")
+        return 1
+    console.print(_counts(summary))
+    console.print(_customers())
+    console.print(summary.sentence())
+    if not summary.total.written:
+        console.print("Nothing changed in Salesforce since the last run, so nothing changed here.")
+    console.print(f"The customer database is {FOLDER / 'customers.db'}; [bold]make up DEMO=1[/bold] opens the UI.")
+    return 0
+
+
+def _counts(summary: SyncSummary) -> Table:
+    total = summary.total
+    table = Table(title="Full sync", title_justify="left")
+    table.add_column("records")
+    for outcome in asdict(total):
+        table.add_column(outcome, justify="right")
+    for name, counts in [*((str(o), c) for o, c in summary.counts.items()), ("all", total)]:
+        table.add_row(name, *(f"{value:,}" for value in asdict(counts).values()))
+    table.caption = (
+        f"{summary.requests_used} requests, {summary.seconds:.1f} s, {summary.records_per_second:,.0f} records a second"
+    )
+    return table
+
+
+def _customers() -> Table:
+    table = Table(title="Some customers", title_justify="left")
+    database = named(CustomerDatabase, "customers").open()
+    with database.transaction() as connection:
+        rows = sample_customers(connection, 8)
+    database.close()
+    for name in rows[0] if rows else []:
+        table.add_column(name)
+    for row in rows:
+        table.add_row(*("" if value is None else str(value) for value in row.values()))
+    return table
+
+
+if __name__ == "__main__":
+    sys.exit(main())

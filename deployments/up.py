@@ -1,0 +1,76 @@
+"""`python -m deployments.up`: Prefect server with UI, blocks, limits, and every deployment served, on one machine."""
+
+import argparse
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+import httpx
+from prefect import serve
+from prefect.settings import PREFECT_API_URL, temporary_settings
+
+from deployments.definitions import build_deployments
+from deployments.demo_org import demo_org, save_demo_blocks
+from deployments.register import register
+
+_START_SECONDS = 120
+
+
+def main() -> None:
+    """Serve until interrupted."""
+    options = _parser().parse_args()
+    with ExitStack() as stack:
+        api_url = stack.enter_context(prefect_server(options.port))
+        stack.enter_context(temporary_settings({PREFECT_API_URL: api_url}))
+        register()
+        if options.demo:
+            save_demo_blocks(stack.enter_context(demo_org(options.records)))
+        sys.stdout.write(f"Prefect UI: {api_url.removesuffix('/api')}\n")
+        sys.stdout.flush()
+        serve(*build_deployments(), pause_on_shutdown=False, limit=4)
+
+
+@contextmanager
+def prefect_server(port: int) -> Iterator[str]:
+    """Give the API address of the server on `port`, started and stopped here unless one answers already."""
+    api_url = f"http://127.0.0.1:{port}/api"
+    if _is_healthy(api_url):
+        yield api_url
+        return
+    command = [sys.executable, "-m", "prefect", "server", "start", "--port", str(port)]
+    server = subprocess.Popen(command)  # noqa: S603  # our own interpreter and a number
+    try:
+        _wait_until_healthy(api_url, server)
+        yield api_url
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def _wait_until_healthy(api_url: str, server: subprocess.Popen[bytes]) -> None:
+    give_up = time.monotonic() + _START_SECONDS
+    while not _is_healthy(api_url):
+        if server.poll() is not None or time.monotonic() > give_up:
+            raise SystemExit("The Prefect server did not start; its own lines above say why.")
+        time.sleep(0.5)
+
+
+def _is_healthy(api_url: str) -> bool:
+    try:
+        return httpx.get(f"{api_url}/health", timeout=2).is_success
+    except httpx.HTTPError:
+        return False
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m deployments.up", description=__doc__)
+    parser.add_argument("--port", type=int, default=4200, help="port of the Prefect server on 127.0.0.1")
+    parser.add_argument("--demo", action="store_true", help="against a stand-in org, with blocks saved for it")
+    parser.add_argument("--records", type=int, default=10_000, help="leads and contacts of the stand-in org")
+    return parser
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,54 @@
+"""Reading a whole object: a Bulk job and its result pages."""
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from prefect import task
+
+from crm_sync.mapping import SObject
+from crm_sync.salesforce import bulk
+from crm_sync.salesforce.org import SalesforceOrg
+from tasks.retry_policy import TALKS_TO_SALESFORCE
+
+# As many records a page as Salesforce likes to give: every page is a request. It may give fewer.
+_PAGE_RECORDS = 250_000
+
+
+@task(task_run_name="start Bulk job for {sobject}", **TALKS_TO_SALESFORCE)
+def start_bulk_job(org: SalesforceOrg, sobject: SObject, soql: str) -> bulk.QueryJob:
+    """Ask Salesforce to prepare every record, deleted ones too."""
+    return bulk.create_query_job(org, soql)
+
+
+@task(task_run_name="wait for Bulk job of {sobject}", **TALKS_TO_SALESFORCE)
+def wait_for_bulk_job(org: SalesforceOrg, sobject: SObject, job_id: str) -> bulk.QueryJob:
+    """Wait until the results can be read; every look is a request, so looks get rarer."""
+    return bulk.wait_for_job(org, job_id, time.sleep)
+
+
+@task(task_run_name="download {sobject} page {number}", **TALKS_TO_SALESFORCE)
+def download_page(
+    org: SalesforceOrg, sobject: SObject, number: int, *, job_id: str, locator: str | None, target: Path
+) -> bulk.ResultsPage:
+    """Download one page of results to `target`; a broken download is repeated as a whole."""
+    return bulk.download_page(org, job_id, locator=locator, max_records=_PAGE_RECORDS, target=target)
+
+
+def download_pages(
+    org: SalesforceOrg, sobject: SObject, job_id: str, locator: str | None, folder: Path
+) -> Iterator[bulk.ResultsPage]:
+    """Give page after page from `locator` on; the next one is on its way while a page is stored."""
+
+    def fetch(number: int, at: str | None) -> Callable[[], bulk.ResultsPage]:
+        target = folder / f"{sobject}-{number}.csv"
+        return download_page.submit(org, sobject, number, job_id=job_id, locator=at, target=target).result
+
+    number, page = 1, fetch(1, locator)()
+    while True:
+        following = fetch(number + 1, page.next_locator) if page.next_locator else None
+        yield page
+        page.path.unlink()
+        if following is None:
+            return
+        number, page = number + 1, following()

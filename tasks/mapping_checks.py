@@ -1,0 +1,67 @@
+"""Holding a mapping against what Salesforce describes."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from prefect import task
+
+from crm_sync.mapping import MappingRules, SObject
+from crm_sync.salesforce import queries
+from crm_sync.salesforce.describe import FieldDescription, describe
+from crm_sync.salesforce.field_paths import find_fields
+from crm_sync.salesforce.org import SalesforceOrg
+from tasks.retry_policy import TALKS_TO_SALESFORCE
+
+Found = dict[str, FieldDescription | None]
+
+
+@dataclass(frozen=True)
+class CheckedMapping:
+    """The mapping as far as Salesforce shows its fields, their types, and the fields it does not show."""
+
+    rules: MappingRules
+    types: dict[SObject, dict[str, str]]
+    missing: dict[SObject, list[str]]
+
+    def columns(self, sobject: SObject) -> list[str]:
+        """Return the fields to read of `sobject`: the mapped ones, and those that every sync needs."""
+        return queries.select_columns(sobject, self.rules.of(sobject).salesforce_fields)
+
+    def query(self, sobject: SObject) -> str:
+        """Return the query for every mapped record of `sobject`; raises MappingError for a filter that is none."""
+        mapping = self.rules.of(sobject)
+        return queries.build_select(sobject, mapping.salesforce_fields, where=mapping.condition or None)
+
+
+@task(task_run_name="describe {sobject}", **TALKS_TO_SALESFORCE)
+def describe_object(org: SalesforceOrg, sobject: str) -> dict[str, FieldDescription]:
+    """Return every field of `sobject` that the integration user may see."""
+    return describe(org, sobject)
+
+
+def find_mapped_fields(org: SalesforceOrg, rules: MappingRules) -> dict[SObject, Found]:
+    """Return the description of every mapped field, None for those that Salesforce does not show."""
+    described: dict[str, dict[str, FieldDescription]] = {}
+
+    def describe_once(name: str) -> dict[str, FieldDescription]:
+        if name not in described:
+            described[name] = describe_object(org, name)
+        return described[name]
+
+    return {
+        sobject: find_fields(sobject, rules.of(sobject).salesforce_fields, describe_once) for sobject in rules.mapped
+    }
+
+
+def check_mapping(org: SalesforceOrg, rules: MappingRules, objects: Iterable[SObject]) -> CheckedMapping:
+    """Leave out of the mapping what Salesforce does not show; the saved mapping stays as it is.
+
+    Raises MappingError when a unique field cannot be seen, or a filter cannot be a condition.
+    """
+    found = find_mapped_fields(org, rules)
+    types = {
+        sobject: {path: field.type for path, field in fields.items() if field is not None}
+        for sobject, fields in found.items()
+    }
+    missing = {sobject: [path for path, field in found[sobject].items() if field is None] for sobject in objects}
+    return CheckedMapping(rules.only_with(types), types, missing)
