@@ -1,6 +1,7 @@
 """`python -m deployments.up`: Prefect server with UI, blocks, limits, and every deployment served, on one machine."""
 
 import argparse
+import os
 import subprocess
 import sys
 import time
@@ -40,7 +41,9 @@ def prefect_server(port: int) -> Iterator[str]:
         yield api_url
         return
     command = [sys.executable, "-m", "prefect", "server", "start", "--port", str(port)]
-    server = subprocess.Popen(command)  # noqa: S603  # our own interpreter and a number
+    # Else the pages that this server gives would ask the server on Prefect's usual port.
+    environment = {**os.environ, "PREFECT_SERVER_UI_API_URL": api_url}
+    server = subprocess.Popen(command, env=environment)  # noqa: S603  # our own interpreter and a number
     try:
         _wait_until_healthy(api_url, server)
         yield api_url

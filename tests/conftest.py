@@ -12,6 +12,8 @@ from sqlalchemy.engine import URL, make_url
 
 from crm_sync.customers.database import CustomerDatabase
 
+pytest_plugins = ["tests.prefect_server"]
+
 _TEMPLATE = "crm_sync_tests_template"
 
 

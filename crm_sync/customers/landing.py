@@ -49,11 +49,13 @@ def land_batch(connection: Connection, records: pd.DataFrame, sobject: SObject, 
     moves = plan_moves(known, voices, moved, landing.rules.precedence)
 
     follow_moves(connection, moves, landing.now)
-    written = upserts.upsert_customers(connection, known[voices.first], landing.rules, landing.now)
-    upserts.add_second_voices(connection, known[voices.second], landing.rules, landing.now)
+    first, second = known[voices.first], known[voices.second]
+    written = upserts.upsert_customers(connection, first, second, landing.rules, landing.now)
     join_left_behind(connection, moves, landing.now)
     mark_silent(connection, moves, landing.now)
     mirror.upsert_records(connection)
+    if others:
+        mirror.link_siblings(connection)
     mirror.write_rejects(connection, landing.sync_run_id, landing.now)
     return _count(len(records), known, voices.first, written)
 

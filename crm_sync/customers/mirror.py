@@ -19,6 +19,7 @@ from sqlalchemy import (
     select,
     table,
     true,
+    update,
 )
 
 from crm_sync.customers.dialects import insert_for, write_and_count
@@ -110,6 +111,20 @@ def upsert_records(connection: Connection) -> int:
     new = {name: insert.excluded[name] for name in [*names, "customer_id"] if name != "id"}
     differs = or_(*(salesforce_record.c[name].is_distinct_from(value) for name, value in new.items()))
     return write_and_count(connection, insert.on_conflict_do_update(index_elements=["id"], set_=new, where=differs))
+
+
+def link_siblings(connection: Connection) -> None:
+    """Link the mirror's other records of the staged keys to the customers that these have by now."""
+    # A record that came while its key had no customer (it was rejected or deleted) is linked to none.
+    connection.execute(
+        update(salesforce_record)
+        .values(customer_id=customer.c.id)
+        .where(
+            salesforce_record.c.unique_key == staged.c.unique_key,
+            customer.c.unique_key == staged.c.unique_key,
+            salesforce_record.c.customer_id.is_distinct_from(customer.c.id),
+        )
+    )
 
 
 def write_rejects(connection: Connection, sync_run_id: int, now: datetime) -> None:

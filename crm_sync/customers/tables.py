@@ -68,6 +68,8 @@ customer = Table(
     Column("options", JSON_OBJECT, nullable=False),
     Column("salesforce_object", Text),
     Column("salesforce_id", Text),
+    # The record of the other sObject that fills what only its object has links for.
+    Column("second_salesforce_id", Text),
     Column("merged_into_customer_id", _ROW_ID, ForeignKey("customer.id")),
     Column("created_at", Instant, nullable=False),
     Column("modified_at", Instant, nullable=False),

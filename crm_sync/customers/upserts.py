@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 from sqlalchemy import (
+    ARRAY,
     ColumnElement,
     Connection,
     Insert,
@@ -28,6 +29,7 @@ from crm_sync.customers.dialects import insert_for, write_and_count
 from crm_sync.customers.staging import stage
 from crm_sync.customers.tables import JSON_OBJECT, Instant, customer
 from crm_sync.mapping import CustomerFieldKind, MappingRules, ObjectMapping, SObject
+from crm_sync.survivors import among
 
 _SPEAKER = {"sobject": "salesforce_object", "id": "salesforce_id"}
 
@@ -40,35 +42,48 @@ class Written:
     updated: int = 0
 
 
-def upsert_customers(connection: Connection, speakers: pd.DataFrame, rules: MappingRules, now: datetime) -> Written:
-    """Insert or update a customer for each speaking record; only those with `in_batch` are counted."""
+def upsert_customers(
+    connection: Connection, speakers: pd.DataFrame, second: pd.DataFrame, rules: MappingRules, now: datetime
+) -> Written:
+    """Insert or update a customer for each speaking record; only those with `in_batch` are counted.
+
+    `second`: the records of the other sObject, which fill what only theirs has links for (a converted lead's Id,
+    for example). Without one, what an earlier one filled is emptied.
+    """
     inserted = updated = 0
-    for (sobject, in_batch), group in speakers.groupby(["sobject", "in_batch"], sort=True):
-        mapping = rules.of(SObject(str(sobject)))
-        staged = _stage_customers(connection, group, mapping)
+    speakers = speakers.assign(is_alone=~among(speakers["unique_key"], second["unique_key"]))
+    for (name, in_batch, is_alone), group in speakers.groupby(["sobject", "in_batch", "is_alone"], sort=True):
+        sobject = SObject(str(name))
+        staged = _stage_customers(connection, group, rules.of(sobject))
         new = _count_new(connection, staged)
-        changed = write_and_count(connection, _upsert(connection, staged, mapping, now))
+        emptied = _only_of(_other(sobject), rules) if is_alone else None
+        changed = write_and_count(connection, _upsert(connection, staged, rules.of(sobject), emptied, now))
         if in_batch:
             inserted += new
             updated += changed - new
+    _add_second_voices(connection, second, rules, now)
     return Written(inserted, updated)
 
 
-def add_second_voices(connection: Connection, speakers: pd.DataFrame, rules: MappingRules, now: datetime) -> None:
-    """Fill the customer fields for which only the other sObject has a link (a converted lead's Id, for example)."""
+def _add_second_voices(connection: Connection, speakers: pd.DataFrame, rules: MappingRules, now: datetime) -> None:
     for sobject, group in speakers.groupby("sobject"):
-        own, other = rules.of(SObject(str(sobject))), rules.of(_other(SObject(str(sobject))))
-        taken = {link.target for link in other.links}
-        extra = own.model_copy(update={"links": [link for link in own.links if link.target not in taken]})
+        extra = _only_of(SObject(str(sobject)), rules)
         if not extra.links:
             continue
         staged = _stage_customers(connection, group, extra)
-        values = _new_values(connection, staged.c, extra)
+        values = _new_values(connection, staged.c, extra) | {"second_salesforce_id": staged.c.salesforce_id}
         connection.execute(
             update(customer)
             .values(**values, modified_at=now)
             .where(customer.c.unique_key == staged.c.unique_key, _differs(values))
         )
+
+
+def _only_of(sobject: SObject, rules: MappingRules) -> ObjectMapping:
+    """Return the links to customer fields that the other sObject has no link for."""
+    taken = {link.target for link in rules.of(_other(sobject)).links}
+    own = rules.of(sobject)
+    return own.model_copy(update={"links": [link for link in own.links if link.target not in taken]})
 
 
 def _other(sobject: SObject) -> SObject:
@@ -87,7 +102,9 @@ def _count_new(connection: Connection, staged: Table) -> int:
     return connection.scalars(select(func.count()).select_from(staged).where(~known)).one()
 
 
-def _upsert(connection: Connection, staged: Table, mapping: ObjectMapping, now: datetime) -> Insert:
+def _upsert(
+    connection: Connection, staged: Table, mapping: ObjectMapping, emptied: ObjectMapping | None, now: datetime
+) -> Insert:
     moment = literal(now, Instant())
     row: dict[str, ColumnElement[Any]] = {
         **{column.name: column for column in staged.c},
@@ -107,6 +124,8 @@ def _upsert(connection: Connection, staged: Table, mapping: ObjectMapping, now: 
         # A customer that was joined to another one is a person of its own again.
         "mail_status": case((customer.c.merged_into_customer_id.is_not(None), None), else_=customer.c.mail_status),
     }
+    if emptied:
+        values |= _without(connection, values, emptied, insert.excluded.salesforce_object)
     return insert.on_conflict_do_update(
         index_elements=["unique_key"], set_={**values, "modified_at": moment}, where=_differs(values)
     )
@@ -122,6 +141,28 @@ def _new_values(
     if options:
         values["options"] = _merged_options(connection, row["options"], options)
     return values
+
+
+def _without(
+    connection: Connection, values: dict[str, ColumnElement[Any]], mapping: ObjectMapping, speaker: ColumnElement[str]
+) -> dict[str, ColumnElement[Any]]:
+    """Return `values` without what `mapping` filled before; what was never filled from Salesforce stays."""
+    filled = or_(customer.c.second_salesforce_id.is_not(None), customer.c.salesforce_object != speaker)
+    emptied: dict[str, ColumnElement[Any]] = {"second_salesforce_id": null()}
+    options = []
+    for link in mapping.links:
+        if link.kind is CustomerFieldKind.OPTION:
+            options.append(link.name)
+        else:
+            emptied[link.name] = case((filled, None), else_=customer.c[link.name])
+    if options:
+        kept = values.get("options", customer.c.options)
+        if connection.dialect.name == "postgresql":
+            fewer = kept.op("-")(cast(options, ARRAY(Text)))
+        else:
+            fewer = func.json_remove(kept, *(f'$."{name}"' for name in options))
+        emptied["options"] = type_coerce(case((filled, fewer), else_=kept), JSON_OBJECT)
+    return emptied
 
 
 def _merged_options(connection: Connection, new: ColumnElement[Any], names: list[str]) -> ColumnElement[Any]:

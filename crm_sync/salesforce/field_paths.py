@@ -27,8 +27,10 @@ def find_fields(
             for field in fields_of(name).values()
             if field.relationship_name.lower() == relationship.lower() and field.refers_to
         )
-        # A polymorphic parent (an owner is a user or a queue) is described by its last kind, as a user.
         parent = next(parents, None)
-        return find(parent[-1], rest) if parent else None
+        if parent is None:
+            return None
+        # SOQL sees a parent of several kinds (an owner is a user or a queue) as the sObject Name.
+        return find(parent[0] if len(parent) == 1 else "Name", rest)
 
     return {path: find(sobject, path) for path in paths}

@@ -22,7 +22,7 @@ def main(arguments: list[str] | None = None) -> int:
         tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         tls.load_cert_chain(options.certificate, options.key)
     with Org(database=options.database) as org:
-        if not any(org.records.count(name) for name in org.schema):
+        if not any(org.records.count(name) for name in ("Lead", "Contact")):
             seed(org, options.records, options.seed, contacts_only=options.contacts_only)
         with Server(org, port=options.port, tls=tls, control=options.control) as server:
             sys.stdout.write(f"{server.url}\n")

@@ -98,7 +98,7 @@ def _snapshot(org: Org, body: dict[str, Any]) -> Snapshot:
     refusal = None
     if snapshot.statement.query.counts:
         refusal = "Aggregate Relationships not supported in Bulk Query"
-    elif any(field.type == "address" for field in snapshot.statement.fields):
+    elif any(column.field.type == "address" for column in snapshot.statement.columns):
         refusal = "Selecting compound data not supported in Bulk Query"
     elif snapshot.statement.query.offset:
         refusal = "OFFSET not supported in Bulk Query"
@@ -183,6 +183,6 @@ def _number(text: str | None, otherwise: int) -> int:
 
 def _csv(job: BulkJob, offset: int, size: int) -> Iterator[bytes]:
     delimiter, ending = DELIMITERS[job.delimiter], LINE_ENDINGS[job.line_ending]
-    names = [f'"{field.name}"' for field in job.snapshot.statement.fields]
+    names = [f'"{column.name}"' for column in job.snapshot.statement.columns]
     yield (delimiter.join(names) + ending).encode()
     yield from job.snapshot.csv_blocks(offset, size, delimiter, ending)

@@ -20,6 +20,7 @@ _NUMBERS = ("double", "currency")
 _UTF8_WIDTH = 3
 _SEARCH_FILTERS = (
     "AccountId",
+    "ParentId",
     "ReportsToId",
     "ConvertedAccountId",
     "ConvertedContactId",
@@ -44,7 +45,7 @@ _OBJECT_NEVER = [
     "hasSubtypes",
     "isInterface",
 ]
-_OBJECT_ALWAYS = (
+_OBJECT_USUALLY = (
     "createable", "deletable", "feedEnabled", "layoutable", "mergeable", "mruEnabled", "queryable",
     "replicateable", "retrieveable", "searchable", "triggerable", "undeletable", "updateable",
 )  # fmt: skip
@@ -76,7 +77,8 @@ def summary(sobject: SObject, version: str) -> dict[str, Any]:
     base = f"/services/data/v{version}/sobjects/{sobject.name}"
     return {
         **dict.fromkeys(_OBJECT_NEVER, False),
-        **dict.fromkeys(_OBJECT_ALWAYS, True),
+        **dict.fromkeys(_OBJECT_USUALLY, True),
+        **dict.fromkeys(sobject.refuses, False),
         "associateEntityType": None,
         "associateParentEntity": None,
         "keyPrefix": sobject.prefix,
@@ -117,7 +119,7 @@ def describe_field(field: Field) -> dict[str, Any]:
         "precision": field.precision,
         "queryByDistance": field.type == "address",
         "referenceTo": list(field.refers_to),
-        "relationshipName": field.name.removesuffix("Id") if field.refers_to else None,
+        "relationshipName": field.relationship,
         "restrictedPicklist": field.restricted,
         "scale": field.scale,
         "searchPrefilterable": field.name in _SEARCH_FILTERS,

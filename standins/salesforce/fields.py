@@ -55,6 +55,11 @@ class Field:
         """Tell whether an insert has to give this field a value."""
         return self.createable and not self.nillable and not self.defaulted
 
+    @property
+    def relationship(self) -> str | None:
+        """Return the name that leads to the record whose Id this field holds."""
+        return self.name.removesuffix("Id") if self.refers_to else None
+
     def locked(self) -> "Field":
         """Return this field as one that only the org writes."""
         return replace(self, createable=False, updateable=False)
@@ -62,12 +67,13 @@ class Field:
 
 @dataclass(frozen=True)
 class SObject:
-    """An sObject type: its name, the first characters of its Ids, its fields."""
+    """An sObject type: its name, the first characters of its Ids, its fields, and what cannot be done with it."""
 
     name: str
     label_plural: str
     prefix: str
     fields: tuple[Field, ...]
+    refuses: tuple[str, ...] = ()
 
     @cached_property
     def _by_name(self) -> dict[str, Field]:
@@ -80,6 +86,11 @@ class SObject:
     def field(self, name: str) -> Field | None:
         """Return the field of that name in any case, or None."""
         return self._by_name.get(name.lower())
+
+    def relationship(self, name: str) -> Field | None:
+        """Return the field behind a relationship of that name in any case, or None."""
+        parents = (field for field in self.fields if field.relationship is not None)
+        return next((field for field in parents if str(field.relationship).lower() == name.lower()), None)
 
     def components(self, compound: str) -> list[Field]:
         """Return the fields that a compound field is made of."""

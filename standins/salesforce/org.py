@@ -13,9 +13,11 @@ from .fields import SObject
 from .ids import make_id
 from .journal import Entry, Journal
 from .logins import Logins
-from .objects import contact, lead
-from .records import Records
+from .objects import account, contact, lead
+from .own_records import OwnRecords
+from .records import FIRST_USER_ID, Records
 from .settings import OrgSettings
+from .setup_objects import organization, user
 from .snapshot import Snapshot
 from .soql import parse
 from .soql_sql import translate
@@ -28,7 +30,7 @@ def utc_now() -> datetime:
 
 
 class Org:
-    """One Salesforce org with leads and contacts, in a database file that goes away on close unless given."""
+    """One Salesforce org with people and accounts, in a database file that goes away on close unless given."""
 
     def __init__(
         self,
@@ -41,11 +43,13 @@ class Org:
         self.settings = settings or OrgSettings()
         self.clock = clock
         self.organization_id = make_id("00D", 1)
-        self.user_id = make_id("005", 1)
-        self.schema: dict[str, SObject] = {sobject.name: sobject for sobject in (lead(), contact())}
+        self.user_id = FIRST_USER_ID
+        sobjects = (lead(), contact(), account(), user(), organization())
+        self.schema: dict[str, SObject] = {sobject.name: sobject for sobject in sobjects}
         self._directory = None if database else TemporaryDirectory(prefix="standin-org-")
         path = database or Path(self._directory.name if self._directory else "") / "org.sqlite"
         self.records = Records(path, dict(self.schema), self.user_id, clock)
+        self._own_records = OwnRecords(self.records, self.settings, self.organization_id, self.user_id, clock())
         self.logins = Logins(self.settings, self.organization_id, clock)
         self.usage = Usage(self.settings, clock)
         self.journal = Journal()
@@ -60,6 +64,7 @@ class Org:
 
     def query(self, soql: str, *, include_deleted: bool = False) -> Snapshot:
         """Return the answer to a query, for the caller to close; raise SalesforceError when it is refused."""
+        self._own_records.refresh()
         return self.records.snapshot(translate(parse(soql), self.schema, include_deleted=include_deleted))
 
     def hide_fields(self, sobject: str, *names: str) -> None:

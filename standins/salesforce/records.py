@@ -27,14 +27,14 @@ _COLUMN_TYPES = {
     "reference": "TEXT",
 }
 _COMPUTED = {
-    "Name": "TEXT COLLATE NOCASE AS (TRIM(COALESCE(FirstName || ' ', '') || LastName))",
-    "IsEmailBounced": "INTEGER AS (EmailBouncedDate IS NOT NULL)",
+    ("Name", "personname"): "TEXT COLLATE NOCASE AS (TRIM(COALESCE(FirstName || ' ', '') || LastName))",
+    ("IsEmailBounced", None): "INTEGER AS (EmailBouncedDate IS NOT NULL)",
 }
-_ACCOUNT_PREFIX = "001"
+FIRST_USER_ID = make_id("005", 1)
 
 
 class Records:
-    """Leads and contacts, with what the org does to them: stamps, the recycle bin, conversion, merges."""
+    """Leads, contacts and accounts, with what the org does to them: stamps, the recycle bin, conversion, merges."""
 
     def __init__(self, path: Path, schema: Mapping[str, SObject], user_id: str, clock: Callable[[], datetime]) -> None:
         """Open the database at `path`, and make the tables that it lacks."""
@@ -85,13 +85,16 @@ class Records:
             )
         return record_id
 
-    def load(self, sobject: str, columns: Sequence[str], rows: Iterable[Sequence[Value]]) -> None:
+    def load(
+        self, sobject: str, columns: Sequence[str], rows: Iterable[Sequence[Value]], *, replacing: bool = False
+    ) -> None:
         """Add rows as they are, unchecked; for seeding, and for values that no API lets in."""
         names = ", ".join(f'"{name}"' for name in columns)
         marks = ", ".join("?" * len(columns))
+        insert = "INSERT OR REPLACE" if replacing else "INSERT"
         with self._lock, self._database:
             self._database.execute("BEGIN")
-            self._database.executemany(f'INSERT INTO "{sobject}" ({names}) VALUES ({marks})', rows)
+            self._database.executemany(f'{insert} INTO "{sobject}" ({names}) VALUES ({marks})', rows)
 
     def copy(self, sobject: str, expressions: Mapping[str, str], parameters: Mapping[str, Value], upto: int) -> None:
         """Add a row for each record up to number `upto`, its columns worked out from theirs; for seeding."""
@@ -145,7 +148,7 @@ class Records:
             if lead["IsConverted"]:
                 raise RecordError("CANNOT_UPDATE_CONVERTED_LEAD", "cannot reference converted lead")
             given = {new: lead[old] for old, new in MAPPED_ON_CONVERSION.items() if lead[old] is not None}
-            contact_id = self._converted_contact(contact_id, given, at)
+            contact_id = self._converted_contact(contact_id, given, lead["Company"], at)
             account_id = self.get("Contact", contact_id)["AccountId"]
             converted = {
                 "IsConverted": 1,
@@ -157,7 +160,9 @@ class Records:
             self._write("Lead", lead["Id"], converted, at)
             return contact_id
 
-    def _converted_contact(self, contact_id: str | None, given: dict[str, Any], at: datetime | None) -> str:
+    def _converted_contact(
+        self, contact_id: str | None, given: dict[str, Any], company: str, at: datetime | None
+    ) -> str:
         if contact_id is None:
             contact_id = self.insert("Contact", {"LastName": given["LastName"]}, at=at)
             current: dict[str, Any] = {}
@@ -165,8 +170,7 @@ class Records:
             current = self._live("Contact", contact_id)
         filled = {name: value for name, value in given.items() if current.get(name) is None}
         if not current.get("AccountId"):
-            number = self._database.execute('SELECT COUNT(DISTINCT AccountId) + 1 FROM "Contact"').fetchone()[0]
-            filled["AccountId"] = make_id(_ACCOUNT_PREFIX, number)
+            filled["AccountId"] = self.insert("Account", {"Name": company}, at=at)
         self._write("Contact", contact_id, filled, at)
         return contact_id
 
@@ -207,6 +211,9 @@ class Records:
 
 def _table(sobject: SObject) -> str:
     columns = ", ".join(_column(field) for field in sobject if field.type != "address")
+    if sobject.field("IsDeleted") is None:
+        # The org and its users never are, and queries need not know.
+        columns += ", IsDeleted INTEGER NOT NULL DEFAULT 0"
     return (
         f'CREATE TABLE IF NOT EXISTS "{sobject.name}" (n INTEGER PRIMARY KEY, {columns});'
         f'CREATE UNIQUE INDEX IF NOT EXISTS "{sobject.name}_id" ON "{sobject.name}" (Id);'
@@ -215,10 +222,10 @@ def _table(sobject: SObject) -> str:
 
 
 def _column(field: Field) -> str:
-    if field.name in _COMPUTED:
-        return f'"{field.name}" {_COMPUTED[field.name]}'
+    if computed := _COMPUTED.get((field.name, field.extra)):
+        return f'"{field.name}" {computed}'
     if field.name == "OwnerId":
-        return "\"OwnerId\" TEXT NOT NULL DEFAULT '005Qy0000000001AAA'"
+        return f"\"OwnerId\" TEXT NOT NULL DEFAULT '{FIRST_USER_ID}'"
     if isinstance(field.default, str):
         return f"\"{field.name}\" TEXT COLLATE NOCASE NOT NULL DEFAULT '{field.default}'"
     return f'"{field.name}" {_COLUMN_TYPES.get(field.type, "TEXT COLLATE NOCASE")}'

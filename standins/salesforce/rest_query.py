@@ -7,6 +7,8 @@ from .errors import SalesforceError
 from .messages import Answer, Request, json_answer
 from .org import Org
 from .snapshot import Snapshot
+from .soql_paths import Path
+from .soql_sql import Statement
 
 _BATCH_SIZE = re.compile(r"batchSize\s*=\s*(\d{1,6})", re.IGNORECASE)
 _LOCATOR = re.compile(r"(\w{15,18})-(\d{1,9})", re.ASCII)
@@ -39,8 +41,8 @@ def query_more(org: Org, request: Request, version: str, resource: str, locator:
 
 def _page(snapshot: Snapshot, version: str, offset: int, size: int, cursor_id: str | None) -> dict[str, Any]:
     counts = snapshot.statement.query.counts
-    name = snapshot.statement.sobject.name
-    records = [] if counts else [_record(row, name, version) for row in snapshot.records(offset, size)]
+    found = iter(()) if counts else snapshot.records(offset, size)
+    records = [_record(snapshot.statement, row, version) for row in found]
     done = counts or offset + size >= snapshot.total
     page: dict[str, Any] = {"totalSize": snapshot.total, "done": done}
     if not done:
@@ -48,10 +50,23 @@ def _page(snapshot: Snapshot, version: str, offset: int, size: int, cursor_id: s
     return page | {"records": records}
 
 
-def _record(row: dict[str, Any], name: str, version: str) -> dict[str, Any]:
-    url = f"/services/data/v{version}/sobjects/{name}"
-    attributes = {"type": name} | ({"url": f"{url}/{row['Id']}"} if "Id" in row else {})
-    return {"attributes": attributes} | row
+def _record(statement: Statement, row: dict[str, Any], version: str, path: Path = ()) -> dict[str, Any] | None:
+    """Return the record at the end of `path`, its parents inside of it; None where there is no such parent."""
+    place, record_id = statement.places[path], row.get(".".join((*path, "Id")))
+    if path and record_id is None:
+        return None
+    url = f"/services/data/v{version}/sobjects/{place.table}/{record_id}"
+    record: dict[str, Any] = {"attributes": {"type": place.sobject.name} | ({"url": url} if record_id else {})}
+    for column in statement.columns:
+        names = (*column.place.path, column.field.name)
+        if names[: len(path)] != path:
+            continue
+        name, further = names[len(path)], names[len(path) + 1 :]
+        if not further:
+            record[name] = row[column.name]
+        elif name not in record:
+            record[name] = _record(statement, row, version, (*path, name))
+    return record
 
 
 def _page_size(org: Org, request: Request) -> int:

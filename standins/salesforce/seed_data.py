@@ -47,6 +47,7 @@ _DESCRIPTIONS = (
     "100% = sure, a,b,c",
 )
 _COMPANIES = ("Bloem & Zn.", "Acme, Inc.", 'Fiets "Snel" BV', "Søster ApS", "N/A")
+_INDUSTRIES = (None, "Banking", "Education", "Biotechnology")
 _DOMAINS = ("example.com", "example.org", "mail.example.net")
 _INTERESTS = (None, "Art", "Books;Music", "Cycling;Travel;Art", "Gardening")
 _NEWSLETTER = ("Y", "N", None)
@@ -72,6 +73,11 @@ _CONTACT_COLUMNS = (
     "MailingPostalCode",
     "MailingCountry",
 )
+_ACCOUNT_COLUMNS = (
+    "n", "Id", "Name", "Type", "Industry", "Website", "NumberOfEmployees",
+    "BillingStreet", "BillingCity", "BillingPostalCode", "BillingCountry",
+    "CreatedDate", "CreatedById", "LastModifiedDate", "LastModifiedById", "SystemModstamp",
+)  # fmt: skip
 _LEAD_COLUMNS = (
     *_COLUMNS, "Company", "Status", "AnnualRevenue", "NumberOfEmployees", "Street",
     "City", "PostalCode", "Country",
@@ -82,10 +88,12 @@ _LEAD_COLUMNS = (
 _ID_COLUMNS = ("Id", "MasterRecordId", "AccountId", "ConvertedContactId", "ConvertedAccountId")
 _BLOCK = 20_000
 _BLOCK_IDS = 62**5
+_PER_ACCOUNT = 5
+_NO_ACCOUNT = 10
 
 
 def seed(org: Org, records: int, seed_number: int = 1, *, contacts_only: bool = False) -> None:
-    """Fill an empty org with `records` people: 60 contacts to 40 leads, or contacts only.
+    """Fill an empty org with `records` people: 60 contacts to 40 leads, or contacts only; most contacts have accounts.
 
     Only the first 20,000 are invented; the others are copies with Ids and addresses of their own, because
     SQLite copies many times faster than Python invents.
@@ -94,11 +102,23 @@ def seed(org: Org, records: int, seed_number: int = 1, *, contacts_only: bool = 
     block_contacts, contacts = round(min(records, _BLOCK) * share), round(records * share)
     block_leads, leads = min(records, _BLOCK) - block_contacts, records - contacts
     people = _People(seed_number, org.user_id, block_contacts)
+    blocks, rest = divmod(contacts, block_contacts)
+    block_accounts = _accounts(block_contacts)
+    org.records.load("Account", _ACCOUNT_COLUMNS, people.accounts(block_accounts))
+    _copy(org, "Account", _ACCOUNT_COLUMNS, block_accounts, blocks * block_accounts + _accounts(rest))
     org.records.load("Contact", _CONTACT_COLUMNS, people.contacts())
     _copy(org, "Contact", _CONTACT_COLUMNS, block_contacts, contacts)
     if leads:
         org.records.load("Lead", _LEAD_COLUMNS, people.leads(block_leads))
         _copy(org, "Lead", _LEAD_COLUMNS, block_leads, leads)
+
+
+def _accounts(contacts: int) -> int:
+    return contacts // _PER_ACCOUNT + 1 if contacts else 0
+
+
+def _account_id(contact: int) -> str | None:
+    return make_id("001", contact // _PER_ACCOUNT + 1) if contact % _NO_ACCOUNT else None
 
 
 def _copy(org: Org, sobject: str, columns: tuple[str, ...], block: int, total: int) -> None:
@@ -142,9 +162,25 @@ class _People:
             street = _STREETS[n % len(_STREETS)].format(n % 400) if city else None
             yield (
                 *self._person("003", n, self._email("contact", n, n - 1)),
-                make_id("001", n // 5 + 1),
+                _account_id(n),
                 dates[int(draw() * len(dates))] if n % 4 else None,
                 street, city, code, country,
+            )  # fmt: skip
+
+    def accounts(self, count: int) -> Iterator[tuple[Value, ...]]:
+        """Yield a row for each account; without chance, so that the people stay as they are."""
+        for n in range(1, count + 1):
+            city, code, country = _PLACES[n % len(_PLACES)]
+            company, modified = _COMPANIES[n % len(_COMPANIES)], self._stamps[n * 7 % _STAMPS]
+            yield (
+                n, make_id("001", n),
+                f"{company} {n}" if n % 3 else company,
+                "Prospect" if n % 2 else None,
+                _INDUSTRIES[n % len(_INDUSTRIES)],
+                f"https://www.{n}.example.com" if n % 4 else None,
+                n % 500 if n % 7 else None,
+                _STREETS[n % len(_STREETS)].format(n % 400) if city else None, city, code, country,
+                self._stamps[0], self._user_id, modified, self._user_id, modified,
             )  # fmt: skip
 
     def leads(self, count: int) -> Iterator[tuple[Value, ...]]:
@@ -154,6 +190,9 @@ class _People:
             place = _PLACES[int(draw() * len(_PLACES))]
             earlier = min(n, self._contacts)
             twin = int(draw() * earlier) + 1 if earlier and draw() < _CONVERTED_SHARE else 0
+            # Conversion gives every contact an account, so a contact without one was never a lead.
+            if twin and twin % _NO_ACCOUNT == 0:
+                twin -= 1
             email = _address("contact", twin) if twin else self._email("lead", n, earlier)
             yield (
                 *self._person("00Q", n, email),
@@ -165,7 +204,7 @@ class _People:
                 int(twin > 0),
                 "2026-01-15" if twin else None,
                 make_id("003", twin) if twin else None,
-                make_id("001", twin // 5 + 1) if twin else None,
+                _account_id(twin) if twin else None,
             )  # fmt: skip
 
     def _person(self, prefix: str, n: int, email: str | None) -> tuple[Value, ...]:

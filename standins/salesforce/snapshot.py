@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from .fields import Field, SObject
+from .soql_paths import Column
 from .soql_sql import Statement
 
 _BLOCK = 1000
@@ -31,12 +31,11 @@ class Snapshot:
             self._database.close()
 
     def records(self, offset: int, limit: int) -> Iterator[dict[str, Any]]:
-        """Return records as the JSON answers hold them."""
-        fields = self.statement.fields
-        converters = [_JSON.get(field.type) for field in fields]
-        names = [field.name for field in fields]
-        columns = ", ".join(_json_column(self.statement.sobject, field) for field in fields)
-        for row in self._select(columns, offset, limit):
+        """Return records with values as the JSON answers hold them, and the Id of every parent they reach."""
+        columns = [*self.statement.columns, *self.statement.parent_ids]
+        converters = [_JSON.get(column.field.type) for column in columns]
+        names = [column.name for column in columns]
+        for row in self._select(", ".join(_json_column(column) for column in columns), offset, limit):
             values = (
                 value if convert is None or value is None else convert(value)
                 for convert, value in zip(converters, row, strict=True)
@@ -48,7 +47,7 @@ class Snapshot:
 
         SQLite writes each line itself: in Python a million lines take several times as long.
         """
-        columns = [_csv_column(field) for field in self.statement.fields]
+        columns = [_csv_column(column) for column in self.statement.columns]
         pattern = delimiter.join(['"%w"'] * len(columns)) + line_ending
         cursor = self._select(f"CAST(PRINTF('{pattern}', {', '.join(columns)}) AS BLOB)", offset, limit)
         while rows := cursor.fetchmany(_BLOCK):
@@ -56,7 +55,7 @@ class Snapshot:
 
     def _select(self, columns: str, offset: int, limit: int) -> sqlite3.Cursor:
         chosen = self.statement
-        sql = f'SELECT {columns} FROM "{chosen.sobject.name}" WHERE {chosen.where} ORDER BY {chosen.order}'  # noqa: S608
+        sql = f"SELECT {columns} FROM {chosen.source} WHERE {chosen.where} ORDER BY {chosen.order}"  # noqa: S608
         limit = max(0, min(limit, self.total - offset))
         with self._lock:
             return self._database.execute(
@@ -65,7 +64,7 @@ class Snapshot:
 
     def _count(self) -> int:
         chosen, query = self.statement, self.statement.query
-        sql = f'SELECT COUNT(*) FROM "{chosen.sobject.name}" WHERE {chosen.where}'  # noqa: S608 - checked names
+        sql = f"SELECT COUNT(*) FROM {chosen.source} WHERE {chosen.where}"  # noqa: S608 - checked names
         found: int = max(0, self._database.execute(sql, chosen.parameters).fetchone()[0] - query.offset)
         return found if query.limit is None else min(found, query.limit)
 
@@ -77,16 +76,21 @@ def _json_datetime(value: str) -> str:
 _JSON: dict[str, Callable[[Any], Any]] = {"boolean": bool, "datetime": _json_datetime, "address": json.loads}
 
 
-def _json_column(sobject: SObject, field: Field) -> str:
-    if field.type != "address":
-        return f'"{field.name}"'
-    prefix = field.name.removesuffix("Address")
-    parts = {part.name.removeprefix(prefix): f'"{part.name}"' for part in sobject.components(field.name)}
-    pairs = ", ".join(f"'{name[0].lower()}{name[1:]}', {column}" for name, column in parts.items())
+def _json_column(column: Column) -> str:
+    if column.field.type != "address":
+        return column.sql
+    prefix = column.field.name.removesuffix("Address")
+    parts = {
+        part.name.removeprefix(prefix): Column(part, column.place).sql
+        for part in column.place.sobject.components(column.field.name)
+    }
+    pairs = ", ".join(f"'{name[0].lower()}{name[1:]}', {sql}" for name, sql in parts.items())
     return f"CASE WHEN COALESCE({', '.join(parts.values())}) IS NOT NULL THEN JSON_OBJECT({pairs}) END"
 
 
-def _csv_column(field: Field) -> str:
-    if field.type == "boolean":
-        return f"""IIF("{field.name}", 'true', 'false')"""
-    return f"""IFNULL("{field.name}", '')"""
+def _csv_column(column: Column) -> str:
+    if column.field.type != "boolean":
+        return f"IFNULL({column.sql}, '')"
+    # Without a parent its flags are empty, neither true nor false.
+    no = "'false'" if not column.place.path else f"IIF({column.sql} IS NULL, '', 'false')"
+    return f"IIF({column.sql}, 'true', {no})"

@@ -86,7 +86,8 @@ def _success(org: Org, request: Request, service: str, version: str, session_id:
     }
     result = (
         f"<metadataServerUrl>{request.base_url}/services/Soap/m/{version}/{short_id}</metadataServerUrl>"
-        "<passwordExpired>false</passwordExpired><sandbox>false</sandbox>"
+        "<passwordExpired>false</passwordExpired>"
+        f"<sandbox>{str(org.settings.sandbox).lower()}</sandbox>"
         f"<serverUrl>{request.base_url}/services/Soap/{service}/{version}/{short_id}</serverUrl>"
         f"<sessionId>{session_id}</sessionId><userId>{org.user_id}</userId><userInfo>"
         + "".join(f"<{name}>{escape(value)}</{name}>" for name, value in user_info.items())

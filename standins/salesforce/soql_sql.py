@@ -1,14 +1,15 @@
 """A parsed SOQL query as SQL over the org's tables, with every value as a parameter."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 from .errors import SalesforceError
 from .fields import Field, SObject
 from .ids import full_id
-from .soql import Comparison, Condition, Group, Not, Order, Query, Token, located
+from .soql import Comparison, Condition, Group, Not, Order, Query, Token
+from .soql_paths import Column, Path, Paths, Place, refusal
 
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f", '"': '"', "'": "'", "\\": "\\"}
@@ -22,11 +23,14 @@ Value = str | int | float | None
 
 @dataclass(frozen=True)
 class Statement:
-    """A checked query: its fields, and the SQL that chooses and orders the records."""
+    """A checked query: its columns, the parents they are on, and the SQL that chooses and orders the records."""
 
     query: Query
     sobject: SObject
-    fields: tuple[Field, ...]
+    columns: tuple[Column, ...]
+    places: Mapping[Path, Place]
+    parent_ids: tuple[Column, ...]
+    source: str
     where: str
     parameters: tuple[Value, ...]
     order: str
@@ -40,66 +44,38 @@ def translate(query: Query, schema: Mapping[str, SObject], *, include_deleted: b
 class _Translation:
     def __init__(self, query: Query, schema: Mapping[str, SObject]) -> None:
         self._query = query
-        self._sobject = self._find_sobject(schema)
+        self._paths = Paths(query, schema)
         self._parameters: list[Value] = []
         self._by_stamp = False
 
     def statement(self, include_deleted: bool) -> Statement:
-        fields = self._select()
-        conditions = [] if include_deleted else ["IsDeleted = 0"]
+        columns = self._select()
+        parent_ids = tuple(self._parent_ids(columns))
+        conditions = [] if include_deleted else ["t0.IsDeleted = 0"]
         if self._query.where is not None:
             conditions.append(self._condition(self._query.where))
         where = " AND ".join(conditions) or "1"
         order = self._order()
-        return Statement(self._query, self._sobject, fields, where, tuple(self._parameters), order)
-
-    def _find_sobject(self, schema: Mapping[str, SObject]) -> SObject:
-        name = self._query.sobject
-        for sobject in schema.values():
-            if sobject.name.lower() == name.text.lower():
-                return sobject
-        raise self._refusal(
-            "INVALID_TYPE",
-            name,
-            f"sObject type '{name.text}' is not supported. If you are attempting to use a "
-            "custom object, be sure to "
-            "append the '__c' after the entity name. Please reference your WSDL or the describe call for the "
-            "appropriate names.",
+        paths, parameters = self._paths, tuple(self._parameters)
+        return Statement(
+            self._query, paths.sobject, columns, paths.places, parent_ids, paths.source(), where, parameters, order
         )
 
-    def _select(self) -> tuple[Field, ...]:
-        fields: dict[str, Field] = {}
+    def _select(self) -> tuple[Column, ...]:
+        columns: dict[str, Column] = {}
         for token in self._query.fields:
-            field = self._field(token)
-            if field.name in fields:
-                raise self._refusal("MALFORMED_QUERY", token, f"duplicate field selected: {field.name}")
-            fields[field.name] = field
-        return tuple(fields.values())
+            column = self._paths.column(token)
+            if column.name in columns:
+                raise self._refusal("MALFORMED_QUERY", token, f"duplicate field selected: {column.name}")
+            columns[column.name] = column
+        return tuple(columns.values())
 
-    def _field(self, token: Token) -> Field:
-        relation, dot, _ = token.text.partition(".")
-        if dot:
-            raise self._refusal(
-                "INVALID_FIELD",
-                token,
-                f"Didn't understand relationship '{relation}' in field path. If you are "
-                "attempting to use a custom "
-                "relationship, be sure to append the '__r' after the custom relationship name. "
-                "Please reference your "
-                "WSDL or the describe call for the appropriate names.",
-            )
-        field = self._sobject.field(token.text)
-        if field is None:
-            raise self._refusal(
-                "INVALID_FIELD",
-                token,
-                f"No such column '{token.text}' on entity '{self._sobject.name}'. If you are "
-                "attempting to use a custom "
-                "field, be sure to append the '__c' after the custom field name. Please "
-                "reference your WSDL or the "
-                "describe call for the appropriate names.",
-            )
-        return field
+    def _parent_ids(self, columns: tuple[Column, ...]) -> Iterator[Column]:
+        """Answers name each parent's Id, and those of the parents on the way."""
+        for path, place in self._paths.places.items():
+            id_field = place.sobject.field("Id")
+            if id_field and path and any(column.place.path[: len(path)] == path for column in columns):
+                yield Column(id_field, place)
 
     def _condition(self, condition: Condition) -> str:
         """To SOQL a comparison with an empty field is false, its opposite true; to SQL both are unknown."""
@@ -110,13 +86,13 @@ class _Translation:
         return self._comparison(condition)
 
     def _comparison(self, comparison: Comparison) -> str:
-        field = self._field(comparison.field)
+        found = self._paths.column(comparison.field)
+        field, column = found.field, found.sql
         if not field.filterable or field.type == "address":
             raise self._refusal(
                 "INVALID_FIELD", comparison.field, f"field '{field.name}' can not be filtered in a query call"
             )
-        self._by_stamp |= field.name == "SystemModstamp"
-        column = f'"{field.name}"'
+        self._by_stamp |= found.name == "SystemModstamp"
         if comparison.operator in ("INCLUDES", "EXCLUDES"):
             return self._includes(comparison, field, column)
         if comparison.operator == "LIKE":
@@ -207,18 +183,19 @@ class _Translation:
     def _order(self) -> str:
         """Every order ends in the record's number, so that a page never depends on chance."""
         if self._query.order:
-            return ", ".join([*(self._order_term(order) for order in self._query.order), "n"])
-        return "SystemModstamp, n" if self._by_stamp else "n"
+            return ", ".join([*(self._order_term(order) for order in self._query.order), "t0.n"])
+        return "t0.SystemModstamp, t0.n" if self._by_stamp else "t0.n"
 
     def _order_term(self, order: Order) -> str:
-        field = self._field(order.field)
-        if not field.sortable:
-            raise self._refusal("INVALID_FIELD", order.field, f"field '{field.name}' can not be sorted in a query call")
+        column = self._paths.column(order.field)
+        if not column.field.sortable:
+            message = f"field '{column.field.name}' can not be sorted in a query call"
+            raise self._refusal("INVALID_FIELD", order.field, message)
         direction, nulls = "DESC" if order.descending else "ASC", "LAST" if order.nulls_last else "FIRST"
-        return f'"{field.name}" {direction} NULLS {nulls}'
+        return f"{column.sql} {direction} NULLS {nulls}"
 
     def _refusal(self, code: str, token: Token, message: str) -> SalesforceError:
-        return SalesforceError(400, code, located(self._query.text, token.position, message))
+        return refusal(self._query, code, token, message)
 
 
 def stamp(moment: datetime) -> str:

@@ -137,6 +137,36 @@ def test_bad_job_is_refused(client: Client, body: object, code: str) -> None:
     assert (answer.status_code, answer.json()[0]["errorCode"]) == (400, code)
 
 
+def bulk_records(client: Client, soql: str, operation: str = "queryAll") -> dict[str, tuple[str, ...]]:
+    """Return the other values of each row by its Id."""
+    rows, _ = results(client, client.finished_bulk(soql, operation))
+    return {row[0]: tuple(row[1:]) for row in rows[1:]}
+
+
+def test_query_all_shows_deleted_and_merged_but_not_purged(client: Client, org: Org, clock: Clock) -> None:
+    master, loser, deleted, purged = (org.records.insert("Contact", {"LastName": name}) for name in "ABCD")
+    clock.move(hours=1)
+    org.records.merge("Contact", master, loser)
+    org.records.delete("Contact", deleted)
+    org.records.purge("Contact", purged)
+    now = "2026-03-04T06:06:07.000Z"
+    soql = "SELECT Id, IsDeleted, MasterRecordId, SystemModstamp FROM Contact"
+    assert bulk_records(client, soql) == {
+        master: ("false", "", now),
+        loser: ("true", master, now),
+        deleted: ("true", "", now),
+    }
+    assert bulk_records(client, soql, "query") == {master: ("false", "", now)}
+
+
+def test_converted_lead_names_its_contact_and_account(client: Client, org: Org) -> None:
+    lead_id = org.records.insert("Lead", {"LastName": "Smit", "Company": "Fiets"})
+    contact_id = org.records.convert(lead_id)
+    account_id = org.records.get("Contact", contact_id)["AccountId"]
+    soql = "SELECT Id, IsConverted, Status, ConvertedContactId, ConvertedAccountId, ConvertedAccount.Name FROM Lead"
+    assert bulk_records(client, soql) == {lead_id: ("true", "Closed - Converted", contact_id, account_id, "Fiets")}
+
+
 def test_failed_job_says_why(client: Client, org: Org) -> None:
     org.bulk_jobs.fail_next("Retried more than fifteen times")
     org.settings.bulk_polls = 0

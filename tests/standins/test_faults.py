@@ -106,7 +106,7 @@ def test_control_obeys_and_reports(org: Org) -> None:
 
 def test_process_of_its_own_serves_seeded_people() -> None:
     command = [sys.executable, "-m", "standins.salesforce", "--records", "50", "--seed", "3", "--control"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own module
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         url = process.stdout.readline().strip()
         assert url.startswith("http://127.0.0.1:")

@@ -139,6 +139,34 @@ def test_seeded_converted_leads_have_the_address_of_their_contact(org: Org) -> N
         assert lead["Email"].startswith(f"contact.{len(number)}@")
 
 
+def test_seeded_accounts_are_those_that_people_point_to(org: Org) -> None:
+    seed(org, 45_000)
+    accounts = {row["Id"] for row in rows(org, "SELECT Id FROM Account")}
+    contacts = {row["Id"]: row["AccountId"] for row in rows(org, "SELECT Id, AccountId FROM Contact")}
+    soql = "SELECT ConvertedContactId, ConvertedAccountId FROM Lead WHERE IsConverted = true"
+    leads = rows(org, soql)
+    assert len(accounts) == org.records.count("Account") == 2 * 2401 + 601
+    assert {account for account in contacts.values() if account} <= accounts
+    assert sum(account is None for account in contacts.values()) == len(contacts) // 10
+    assert leads
+    assert all(contacts[lead["ConvertedContactId"]] == lead["ConvertedAccountId"] in accounts for lead in leads)
+
+
+def test_conversion_makes_an_account_of_the_company(org: Org) -> None:
+    lead_id = org.records.insert("Lead", {"LastName": "Smit", "Company": "Fiets"})
+    account_id = org.records.get("Contact", org.records.convert(lead_id))["AccountId"]
+    assert org.records.get("Account", account_id)["Name"] == "Fiets"
+
+
+def test_conversion_into_a_contact_keeps_its_account(org: Org) -> None:
+    account_id = org.records.insert("Account", {"Name": "Bloem"})
+    contact_id = org.records.insert("Contact", {"LastName": "Old", "AccountId": account_id})
+    lead_id = org.records.insert("Lead", {"LastName": "New", "Company": "C"})
+    org.records.convert(lead_id, contact_id)
+    assert org.records.get("Lead", lead_id)["ConvertedAccountId"] == account_id
+    assert org.records.count("Account") == 1
+
+
 def test_copied_people_have_ids_and_addresses_of_their_own(org: Org) -> None:
     seed(org, 45_000, contacts_only=True)
     people = rows(org, "SELECT Id, Email FROM Contact")

@@ -76,7 +76,8 @@ def test_query_all_pages_through(salesforce: Any, org: Org) -> None:
 def test_describe_names_the_fields(salesforce: Any) -> None:
     names = {field["name"] for field in salesforce.Contact.describe()["fields"]}
     assert {"Id", "Email", "Birthdate", "SystemModstamp", "Interests__c"} <= names
-    assert [one["name"] for one in salesforce.describe()["sobjects"]] == ["Lead", "Contact"]
+    listed = [one["name"] for one in salesforce.describe()["sobjects"]]
+    assert listed == ["Lead", "Contact", "Account", "User", "Organization"]
 
 
 def test_bulk2_downloads_every_page(salesforce: Any, org: Org, tmp_path: Path) -> None:

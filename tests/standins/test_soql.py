@@ -76,7 +76,7 @@ def test_order_limit_and_empty_values(people: Org) -> None:
     [
         ("SELECT Id FROM XYZZY", "INVALID_TYPE", "Column:16\nsObject type 'XYZZY' is not supported."),
         ("SELECT Nope FROM Lead", "INVALID_FIELD", "Column:8\nNo such column 'Nope' on entity 'Lead'."),
-        ("SELECT Id, Owner.Name FROM Lead", "INVALID_FIELD", "Didn't understand relationship 'Owner'"),
+        ("SELECT Id, Boss.Name FROM Lead", "INVALID_FIELD", "Didn't understand relationship 'Boss'"),
         ("SELECT Id FROM Lead WHERE Description = 'a'", "INVALID_FIELD", "field 'Description' can not be filtered"),
         ("SELECT Id FROM Lead ORDER BY Description", "INVALID_FIELD", "field 'Description' can not be sorted"),
         (

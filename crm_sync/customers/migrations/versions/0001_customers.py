@@ -72,6 +72,7 @@ def upgrade() -> None:
         sa.Column("options", _JSON, nullable=False),
         sa.Column("salesforce_object", sa.Text(), nullable=True),
         sa.Column("salesforce_id", sa.Text(), nullable=True),
+        sa.Column("second_salesforce_id", sa.Text(), nullable=True),
         sa.Column("merged_into_customer_id", _ROW_ID, nullable=True),
         sa.Column("created_at", _INSTANT, nullable=False),
         sa.Column("modified_at", _INSTANT, nullable=False),

