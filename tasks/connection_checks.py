@@ -7,7 +7,7 @@ from crm_sync.customers.runs import count_customers
 from crm_sync.mapping import MappingRules
 from crm_sync.salesforce.describe import Identity, identity, record_counts
 from crm_sync.salesforce.org import SalesforceOrg
-from tasks.mapping_checks import find_mapped_fields
+from tasks.mapping_checks import find_mapped_types
 from tasks.retry_policy import TALKS_TO_SALESFORCE
 from tasks.runs import Run
 
@@ -27,12 +27,12 @@ def count_records(org: SalesforceOrg, sobjects: list[str]) -> dict[str, int]:
 def inspect_connection(run: Run, rules: MappingRules) -> ConnectionReport:
     """Log in, and hold every link of the mapping against Salesforce."""
     who = read_identity(run.org)
-    found = find_mapped_fields(run.org, rules)
+    found = find_mapped_types(run.org, rules)
     fields = [
         FieldReport(
             sobject=sobject,
             salesforce_field=link.salesforce_field,
-            salesforce_type=description.type if (description := found[sobject][link.salesforce_field]) else None,
+            salesforce_type=found[sobject][link.salesforce_field],
             customer_field=link.name,
             is_unique=link.unique,
         )

@@ -8,11 +8,9 @@ from prefect import task
 from crm_sync.mapping import MappingRules, SObject
 from crm_sync.salesforce import queries
 from crm_sync.salesforce.describe import FieldDescription, describe
-from crm_sync.salesforce.field_paths import find_fields
+from crm_sync.salesforce.field_paths import find_types
 from crm_sync.salesforce.org import SalesforceOrg
 from tasks.retry_policy import TALKS_TO_SALESFORCE
-
-Found = dict[str, FieldDescription | None]
 
 
 @dataclass(frozen=True)
@@ -39,8 +37,8 @@ def describe_object(org: SalesforceOrg, sobject: str) -> dict[str, FieldDescript
     return describe(org, sobject)
 
 
-def find_mapped_fields(org: SalesforceOrg, rules: MappingRules) -> dict[SObject, Found]:
-    """Return the description of every mapped field, None for those that Salesforce does not show."""
+def find_mapped_types(org: SalesforceOrg, rules: MappingRules) -> dict[SObject, dict[str, str | None]]:
+    """Return the type of every mapped field, None for those that Salesforce does not show."""
     described: dict[str, dict[str, FieldDescription]] = {}
 
     def describe_once(name: str) -> dict[str, FieldDescription]:
@@ -49,19 +47,20 @@ def find_mapped_fields(org: SalesforceOrg, rules: MappingRules) -> dict[SObject,
         return described[name]
 
     return {
-        sobject: find_fields(sobject, rules.of(sobject).salesforce_fields, describe_once) for sobject in rules.mapped
+        sobject: find_types(sobject, rules.of(sobject).salesforce_fields, describe_once) for sobject in rules.mapped
     }
 
 
 def check_mapping(org: SalesforceOrg, rules: MappingRules, objects: Iterable[SObject]) -> CheckedMapping:
     """Leave out of the mapping what Salesforce does not show; the saved mapping stays as it is.
 
-    Raises MappingError when a unique field cannot be seen, or a filter cannot be a condition.
+    Raises MappingError when a unique field cannot be seen, or a field cannot be read in bulk.
     """
-    found = find_mapped_fields(org, rules)
+    found = find_mapped_types(org, rules)
     types = {
-        sobject: {path: field.type for path, field in fields.items() if field is not None}
-        for sobject, fields in found.items()
+        sobject: {path: kind for path, kind in paths.items() if kind is not None} for sobject, paths in found.items()
     }
-    missing = {sobject: [path for path, field in found[sobject].items() if field is None] for sobject in objects}
+    for sobject, paths in types.items():
+        queries.refuse_compound_fields(sobject, paths)
+    missing = {sobject: [path for path, kind in found[sobject].items() if kind is None] for sobject in objects}
     return CheckedMapping(rules.only_with(types), types, missing)
