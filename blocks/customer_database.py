@@ -1,13 +1,13 @@
 """The customer database, as saved in Prefect."""
 
-from prefect.blocks.core import Block
 from pydantic import Field, SecretStr, field_validator
 
+from blocks.saved_block import SavedBlock
 from crm_sync.customers.database import CustomerDatabase as OpenDatabase
 from crm_sync.customers.database import parse_url
 
 
-class CustomerDatabase(Block):
+class CustomerDatabase(SavedBlock):
     """Where the customers live: SQLite to start with, PostgreSQL for real use."""
 
     _block_type_name = "Customer database"
@@ -16,7 +16,8 @@ class CustomerDatabase(Block):
 
     url: SecretStr = Field(
         title="URL",
-        description="SQLAlchemy URL: sqlite:////path/to/customers.db, or postgresql://user:password@host/database.",
+        description="For a start, sqlite:////path/to/customers.db (a file that is made when it is not there yet); "
+        "for real use, postgresql://user:password@host/database.",
     )
 
     @field_validator("url")

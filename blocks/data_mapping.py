@@ -1,21 +1,22 @@
 """The data mapping, as saved in Prefect."""
 
-from typing import Self
+from pydantic import ConfigDict, Field
 
-from prefect.blocks.core import Block
-from pydantic import ConfigDict, Field, model_validator
-
-from blocks.named import picked_from_a_list
+from blocks.saved_block import SavedBlock, picked_from_a_list
+from crm_sync.customer_fields import CUSTOMER_FIELDS
 from crm_sync.mapping import MappingRules, ObjectMapping, Precedence
 from crm_sync.standard_mapping import standard_contact_mapping, standard_lead_mapping
 
 
-class DataMapping(Block):
+class DataMapping(SavedBlock):
     """Which Salesforce field goes into which customer field, for leads and for contacts."""
 
     _block_type_name = "Data mapping"
     _block_type_slug = "salesforce-data-mapping"
-    _description = "Links between Salesforce fields and customer fields; one of them tells customers apart."
+    _description = (
+        "Links between Salesforce fields and customer fields; one of them tells customers apart. "
+        f"The customer fields are {', '.join(CUSTOMER_FIELDS)}; any other name is a customer option field."
+    )
 
     model_config = ConfigDict(json_schema_extra=picked_from_a_list("contact", "lead"))
 
@@ -36,10 +37,9 @@ class DataMapping(Block):
         description="When a lead and a contact are one customer: the contact, or whichever changed last.",
     )
 
-    @model_validator(mode="after")
-    def _agrees_with_itself(self) -> Self:
+    def check(self) -> None:
+        """Raise ValueError when there is not one unique field."""
         self.rules()
-        return self
 
     def rules(self) -> MappingRules:
         """Return the mapping as the rules read it."""

@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from datetime import datetime
 from enum import StrEnum
-from typing import Self
 
 from prefect.blocks.abstract import CredentialsBlock
-from pydantic import ConfigDict, Field, SecretStr, model_validator
+from pydantic import ConfigDict, Field, SecretStr, field_validator
 
-from blocks.named import picked_from_a_list
+from blocks.pem import with_line_ends
+from blocks.saved_block import SavedBlock, picked_from_a_list
 from blocks.session_store import PrefectSessionStore
 from crm_sync.salesforce.endpoints import login_host, loopback_endpoint
 from crm_sync.salesforce.login import ClientCredentialsLogin, JwtLogin, Login, UserPasswordLogin
@@ -32,7 +32,7 @@ _NEEDED = {
 }
 
 
-class SalesforceCredentials(CredentialsBlock):
+class SalesforceCredentials(SavedBlock, CredentialsBlock):
     """The integration user, or the app, that reads and writes in Salesforce."""
 
     _block_type_name = "Salesforce credentials"
@@ -46,34 +46,43 @@ class SalesforceCredentials(CredentialsBlock):
         title="Log in with",
         description="Salesforce ends logins with username, password and token in Summer '27; new orgs take OAuth only.",
     )
-    username: str = Field(default="", title="Username", description="Username of the integration user.")
+    username: str = Field(
+        default="",
+        title="Username",
+        description="Of the integration user. For a login with password, and for OAuth JWT bearer.",
+    )
     password: SecretStr = Field(
-        default=SecretStr(""), title="Password", description="Password of the integration user."
+        default=SecretStr(""), title="Password", description="Of the integration user. For a login with password."
     )
     security_token: SecretStr = Field(
         default=SecretStr(""),
         title="Security token",
-        description="Sent by e-mail after Settings > Reset My Security Token; not needed from trusted IP ranges.",
+        description="For a login with password, except from trusted IP ranges. Salesforce e-mails a new one after "
+        "Settings > Reset My Security Token.",
     )
-    sandbox: bool = Field(default=False, title="Sandbox", description="Tick for a sandbox org.")
+    sandbox: bool = Field(default=False, title="Sandbox", description="On for a sandbox org.")
     my_domain: str = Field(
         default="",
         title="My Domain",
-        description="For example acme or acme.my.salesforce.com; needed for OAuth client credentials.",
+        description="For example acme or acme.my.salesforce.com. For OAuth client credentials; else it may stay empty.",
     )
     consumer_key: str = Field(
-        default="", title="Consumer key", description="OAuth: the app's consumer key (client id)."
+        default="", title="Consumer key", description="For both ways of OAuth: the app's consumer key (client id)."
     )
     consumer_secret: SecretStr = Field(
-        default=SecretStr(""), title="Consumer secret", description="OAuth client credentials: the app's secret."
+        default=SecretStr(""), title="Consumer secret", description="For OAuth client credentials: the app's secret."
     )
     private_key: SecretStr = Field(
         default=SecretStr(""),
         title="Private key",
-        description="OAuth JWT bearer: the whole RSA key in PEM form, with its BEGIN and END lines.",
+        description="For OAuth JWT bearer: the whole RSA key in PEM form, with its BEGIN and END lines; "
+        "that they run together in this box does no harm.",
     )
     api_version: str = Field(
-        default=API_VERSION, title="API version", pattern=r"^\d{2}\.0$", description="Salesforce REST API version."
+        default=API_VERSION,
+        title="API version",
+        pattern=r"^\d{2}\.0$",
+        description="Version of Salesforce's REST API; leave it as it is unless Salesforce retires it.",
     )
     endpoint_url: str = Field(
         default="",
@@ -81,8 +90,13 @@ class SalesforceCredentials(CredentialsBlock):
         description="Only for a stand-in org on this machine, like http://127.0.0.1:8080. Leave empty.",
     )
 
-    @model_validator(mode="after")
-    def _has_what_the_login_needs(self) -> Self:
+    @field_validator("private_key")
+    @classmethod
+    def _has_its_lines(cls, value: SecretStr) -> SecretStr:
+        return SecretStr(with_line_ends(value.get_secret_value()))
+
+    def check(self) -> None:
+        """Raise ValueError when the way to log in lacks a field, ConfigurationError for an address that is none."""
         missing = [name for name in _NEEDED[self.login_with] if not _plain(getattr(self, name))]
         if missing:
             fields = " and ".join(name.replace("_", " ") for name in missing)
@@ -90,7 +104,6 @@ class SalesforceCredentials(CredentialsBlock):
         login_host(self.my_domain, sandbox=self.sandbox)
         if self.endpoint_url:
             loopback_endpoint(self.endpoint_url)
-        return self
 
     @property
     def org_key(self) -> str:

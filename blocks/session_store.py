@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from hashlib import sha256
-from typing import cast
+from typing import Any, cast
 
 from prefect.blocks.system import Secret
 from prefect.client.orchestration import get_client
@@ -36,7 +36,9 @@ class PrefectSessionStore:
 
     def save(self, session: Session) -> None:
         """Keep the session instead of the one before."""
-        Secret[str](value=SecretStr(json.dumps(asdict(session)))).save(self._name, overwrite=True)
+        # Not Secret[str]: Prefect would save that as another block type, and `load` would not find it.
+        secret: Secret[Any] = Secret(value=SecretStr(json.dumps(asdict(session))))
+        secret.save(self._name, overwrite=True)
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:

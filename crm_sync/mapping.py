@@ -117,7 +117,7 @@ class ObjectMapping(BaseModel):
         default="",
         title="Customer status",
         description="Status of a customer that this kind of record speaks for: Prospect (or Suspect) for a lead, "
-        "Customer for a contact.",
+        "Customer for a contact. Empty: the status is left as it is.",
     )
     condition: str = Field(
         default="",

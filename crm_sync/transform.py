@@ -11,10 +11,11 @@ from crm_sync.json_columns import json_objects, raw_literals, text_literals
 from crm_sync.mapping import CustomerFieldKind, FieldLink, ObjectMapping, SObject
 
 _NUMBER_TYPES = frozenset({"int", "long", "double", "currency", "percent"})
-_JSON_NUMBER = r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?"
-_DATE = r"\d{4}-\d{2}-\d{2}"
+# Not \d, which is also true of the digits of other scripts.
+_JSON_NUMBER = r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?"
+_DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
 # Salesforce gives every datetime in UTC: `Z` in Bulk CSV, `+0000` in REST answers.
-_DATETIME = _DATE + r"T\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:Z|[+-]00:?00)"
+_DATETIME = _DATE + r"T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?(?:Z|[+-]00:?00)"
 _YES = ("y", "true")
 _NO = ("n", "false")
 

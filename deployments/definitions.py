@@ -2,6 +2,7 @@
 
 from typing import Any, cast
 
+from prefect import Flow
 from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
 from prefect.deployments.runner import RunnerDeployment
 from prefect.schedules import Cron
@@ -25,7 +26,7 @@ def build_deployments() -> list[RunnerDeployment]:
     deployments = [
         full_sync.to_deployment(
             "full-sync",
-            description=full_sync.description,
+            description=_description(full_sync),
             parameters=blocks,
             # A weekly repair of whatever no change ever announced; the first one is started by hand.
             schedule=Cron("0 3 * * 0", timezone="Europe/Amsterdam"),
@@ -33,10 +34,15 @@ def build_deployments() -> list[RunnerDeployment]:
             tags=["salesforce"],
         ),
         check_connection.to_deployment(
-            "check-connection", description=check_connection.description, parameters=blocks, tags=["salesforce"]
+            "check-connection", description=_description(check_connection), parameters=blocks, tags=["salesforce"]
         ),
     ]
     return cast(list[RunnerDeployment], deployments)  # only in an event loop they would be coroutines
+
+
+def _description(flow: Flow[..., Any]) -> str:
+    """Return what the flow promises; its parameters are explained in the form of a run, each beside its box."""
+    return (flow.description or "").partition("Args:")[0].strip()
 
 
 def _saved_blocks() -> dict[str, Any]:

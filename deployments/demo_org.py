@@ -22,7 +22,9 @@ def demo_org(records: int) -> Iterator[str]:
     FOLDER.mkdir(exist_ok=True)
     command = [sys.executable, "-m", "standins.salesforce", "--records", str(records)]
     command += ["--database", str(FOLDER / "org.sqlite")]
-    org = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)  # noqa: S603  # our own interpreter and words
+    org = subprocess.Popen(  # noqa: S603  # our own interpreter and words
+        command, stdout=subprocess.PIPE, text=True, process_group=0
+    )
     try:
         url = org.stdout.readline().strip() if org.stdout else ""
         if not url:

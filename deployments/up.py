@@ -1,15 +1,18 @@
 """`python -m deployments.up`: Prefect server with UI, blocks, limits, and every deployment served, on one machine."""
 
 import argparse
+import asyncio
 import os
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from typing import Any
 
 import httpx
-from prefect import serve
+from prefect.runner import Runner
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from deployments.definitions import build_deployments
@@ -22,15 +25,28 @@ _START_SECONDS = 120
 def main() -> None:
     """Serve until interrupted."""
     options = _parser().parse_args()
-    with ExitStack() as stack:
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, lambda *_: sys.exit())
+    with suppress(KeyboardInterrupt), ExitStack() as stack:
         api_url = stack.enter_context(prefect_server(options.port))
         stack.enter_context(temporary_settings({PREFECT_API_URL: api_url}))
         register()
         if options.demo:
             save_demo_blocks(stack.enter_context(demo_org(options.records)))
+        runner = _Runner(pause_on_shutdown=False, limit=4)
+        for deployment in build_deployments():
+            runner.add_deployment(deployment)
         sys.stdout.write(f"Prefect UI: {api_url.removesuffix('/api')}\n")
+        sys.stdout.write("Ctrl-C stops everything; what is saved stays.\n")
         sys.stdout.flush()
-        serve(*build_deployments(), pause_on_shutdown=False, limit=4)
+        asyncio.run(runner.start())
+
+
+class _Runner(Runner):
+    """Prefect's runner of served deployments, which ends on SIGTERM as on Ctrl-C; by itself it would go on."""
+
+    def handle_sigterm(self, *_args: Any, **_kwargs: Any) -> None:
+        signal.raise_signal(signal.SIGINT)
 
 
 @contextmanager
@@ -43,7 +59,8 @@ def prefect_server(port: int) -> Iterator[str]:
     command = [sys.executable, "-m", "prefect", "server", "start", "--port", str(port)]
     # Else the pages that this server gives would ask the server on Prefect's usual port.
     environment = {**os.environ, "PREFECT_SERVER_UI_API_URL": api_url}
-    server = subprocess.Popen(command, env=environment)  # noqa: S603  # our own interpreter and a number
+    # In a group of its own, Ctrl-C does not reach it: it stops after those who still talk to it.
+    server = subprocess.Popen(command, env=environment, process_group=0)  # noqa: S603  # our own words
     try:
         _wait_until_healthy(api_url, server)
         yield api_url

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from pathlib import Path
 
 from prefect import task
@@ -10,6 +11,9 @@ from crm_sync.mapping import SObject
 from crm_sync.salesforce import bulk
 from crm_sync.salesforce.org import SalesforceOrg
 from tasks.retry_policy import TALKS_TO_SALESFORCE
+
+# How the flows wait between two looks at a job; for tests, which do not.
+SLEEP: ContextVar[Callable[[float], None]] = ContextVar("SLEEP", default=time.sleep)
 
 # As many records a page as Salesforce likes to give: every page is a request. It may give fewer.
 _PAGE_RECORDS = 250_000
@@ -24,7 +28,7 @@ def start_bulk_job(org: SalesforceOrg, sobject: SObject, soql: str) -> bulk.Quer
 @task(task_run_name="wait for Bulk job of {sobject}", **TALKS_TO_SALESFORCE)
 def wait_for_bulk_job(org: SalesforceOrg, sobject: SObject, job_id: str) -> bulk.QueryJob:
     """Wait until the results can be read; every look is a request, so looks get rarer."""
-    return bulk.wait_for_job(org, job_id, time.sleep)
+    return bulk.wait_for_job(org, job_id, SLEEP.get())
 
 
 @task(task_run_name="download {sobject} page {number}", **TALKS_TO_SALESFORCE)

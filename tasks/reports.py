@@ -1,5 +1,6 @@
 """What a person sees of a run in the Prefect UI: progress, counts, rejects."""
 
+import json
 from dataclasses import asdict
 from typing import cast
 from uuid import UUID
@@ -16,6 +17,17 @@ from crm_sync.connection_report import ConnectionReport
 from crm_sync.mapping import SObject
 from crm_sync.salesforce.describe import Identity
 from crm_sync.summary import SyncSummary
+
+_COLOURS = {
+    "inserted": "#16a34a",
+    "updated": "#2563eb",
+    "unchanged": "#94a3b8",
+    "superseded": "#a78bfa",
+    "rejected": "#dc2626",
+    "deleted": "#f59e0b",
+}
+# The UI draws charts on a dark ground, where Mermaid's own black text cannot be read.
+_ON_DARK = {"pieLegendTextColor": "#e2e8f0", "pieStrokeColor": "#1e293b", "pieOuterStrokeColor": "#1e293b"}
 
 
 class Progress:
@@ -58,7 +70,7 @@ def publish_summary(flow: str, summary: SyncSummary) -> None:
 def _markdown(flow: str, summary: SyncSummary) -> str:
     outcomes = list(asdict(summary.total))
     lines = [
-        f"## {flow}",
+        f"## {flow.replace('_', ' ').capitalize()}",
         "",
         summary.sentence(),
         "",
@@ -66,6 +78,10 @@ def _markdown(flow: str, summary: SyncSummary) -> str:
         "| --- |" + " ---: |" * len(outcomes),
         *(_row(str(sobject), asdict(counts)) for sobject, counts in summary.counts.items()),
         _row("**all**", asdict(summary.total)),
+        "",
+        "Superseded: another record of the same person speaks for the customer. "
+        "Deleted: in Salesforce's recycle bin, or gone.",
+        *_pie(asdict(summary.total)),
         "",
         f"{summary.requests_used} Salesforce requests, {summary.seconds:.1f} s, "
         f"{summary.records_per_second:,.0f} records a second.",
@@ -86,6 +102,18 @@ def _row(name: str, counts: dict[str, int]) -> str:
     return f"| {name} | " + " | ".join(f"{count:,}" for count in counts.values()) + " |"
 
 
+def _pie(counts: dict[str, int]) -> list[str]:
+    """Return a Mermaid chart of what became of the records; an SVG would not be drawn in the UI."""
+    # Mermaid gives its colours out by size, whatever the order of the lines.
+    outcomes = sorted((outcome for outcome in _COLOURS if counts[outcome]), key=lambda outcome: -counts[outcome])
+    if not outcomes:
+        return []
+    theme = _ON_DARK | {f"pie{place}": _COLOURS[outcome] for place, outcome in enumerate(outcomes, start=1)}
+    settings = json.dumps({"theme": "base", "themeVariables": theme})
+    slices = [f'    "{outcome}" : {counts[outcome]}' for outcome in outcomes]
+    return ["", "```mermaid", f"%%{{init: {settings}}}%%", "pie showData", *slices, "```"]
+
+
 def publish_connection(report: ConnectionReport) -> None:
     """Leave what a check of the connection found as a page to read."""
     identity = report.identity
@@ -94,7 +122,7 @@ def publish_connection(report: ConnectionReport) -> None:
     facts = {
         "Logged in as": identity.user,
         "Org": f"{identity.organization_name} ({identity.organization_id}), {_kind(identity)}",
-        "Address": identity.host,
+        "Address": _link(identity.host),
         "Requests left today": left + allowed,
         "Records": ", ".join(f"{name}: about {count:,}" for name, count in report.records.items()),
         "Customer database": f"{report.database}, {report.customers:,} customers",
@@ -115,6 +143,11 @@ def publish_connection(report: ConnectionReport) -> None:
         target = f"{field.customer_field}{unique}"
         lines.append(f"| {field.sobject} | {field.salesforce_field} | {shown} | {target} | {field.finding} |")
     create_markdown_artifact("\n".join(lines), key="connection", description=report.sentence())
+
+
+def _link(host: str) -> str:
+    # Only a stand-in has a port, and nothing to see in a browser.
+    return host if ":" in host else f"[{host}](https://{host})"
 
 
 def _kind(identity: Identity) -> str:

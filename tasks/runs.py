@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from time import monotonic
 from typing import NoReturn, Protocol, TypeVar
@@ -22,7 +22,7 @@ from crm_sync.errors import ConfigurationError, LimitReachedError, SyncError
 from crm_sync.mapping import SObject
 from crm_sync.salesforce.org import SalesforceOrg
 from crm_sync.summary import SyncSummary
-from tasks.throttle import create_missing_limits, take_turn
+from tasks.throttle import create_missing_limits, open_throttle
 
 
 def utc_now() -> datetime:
@@ -81,22 +81,24 @@ def open_run(flow: str, salesforce: SalesforceCredentials | str, database: Custo
     Raises ConfigurationError before any request is made when a block is missing or the database does not open.
     """
     credentials = named(SalesforceCredentials, salesforce)
-    customers = named(CustomerDatabase, database).open()
-    for name in create_missing_limits():
-        get_run_logger().warning("The concurrency limit %s did not exist; it was created with its default.", name)
-    ledger = RequestLedger(customers, org=credentials.org_key, flow=flow)
-    org = credentials.get_client(throttle=take_turn, ledger=ledger, clock=utc_now)
-    with customers.transaction() as connection:
-        flow_run_id = str(runtime.flow_run.id) if runtime.flow_run.id else None
-        number = start_run(connection, flow, credentials.org_key, flow_run_id, utc_now())
-    run = Run(customers, org, ledger, org_key=credentials.org_key, number=number)
-    try:
-        yield run
-    except SyncError as error:
-        run.stop(state_name(error))
-        raise
-    finally:
-        customers.close()
+    with ExitStack() as stack:
+        customers = named(CustomerDatabase, database).open()
+        stack.callback(customers.close)
+        for name in create_missing_limits():
+            get_run_logger().warning("The concurrency limit %s did not exist; it was created with its default.", name)
+        ledger = RequestLedger(customers, org=credentials.org_key, flow=flow)
+        throttle = stack.enter_context(open_throttle())
+        org = credentials.get_client(throttle=throttle, ledger=ledger, clock=utc_now)
+        stack.callback(org.close)
+        with customers.transaction() as connection:
+            flow_run_id = str(runtime.flow_run.id) if runtime.flow_run.id else None
+            number = start_run(connection, flow, credentials.org_key, flow_run_id, utc_now())
+        run = Run(customers, org, ledger, org_key=credentials.org_key, number=number)
+        try:
+            yield run
+        except SyncError as error:
+            run.stop(state_name(error))
+            raise
 
 
 def state_name(error: SyncError) -> str:

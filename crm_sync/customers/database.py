@@ -6,13 +6,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psycopg
 from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from crm_sync.errors import DatabaseUnavailableError
 
@@ -20,10 +21,14 @@ _MIGRATIONS = Path(__file__).with_name("migrations")
 # Any number will do; it only has to differ from other locks in the same PostgreSQL database.
 _MIGRATION_LOCK = 7_023_001
 _EXAMPLES = "for example sqlite:///customers.db or postgresql://user:password@host/database"
+_DRIVERS = {"sqlite": "sqlite", "postgres": "postgresql+psycopg", "postgresql": "postgresql+psycopg"}
+# What the URL says goes first. `timeout`: seconds to wait for another writer; a batch takes less than one.
+_CONNECT = {"sqlite": {"timeout": "60"}, "postgresql": {"client_encoding": "utf8"}}
 _SQLITE_SETTINGS = (
     "PRAGMA journal_mode = WAL",  # readers go on while a batch is written
     "PRAGMA synchronous = NORMAL",  # safe in WAL: a power cut loses the last commits, never consistency
-    "PRAGMA busy_timeout = 60000",
+    # A batch rewrites pages all over the key's index; carried over after each, they would be written twice as often.
+    "PRAGMA wal_autocheckpoint = 16384",
     "PRAGMA temp_store = MEMORY",
     "PRAGMA cache_size = -65536",
 )
@@ -38,9 +43,10 @@ class CustomerDatabase:
         self._engine = _make_engine(address)
         try:
             _migrate(self._engine)
-        except (SQLAlchemyError, OSError) as problem:
+        except (SQLAlchemyError, sqlite3.Error, OSError) as problem:
             self._engine.dispose()
-            where = address.render_as_string(hide_password=True)
+            # The query part may hold a password too.
+            where = address.set(query={}).render_as_string(hide_password=True)
             raise DatabaseUnavailableError(
                 f"The customer database {where} does not open ({_reason(problem)}); check the URL in the customer "
                 f"database block, {_EXAMPLES}."
@@ -53,9 +59,19 @@ class CustomerDatabase:
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
-        """Give a connection whose work is committed as a whole, or not at all."""
-        with self._engine.begin() as connection:
-            yield connection
+        """Give a connection whose work is committed as a whole, or not at all.
+
+        Raises DatabaseUnavailableError when the database is lost, locked or refuses the work; what it said about
+        the rows themselves is people's data and goes no further.
+        """
+        try:
+            with self._engine.begin() as connection:
+                yield connection
+        except (SQLAlchemyError, sqlite3.Error, psycopg.Error) as problem:
+            raise DatabaseUnavailableError(
+                f"The customer database did not take the work, and none of it is kept ({_reason(problem)}); see that "
+                "it is running and not locked by another program, then run this again."
+            ) from None
 
     def close(self) -> None:
         """Give back the connections."""
@@ -66,18 +82,18 @@ def parse_url(url: str) -> URL:
     """Return the address that `url` means; raises DatabaseUnavailableError when it names no usable database."""
     try:
         address = make_url(url)
-        if address.drivername in {"postgres", "postgresql"}:
-            address = address.set(drivername="postgresql+psycopg")
-        address.get_dialect()
-    except (ArgumentError, NoSuchModuleError, ValueError, ImportError):
+    except (ArgumentError, ValueError):
         raise DatabaseUnavailableError(
             f"The URL of the customer database cannot be read; write it as {_EXAMPLES}."
         ) from None
-    if address.get_backend_name() not in {"sqlite", "postgresql"}:
+    backend = address.get_backend_name()
+    if backend not in _DRIVERS:
         raise DatabaseUnavailableError(
-            f"The customer database cannot be {address.get_backend_name()}; use SQLite or PostgreSQL, {_EXAMPLES}."
+            f"The customer database cannot be {backend}; use SQLite or PostgreSQL, {_EXAMPLES}."
         )
-    if address.get_backend_name() == "sqlite" and address.database in {None, "", ":memory:"}:
+    # Whatever driver is named (Prefect's own URL names an asynchronous one), ours is used.
+    address = address.set(drivername=_DRIVERS[backend])
+    if backend == "sqlite" and address.database in {None, "", ":memory:"}:
         raise DatabaseUnavailableError(
             "The customer database has no file and would be gone after the run; write sqlite:///customers.db."
         )
@@ -86,6 +102,7 @@ def parse_url(url: str) -> URL:
 
 def _make_engine(address: URL) -> Engine:
     # Parameters are people's data: they stay out of messages and logs.
+    address = address.set(query=_CONNECT[address.get_backend_name()] | dict(address.query))
     engine = create_engine(address, hide_parameters=True, pool_pre_ping=True)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _set_up_sqlite)
@@ -120,4 +137,7 @@ def _migrate(engine: Engine) -> None:
 
 def _reason(problem: Exception) -> str:
     cause = getattr(problem, "orig", None) or problem
+    if not isinstance(cause, (sqlite3.OperationalError, psycopg.OperationalError, OSError)):
+        # Of a value that does not fit, the database says the value.
+        return type(cause).__name__
     return str(cause).strip().splitlines()[0][:200] if str(cause).strip() else type(cause).__name__

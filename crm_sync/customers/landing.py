@@ -43,7 +43,9 @@ def land_batch(connection: Connection, records: pd.DataFrame, sobject: SObject, 
 
     moved = mirror.read_moved(connection)
     others = _map_mirror(mirror.read_siblings(connection, but_not=fresh["id"]), landing)
-    known = pd.concat([fresh.assign(in_batch=True), *(frame.assign(in_batch=False) for frame in others)])
+    known = fresh.assign(in_batch=True)
+    if others:
+        known = pd.concat([known, *(frame.assign(in_batch=False) for frame in others)])
     known = known.reset_index(drop=True)
     voices = choose_voices(known, landing.rules.precedence)
     moves = plan_moves(known, voices, moved, landing.rules.precedence)
@@ -83,13 +85,14 @@ def _count(read: int, known: pd.DataFrame, first: pd.Series, written: upserts.Wr
 
 
 def _map_mirror(siblings: pd.DataFrame, landing: Landing) -> list[pd.DataFrame]:
-    """Map what the mirror holds as if it had just been read."""
+    """Map what the mirror holds as if it had just been read; records of an object that is mapped no longer are out."""
     mapped = []
     for name, group in siblings.groupby("sobject"):
         sobject = SObject(str(name))
         mapping = landing.rules.of(sobject)
-        records = mirror.as_read(group, mapping.salesforce_fields)
-        mapped.append(map_records(records, sobject, mapping, landing.types[sobject]))
+        if mapping.links:
+            records = mirror.as_read(group, mapping.salesforce_fields)
+            mapped.append(map_records(records, sobject, mapping, landing.types[sobject]))
     return mapped
 
 

@@ -1,6 +1,7 @@
 """The request ledger: every Salesforce request is written here first, and request 3601 of an hour is refused."""
 
 from datetime import datetime, timedelta
+from threading import Lock
 
 from sqlalchemy import func, insert, select, text, update
 
@@ -23,6 +24,7 @@ class RequestLedger:
         self._flow = flow
         self._per_hour = per_hour
         self.used = 0
+        self._counting = Lock()
         self.last_usage: ApiUsage | None = None
 
     def reserve(self, kind: str, at: datetime) -> int:
@@ -45,7 +47,8 @@ class RequestLedger:
             number: int = connection.execute(
                 insert(request_ledger).values(entry).returning(request_ledger.c.id)
             ).scalar_one()
-        self.used += 1
+        with self._counting:
+            self.used += 1
         return number
 
     def settle(self, request_id: int, status: int, usage: ApiUsage | None) -> None:

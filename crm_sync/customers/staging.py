@@ -11,6 +11,9 @@ from sqlalchemy.types import TypeEngine
 
 from crm_sync.customers.tables import Instant
 
+# Few enough to stay in the processor's cache as Python objects.
+_ROWS_AT_ONCE = 4_000
+
 
 def stage(
     connection: Connection, name: str, frame: pd.DataFrame, types: dict[str, TypeEngine[Any]] | None = None
@@ -19,7 +22,8 @@ def stage(
 
     Boolean and UTC datetime columns keep their type, every other column is text unless `types` says otherwise.
     """
-    content = pa.Table.from_pandas(frame, preserve_index=False)
+    # In one chunk: pyarrow 26 writes an empty chunk as CSV by writing whatever the memory held before.
+    content = pa.Table.from_pandas(frame, preserve_index=False).combine_chunks()
     columns = [
         Column(field.name, (types or {}).get(field.name) or _column_type(field.type)) for field in content.schema
     ]
@@ -51,14 +55,17 @@ def _copy(connection: Connection, table: Table, content: pa.Table) -> None:
 
 
 def _execute_many(connection: Connection, table: Table, content: pa.Table) -> None:
-    columns = [_as_sqlite_keeps_it(column).to_pylist() for column in content.columns]
-    marks = ", ".join("?" * len(columns))
-    rows = list(zip(*columns, strict=True))
-    if rows:
-        connection.exec_driver_sql(f"INSERT INTO {table.name} VALUES ({marks})", rows)  # noqa: S608  # our own name
+    marks = ", ".join("?" * content.num_columns)
+    statement = f"INSERT INTO {table.name} VALUES ({marks})"  # noqa: S608  # our own name
+    # On the driver's own cursor, which takes rows as they come: SQLAlchemy wants them all in a list first.
+    cursor = connection.connection.cursor()
+    for part in content.to_batches(max_chunksize=_ROWS_AT_ONCE):
+        columns = [_as_sqlite_keeps_it(column).to_pylist() for column in part.columns]
+        rows = zip(*columns, strict=True)
+        cursor.executemany(statement, rows)  # type: ignore[arg-type]  # sqlite3 takes any iterable of rows
 
 
-def _as_sqlite_keeps_it(column: pa.ChunkedArray) -> pa.ChunkedArray:
+def _as_sqlite_keeps_it(column: pa.Array) -> pa.Array:
     if pa.types.is_timestamp(column.type):
         # The form in which SQLAlchemy stores a datetime on SQLite, so that both compare as text.
         return column.cast(pa.timestamp("us", "UTC")).cast(pa.timestamp("us")).cast(pa.string())

@@ -1,7 +1,9 @@
 """Writes customers from the records that speak for them; only linked fields, and only what differs."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 import pandas as pd
@@ -12,6 +14,7 @@ from sqlalchemy import (
     Insert,
     Table,
     Text,
+    and_,
     case,
     cast,
     func,
@@ -31,6 +34,8 @@ from crm_sync.customers.tables import JSON_OBJECT, Instant, customer
 from crm_sync.mapping import CustomerFieldKind, MappingRules, ObjectMapping, SObject
 from crm_sync.survivors import among
 
+# SQLite and PostgreSQL take at most about a hundred arguments, and an option needs two.
+_OPTIONS_AT_ONCE = 40
 _SPEAKER = {"sobject": "salesforce_object", "id": "salesforce_id"}
 
 
@@ -52,17 +57,26 @@ def upsert_customers(
     """
     inserted = updated = 0
     speakers = speakers.assign(is_alone=~among(speakers["unique_key"], second["unique_key"]))
-    for (name, in_batch, is_alone), group in speakers.groupby(["sobject", "in_batch", "is_alone"], sort=True):
+    for (name, in_batch, is_alone), group in _groups(speakers, ["sobject", "in_batch", "is_alone"]):
         sobject = SObject(str(name))
         staged = _stage_customers(connection, group, rules.of(sobject))
-        new = _count_new(connection, staged)
+        highest = connection.scalars(select(func.max(customer.c.id))).one() or 0
         emptied = _only_of(_other(sobject), rules) if is_alone else None
         changed = write_and_count(connection, _upsert(connection, staged, rules.of(sobject), emptied, now))
         if in_batch:
+            new = _count_above(connection, highest, now)
             inserted += new
             updated += changed - new
     _add_second_voices(connection, second, rules, now)
     return Written(inserted, updated)
+
+
+def _groups(frame: pd.DataFrame, by: list[str]) -> Iterator[tuple[tuple[Any, ...], pd.DataFrame]]:
+    """Group as pandas does, without copying the frame when it is one group, as a batch mostly is."""
+    if len(frame) and len(frame[by].drop_duplicates()) == 1:
+        yield tuple(frame[by].iloc[0]), frame
+    else:
+        yield from ((key, group) for key, group in frame.groupby(by))
 
 
 def _add_second_voices(connection: Connection, speakers: pd.DataFrame, rules: MappingRules, now: datetime) -> None:
@@ -75,7 +89,7 @@ def _add_second_voices(connection: Connection, speakers: pd.DataFrame, rules: Ma
         connection.execute(
             update(customer)
             .values(**values, modified_at=now)
-            .where(customer.c.unique_key == staged.c.unique_key, _differs(values))
+            .where(customer.c.unique_key == staged.c.unique_key, _differs(values, staged.c))
         )
 
 
@@ -97,9 +111,10 @@ def _stage_customers(connection: Connection, group: pd.DataFrame, mapping: Objec
     return stage(connection, "staged_customer", frame, types)
 
 
-def _count_new(connection: Connection, staged: Table) -> int:
-    known = select(customer.c.id).where(customer.c.unique_key == staged.c.unique_key).exists()
-    return connection.scalars(select(func.count()).select_from(staged).where(~known)).one()
+def _count_above(connection: Connection, highest: int, now: datetime) -> int:
+    """Count the customers made here since `highest` was the highest id; others may have made some, at other times."""
+    made = select(func.count()).where(customer.c.id > highest, customer.c.created_at == now)
+    return connection.scalars(made).one()
 
 
 def _upsert(
@@ -108,15 +123,16 @@ def _upsert(
     moment = literal(now, Instant())
     row: dict[str, ColumnElement[Any]] = {
         **{column.name: column for column in staged.c},
-        "status": literal(mapping.status or None, customer.c.status.type),
         "created_at": moment,
         "modified_at": moment,
     }
+    if mapping.status:
+        row["status"] = literal(mapping.status, customer.c.status.type)
     # Without a WHERE, SQLite reads ON CONFLICT as part of the FROM clause.
     source = select(*(value.label(name) for name, value in row.items())).where(true())
     insert = insert_for(connection, customer).from_select(list(row), source)
     values = _new_values(connection, insert.excluded, mapping) | {
-        "status": insert.excluded.status,
+        **({"status": insert.excluded.status} if mapping.status else {}),
         "salesforce_object": insert.excluded.salesforce_object,
         "salesforce_id": insert.excluded.salesforce_id,
         "deleted_in_salesforce_at": null(),
@@ -127,7 +143,7 @@ def _upsert(
     if emptied:
         values |= _without(connection, values, emptied, insert.excluded.salesforce_object)
     return insert.on_conflict_do_update(
-        index_elements=["unique_key"], set_={**values, "modified_at": moment}, where=_differs(values)
+        index_elements=["unique_key"], set_={**values, "modified_at": moment}, where=_differs(values, insert.excluded)
     )
 
 
@@ -157,6 +173,7 @@ def _without(
             emptied[link.name] = case((filled, None), else_=customer.c[link.name])
     if options:
         kept = values.get("options", customer.c.options)
+        fewer: ColumnElement[Any]
         if connection.dialect.name == "postgresql":
             fewer = kept.op("-")(cast(options, ARRAY(Text)))
         else:
@@ -168,15 +185,22 @@ def _without(
 def _merged_options(connection: Connection, new: ColumnElement[Any], names: list[str]) -> ColumnElement[Any]:
     """Return the customer's options with the linked ones replaced; the others stay."""
     merged: ColumnElement[Any] = customer.c.options
-    for name in names:
+    for start in range(0, len(names), _OPTIONS_AT_ONCE):
+        some = names[start : start + _OPTIONS_AT_ONCE]
         if connection.dialect.name == "postgresql":
-            member = func.jsonb_build_object(cast(name, Text), new.op("->")(cast(name, Text)))
-            merged = merged.op("||")(member)
+            pairs = ((cast(name, Text), new.op("->")(cast(name, Text))) for name in some)
+            merged = merged.op("||")(func.jsonb_build_object(*chain.from_iterable(pairs)))
         else:
-            path = f'$."{name}"'
-            merged = func.json_set(merged, path, func.json(new.op("->")(path)))
+            paths = ((f'$."{name}"', func.json(new.op("->")(f'$."{name}"'))) for name in some)
+            merged = func.json_set(merged, *chain.from_iterable(paths))
     return type_coerce(merged, JSON_OBJECT)
 
 
-def _differs(values: dict[str, ColumnElement[Any]]) -> ColumnElement[bool]:
-    return or_(*(customer.c[name].is_distinct_from(value) for name, value in values.items() if name != "mail_status"))
+def _differs(values: dict[str, ColumnElement[Any]], row: ReadOnlyColumnCollection[str, Any]) -> ColumnElement[bool]:
+    changes = {
+        name: customer.c[name].is_distinct_from(value) for name, value in values.items() if name != "mail_status"
+    }
+    if "options" in changes:
+        # As a rule a customer has no options but the linked ones; then they need not be taken apart.
+        changes["options"] = and_(customer.c.options.is_distinct_from(row["options"]), changes["options"])
+    return or_(*changes.values())

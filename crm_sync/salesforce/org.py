@@ -54,6 +54,10 @@ class SalesforceOrg:
         """The session in use; logs in when there is none."""
         return self._session or self._renew(None)[0]
 
+    def close(self) -> None:
+        """Give back the connections; the session goes on."""
+        self._transport.close()
+
     def request(
         self,
         method: str,
@@ -113,14 +117,22 @@ class SalesforceOrg:
 
     def _renew(self, ended: Session | None) -> tuple[Session, bool]:
         """Return a session other than the ended one, and whether it comes from a login just now."""
+        if kept := self._take_kept(ended):
+            return kept, False
         with self._store.exclusive():
-            kept = self._store.load()
-            if kept is not None and self._is_ours(kept) and (ended is None or kept.session_id != ended.session_id):
-                self._session = kept
+            # While this one waited, another process may have logged in.
+            if kept := self._take_kept(ended):
                 return kept, False
             self._session = session = self._login.log_in(self._transport)
             self._store.save(session)
             return session, True
+
+    def _take_kept(self, ended: Session | None) -> Session | None:
+        kept = self._store.load()
+        if kept is None or not self._is_ours(kept) or (ended is not None and kept.session_id == ended.session_id):
+            return None
+        self._session = kept
+        return kept
 
     def _is_ours(self, kept: Session) -> bool:
         return (kept.user, kept.login_host) == (self._login.user, self._login.host)

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from . import bulk_query, oauth, rest, rest_query, soap_login
+from . import bulk_query, composite, oauth, rest, rest_query, rest_records, soap_login, sobject_collections
 from .errors import SalesforceError, not_found, session_expired
 from .messages import Answer, Request, error_answer
 from .org import Org
@@ -27,6 +27,11 @@ def _route(kind: str, pattern: str, *, data: bool = True, **methods: Resource) -
     return Route(kind, re.compile(pattern), methods, data)
 
 
+def _composite(org: Org, request: Request, version: str) -> Answer:
+    """A composite holds requests for the other routes, so it is given the way to them."""
+    return composite.composite(org, request, dispatch, kind_of)
+
+
 ROUTES = (
     _route("login", r"/services/Soap/(u|c)/(\d{1,3}\.\d)(?:/\w*)?", data=False, POST=soap_login.login),
     _route("token", "/services/oauth2/token", data=False, POST=oauth.token),
@@ -37,6 +42,35 @@ ROUTES = (
     _route("record_count", f"{_DATA}/limits/recordCount", GET=rest.record_count),
     _route("describe", f"{_DATA}/sobjects/?", GET=rest.describe_all),
     _route("describe", rf"{_DATA}/sobjects/(\w+)/describe/?", GET=rest.describe),
+    _route("record", rf"{_DATA}/sobjects/(\w+)/?", GET=rest_records.about, POST=rest_records.create),
+    _route(
+        "record",
+        rf"{_DATA}/sobjects/(\w+)/(\w+)/?",
+        GET=rest_records.get,
+        PATCH=rest_records.update,
+        DELETE=rest_records.delete,
+    ),
+    _route(
+        "record",
+        rf"{_DATA}/sobjects/(\w+)/(\w+)/([^/]+)/?",
+        GET=rest_records.get_by_key,
+        PATCH=rest_records.upsert,
+    ),
+    _route("composite", f"{_DATA}/composite/?", POST=_composite),
+    _route(
+        "collections",
+        f"{_DATA}/composite/sobjects/?",
+        POST=sobject_collections.insert,
+        PATCH=sobject_collections.update,
+        DELETE=sobject_collections.delete,
+    ),
+    _route(
+        "collections",
+        rf"{_DATA}/composite/sobjects/(\w+)/?",
+        GET=sobject_collections.retrieve,
+        POST=sobject_collections.retrieve,
+    ),
+    _route("collections", rf"{_DATA}/composite/sobjects/(\w+)/(\w+)/?", PATCH=sobject_collections.upsert),
     _route("query", f"{_DATA}/(query|queryAll)/?", GET=rest_query.query),
     _route("query_more", rf"{_DATA}/(query|queryAll)/([\w-]+)", GET=rest_query.query_more),
     _route("bulk_jobs", f"{_DATA}/jobs/query/?", GET=bulk_query.list_jobs, POST=bulk_query.create),

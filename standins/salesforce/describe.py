@@ -27,9 +27,9 @@ _SEARCH_FILTERS = (
     "ConvertedOpportunityId",
 )
 _NEVER = (
-    "aiPredictionField", "autoNumber", "calculated", "cascadeDelete", "caseSensitive",
+    "aiPredictionField", "calculated", "cascadeDelete", "caseSensitive",
     "dependentPicklist", "deprecatedAndHidden", "displayLocationInDecimal", "encrypted",
-    "formulaTreatNullNumberAsZero", "highScaleNumber", "htmlFormatted", "restrictedDelete", "unique",
+    "formulaTreatNullNumberAsZero", "highScaleNumber", "htmlFormatted", "restrictedDelete",
     "writeRequiresMasterRead",
 )  # fmt: skip
 _ABSENT = (
@@ -38,7 +38,6 @@ _ABSENT = (
 )  # fmt: skip
 _OBJECT_NEVER = [
     "activateable",
-    "custom",
     "customSetting",
     "deepCloneable",
     "deprecatedAndHidden",
@@ -79,10 +78,11 @@ def summary(sobject: SObject, version: str) -> dict[str, Any]:
         **dict.fromkeys(_OBJECT_NEVER, False),
         **dict.fromkeys(_OBJECT_USUALLY, True),
         **dict.fromkeys(sobject.refuses, False),
+        "custom": sobject.name.endswith("__c"),
         "associateEntityType": None,
         "associateParentEntity": None,
         "keyPrefix": sobject.prefix,
-        "label": sobject.name,
+        "label": sobject.label or sobject.name,
         "labelPlural": sobject.label_plural,
         "name": sobject.name,
         "urls": {"sobject": base, "describe": f"{base}/describe", "rowTemplate": f"{base}/{{ID}}"},
@@ -94,6 +94,7 @@ def describe_field(field: Field) -> dict[str, Any]:
     return {
         **dict.fromkeys(_NEVER, False),
         **dict.fromkeys(_ABSENT),
+        "autoNumber": bool(field.number_format),
         "aggregatable": field.sortable and field.type != "boolean",
         "byteLength": field.length if field.type in _IDS else field.length * _UTF8_WIDTH,
         "compoundFieldName": field.compound,
@@ -126,6 +127,7 @@ def describe_field(field: Field) -> dict[str, Any]:
         "soapType": _SOAP_TYPES.get(field.type, "xsd:string"),
         "sortable": field.sortable,
         "type": field.type,
+        "unique": field.unique,
         "updateable": field.updateable,
     }
 

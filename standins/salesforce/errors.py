@@ -1,21 +1,24 @@
 """The refusals of the org, in Salesforce's own codes and words."""
 
+from collections.abc import Sequence
 from typing import Any
 
 
 class SalesforceError(Exception):
-    """A request that the org refuses: HTTP status, error code and message."""
+    """A request that the org refuses: HTTP status, error code and message, and the fields of a refused record."""
 
-    def __init__(self, status: int, code: str, message: str) -> None:
+    def __init__(self, status: int, code: str, message: str, fields: Sequence[str] | None = None) -> None:
         """Keep what the answer's body will hold."""
         super().__init__(message)
         self.status = status
         self.code = code
         self.message = message
+        self.fields = fields
 
     def body(self) -> list[dict[str, Any]]:
         """Return the JSON body in which the REST API words this error."""
-        return [{"message": self.message, "errorCode": self.code}]
+        fields = {} if self.fields is None else {"fields": list(self.fields)}
+        return [{"message": self.message, "errorCode": self.code} | fields]
 
 
 class RecordError(Exception):

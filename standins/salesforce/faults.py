@@ -17,6 +17,7 @@ class Fault:
     fail, and then `times` of them do. `reset` cuts the connection unanswered, `reset_after` when the work is
     done; `truncate` sends `keep` bytes of the body; `delay` waits `seconds` and then answers; `html` and
     `empty` answer with `status`, as does `status`, with `body` as JSON; `expire_session` ends all sessions.
+    An `inner` rule is about the subrequests of a composite, and can only be a `status`.
     """
 
     action: Action
@@ -28,10 +29,17 @@ class Fault:
     body: Any = field(default_factory=list)
     seconds: float = 0.0
     keep: int = 100
+    inner: bool = False
 
-    def matches(self, method: str, path: str) -> bool:
+    def __post_init__(self) -> None:
+        """Refuse what cannot happen to a part of a request."""
+        if self.inner and self.action != "status":
+            raise ValueError("a subrequest can only fail with a status")
+
+    def matches(self, method: str, path: str, *, inner: bool) -> bool:
         """Tell whether this rule is about such a request."""
-        return self.method in (None, method) and re.search(self.path, path) is not None
+        about = self.inner == inner and self.method in (None, method)
+        return about and re.search(self.path, path) is not None
 
 
 class Faults:
@@ -52,11 +60,11 @@ class Faults:
         with self._lock:
             self._rules.clear()
 
-    def due(self, method: str, path: str) -> Fault | None:
+    def due(self, method: str, path: str, *, inner: bool = False) -> Fault | None:
         """Return the rule for this request, and count it."""
         with self._lock:
             for rule in self._rules:
-                if not rule.matches(method, path):
+                if not rule.matches(method, path, inner=inner):
                     continue
                 if rule.nth > 1:
                     rule.nth -= 1

@@ -24,11 +24,13 @@ class Field:
     defaulted: bool = False
     default: str | bool | None = None
     external_id: bool = False
+    unique: bool = False
     compound: str | None = None
     extra: str | None = None
     refers_to: tuple[str, ...] = ()
     values: tuple[str, ...] = ()
     restricted: bool = False
+    number_format: str = ""
 
     @property
     def custom(self) -> bool:
@@ -58,7 +60,9 @@ class Field:
     @property
     def relationship(self) -> str | None:
         """Return the name that leads to the record whose Id this field holds."""
-        return self.name.removesuffix("Id") if self.refers_to else None
+        if not self.refers_to:
+            return None
+        return f"{self.name[:-3]}__r" if self.custom else self.name.removesuffix("Id")
 
     def locked(self) -> "Field":
         """Return this field as one that only the org writes."""
@@ -74,6 +78,7 @@ class SObject:
     prefix: str
     fields: tuple[Field, ...]
     refuses: tuple[str, ...] = ()
+    label: str = ""
 
     @cached_property
     def _by_name(self) -> dict[str, Field]:

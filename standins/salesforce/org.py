@@ -1,7 +1,8 @@
 """The org: its records, its user, its limits, and the journal of what was asked of it."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
@@ -15,13 +16,17 @@ from .journal import Entry, Journal
 from .logins import Logins
 from .objects import account, contact, lead
 from .own_records import OwnRecords
+from .pending import Pending
 from .records import FIRST_USER_ID, Records
+from .refusals import Refusals
 from .settings import OrgSettings
 from .setup_objects import organization, user
 from .snapshot import Snapshot
 from .soql import parse
 from .soql_sql import translate
 from .usage import Usage
+
+RECYCLE_BIN = timedelta(days=15)
 
 
 def utc_now() -> datetime:
@@ -48,12 +53,13 @@ class Org:
         self.schema: dict[str, SObject] = {sobject.name: sobject for sobject in sobjects}
         self._directory = None if database else TemporaryDirectory(prefix="standin-org-")
         path = database or Path(self._directory.name if self._directory else "") / "org.sqlite"
-        self.records = Records(path, dict(self.schema), self.user_id, clock)
+        self.records = Records(path, self.schema, self.user_id, clock)
         self._own_records = OwnRecords(self.records, self.settings, self.organization_id, self.user_id, clock())
         self.logins = Logins(self.settings, self.organization_id, clock)
         self.usage = Usage(self.settings, clock)
         self.journal = Journal()
         self.faults = Faults()
+        self.refusals = Refusals()
         self.cursors = Cursors(self.settings)
         self.bulk_jobs = BulkJobs(self.settings, clock)
 
@@ -62,10 +68,32 @@ class Org:
         """Return every request so far."""
         return self.journal.entries()
 
+    def sobject(self, name: str) -> SObject | None:
+        """Return the sObject of that name in any case, or None."""
+        return next((sobject for sobject in self.schema.values() if sobject.name.lower() == name.lower()), None)
+
     def query(self, soql: str, *, include_deleted: bool = False) -> Snapshot:
         """Return the answer to a query, for the caller to close; raise SalesforceError when it is refused."""
         self._own_records.refresh()
         return self.records.snapshot(translate(parse(soql), self.schema, include_deleted=include_deleted))
+
+    def pending(self) -> Pending:
+        """Return a transaction that stays open: what it writes is seen only when it is committed."""
+        return Pending(self.records, self.clock)
+
+    def empty_recycle_bin(self) -> int:
+        """Remove for good what was deleted more than 15 days ago, and return how many records that were."""
+        return self.records.purge_deleted(before=self.clock() - RECYCLE_BIN)
+
+    def add_object(self, sobject: SObject) -> SObject:
+        """Add a custom object, or fields to one that is there; return it with the first characters of its Ids."""
+        known = self.schema.get(sobject.name)
+        custom = sum(name.endswith("__c") for name in self.schema)
+        prefix = known.prefix if known else sobject.prefix or f"a{custom:02}"
+        added = replace(sobject, prefix=prefix)
+        self.records.add_table(added)
+        self.schema[added.name] = added
+        return added
 
     def hide_fields(self, sobject: str, *names: str) -> None:
         """Take the user's right to see these fields, as field-level security does."""

@@ -3,7 +3,9 @@
 # ruff: noqa: S608 - table and column names come from our own schema
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -33,26 +35,61 @@ _COMPUTED = {
 FIRST_USER_ID = make_id("005", 1)
 
 
+@dataclass
+class Transaction:
+    """Writes that hold together: with `undo` set, none of them stays."""
+
+    undo: bool = False
+
+
 class Records:
     """Leads, contacts and accounts, with what the org does to them: stamps, the recycle bin, conversion, merges."""
 
     def __init__(self, path: Path, schema: Mapping[str, SObject], user_id: str, clock: Callable[[], datetime]) -> None:
         """Open the database at `path`, and make the tables that it lacks."""
         self._path = path
-        self._schema = schema
+        self._schema: dict[str, SObject] = {}
         self._user_id = user_id
         self._clock = clock
         self._lock = threading.RLock()
+        self._numbers: dict[str, int] = {}
         self._database = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         self._database.executescript(
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF; PRAGMA cache_size = -200000;"
         )
         for sobject in schema.values():
+            self.add_table(sobject)
+
+    def add_table(self, sobject: SObject) -> None:
+        """Make room for the records of an sObject; those that are there already stay, with fields that are new."""
+        self._schema[sobject.name] = sobject
+        with self._lock:
             self._database.executescript(_table(sobject))
+            # Generated columns are hidden from the plainer table_info.
+            there = {name for _, name, *_ in self._database.execute(f'PRAGMA table_xinfo("{sobject.name}")')}
+            for field in sobject:
+                if field.type != "address" and field.name not in there:
+                    self._database.execute(f'ALTER TABLE "{sobject.name}" ADD COLUMN {_column(field)}')
 
     def close(self) -> None:
         """Close the database."""
         self._database.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator["Transaction"]:
+        """Undo everything inside of it when an error leaves it or it is told to; transactions may hold others."""
+        opened = Transaction()
+        with self._lock:
+            self._database.execute("SAVEPOINT step")
+            try:
+                yield opened
+            except BaseException:
+                opened.undo = True
+                raise
+            finally:
+                if opened.undo:
+                    self._database.execute("ROLLBACK TO step")
+                self._database.execute("RELEASE step")
 
     def snapshot(self, statement: Statement) -> Snapshot:
         """Return the records that `statement` chooses, as they are now and will stay in the snapshot."""
@@ -71,12 +108,21 @@ class Records:
             raise RecordError("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id")
         return {name: value for (name, *_), value in zip(cursor.description, row, strict=True) if name != "n"}
 
+    def find(self, sobject: str, field: str, value: Value) -> list[str]:
+        """Return the Ids of the records outside of the recycle bin that hold `value` in `field`."""
+        with self._lock:
+            # Made when first needed: an index for each field that could be a key makes seeding slow.
+            self._database.execute(f'CREATE INDEX IF NOT EXISTS "{sobject}_{field}" ON "{sobject}" ("{field}")')
+            rows = self._database.execute(f'SELECT Id FROM "{sobject}" WHERE "{field}" = ? AND IsDeleted = 0', (value,))
+            return [record_id for (record_id,) in rows]
+
     def insert(self, sobject: str, values: Mapping[str, Any], *, at: datetime | None = None) -> str:
         """Add a record, stamped now or `at`, and return its Id; raise RecordError for bad values."""
         kind = self._schema[sobject]
         checked = check_values(kind, values, inserting=True)
         with self._lock:
-            number = self._database.execute(f'SELECT COALESCE(MAX(n), 0) + 1 FROM "{sobject}"').fetchone()[0]
+            self._check_unique(kind, checked, None)
+            number = self._next_number(sobject)
             record_id = make_id(kind.prefix, number)
             self.load(
                 sobject,
@@ -92,8 +138,7 @@ class Records:
         names = ", ".join(f'"{name}"' for name in columns)
         marks = ", ".join("?" * len(columns))
         insert = "INSERT OR REPLACE" if replacing else "INSERT"
-        with self._lock, self._database:
-            self._database.execute("BEGIN")
+        with self.transaction():
             self._database.executemany(f'{insert} INTO "{sobject}" ({names}) VALUES ({marks})', rows)
 
     def copy(self, sobject: str, expressions: Mapping[str, str], parameters: Mapping[str, Value], upto: int) -> None:
@@ -113,6 +158,7 @@ class Records:
             current = self._live(sobject, record_id)
             if current.get("IsConverted"):
                 raise RecordError("CANNOT_UPDATE_CONVERTED_LEAD", "cannot reference converted lead")
+            self._check_unique(self._schema[sobject], checked, current["Id"])
             self._write(sobject, current["Id"], checked, at)
 
     def delete(self, sobject: str, record_id: str, *, at: datetime | None = None) -> None:
@@ -131,6 +177,16 @@ class Records:
         """Remove a record for good, as when the recycle bin is emptied."""
         with self._lock:
             self._database.execute(f'DELETE FROM "{sobject}" WHERE Id = ?', (full_id(record_id),))
+
+    def purge_deleted(self, *, before: datetime) -> int:
+        """Remove for good what was deleted before that moment; return how many records that were."""
+        with self.transaction():
+            return sum(
+                self._database.execute(
+                    f'DELETE FROM "{sobject}" WHERE IsDeleted = 1 AND SystemModstamp < ?', (stamp(before),)
+                ).rowcount
+                for sobject in self._schema
+            )
 
     def merge(self, sobject: str, master_id: str, *loser_ids: str, at: datetime | None = None) -> None:
         """Fold losers into the master: they go to the recycle bin and point to it; it is stamped."""
@@ -173,6 +229,22 @@ class Records:
             filled["AccountId"] = self.insert("Account", {"Name": company}, at=at)
         self._write("Contact", contact_id, filled, at)
         return contact_id
+
+    def _next_number(self, sobject: str) -> int:
+        """Salesforce gives no Id twice, not even that of a record which is gone for good."""
+        highest = self._database.execute(f'SELECT COALESCE(MAX(n), 0) FROM "{sobject}"').fetchone()[0]
+        self._numbers[sobject] = max(highest, self._numbers.get(sobject, 0)) + 1
+        return self._numbers[sobject]
+
+    def _check_unique(self, kind: SObject, values: Mapping[str, Value], own_id: str | None) -> None:
+        for name, value in values.items():
+            field = kind.field(name)
+            if field is None or not field.unique or value is None:
+                continue
+            others = [record_id for record_id in self.find(kind.name, name, value) if record_id != own_id]
+            if others:
+                message = f"duplicate value found: {name} duplicates value on record with id: {others[0]}"
+                raise RecordError("DUPLICATE_VALUE", message, name)
 
     def _live(self, sobject: str, record_id: str) -> dict[str, Any]:
         found = self.get(sobject, record_id)
@@ -222,6 +294,9 @@ def _table(sobject: SObject) -> str:
 
 
 def _column(field: Field) -> str:
+    if field.number_format:
+        before, digits = field.number_format.rstrip("}").split("{")
+        return f"\"{field.name}\" TEXT COLLATE NOCASE AS (PRINTF('{before}%0{len(digits)}d', n))"
     if computed := _COMPUTED.get((field.name, field.extra)):
         return f'"{field.name}" {computed}'
     if field.name == "OwnerId":

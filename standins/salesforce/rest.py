@@ -19,7 +19,7 @@ def versions(org: Org, request: Request) -> Answer:
 def resources(org: Org, request: Request, version: str) -> Answer:
     """Answer with the addresses of one API version."""
     base = f"/services/data/v{version}"
-    names = ("sobjects", "query", "queryAll", "limits", "jobs")
+    names = ("sobjects", "query", "queryAll", "composite", "limits", "jobs")
     return json_answer({name: f"{base}/{name}" for name in names})
 
 

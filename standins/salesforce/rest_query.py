@@ -36,13 +36,18 @@ def query_more(org: Org, request: Request, version: str, resource: str, locator:
     if match is None:
         raise SalesforceError(400, "INVALID_QUERY_LOCATOR", "invalid query locator")
     snapshot, page_size = org.cursors.get(match[1])
-    return json_answer(_page(snapshot, version, int(match[2]), page_size, match[1]))
+    page = _page(snapshot, version, int(match[2]), page_size, match[1])
+    if org.settings.cursors_show_changes:
+        # No document tells which of both Salesforce does, so clients have to bear either.
+        rows = snapshot.current_records(int(match[2]), page_size)
+        page["records"] = [record_body(snapshot.statement, row, version) for row in rows]
+    return json_answer(page)
 
 
 def _page(snapshot: Snapshot, version: str, offset: int, size: int, cursor_id: str | None) -> dict[str, Any]:
     counts = snapshot.statement.query.counts
     found = iter(()) if counts else snapshot.records(offset, size)
-    records = [_record(snapshot.statement, row, version) for row in found]
+    records = [record_body(snapshot.statement, row, version) for row in found]
     done = counts or offset + size >= snapshot.total
     page: dict[str, Any] = {"totalSize": snapshot.total, "done": done}
     if not done:
@@ -50,7 +55,7 @@ def _page(snapshot: Snapshot, version: str, offset: int, size: int, cursor_id: s
     return page | {"records": records}
 
 
-def _record(statement: Statement, row: dict[str, Any], version: str, path: Path = ()) -> dict[str, Any] | None:
+def record_body(statement: Statement, row: dict[str, Any], version: str, path: Path = ()) -> dict[str, Any] | None:
     """Return the record at the end of `path`, its parents inside of it; None where there is no such parent."""
     place, record_id = statement.places[path], row.get(".".join((*path, "Id")))
     if path and record_id is None:
@@ -65,7 +70,7 @@ def _record(statement: Statement, row: dict[str, Any], version: str, path: Path 
         if not further:
             record[name] = row[column.name]
         elif name not in record:
-            record[name] = _record(statement, row, version, (*path, name))
+            record[name] = record_body(statement, row, version, (*path, name))
     return record
 
 

@@ -46,6 +46,7 @@ class OrgSettings:
 
     page_size: int = 2000
     max_cursors: int = 50
+    cursors_show_changes: bool = False
     bulk_polls: int = 1
     bulk_max_records: int = 250_000
     bulk_too_early_status: int = 412

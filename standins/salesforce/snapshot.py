@@ -4,6 +4,7 @@ import json
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ class Snapshot:
     def __init__(self, path: Path, statement: Statement) -> None:
         """Begin the transaction, and count."""
         self.statement = statement
+        self._path = path
         self._lock = threading.Lock()
         self._database = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         self._database.execute("PRAGMA mmap_size = 4294967296")
@@ -41,6 +43,19 @@ class Snapshot:
                 for convert, value in zip(converters, row, strict=True)
             )
             yield dict(zip(names, values, strict=True))
+
+    def current_records(self, offset: int, limit: int) -> Iterator[dict[str, Any]]:
+        """Return the records of such a page as they are now, without those that have gone since."""
+        ids = [record_id for (record_id,) in self._select("t0.Id", offset, limit)]
+        marks, order = ", ".join("?" * len(ids)), f"INSTR('{' '.join(ids)}', t0.Id)"
+        where = f"t0.Id IN ({marks})" + ("" if self.statement.include_deleted else " AND t0.IsDeleted = 0")
+        query = replace(self.statement.query, limit=None, offset=0)
+        statement = replace(self.statement, query=query, where=where, parameters=tuple(ids), order=order)
+        fresh = Snapshot(self._path, statement)
+        try:
+            yield from fresh.records(0, fresh.total)
+        finally:
+            fresh.close()
 
     def csv_blocks(self, offset: int, limit: int, delimiter: str, line_ending: str) -> Iterator[bytes]:
         """Return CSV lines with every value in quotes, some hundred kilobytes at a time.

@@ -34,6 +34,7 @@ class Statement:
     where: str
     parameters: tuple[Value, ...]
     order: str
+    include_deleted: bool
 
 
 def translate(query: Query, schema: Mapping[str, SObject], *, include_deleted: bool) -> Statement:
@@ -58,7 +59,16 @@ class _Translation:
         order = self._order()
         paths, parameters = self._paths, tuple(self._parameters)
         return Statement(
-            self._query, paths.sobject, columns, paths.places, parent_ids, paths.source(), where, parameters, order
+            self._query,
+            paths.sobject,
+            columns,
+            paths.places,
+            parent_ids,
+            paths.source(),
+            where,
+            parameters,
+            order,
+            include_deleted,
         )
 
     def _select(self) -> tuple[Column, ...]:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from datetime import date, datetime
+from math import isfinite
 from typing import Any
 
 from .errors import RecordError
@@ -19,12 +20,12 @@ def check_values(sobject: SObject, values: Mapping[str, Any], *, inserting: bool
     stored = {}
     for name, value in values.items():
         field = _writable(sobject, name, inserting)
-        stored[field.name] = stored_value(field, value)
-    missing = [
-        field.name
-        for field in sobject
-        if field.required and (stored.get(field.name) is None) and (inserting or field.name in stored)
-    ]
+        checked = stored_value(field, value)
+        # What has a default takes it when a new record gives nothing; an update cannot empty it.
+        if inserting and checked is None and field.defaulted:
+            continue
+        stored[field.name] = checked
+    missing = [field.name for field in sobject if _lacks(field, stored, inserting)]
     if missing:
         raise RecordError("REQUIRED_FIELD_MISSING", f"Required fields are missing: [{', '.join(missing)}]", *missing)
     return stored
@@ -35,16 +36,42 @@ def stored_value(field: Field, value: Any) -> Value:
     if value is None or value == "":
         return 0 if field.type == "boolean" else None
     if field.type == "boolean":
-        if not isinstance(value, bool):
-            raise _wrong_type(field, value)
-        return int(value)
+        return int(_boolean(field, value))
     if field.type in _NUMERIC:
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise _wrong_type(field, value)
-        return value
+        return _number(field, value)
     if not isinstance(value, str):
         raise _wrong_type(field, value)
     return _stored_text(field, value)
+
+
+def _lacks(field: Field, stored: Mapping[str, Value], inserting: bool) -> bool:
+    if stored.get(field.name) is not None:
+        return False
+    return field.required if inserting else field.name in stored and not field.nillable
+
+
+def _boolean(field: Field, value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    if not isinstance(value, str) or value.lower() not in ("true", "false"):
+        raise _wrong_type(field, value)
+    return value.lower() == "true"
+
+
+def _number(field: Field, value: Any) -> int | float:
+    """Numbers may come as text, as a recorded update shows and as CSV has it."""
+    if isinstance(value, str):
+        try:
+            value = int(value) if field.type == "int" else float(value)
+        except ValueError:
+            raise _wrong_type(field, value) from None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+        raise _wrong_type(field, value)
+    places = field.digits if field.type == "int" else field.precision - field.scale
+    if places and abs(value) >= 10**places:
+        message = f"{field.label}: value outside of valid range on numeric field: {value}"
+        raise RecordError("NUMBER_OUTSIDE_VALID_RANGE", message, field.name)
+    return value
 
 
 def _writable(sobject: SObject, name: str, inserting: bool) -> Field:

@@ -76,14 +76,21 @@ class Story:
     def land(self, *records: Record) -> Counts:
         """Land one batch; whatever happens, its counts have to add up."""
         sobject = SObject.LEAD if str(records[0]["Id"]).startswith("00Q") else SObject.CONTACT
+        return self._land(sobject, pd.DataFrame(list(records), dtype="str"))
+
+    def land_none(self, sobject: SObject) -> Counts:
+        """Land a batch without records."""
+        one = self.lead(1, None) if sobject is SObject.LEAD else self.contact(1, None)
+        return self._land(sobject, pd.DataFrame([one], dtype="str").iloc[:0])
+
+    def _land(self, sobject: SObject, frame: pd.DataFrame) -> Counts:
         self.now += timedelta(minutes=1)
-        frame = pd.DataFrame(list(records), dtype="str")
         types = {s: {f: _TYPES.get(f, "string") for f in self.rules.of(s).salesforce_fields} for s in self.rules.mapped}
         landing = Landing(self.rules, types, self.run, self.now)
         with self._transaction() as connection:
             counts = land_batch(connection, frame, sobject, landing)
         outcomes = (counts.inserted, counts.updated, counts.unchanged, counts.superseded, counts.rejected)
-        assert counts.read == len(records) == sum(outcomes) + counts.deleted, counts
+        assert counts.read == len(frame) == sum(outcomes) + counts.deleted, counts
         assert min(*outcomes, counts.deleted) >= 0, counts
         return counts
 

@@ -130,20 +130,22 @@ def _same_whatever_the_order(
 
 
 # The database is rolled back after each example, so that the fixture serves them all.
-# Shrinking takes minutes here: run with `--hypothesis-seed` of the report and a debugger's patience instead.
+# Shrinking takes minutes here; take this away to see a smaller example.
 FIND = [Phase.explicit, Phase.reuse, Phase.generate]
 WITH_ONE_DATABASE = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-@settings(max_examples=300, deadline=None, phases=FIND, suppress_health_check=WITH_ONE_DATABASE)
+@settings(max_examples=20, deadline=None, phases=FIND, suppress_health_check=WITH_ONE_DATABASE)
 @given(world=WORLDS, precedence=st.sampled_from(Precedence))
-def test_order_batches_and_repeats_change_nothing_on_sqlite(outcome_of: Any, world: Any, precedence: Precedence) -> None:
+def test_order_batches_and_repeats_change_nothing_on_sqlite(
+    outcome_of: Any, world: Any, precedence: Precedence
+) -> None:
     _same_whatever_the_order(outcome_of, world, precedence)
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
-@settings(max_examples=25, deadline=None, phases=FIND, suppress_health_check=WITH_ONE_DATABASE)
+@settings(max_examples=6, deadline=None, phases=FIND, suppress_health_check=WITH_ONE_DATABASE)
 @given(world=WORLDS, precedence=st.sampled_from(Precedence))
 def test_order_batches_and_repeats_change_nothing_on_postgresql(
     outcome_of: Any, world: Any, precedence: Precedence

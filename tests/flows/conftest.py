@@ -1,1 +1,163 @@
 """A stand-in org with invented people, and the three blocks that lead from it into an empty customer database."""
+
+import itertools
+import logging
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import State
+from sqlalchemy import Table, create_engine, select
+
+from blocks.customer_database import CustomerDatabase
+from blocks.data_mapping import DataMapping
+from blocks.salesforce_credentials import SalesforceCredentials
+from crm_sync.customers.database import parse_url
+from crm_sync.customers.tables import checkpoint, customer, rejected_record, salesforce_record
+from crm_sync.summary import SyncSummary
+from flows.full_sync import full_sync
+from standins.salesforce.org import Org
+from standins.salesforce.seed_data import seed
+from standins.salesforce.server import Server
+from standins.salesforce.settings import OrgSettings
+from tasks.bulk_reads import SLEEP
+from tasks.throttle import LIMITS
+
+PASSWORD = "planted-password-5f1e"
+TOKEN = "plantedToken77"
+Row = dict[str, Any]
+
+_numbers = itertools.count(1)
+# What may differ between two runs that end alike: row numbers, and moments of this machine.
+_OWN = {"id", "customer_id", "sync_run_id", "created_at", "modified_at", "rejected_at", "deleted_in_salesforce_at"}
+
+
+@dataclass
+class Rig:
+    """An org, the way to it, and the customer database."""
+
+    org: Org
+    server: Server
+    org_file: Path
+    salesforce: SalesforceCredentials
+    customers: CustomerDatabase
+    mapping: DataMapping
+
+    def sync(self, **options: Any) -> SyncSummary:
+        """Run full_sync as a Python caller does; raises what the caller gets."""
+        return full_sync(**self.blocks(), **options)
+
+    def state(self, **options: Any) -> State[SyncSummary]:
+        """Run full_sync and return its final state, as the Prefect UI shows it."""
+        return full_sync(**self.blocks(), **options, return_state=True)
+
+    def blocks(self) -> dict[str, Any]:
+        """Return the blocks as parameters of a flow."""
+        return {"salesforce": self.salesforce, "database": self.customers, "mapping": self.mapping}
+
+    def people(self, sobject: str) -> list[Row]:
+        """Return the org's records, read from its own file."""
+        with closing(sqlite3.connect(self.org_file)) as connection:
+            connection.row_factory = sqlite3.Row
+            return [dict(row) for row in connection.execute(f"SELECT * FROM {sobject}")]  # noqa: S608
+
+    def rows(self, table: Table) -> list[Row]:
+        """Return the rows of a table of the customer database."""
+        engine = create_engine(parse_url(self.customers.url.get_secret_value()))
+        with engine.connect() as connection:
+            found = [dict(row._mapping) for row in connection.execute(select(table))]
+        engine.dispose()
+        return found
+
+    def result(self) -> dict[str, list[Row]]:
+        """Return what a full sync is for: customers, mirror and rejects, but for row numbers and moments."""
+        return {
+            table.name: sorted(
+                ({name: value for name, value in row.items() if name not in _OWN or _is_salesforce_id(name, table)}
+                 for row in self.rows(table)),
+                key=repr,
+            )
+            for table in (customer, salesforce_record, rejected_record)
+        }  # fmt: skip
+
+    def requests(self) -> list[str]:
+        """Return what the org was asked, in its own words."""
+        return [entry.kind for entry in self.org.requests]
+
+    def results_pages(self) -> list[str]:
+        """Return the addresses of the results pages that the org gave whole."""
+        return [entry.path for entry in self.org.requests if entry.kind == "bulk_results" and entry.status == 200]
+
+    def jobs(self) -> list[str]:
+        """Return the Ids of the jobs, oldest first."""
+        return [job.id for job in self.org.bulk_jobs.all()]
+
+    def checkpoints(self) -> list[Row]:
+        """Return how far half-done full syncs came."""
+        return self.rows(checkpoint)
+
+    def twin(self, url: str) -> "Rig":
+        """Return the same org with another customer database."""
+        customers = CustomerDatabase(url=url)
+        return Rig(self.org, self.server, self.org_file, self.salesforce, customers, self.mapping)
+
+
+def _is_salesforce_id(name: str, table: Table) -> bool:
+    return name == "id" and table is not customer
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting(prefect_home: Path) -> Iterator[None]:
+    """Let nothing wait: not for the next poll, nor for a turn."""
+    with get_client(sync_client=True) as client:
+        for name in LIMITS:
+            client.upsert_global_concurrency_limit_by_name(name, limit=100_000, slot_decay_per_second=1000)
+    token = SLEEP.set(lambda seconds: None)
+    yield
+    SLEEP.reset(token)
+
+
+@pytest.fixture(autouse=True)
+def _prefect_logs_are_caught() -> Iterator[None]:
+    """Hand Prefect's log lines on to pytest."""
+    logger = logging.getLogger("prefect")
+    logger.propagate = True
+    yield
+    logger.propagate = False
+
+
+def _start(folder: Path, url: str, people: int) -> Iterator[Rig]:
+    # A user of its own, since sessions are shared by all runs of one user.
+    user = f"integration.{next(_numbers)}@planted.example"
+    settings = OrgSettings(username=user, password=PASSWORD, security_token=TOKEN, bulk_polls=0)
+    org_file = folder / "org.sqlite"
+    with Org(settings, database=org_file) as org, Server(org) as server:
+        if people:
+            seed(org, people)
+        salesforce = SalesforceCredentials(
+            username=user, password=PASSWORD, security_token=TOKEN, endpoint_url=server.url
+        )
+        yield Rig(org, server, org_file, salesforce, CustomerDatabase(url=url), DataMapping())
+
+
+@pytest.fixture
+def rig(tmp_path: Path, sqlite_url: str) -> Iterator[Rig]:
+    """Start an org with 400 leads and contacts, and a SQLite database."""
+    yield from _start(tmp_path, sqlite_url, 400)
+
+
+@pytest.fixture
+def both_rigs(tmp_path: Path, database_url: str) -> Iterator[Rig]:
+    """Start the same, once with SQLite and once with PostgreSQL."""
+    yield from _start(tmp_path, database_url, 400)
+
+
+@pytest.fixture
+def empty_rig(tmp_path: Path, sqlite_url: str) -> Iterator[Rig]:
+    """Start an org without people."""
+    yield from _start(tmp_path, sqlite_url, 0)

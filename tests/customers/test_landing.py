@@ -1,0 +1,369 @@
+"""What becomes of a customer when its records come, go and change."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, Text, cast, event, insert, select, update
+from sqlalchemy.engine import Engine
+
+from crm_sync.customers.database import CustomerDatabase
+from crm_sync.customers.tables import customer
+from crm_sync.mapping import CustomerFieldKind, FieldLink, MappingRules, ObjectMapping, Precedence, SObject
+from tests.customers.conftest import START, Story
+
+ADA, BOB = "ada@x.org", "bob@x.org"
+
+
+def test_lead_becomes_a_prospect(story: Story) -> None:
+    counts = story.land(story.lead(1, " Ada@X.org ", Company="Acme", Score__c="1.50"))
+    made = story.customer(ADA)
+    assert counts.inserted == 1
+    assert (made["status"], made["email_address"], made["company_name"]) == ("Prospect", " Ada@X.org ", "Acme")
+    assert made["opt_in"] is True
+    assert made["options"] == {"score": 1.5, "lead id": "00Q000000000000001"}
+
+
+def test_contact_takes_over_the_customer_of_a_lead(story: Story) -> None:
+    story.land(story.lead(1, ADA, Company="Acme"))
+    before = story.customer(ADA)
+    counts = story.land(story.contact(1, ADA.upper(), LastName="King"))
+    after = story.customer(ADA)
+    assert counts.updated == 1
+    assert (after["id"], after["status"], after["lastname"]) == (before["id"], "Customer", "King")
+    assert (after["company_name"], after["options"]["lead id"]) == ("Acme", "00Q000000000000001")
+
+
+def test_lead_of_a_contacts_customer_is_superseded(story: Story) -> None:
+    story.land(story.contact(1, ADA, LastName="King"))
+    counts = story.land(story.lead(1, ADA, Company="Acme"))
+    after = story.customer(ADA)
+    assert counts.superseded == 1
+    assert (after["status"], after["lastname"], after["company_name"]) == ("Customer", "King", "Acme")
+
+
+def test_converted_lead_keeps_its_customer_and_its_id_option(story: Story) -> None:
+    story.land(story.lead(1, ADA))
+    before = story.customer(ADA)
+    story.land(story.contact(1, ADA))
+    story.land(story.lead(1, ADA, at=1, IsConverted="true", ConvertedContactId="003000000000000001"))
+    after = story.customer(ADA)
+    assert (after["id"], after["salesforce_id"]) == (before["id"], "003000000000000001")
+    assert after["options"]["lead id"] == "00Q000000000000001"
+    assert story.mirror()["00Q000000000000001"]["converted_contact_id"] == "003000000000000001"
+
+
+def test_next_in_line_speaks_when_the_survivor_is_deleted(story: Story) -> None:
+    story.land(story.lead(1, ADA, LastName="Lead", Company="Acme"))
+    story.land(story.contact(1, ADA, Birthdate="1990-01-02", VIP__c="true"))
+    counts = story.land(story.contact(1, ADA, at=1, IsDeleted="true"))
+    after = story.customer(ADA)
+    assert counts.deleted == 1
+    assert (after["status"], after["lastname"], after["deleted_in_salesforce_at"]) == ("Prospect", "Lead", None)
+    assert after["birthday"] is None
+    assert "vip" not in after["options"]
+
+
+def test_what_a_deleted_lead_gave_beside_a_contact_goes_with_it(story: Story) -> None:
+    story.land(story.contact(1, ADA))
+    story.land(story.lead(1, ADA, Company="Acme"))
+    story.land(story.lead(1, ADA, at=1, IsDeleted="true"))
+    after = story.customer(ADA)
+    assert (after["company_name"], after["second_salesforce_id"]) == (None, None)
+    assert "lead id" not in after["options"]
+
+
+def test_field_that_only_leads_have_keeps_what_no_lead_gave(story: Story, database: CustomerDatabase) -> None:
+    story.land(story.contact(1, ADA))
+    with database.transaction() as connection:
+        connection.execute(update(customer).values(company_name="By hand"))
+    story.land(story.contact(1, ADA, at=1, LastName="King"))
+    assert (story.customer(ADA)["lastname"], story.customer(ADA)["company_name"]) == ("King", "By hand")
+
+
+def test_customer_without_records_is_marked_and_stays(story: Story) -> None:
+    story.land(story.lead(1, ADA, LastName="Lovelace"))
+    story.land(story.lead(1, ADA, at=1, IsDeleted="true"))
+    after = story.customer(ADA)
+    assert after["deleted_in_salesforce_at"] == story.now
+    assert after["lastname"] == "Lovelace"
+
+
+def test_undeleted_record_takes_the_mark_away(story: Story) -> None:
+    story.land(story.lead(1, ADA))
+    before = story.customer(ADA)
+    story.land(story.lead(1, ADA, at=1, IsDeleted="true"))
+    story.land(story.lead(1, ADA, at=2))
+    after = story.customer(ADA)
+    assert (after["id"], after["deleted_in_salesforce_at"]) == (before["id"], None)
+
+
+def test_deletion_of_a_record_never_seen_makes_no_customer(story: Story) -> None:
+    counts = story.land(story.lead(1, ADA, IsDeleted="true"))
+    assert counts.deleted == 1
+    assert story.customers() == {}
+    assert story.mirror()["00Q000000000000001"]["is_deleted"]
+
+
+def test_customer_is_renamed_when_its_record_gets_a_free_address(story: Story) -> None:
+    story.land(story.lead(1, ADA))
+    before = story.customer(ADA)
+    counts = story.land(story.lead(1, BOB, at=1))
+    assert counts.updated == 1
+    assert set(story.customers()) == {BOB}
+    assert story.customer(BOB)["id"] == before["id"]
+
+
+def test_customer_is_joined_when_its_record_gets_the_address_of_another(story: Story) -> None:
+    story.land(story.lead(1, ADA), story.lead(2, BOB))
+    story.land(story.lead(1, BOB, at=1))
+    left, kept = story.customer(ADA), story.customer(BOB)
+    assert (left["merged_into_customer_id"], left["mail_status"]) == (kept["id"], "INACTIVE")
+    assert (kept["merged_into_customer_id"], kept["mail_status"]) == (None, None)
+    assert kept["salesforce_id"] == "00Q000000000000001"
+    assert {row["customer_id"] for row in story.mirror().values()} == {kept["id"]}
+
+
+def test_joined_customer_lives_again_when_a_record_gets_its_address(story: Story) -> None:
+    story.land(story.lead(1, ADA), story.lead(2, BOB))
+    story.land(story.lead(1, BOB, at=1))
+    story.land(story.lead(2, ADA, at=2))
+    after = story.customer(ADA)
+    assert (after["merged_into_customer_id"], after["mail_status"]) == (None, None)
+    assert after["salesforce_id"] == "00Q000000000000002"
+
+
+def test_two_records_may_swap_their_addresses(story: Story) -> None:
+    story.land(story.lead(1, ADA, LastName="One"), story.lead(2, BOB, LastName="Two"))
+    story.land(story.lead(1, BOB, at=1, LastName="One"), story.lead(2, ADA, at=1, LastName="Two"))
+    assert {key: row["lastname"] for key, row in story.customers().items()} == {ADA: "Two", BOB: "One"}
+    assert all(row["merged_into_customer_id"] is None for row in story.customers().values())
+
+
+def test_two_records_that_move_to_one_address_become_one_customer(story: Story) -> None:
+    story.land(story.lead(1, ADA), story.lead(2, BOB))
+    story.land(story.lead(1, "new@x.org", at=1), story.lead(2, "new@x.org", at=1))
+    living = [key for key, row in story.customers().items() if row["merged_into_customer_id"] is None]
+    assert living == ["new@x.org"]
+    assert story.customer("new@x.org")["salesforce_id"] == "00Q000000000000002"
+    assert len(story.customers()) == 2
+
+
+def test_customer_stays_when_one_of_its_two_records_leaves(story: Story) -> None:
+    story.land(story.lead(1, ADA), story.lead(2, ADA, LastName="Stays"))
+    story.land(story.lead(1, BOB, at=1))
+    assert set(story.customers()) == {ADA, BOB}
+    assert story.customer(ADA)["lastname"] == "Stays"
+
+
+def test_record_that_loses_its_address_is_rejected_and_its_customer_marked(story: Story) -> None:
+    story.land(story.lead(1, ADA))
+    counts = story.land(story.lead(1, None, at=1))
+    assert counts.rejected == 1
+    assert story.customer(ADA)["deleted_in_salesforce_at"] == story.now
+
+
+def test_record_without_address_is_rejected_until_a_good_version_comes(story: Story) -> None:
+    counts = story.land(story.lead(1, "  "))
+    assert counts.rejected == 1
+    reject = story.rejects()["00Q000000000000001"]
+    assert (reject["reason"], reject["sync_run_id"]) == ("Email is empty, and it is the unique field", story.run)
+    story.land(story.lead(1, ADA, at=1))
+    assert story.rejects() == {}
+    assert set(story.customers()) == {ADA}
+
+
+def test_bad_value_keeps_the_customer_as_it_is(story: Story) -> None:
+    story.land(story.lead(1, ADA, LastName="Before", Score__c="1"))
+    before = story.customer(ADA)
+    counts = story.land(story.lead(1, ADA, at=1, LastName="After", Score__c="many"))
+    assert counts.rejected == 1
+    assert story.rejects()["00Q000000000000001"]["reason"] == "Score__c does not convert to a number for score"
+    assert story.customer(ADA) == before
+
+
+def test_rejected_record_is_linked_when_another_makes_the_customer(story: Story) -> None:
+    story.land(story.lead(1, ADA, Score__c="many"))
+    story.land(story.contact(1, ADA))
+    assert story.mirror()["00Q000000000000001"]["customer_id"] == story.customer(ADA)["id"]
+
+
+def test_older_version_changes_nothing(story: Story) -> None:
+    story.land(story.lead(1, ADA, at=2, LastName="Newer"))
+    before = story.customers(), story.mirror()
+    counts = story.land(story.lead(1, BOB, at=1, LastName="Older"))
+    assert counts.superseded == 1
+    assert (story.customers(), story.mirror()) == before
+
+
+def test_older_bad_version_rejects_nothing(story: Story) -> None:
+    story.land(story.lead(1, ADA, at=2))
+    counts = story.land(story.lead(1, None, at=1))
+    assert (counts.superseded, counts.rejected) == (1, 0)
+    assert story.rejects() == {}
+
+
+def test_value_that_changes_without_its_stamp_is_stored(story: Story) -> None:
+    story.land(story.lead(1, ADA, Score__c="1"))
+    counts = story.land(story.lead(1, ADA, Score__c="2"))  # a formula field changes so
+    assert counts.updated == 1
+    assert story.customer(ADA)["options"]["score"] == 2
+
+
+@pytest.mark.parametrize("newest_first", [True, False])
+def test_newest_of_two_versions_in_a_batch_counts(story: Story, newest_first: bool) -> None:
+    versions = [story.lead(1, ADA, at=2, LastName="Newer"), story.lead(1, ADA, at=1, LastName="Older")]
+    counts = story.land(*(versions if newest_first else reversed(versions)))
+    assert (counts.read, counts.inserted, counts.superseded) == (2, 1, 1)
+    assert story.customer(ADA)["lastname"] == "Newer"
+
+
+def test_unlinked_fields_and_options_are_never_touched(story: Story, database: CustomerDatabase) -> None:
+    story.land(story.lead(1, ADA, Score__c="1"))
+    own = {"city": "Utrecht", "mail_status": "ACTIVE", "options": {"score": 1, "shoe size": {"eu": 38}}}
+    with database.transaction() as connection:
+        connection.execute(update(customer).values(**own))
+    story.land(story.lead(1, ADA, at=1, Score__c="2", LastName="King"))
+    after = story.customer(ADA)
+    assert (after["city"], after["mail_status"], after["lastname"]) == ("Utrecht", "ACTIVE", "King")
+    assert (after["options"]["score"], after["options"]["shoe size"]) == (2, {"eu": 38})
+
+
+def test_customer_made_by_hand_is_taken_over(story: Story, database: CustomerDatabase) -> None:
+    row = {"unique_key": ADA, "company_name": "By hand", "options": {"own": 1}, "lastname": "Old"}
+    with database.transaction() as connection:
+        connection.execute(insert(customer).values(**row, created_at=START, modified_at=START))
+    counts = story.land(story.contact(1, ADA, LastName="New"))
+    after = story.customer(ADA)
+    assert counts.updated == 1
+    assert (after["lastname"], after["company_name"], after["options"]["own"]) == ("New", "By hand", 1)
+    assert after["created_at"] == START
+
+
+def test_empty_value_in_salesforce_empties_the_field(story: Story) -> None:
+    story.land(story.lead(1, ADA, Company="Acme", Score__c="1"))
+    story.land(story.lead(1, ADA, at=1))
+    after = story.customer(ADA)
+    assert (after["company_name"], after["options"]["score"]) == (None, None)
+
+
+def test_modified_at_moves_only_when_a_value_changes(story: Story) -> None:
+    story.land(story.lead(1, ADA))
+    made = story.customer(ADA)
+    story.land(story.lead(1, ADA, at=1))
+    assert story.customer(ADA)["modified_at"] == made["modified_at"]
+    story.land(story.lead(1, ADA, at=2, LastName="King"))
+    after = story.customer(ADA)
+    assert (after["modified_at"], after["created_at"]) == (story.now, made["created_at"])
+
+
+def test_repeated_batches_write_nothing(story: Story) -> None:
+    leads = [
+        story.lead(1, ADA, LastName='O"Neill\n\\\u0001', Score__c="12345678901234567890.10", Company="Łódź 🙂"),
+        story.lead(2, BOB, at=1),
+        story.lead(3, None),
+        story.lead(4, "cy@x.org", IsDeleted="true"),
+        story.lead(5, BOB),
+    ]
+    contacts = [story.contact(1, BOB, VIP__c="true", Birthdate="1700-01-01")]
+    story.land(*leads)
+    story.land(*contacts)
+    story.land(*leads)
+    before = story.customers(), story.mirror()
+    first, second = story.land(*leads), story.land(*contacts)
+    assert (story.customers(), story.mirror()) == before
+    assert (first.written, first.unchanged, first.superseded) == (0, 1, 2)
+    assert (second.written, second.unchanged) == (0, 1)
+
+
+def test_rejected_record_names_the_last_run_that_met_it(story: Story) -> None:
+    story.land(story.lead(1, None))
+    later = story.new_run()
+    story.land(story.lead(1, None))
+    reject = story.rejects()["00Q000000000000001"]
+    assert (reject["sync_run_id"], reject["rejected_at"]) == (later, story.now)
+
+
+def test_repeated_batch_changes_no_row(story: Story, database: CustomerDatabase) -> None:
+    batch = [
+        story.lead(1, ADA, Score__c="1.10"),
+        story.lead(2, ADA, IsDeleted="true"),
+        story.lead(3, ADA, LastName="Other"),
+    ]
+    story.land(*batch)
+    changed: list[tuple[str, int]] = []
+
+    def watch(_connection: Connection, cursor: Any, statement: str, *_: Any) -> None:
+        if statement.startswith(("INSERT", "UPDATE", "DELETE")) and "INTO staged_" not in statement[:24]:
+            changed.append((statement[:40], cursor.rowcount))
+
+    event.listen(Engine, "after_cursor_execute", watch)
+    try:
+        story.land(*batch)
+    finally:
+        event.remove(Engine, "after_cursor_execute", watch)
+    assert changed
+    assert [row for row in changed if row[1] > 0] == []
+
+
+def test_salesforce_id_can_be_the_unique_field(database: CustomerDatabase, new_story: type[Story]) -> None:
+    by_id = FieldLink(salesforce_field="Id", name="external_id", unique=True)
+    email = FieldLink(salesforce_field="Email", name="email_address")
+    mapping = ObjectMapping(links=[by_id, email], status="Prospect")
+    story = new_story(database.transaction, MappingRules(lead=mapping, contact=mapping))
+    counts = story.land(story.lead(1, ADA), story.lead(2, ADA), story.lead(3, None))
+    assert counts.inserted == 3
+    assert story.land(story.lead(1, BOB, at=1)).updated == 1
+    assert story.customer("00Q000000000000001")["email_address"] == BOB
+
+
+def test_newest_record_speaks_when_the_latest_change_goes_first(
+    database: CustomerDatabase, new_story: type[Story], by_email: Callable[..., MappingRules]
+) -> None:
+    story = new_story(database.transaction, by_email(Precedence.LATEST))
+    story.land(story.contact(1, ADA, at=1, LastName="Contact", Birthdate="1990-01-02"))
+    story.land(story.lead(1, ADA, at=2, LastName="Lead"))
+    after = story.customer(ADA)
+    assert (after["lastname"], after["status"]) == ("Lead", "Prospect")
+    assert str(after["birthday"]) == "1990-01-02"
+
+
+def test_field_mapped_later_is_empty_for_records_read_before(database: CustomerDatabase, story: Story) -> None:
+    story.land(story.contact(1, ADA, LastName="King"))
+    link = FieldLink(salesforce_field="City", name="city")
+    contact = story.rules.contact.model_copy(update={"links": [*story.rules.contact.links, link]})
+    story.rules = story.rules.model_copy(update={"contact": contact})
+    story.land(story.lead(1, ADA))
+    assert (story.customer(ADA)["lastname"], story.customer(ADA)["city"]) == ("King", None)
+
+
+def test_records_of_an_object_that_is_mapped_no_longer_are_silent(story: Story) -> None:
+    story.land(story.contact(1, ADA, LastName="Contact"))
+    story.rules = MappingRules(lead=story.rules.lead, contact=ObjectMapping())
+    counts = story.land(story.lead(1, ADA, LastName="Lead"))
+    assert counts.updated == 1
+    assert story.customer(ADA)["lastname"] == "Lead"
+
+
+def test_empty_batch_changes_nothing(story: Story) -> None:
+    story.land(story.lead(1, ADA))
+    before = story.customers()
+    story.land_none(SObject.LEAD)
+    assert story.customers() == before
+
+
+def test_option_names_with_blanks_and_dots_are_kept_apart(database: CustomerDatabase, new_story: type[Story]) -> None:
+    names = ["a.b", "a b", "a", "Ünïcode", "a-b"]
+    links = [FieldLink(salesforce_field="Email", name="email_address", unique=True)]
+    links += [FieldLink(salesforce_field="LastName", kind=CustomerFieldKind.OPTION, name=name) for name in names]
+    story = new_story(database.transaction, MappingRules(lead=ObjectMapping(links=links), contact=ObjectMapping()))
+    story.land(story.lead(1, ADA, LastName="One"))
+    story.land(story.lead(1, ADA, at=1, LastName="Two"))
+    assert story.customer(ADA)["options"] == dict.fromkeys(names, "Two")
+
+
+def test_number_keeps_every_digit_in_the_database(story: Story, database: CustomerDatabase) -> None:
+    story.land(story.lead(1, ADA, Score__c="12345678901234567890.10"))
+    with database.transaction() as connection:
+        text = connection.execute(select(cast(customer.c.options, Text))).scalar_one()
+    assert "12345678901234567890.10" in text
