@@ -10,12 +10,15 @@ from crm_sync.mapping import SObject
 
 @dataclass(frozen=True)
 class SyncSummary:
-    """The outcome of a pull. `seconds` is wall time; `rejects` lists (sObject, reason, records)."""
+    """The outcome of a pull. `seconds` is wall time; `rejects` lists (sObject, reason, records),
+    `reject_examples` some of them as (Id, reason)."""
 
     counts: dict[SObject, Counts]
     requests_used: int
     seconds: float
     rejects: list[tuple[str, str, int]] = field(default_factory=list)
+    reject_examples: list[tuple[str, str]] = field(default_factory=list)
+    org_host: str = ""
     resumed: list[SObject] = field(default_factory=list)
     missing_fields: dict[SObject, list[str]] = field(default_factory=dict)
 
@@ -39,11 +42,9 @@ class SyncSummary:
     def sentence(self) -> str:
         """Say what happened in one sentence."""
         total = self.total
-        changes = [
-            f"{number:,} {what}" for number, what in ((total.inserted, "added"), (total.updated, "updated")) if number
-        ]
-        changed = "customers: " + " and ".join(changes) if changes else "no customer changed"
-        said = f"{total.read:,} records read in {self.seconds:.1f} s with {self.requests_used} requests: {changed}"
+        changes = [f"{n:,} {what}" for n, what in ((total.inserted, "added"), (total.updated, "updated")) if n]
+        changed = f"customers {', '.join(changes)}" if changes else "no customer changed"
+        said = f"{total.read:,} records read in {self.seconds:.1f} s with {self.requests_used} requests; {changed}"
         if total.rejected:
             said += f"; {total.rejected:,} records could not be used (see rejected_record)"
         for sobject, names in self.missing_fields.items():

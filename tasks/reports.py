@@ -91,7 +91,8 @@ def _markdown(flow: str, summary: SyncSummary) -> str:
     if summary.rejects:
         lines += ["", "### Records that could not be used", "", "| object | reason | records |", "| --- | --- | ---: |"]
         lines += [f"| {sobject} | {reason} | {records:,} |" for sobject, reason, records in summary.rejects]
-        lines += ["", "Their Ids are in the table `rejected_record`; the next good version of a record clears it."]
+        lines += ["", "All are in the table `rejected_record`; the next good version of a record clears it. Some:", ""]
+        lines += [f"- {_link(summary.org_host, record)}: {reason}" for record, reason in summary.reject_examples]
     for sobject, names in summary.missing_fields.items():
         if names:
             lines += ["", f"**{sobject} no longer shows {', '.join(names)}**: left out; the mapping is unchanged."]
@@ -145,9 +146,8 @@ def publish_connection(report: ConnectionReport) -> None:
     create_markdown_artifact("\n".join(lines), key="connection", description=report.sentence())
 
 
-def _link(host: str) -> str:
-    # Only a stand-in has a port, and nothing to see in a browser.
-    return host if ":" in host else f"[{host}](https://{host})"
+def _link(host: str, record: str = "") -> str:
+    return f"[{record or host}](https://{host}/{record})"
 
 
 def _kind(identity: Identity) -> str:

@@ -6,6 +6,7 @@ from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from time import monotonic
 from typing import NoReturn, Protocol, TypeVar
+from urllib.parse import urlsplit
 
 from prefect import get_run_logger, runtime
 from prefect.client.schemas.objects import State
@@ -17,12 +18,15 @@ from blocks.salesforce_credentials import SalesforceCredentials
 from crm_sync.counts import Counts
 from crm_sync.customers.database import CustomerDatabase as OpenDatabase
 from crm_sync.customers.ledger import RequestLedger
-from crm_sync.customers.runs import count_rejects, end_run, start_run
+from crm_sync.customers.runs import count_rejects, end_run, read_reject_examples, start_run
 from crm_sync.errors import ConfigurationError, LimitReachedError, SyncError
 from crm_sync.mapping import SObject
 from crm_sync.salesforce.org import SalesforceOrg
 from crm_sync.summary import SyncSummary
 from tasks.throttle import create_missing_limits, open_throttle
+
+# So many rejects a run's page shows with a link; all of them are in rejected_record.
+_EXAMPLES = 20
 
 
 def utc_now() -> datetime:
@@ -55,6 +59,8 @@ class Run:
                 requests_used=self.ledger.used,
                 seconds=monotonic() - self._began,
                 rejects=count_rejects(connection, self.number),
+                reject_examples=read_reject_examples(connection, self.number, _EXAMPLES),
+                org_host=urlsplit(self.org.session.instance_url).netloc,
                 resumed=resumed,
                 missing_fields=missing,
             )

@@ -30,7 +30,7 @@ _SQLITE_SETTINGS = (
     # A batch rewrites pages all over the key's index; carried over after each, they would be written twice as often.
     "PRAGMA wal_autocheckpoint = 16384",
     "PRAGMA temp_store = MEMORY",
-    "PRAGMA cache_size = -65536",
+    "PRAGMA cache_size = -32768",
 )
 
 

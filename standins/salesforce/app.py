@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from . import bulk_query, composite, oauth, rest, rest_query, rest_records, soap_login, sobject_collections
+from . import bulk_ingest, bulk_query, composite, oauth, rest, rest_query, rest_records, soap_login, sobject_collections
 from .errors import SalesforceError, not_found, session_expired
 from .messages import Answer, Request, error_answer
 from .org import Org
@@ -15,16 +15,19 @@ _DATA = r"/services/data/v(\d{1,3}\.\d)"
 
 @dataclass(frozen=True)
 class Route:
-    """An address, what each method does there, and whether it needs a session and counts to the day."""
+    """An address, what each method does there, whether it needs a session and counts to the day, and what it takes."""
 
     kind: str
     pattern: re.Pattern[str]
     methods: Mapping[str, Resource]
     data: bool = True
+    takes: tuple[str, ...] = ("json",)
 
 
-def _route(kind: str, pattern: str, *, data: bool = True, **methods: Resource) -> Route:
-    return Route(kind, re.compile(pattern), methods, data)
+def _route(
+    kind: str, pattern: str, *, data: bool = True, takes: tuple[str, ...] = ("json",), **methods: Resource
+) -> Route:
+    return Route(kind, re.compile(pattern), methods, data, takes)
 
 
 def _composite(org: Org, request: Request, version: str) -> Answer:
@@ -81,6 +84,26 @@ ROUTES = (
         PATCH=bulk_query.abort,
         DELETE=bulk_query.delete,
     ),
+    _route(
+        "ingest_jobs",
+        f"{_DATA}/jobs/ingest/?",
+        takes=("json", "multipart/form-data"),
+        GET=bulk_ingest.list_jobs,
+        POST=bulk_ingest.create,
+    ),
+    _route(
+        "ingest_job",
+        rf"{_DATA}/jobs/ingest/(\w+)/?",
+        GET=bulk_ingest.get,
+        PATCH=bulk_ingest.change,
+        DELETE=bulk_ingest.delete,
+    ),
+    _route("ingest_upload", rf"{_DATA}/jobs/ingest/(\w+)/batches/?", takes=("text/csv",), PUT=bulk_ingest.upload),
+    _route(
+        "ingest_results",
+        rf"{_DATA}/jobs/ingest/(\w+)/(successfulResults|failedResults|unprocessedrecords)/?",
+        GET=bulk_ingest.results,
+    ),
     _route("bulk_results", rf"{_DATA}/jobs/query/(\w+)/results", GET=bulk_query.results),
 )
 
@@ -133,7 +156,9 @@ def dispatch(org: Org, request: Request) -> Answer:
 def _checked(org: Org, request: Request) -> Answer:
     org.logins.check(_session_id(request))
     org.usage.check()
-    if request.body and "json" not in request.headers.get("content-type", ""):
+    found = find_route(request.path)
+    takes = found[0].takes if found else ("json",)
+    if request.body and not any(kind in request.headers.get("content-type", "") for kind in takes):
         given = request.headers.get("content-type")
         message = f"Content-Type header specified in HTTP request is not supported: {given}"
         raise SalesforceError(415, "UNSUPPORTED_MEDIA_TYPE", message)

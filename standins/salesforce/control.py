@@ -1,5 +1,6 @@
 """`/__control`: orders and questions to a stand-in that runs as a process of its own."""
 
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
@@ -28,21 +29,30 @@ def _report(org: Org) -> dict[str, Any]:
 
 
 def _obey(org: Org, key: str, value: Any) -> Any:
-    if key == "faults":
-        return org.faults.add(*(Fault(**rule) for rule in value))
-    if key == "settings":
-        return _set(org, value)
-    if key == "records":
-        return [_call(org, *call) for call in value]
-    if key == "fail_next_bulk_job":
-        return org.bulk_jobs.fail_next(value)
+    told: dict[str, Callable[[Any], Any]] = {
+        "faults": lambda rules: org.faults.add(*(Fault(**rule) for rule in rules)),
+        "settings": lambda values: _set(org, values),
+        "records": lambda calls: [_call(org, *call) for call in calls],
+        "refusals": lambda rules: _refuse(org, rules),
+        "fail_next_bulk_job": org.bulk_jobs.fail_next,
+        "end_next_ingest_job": lambda ending: org.ingest_jobs.end_next(**ending),
+    }
+    if key in told:
+        return told[key](value)
     orders = {
         "expire_sessions": org.logins.expire_all,
         "expire_cursors": org.cursors.expire_all,
         "clear_faults": org.faults.clear,
+        "clear_refusals": org.refusals.clear,
         "clear_journal": org.journal.clear,
+        "empty_recycle_bin": org.empty_recycle_bin,
     }
     return orders[key]()
+
+
+def _refuse(org: Org, rules: list[dict[str, Any]]) -> None:
+    for rule in rules:
+        org.refusals.add(*rule["keys"], **{name: value for name, value in rule.items() if name != "keys"})
 
 
 def _set(org: Org, values: dict[str, Any]) -> None:

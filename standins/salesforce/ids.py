@@ -1,6 +1,7 @@
 """Salesforce Ids: 15 case-sensitive characters and a checksum of 3."""
 
 _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_ALPHABET = frozenset(_DIGITS)
 _CHECK = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
 _CAPITALS = str.maketrans({c: "1" if c.isupper() else "0" for c in _DIGITS})
 _POD = "Qy0"
@@ -25,7 +26,7 @@ def make_id(prefix: str, number: int) -> str:
 
 def full_id(text: str) -> str | None:
     """Return the 18-character form of an Id, or None for what is no Id."""
-    if len(text) not in (SHORT, LONG) or any(c not in _DIGITS for c in text):
+    if len(text) not in (SHORT, LONG) or not _ALPHABET.issuperset(text):
         return None
     proper = text[:SHORT] + checksum(text[:SHORT])
     return proper if len(text) == SHORT or text == proper else None

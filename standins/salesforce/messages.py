@@ -23,13 +23,7 @@ class Request:
 
     def json(self) -> dict[str, Any]:
         """Return the body's JSON object; raise SalesforceError JSON_PARSER_ERROR for anything else."""
-        try:
-            value = json.loads(self.body)
-        except ValueError as error:
-            raise SalesforceError(400, "JSON_PARSER_ERROR", f"Unexpected input: {error}") from error
-        if not isinstance(value, dict):
-            raise SalesforceError(400, "JSON_PARSER_ERROR", "Cannot deserialize: an object is expected")
-        return value
+        return parsed(self.body)
 
 
 @dataclass
@@ -40,6 +34,17 @@ class Answer:
     body: bytes | Iterator[bytes] = b""
     content_type: str = JSON_TYPE
     headers: dict[str, str] = field(default_factory=dict)
+
+
+def parsed(body: bytes) -> dict[str, Any]:
+    """Return the JSON object in `body`; raise SalesforceError JSON_PARSER_ERROR for anything else."""
+    try:
+        value = json.loads(body)
+    except ValueError as error:
+        raise SalesforceError(400, "JSON_PARSER_ERROR", f"Unexpected input: {error}") from error
+    if not isinstance(value, dict):
+        raise SalesforceError(400, "JSON_PARSER_ERROR", "Cannot deserialize: an object is expected")
+    return value
 
 
 def json_answer(value: Any, status: int = 200) -> Answer:

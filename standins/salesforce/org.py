@@ -12,6 +12,7 @@ from .cursors import Cursors
 from .faults import Faults
 from .fields import SObject
 from .ids import make_id
+from .ingest_jobs import IngestJobs
 from .journal import Entry, Journal
 from .logins import Logins
 from .objects import account, contact, lead
@@ -62,6 +63,7 @@ class Org:
         self.refusals = Refusals()
         self.cursors = Cursors(self.settings)
         self.bulk_jobs = BulkJobs(self.settings, clock)
+        self.ingest_jobs = IngestJobs(self.settings, clock)
 
     @property
     def requests(self) -> list[Entry]:

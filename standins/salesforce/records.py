@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from typing import Literal as OneOf
 
 from .conversion import MAPPED_ON_CONVERSION
 from .errors import RecordError
@@ -53,6 +54,7 @@ class Records:
         self._clock = clock
         self._lock = threading.RLock()
         self._numbers: dict[str, int] = {}
+        self._found_by: set[tuple[str, str]] = set()
         self._database = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         self._database.executescript(
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF; PRAGMA cache_size = -200000;"
@@ -108,11 +110,22 @@ class Records:
             raise RecordError("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id")
         return {name: value for (name, *_), value in zip(cursor.description, row, strict=True) if name != "n"}
 
+    def state(self, sobject: str, record_id: str) -> OneOf["there", "deleted", "converted"]:
+        """Return what has become of a record; raise RecordError INVALID_CROSS_REFERENCE_KEY for an unknown Id."""
+        converted = "IsConverted" if self._schema[sobject].field("IsConverted") else "0"
+        cursor = self._database.execute(f'SELECT IsDeleted, {converted} FROM "{sobject}" WHERE Id = ?', (record_id,))
+        row = cursor.fetchone()
+        if row is None:
+            raise RecordError("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id")
+        return "deleted" if row[0] else "converted" if row[1] else "there"
+
     def find(self, sobject: str, field: str, value: Value) -> list[str]:
         """Return the Ids of the records outside of the recycle bin that hold `value` in `field`."""
         with self._lock:
             # Made when first needed: an index for each field that could be a key makes seeding slow.
-            self._database.execute(f'CREATE INDEX IF NOT EXISTS "{sobject}_{field}" ON "{sobject}" ("{field}")')
+            if (sobject, field) not in self._found_by:
+                self._found_by.add((sobject, field))
+                self._database.execute(f'CREATE INDEX IF NOT EXISTS "{sobject}_{field}" ON "{sobject}" ("{field}")')
             rows = self._database.execute(f'SELECT Id FROM "{sobject}" WHERE "{field}" = ? AND IsDeleted = 0', (value,))
             return [record_id for (record_id,) in rows]
 
@@ -124,11 +137,9 @@ class Records:
             self._check_unique(kind, checked, None)
             number = self._next_number(sobject)
             record_id = make_id(kind.prefix, number)
-            self.load(
-                sobject,
-                ("n", *self._born(record_id, at), *checked),
-                [(number, *self._born(record_id, at).values(), *checked.values())],
-            )
+            row = {"n": number, **self._born(record_id, at), **checked}
+            names, marks = ", ".join(f'"{name}"' for name in row), ", ".join("?" * len(row))
+            self._database.execute(f'INSERT INTO "{sobject}" ({names}) VALUES ({marks})', tuple(row.values()))
         return record_id
 
     def load(

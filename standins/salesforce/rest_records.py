@@ -90,8 +90,7 @@ def refused(error: RecordError) -> SalesforceError:
 
 def _written(org: Org, write: Write) -> Outcome:
     try:
-        with org.records.transaction():
-            return write_one(org, write)
+        return write_one(org, write)
     except RecordError as error:
         raise refused(error) from error
 
@@ -143,10 +142,10 @@ def _record(org: Org, request: Request, version: str, sobject: SObject, record_i
     finally:
         snapshot.close()
     try:
-        deleted = org.records.get(sobject.name, record_id)["IsDeleted"]
+        state = org.records.state(sobject.name, record_id)
     except RecordError as error:
         raise refused(error) from error
-    if deleted:
+    if state == "deleted":
         raise refused(RecordError("ENTITY_IS_DELETED", "entity is deleted"))
     body = record_body(snapshot.statement, rows[0], version)
     return body or {}

@@ -3,14 +3,16 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from typing import Literal as OneOf
 
 from .errors import RecordError
 from .fields import Field, SObject
 from .ids import full_id
-from .org import Org
 from .validation import stored_value
+
+if TYPE_CHECKING:
+    from .org import Org
 
 Operation = OneOf["insert", "update", "upsert", "delete"]
 _PREFIX = 3
@@ -50,7 +52,7 @@ class Outcome:
         return {"id": self.id, "success": True, "errors": []} | ({"created": self.created} if upserting else {})
 
 
-def write_all(org: Org, writes: Sequence[Write], *, all_or_none: bool = False) -> list[Outcome]:
+def write_all(org: "Org", writes: Sequence[Write], *, all_or_none: bool = False) -> list[Outcome]:
     """Write records in their order; with `all_or_none`, one refusal undoes them all.
 
     Several writes to the same record are all refused.
@@ -67,7 +69,7 @@ def write_all(org: Org, writes: Sequence[Write], *, all_or_none: bool = False) -
     return [outcome if outcome.error else undone for outcome in outcomes]
 
 
-def write_one(org: Org, write: Write) -> Outcome:
+def write_one(org: "Org", write: Write) -> Outcome:
     """Write one record; raise RecordError when it is refused."""
     org.refusals.check(*_names(write))
     kind = write.sobject
@@ -85,18 +87,17 @@ def write_one(org: Org, write: Write) -> Outcome:
     return Outcome(record_id)
 
 
-def _attempt(org: Org, write: Write, *, repeated: bool) -> Outcome:
+def _attempt(org: "Org", write: Write, *, repeated: bool) -> Outcome:
     if repeated:
         what = "Duplicate id specified" if write.key_field == "Id" else "Duplicate external id specified"
         return Outcome(error=RecordError("DUPLICATE_VALUE", f"{what}: {write.key}", write.key_field))
     try:
-        with org.records.transaction():
-            return write_one(org, write)
+        return write_one(org, write)
     except RecordError as error:
         return Outcome(error=error)
 
 
-def _upsert(org: Org, write: Write) -> Outcome:
+def _upsert(org: "Org", write: Write) -> Outcome:
     kind, key = write.sobject, write.key
     if write.key_field == "Id":
         found = [] if key in (None, "") else [_record_id(kind, key, "upsert")]
@@ -119,7 +120,7 @@ def _upsert(org: Org, write: Write) -> Outcome:
     return Outcome(org.records.insert(kind.name, values), created=True)
 
 
-def _update(org: Org, kind: SObject, record_id: str, values: Mapping[str, Any]) -> None:
+def _update(org: "Org", kind: SObject, record_id: str, values: Mapping[str, Any]) -> None:
     _check_parents(org, kind, values, org.records.get(kind.name, record_id))
     org.records.update(kind.name, record_id, values)
 
@@ -133,7 +134,7 @@ def _record_id(kind: SObject, key: Any, operation: str) -> str:
     return found
 
 
-def _check_parents(org: Org, kind: SObject, values: Mapping[str, Any], current: Mapping[str, Any]) -> None:
+def _check_parents(org: "Org", kind: SObject, values: Mapping[str, Any], current: Mapping[str, Any]) -> None:
     """A new parent has to be there; one that the record has already may since have gone."""
     for name, value in values.items():
         known = kind.field(name)
@@ -144,17 +145,17 @@ def _check_parents(org: Org, kind: SObject, values: Mapping[str, Any], current: 
             _check_parent(org, known, str(parent_id))
 
 
-def _check_parent(org: Org, known: Field, parent_id: str) -> None:
+def _check_parent(org: "Org", known: Field, parent_id: str) -> None:
     targets = [org.schema[name] for name in known.refers_to if name in org.schema]
     parent = next((target for target in targets if target.prefix == parent_id[:_PREFIX]), None)
     if parent is None and len(targets) == len(known.refers_to):
         raise RecordError("MALFORMED_ID", f"{known.label}: id value of incorrect type: {parent_id}", known.name)
     if parent is None:
         return
-    found = org.records.get(parent.name, parent_id)
-    if found["IsDeleted"]:
+    state = org.records.state(parent.name, parent_id)
+    if state == "deleted":
         raise RecordError("ENTITY_IS_DELETED", "entity is deleted", known.name)
-    if found.get("IsConverted"):
+    if state == "converted":
         raise RecordError("CANNOT_UPDATE_CONVERTED_LEAD", "cannot reference converted lead", known.name)
 
 

@@ -8,6 +8,7 @@ from standins.salesforce.common_fields import reference
 from standins.salesforce.custom_objects import custom_object
 from standins.salesforce.errors import RecordError
 from standins.salesforce.fields import Field, SObject
+from standins.salesforce.ids import make_id
 from standins.salesforce.org import Org
 from tests.standins.conftest import Client
 
@@ -127,7 +128,7 @@ def test_moment_of_a_parent_that_has_gone_is_refused(client: Client, org: Org) -
     made = send(client, "POST", f"/sobjects/{kind}", Moment_Key__c="m0", Lead__c=converted).json()["id"]
     org.records.delete("Lead", deleted)
     org.records.convert(converted)
-    parents = {"m1": deleted, "m2": converted, "m3": "00Q000000000009AAA"}
+    parents = {"m1": deleted, "m2": converted, "m3": make_id("00Q", 9)}
     rows = [{"attributes": {"type": kind}, "Moment_Key__c": key, "Lead__c": lead} for key, lead in parents.items()]
     given = send(client, "POST", "/composite/sobjects", records=rows).json()
     assert [one["errors"][0]["statusCode"] for one in given] == [
