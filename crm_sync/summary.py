@@ -42,8 +42,9 @@ class SyncSummary:
     def sentence(self) -> str:
         """Say what happened in one sentence."""
         total = self.total
-        changes = [f"{n:,} {what}" for n, what in ((total.inserted, "added"), (total.updated, "updated")) if n]
-        changed = f"customers {', '.join(changes)}" if changes else "no customer changed"
+        changed = "no customer changed"
+        if total.written:
+            changed = f"{total.inserted:,} customers added, {total.updated:,} updated"
         said = f"{total.read:,} records read in {self.seconds:.1f} s with {self.requests_used} requests; {changed}"
         if total.rejected:
             said += f"; {total.rejected:,} records could not be used (see rejected_record)"

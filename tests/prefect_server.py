@@ -1,4 +1,4 @@
-"""A Prefect server of the tests' own: fresh, with a home of its own, and limits so wide that nothing waits."""
+"""A Prefect server of the tests' own: fresh, and with a home of its own."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,13 +15,20 @@ def prefect_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     from prefect.settings import (  # noqa: PLC0415
         PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
         PREFECT_HOME,
-        PREFECT_LOGGING_LEVEL,
+        PREFECT_SERVER_SERVICES_EVENT_PERSISTER_ENABLED,
+        PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_ENABLED,
         temporary_settings,
     )
     from prefect.testing.utilities import prefect_test_harness  # noqa: PLC0415
 
     home = tmp_path_factory.mktemp("prefect")
-    # Prefect's heartbeat makes every flow run last a second longer.
-    settings = {PREFECT_HOME: home, PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None, PREFECT_LOGGING_LEVEL: "INFO"}
+    settings = {
+        PREFECT_HOME: home,
+        # The heartbeat makes every flow run last a second longer.
+        PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None,
+        # Both write at every step of a task, and on SQLite keep each other and the throttle waiting for a minute.
+        PREFECT_SERVER_SERVICES_EVENT_PERSISTER_ENABLED: False,
+        PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_ENABLED: False,
+    }
     with temporary_settings(settings), prefect_test_harness(server_startup_timeout=_START_SECONDS):
         yield home

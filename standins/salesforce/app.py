@@ -4,7 +4,18 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from . import bulk_ingest, bulk_query, composite, oauth, rest, rest_query, rest_records, soap_login, sobject_collections
+from . import (
+    bulk_ingest,
+    bulk_query,
+    composite,
+    metadata_api,
+    oauth,
+    rest,
+    rest_query,
+    rest_records,
+    soap_login,
+    sobject_collections,
+)
 from .errors import SalesforceError, not_found, session_expired
 from .messages import Answer, Request, error_answer
 from .org import Org
@@ -15,19 +26,29 @@ _DATA = r"/services/data/v(\d{1,3}\.\d)"
 
 @dataclass(frozen=True)
 class Route:
-    """An address, what each method does there, whether it needs a session and counts to the day, and what it takes."""
+    """An address, what each method does there, whether it needs a session and counts to the day, and what it takes.
+
+    A `soap` route finds the session in its body, so it checks that itself.
+    """
 
     kind: str
     pattern: re.Pattern[str]
     methods: Mapping[str, Resource]
     data: bool = True
     takes: tuple[str, ...] = ("json",)
+    soap: bool = False
 
 
 def _route(
-    kind: str, pattern: str, *, data: bool = True, takes: tuple[str, ...] = ("json",), **methods: Resource
+    kind: str,
+    pattern: str,
+    *,
+    data: bool = True,
+    takes: tuple[str, ...] = ("json",),
+    soap: bool = False,
+    **methods: Resource,
 ) -> Route:
-    return Route(kind, re.compile(pattern), methods, data, takes)
+    return Route(kind, re.compile(pattern), methods, data, takes, soap)
 
 
 def _composite(org: Org, request: Request, version: str) -> Answer:
@@ -38,6 +59,7 @@ def _composite(org: Org, request: Request, version: str) -> Answer:
 ROUTES = (
     _route("login", r"/services/Soap/(u|c)/(\d{1,3}\.\d)(?:/\w*)?", data=False, POST=soap_login.login),
     _route("token", "/services/oauth2/token", data=False, POST=oauth.token),
+    _route("metadata", r"/services/Soap/m/(\d{1,3}\.\d)(?:/\w*)?", soap=True, POST=metadata_api.call),
     _route("userinfo", "/services/oauth2/userinfo", GET=oauth.user_info),
     _route("versions", "/services/data/?", data=False, GET=rest.versions),
     _route("resources", f"{_DATA}/?", GET=rest.resources),
@@ -127,12 +149,13 @@ def answer(org: Org, request: Request) -> Answer:
     """Answer a request as the org would; data answers tell how much of the allocation is used."""
     found = find_route(request.path)
     counts = found is None or found[0].data
+    soap = found is not None and found[0].soap
     org.usage.count(counts_to_day=counts)
     try:
-        given = dispatch(org, request) if not counts else _checked(org, request)
+        given = dispatch(org, request) if soap or not counts else _checked(org, request)
     except SalesforceError as error:
         given = error_answer(error)
-    if counts:
+    if counts and not soap:
         given.headers["Sforce-Limit-Info"] = org.usage.header()
     return given
 

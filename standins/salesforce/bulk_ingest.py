@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from email.parser import BytesParser
 from email.policy import HTTP
+from functools import partial
 from typing import Any
 
 from .bulk_jobs import DELIMITERS, LINE_ENDINGS
@@ -77,6 +78,7 @@ def change(org: Org, request: Request, version: str, job_id: str) -> Answer:
             raise SalesforceError(400, "INVALIDJOBSTATE", f"Aborting already {job.state} Job not allowed")
         if job.state == "Open" and job.content is not None:
             leave_rows(job)
+        job.settle()
         job.state = "Aborted"
     else:
         raise SalesforceError(400, "INVALIDJOB", "The state can only be set to UploadComplete or Aborted")
@@ -151,9 +153,7 @@ def _multipart(request: Request) -> tuple[dict[str, Any], bytes]:
 
 
 def _close(org: Org, job: IngestJob) -> None:
-    """The rows are written now, even if nobody asks for the job again; its state takes its time."""
-    job.state = "UploadComplete"
-    write_rows(org, job)
+    job.start(partial(write_rows, org, job))
 
 
 def _job(org: Org, version: str, job_id: str) -> IngestJob:

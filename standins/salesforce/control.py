@@ -35,6 +35,7 @@ def _obey(org: Org, key: str, value: Any) -> Any:
         "records": lambda calls: [_call(org, *call) for call in calls],
         "refusals": lambda rules: _refuse(org, rules),
         "fail_next_bulk_job": org.bulk_jobs.fail_next,
+        "fail_next_deployment": org.deployments.fail_next,
         "end_next_ingest_job": lambda ending: org.ingest_jobs.end_next(**ending),
     }
     if key in told:

@@ -15,6 +15,8 @@ from .writes import Operation, Outcome
 
 # Query jobs count from 1 as well, and an Id is given once.
 _FIRST = 62**5
+# A small job has written its rows when the answer to its closing goes out; a large one keeps nobody waiting.
+_PROMPT_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,7 @@ class IngestJob:
     header: list[str] = field(default_factory=list)
     written: list[tuple[list[str], Outcome]] = field(default_factory=list)
     unprocessed: list[list[str]] = field(default_factory=list)
+    work: threading.Thread | None = None
 
     @property
     def ended(self) -> bool:
@@ -56,12 +59,25 @@ class IngestJob:
         """Return how many rows were refused."""
         return sum(outcome.error is not None for _, outcome in self.written)
 
+    def start(self, work: Callable[[], None]) -> None:
+        """Close the job and let `work` write its rows, whether or not anybody asks for the job again."""
+        self.state = "UploadComplete"
+        self.work = threading.Thread(target=work, daemon=True)
+        self.work.start()
+        self.work.join(_PROMPT_SECONDS)
+
+    def settle(self) -> None:
+        """Wait until no more rows are written."""
+        if self.work is not None:
+            self.work.join()
+
     def poll(self) -> None:
         """Let the job's state go one step further, as time would."""
         if self.state == "UploadComplete":
             self.state = "InProgress"
         if self.state == "InProgress":
             if self.polls_left <= 0:
+                self.settle()
                 self.state = self.ending.state if self.ending else "JobComplete"
             self.polls_left -= 1
 
@@ -110,6 +126,11 @@ class IngestJobs:
         if self._clock() >= job.created + self._settings.bulk_job_lifetime:
             raise not_found()
         return job
+
+    def close(self) -> None:
+        """Wait for every job."""
+        for job in self.all():
+            job.settle()
 
     def all(self) -> list[IngestJob]:
         """Return all jobs, oldest first."""

@@ -9,6 +9,7 @@ from types import TracebackType
 
 from .bulk_jobs import BulkJobs
 from .cursors import Cursors
+from .deployments import Deployments
 from .faults import Faults
 from .fields import SObject
 from .ids import make_id
@@ -18,13 +19,14 @@ from .logins import Logins
 from .objects import account, contact, lead
 from .own_records import OwnRecords
 from .pending import Pending
-from .records import FIRST_USER_ID, Records
+from .records import Records
 from .refusals import Refusals
 from .settings import OrgSettings
 from .setup_objects import organization, user
 from .snapshot import Snapshot
 from .soql import parse
 from .soql_sql import translate
+from .tables import FIRST_USER_ID
 from .usage import Usage
 
 RECYCLE_BIN = timedelta(days=15)
@@ -64,6 +66,7 @@ class Org:
         self.cursors = Cursors(self.settings)
         self.bulk_jobs = BulkJobs(self.settings, clock)
         self.ingest_jobs = IngestJobs(self.settings, clock)
+        self.deployments = Deployments(self.settings, clock)
 
     @property
     def requests(self) -> list[Entry]:
@@ -105,6 +108,7 @@ class Org:
         """Close the database, and remove it when it is the org's own."""
         self.cursors.expire_all()
         self.bulk_jobs.close()
+        self.ingest_jobs.close()
         self.records.close()
         if self._directory:
             self._directory.cleanup()

@@ -1,6 +1,5 @@
 """The records by which the org shows itself and its user, kept in step with its settings."""
 
-import threading
 from datetime import datetime
 
 from .records import Records
@@ -27,19 +26,19 @@ class OwnRecords:
             "LastModifiedById": user_id,
             "SystemModstamp": moment,
         }
-        self._lock = threading.Lock()
         self._written: dict[str, dict[str, Value]] = {}
         self.refresh()
 
     def refresh(self) -> None:
         """Write what settings have changed since, as a test may change them at any time."""
-        with self._lock:
-            current = {"Organization": self._organization(), "User": self._user()}
+        current = {"Organization": self._organization(), "User": self._user()}
+        if current == self._written:
+            return
+        with self._records.transaction():
             for sobject, values in current.items():
-                if values != self._written.get(sobject):
-                    columns = ("n", *values, *self._stamps)
-                    row = (1, *values.values(), *self._stamps.values())
-                    self._records.load(sobject, columns, [row], replacing=True)
+                columns = ("n", *values, *self._stamps)
+                row = (1, *values.values(), *self._stamps.values())
+                self._records.load(sobject, columns, [row], replacing=True)
             self._written = current
 
     def _organization(self) -> dict[str, Value]:

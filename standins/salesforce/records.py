@@ -13,27 +13,12 @@ from typing import Literal as OneOf
 
 from .conversion import MAPPED_ON_CONVERSION
 from .errors import RecordError
-from .fields import Field, SObject
+from .fields import SObject
 from .ids import full_id, make_id
 from .snapshot import Snapshot
 from .soql_sql import Statement, Value, stamp
+from .tables import column_of, table_of
 from .validation import check_values
-
-_COLUMN_TYPES = {
-    "boolean": "INTEGER NOT NULL DEFAULT 0",
-    "int": "INTEGER",
-    "double": "REAL",
-    "currency": "REAL",
-    "date": "TEXT",
-    "datetime": "TEXT",
-    "id": "TEXT NOT NULL",
-    "reference": "TEXT",
-}
-_COMPUTED = {
-    ("Name", "personname"): "TEXT COLLATE NOCASE AS (TRIM(COALESCE(FirstName || ' ', '') || LastName))",
-    ("IsEmailBounced", None): "INTEGER AS (EmailBouncedDate IS NOT NULL)",
-}
-FIRST_USER_ID = make_id("005", 1)
 
 
 @dataclass
@@ -66,12 +51,12 @@ class Records:
         """Make room for the records of an sObject; those that are there already stay, with fields that are new."""
         self._schema[sobject.name] = sobject
         with self._lock:
-            self._database.executescript(_table(sobject))
+            self._database.executescript(table_of(sobject))
             # Generated columns are hidden from the plainer table_info.
             there = {name for _, name, *_ in self._database.execute(f'PRAGMA table_xinfo("{sobject.name}")')}
             for field in sobject:
                 if field.type != "address" and field.name not in there:
-                    self._database.execute(f'ALTER TABLE "{sobject.name}" ADD COLUMN {_column(field)}')
+                    self._database.execute(f'ALTER TABLE "{sobject.name}" ADD COLUMN {column_of(field)}')
 
     def close(self) -> None:
         """Close the database."""
@@ -290,28 +275,3 @@ class Records:
     def _stamp(self, at: datetime | None) -> str:
         """Salesforce keeps whole seconds."""
         return stamp((at or self._clock()).replace(microsecond=0))
-
-
-def _table(sobject: SObject) -> str:
-    columns = ", ".join(_column(field) for field in sobject if field.type != "address")
-    if sobject.field("IsDeleted") is None:
-        # The org and its users never are, and queries need not know.
-        columns += ", IsDeleted INTEGER NOT NULL DEFAULT 0"
-    return (
-        f'CREATE TABLE IF NOT EXISTS "{sobject.name}" (n INTEGER PRIMARY KEY, {columns});'
-        f'CREATE UNIQUE INDEX IF NOT EXISTS "{sobject.name}_id" ON "{sobject.name}" (Id);'
-        f'CREATE INDEX IF NOT EXISTS "{sobject.name}_stamp" ON "{sobject.name}" (SystemModstamp);'
-    )
-
-
-def _column(field: Field) -> str:
-    if field.number_format:
-        before, digits = field.number_format.rstrip("}").split("{")
-        return f"\"{field.name}\" TEXT COLLATE NOCASE AS (PRINTF('{before}%0{len(digits)}d', n))"
-    if computed := _COMPUTED.get((field.name, field.extra)):
-        return f'"{field.name}" {computed}'
-    if field.name == "OwnerId":
-        return f"\"OwnerId\" TEXT NOT NULL DEFAULT '{FIRST_USER_ID}'"
-    if isinstance(field.default, str):
-        return f"\"{field.name}\" TEXT COLLATE NOCASE NOT NULL DEFAULT '{field.default}'"
-    return f'"{field.name}" {_COLUMN_TYPES.get(field.type, "TEXT COLLATE NOCASE")}'

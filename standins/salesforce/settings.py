@@ -48,6 +48,7 @@ class OrgSettings:
     max_cursors: int = 50
     cursors_show_changes: bool = False
     bulk_polls: int = 1
+    deployment_polls: int = 1
     bulk_max_records: int = 250_000
     bulk_too_early_status: int = 412
     bulk_jobs_per_day: int = 10_000

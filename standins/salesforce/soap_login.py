@@ -7,14 +7,8 @@ from .errors import SalesforceError
 from .logins import LoginRefused
 from .messages import Answer, Request
 from .org import Org
+from .soap import XML_TYPE, envelope
 
-_ENVELOPE = (
-    '<?xml version="1.0" encoding="UTF-8"?><soapenv:Envelope '
-    'xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/" '
-    "{names} "
-    'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"><soapenv:Body>{content}</soapenv:Body></soapenv:Envelope>'
-)
-_XML = "text/xml;charset=UTF-8"
 _SERVICES = {"u": "partner", "c": "enterprise"}
 
 
@@ -95,7 +89,7 @@ def _success(org: Org, request: Request, service: str, version: str, session_id:
     )
     names = f'xmlns="urn:{_SERVICES[service]}.soap.sforce.com"'
     content = f"<loginResponse><result>{result}</result></loginResponse>"
-    return Answer(200, _ENVELOPE.format(names=names, content=content).encode(), _XML)
+    return Answer(200, envelope(names, content), XML_TYPE)
 
 
 def _fault(code: str, message: str) -> Answer:
@@ -106,4 +100,4 @@ def _fault(code: str, message: str) -> Answer:
         f"<sf:exceptionMessage>{text}</sf:exceptionMessage></sf:LoginFault></detail></soapenv:Fault>"
     )
     names = 'xmlns:sf="urn:fault.partner.soap.sforce.com"'
-    return Answer(500, _ENVELOPE.format(names=names, content=content).encode(), _XML)
+    return Answer(500, envelope(names, content), XML_TYPE)

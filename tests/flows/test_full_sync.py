@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 from prefect.artifacts import Artifact
 
-from blocks.customer_database import CustomerDatabase
 from crm_sync.customers.tables import customer, rejected_record, request_ledger, salesforce_record, sync_run, watermark
 from crm_sync.mapping import SObject
 from crm_sync.summary import SyncSummary
@@ -175,10 +174,3 @@ def test_run_leaves_its_counts_in_the_ui(rig: Rig) -> None:
         progress = Artifact.get(f"full-sync-{sobject}")
         assert progress is not None
         assert float(str(progress.data)) == 100
-
-
-def test_two_orgs_share_a_database_without_meeting_in_the_ledger(rig: Rig) -> None:
-    rig.sync()
-
-    assert {row["org"] for row in rig.rows(request_ledger)} == {rig.salesforce.username}
-    assert CustomerDatabase(url=rig.customers.url).open().name

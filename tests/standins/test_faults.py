@@ -104,6 +104,32 @@ def test_control_obeys_and_reports(org: Org) -> None:
         client.close()
 
 
+def test_control_can_spoil_writes(org: Org) -> None:
+    record_id = org.records.insert("Contact", {"LastName": "Visser"})
+    orders = {
+        "refusals": [{"keys": [record_id], "times": 2}, {"keys": ["K1"], "code": "SERVER_UNAVAILABLE"}],
+        "end_next_ingest_job": {"state": "Failed", "message": "timed out", "after_rows": 1},
+        "fail_next_deployment": "no",
+    }
+    with Server(org, control=True) as server:
+        client = Client(server)
+
+        def order(**given: object) -> int:
+            return client.http.post(server.url + "/__control", json=given, timeout=10).status_code
+
+        assert order(**orders) == 200
+        url = f"{client.data}/sobjects/Contact/{record_id}"
+        assert client.http.patch(url, json={"Title": "x"}, timeout=10).status_code == 400
+        assert order(clear_refusals=None, empty_recycle_bin=None) == 200
+        assert client.http.patch(url, json={"Title": "x"}, timeout=10).status_code == 204
+        job = org.ingest_jobs.create(
+            "insert", org.schema["Contact"], "Id", version="59.0", delimiter="COMMA", line_ending="LF"
+        )
+        assert job.ending is not None
+        assert job.ending.message == "timed out"
+        client.close()
+
+
 def test_process_of_its_own_serves_seeded_people() -> None:
     command = [sys.executable, "-m", "standins.salesforce", "--records", "50", "--seed", "3", "--control"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:

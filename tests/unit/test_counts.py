@@ -29,7 +29,7 @@ def test_summary_adds_the_objects_up() -> None:
     assert summary.total == Counts(read=4, inserted=2, updated=1, rejected=1)
     assert summary.records_per_second == 2.0
     assert summary.state == "CompletedWithRejects"
-    assert "4 records read in 2.0 s with 4 requests: customers: 2 added and 1 updated" in summary.sentence()
+    assert "4 records read in 2.0 s with 4 requests; 2 customers added, 1 updated" in summary.sentence()
     assert "1 records could not be used" in summary.sentence()
 
 
