@@ -9,7 +9,8 @@ SyncError                       catch-all; its text is one sentence for the pers
 │   ├── RowLockedError          UNABLE_TO_LOCK_ROW
 │   └── ConcurrencyLimitError   too many long calls at once: a short wait, not the daily limit
 ├── LimitReachedError           stop sending, keep the checkpoint; the next run goes on
-│   └── LoginLimitError         too many logins: only logging in has to wait
+│   ├── LoginLimitError         too many logins: only logging in has to wait
+│   └── JobLimitError           the Bulk job itself died of it: the next run needs another one
 ├── SessionExpiredError         log in again, once
 ├── JobGoneError                the Bulk job or its results have expired: read that object again
 └── FatalError                  end the run as failed
@@ -71,6 +72,10 @@ class LimitReachedError(SyncError):
 
 class LoginLimitError(LimitReachedError):
     """Salesforce counts too many logins of this user in the last hour."""
+
+
+class JobLimitError(LimitReachedError):
+    """Salesforce ended a Bulk job because a limit was reached."""
 
 
 class SessionExpiredError(SyncError):

@@ -13,10 +13,9 @@ from blocks.salesforce_credentials import SalesforceCredentials
 from crm_sync.counts import Counts
 from crm_sync.customers.landing import Landing
 from crm_sync.customers.runs import Checkpoint
-from crm_sync.errors import JobGoneError, SyncError
-from crm_sync.salesforce.bulk_csv import read_batches
+from crm_sync.errors import JobFailedError, JobGoneError, JobLimitError, PaginationError, SyncError
 from crm_sync.summary import SyncSummary
-from tasks.bulk_reads import download_pages, wait_for_bulk_job
+from tasks.bulk_reads import download_pages, read_mapped, wait_for_bulk_job
 from tasks.checkpoints import begin_or_resume, forget, store_progress
 from tasks.customers import store_batch
 from tasks.mapping_checks import CheckedMapping, check_mapping
@@ -79,6 +78,10 @@ def _sync_object(run: Run, checked: CheckedMapping, reached: Checkpoint) -> Coun
         get_run_logger().warning("Salesforce no longer has the Bulk job of %s; it is read again.", reached.sobject)
         forget(run, [reached.sobject])
         return _load(run, checked, begin_or_resume(run, checked, reached.sobject))
+    except (JobFailedError, JobLimitError, PaginationError):
+        # The next run would only come to the same end.
+        forget(run, [reached.sobject])
+        raise
 
 
 def _load(run: Run, checked: CheckedMapping, reached: Checkpoint) -> Counts:
@@ -90,8 +93,7 @@ def _load(run: Run, checked: CheckedMapping, reached: Checkpoint) -> Counts:
     progress = Progress(_FLOW, reached.sobject, done=reached.rows_done, expected=job.records_processed)
     with TemporaryDirectory(prefix="full-sync-") as folder:
         for page in download_pages(run.org, reached.sobject, reached.job_id, reached.locator, Path(folder)):
-            rows = {"skip_rows": reached.rows_done, "expected_rows": page.number_of_records}
-            for batch in read_batches(page.path, columns=checked.columns(reached.sobject), **rows):
+            for batch in read_mapped(page, reached.sobject, checked, skip_rows=reached.rows_done):
                 counts += store_batch(run.database, run.org_key, batch, landing, reached)
                 reached = reached.after_rows(len(batch))
                 progress.add(len(batch))

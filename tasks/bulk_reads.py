@@ -5,11 +5,16 @@ from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from pathlib import Path
 
+import pandas as pd
 from prefect import task
 
 from crm_sync.mapping import SObject
 from crm_sync.salesforce import bulk
+from crm_sync.salesforce.bulk_csv import read_batches
 from crm_sync.salesforce.org import SalesforceOrg
+from crm_sync.transform import map_records
+from tasks.ahead import one_ahead
+from tasks.mapping_checks import CheckedMapping
 from tasks.retry_policy import TALKS_TO_SALESFORCE
 
 # How the flows wait between two looks at a job; for tests, which do not.
@@ -56,3 +61,13 @@ def download_pages(
         if following is None:
             return
         number, page = number + 1, following()
+
+
+def read_mapped(
+    page: bulk.ResultsPage, sobject: SObject, checked: CheckedMapping, *, skip_rows: int
+) -> Iterator[pd.DataFrame]:
+    """Give the page's records in batches, mapped; the next batch is mapped while the database stores one."""
+    mapping, types = checked.rules.of(sobject), checked.types[sobject]
+    rows = {"skip_rows": skip_rows, "expected_rows": page.number_of_records}
+    batches = read_batches(page.path, columns=checked.columns(sobject), **rows)
+    return one_ahead(map_records(batch, sobject, mapping, types) for batch in batches)

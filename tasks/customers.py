@@ -12,10 +12,10 @@ from tasks.retry_policy import IN_MEMORY
 
 @task(task_run_name="store {reached.sobject} records from {reached.rows_done}", **IN_MEMORY)
 def store_batch(
-    database: CustomerDatabase, org_key: str, records: pd.DataFrame, landing: Landing, reached: Checkpoint
+    database: CustomerDatabase, org_key: str, batch: pd.DataFrame, landing: Landing, reached: Checkpoint
 ) -> Counts:
     """Store one batch together with how far the run has come."""
     with database.transaction() as connection:
-        counts = land_batch(connection, records, reached.sobject, landing)
-        save_checkpoint(connection, org_key, reached.after_rows(len(records)))
+        counts = land_batch(connection, batch, reached.sobject, landing)
+        save_checkpoint(connection, org_key, reached.after_rows(len(batch)))
     return counts

@@ -1,6 +1,6 @@
 """Holding a mapping against what Salesforce describes."""
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from prefect import task
@@ -51,10 +51,10 @@ def find_mapped_types(org: SalesforceOrg, rules: MappingRules) -> dict[SObject, 
     }
 
 
-def check_mapping(org: SalesforceOrg, rules: MappingRules, objects: Iterable[SObject]) -> CheckedMapping:
+def check_mapping(org: SalesforceOrg, rules: MappingRules, objects: Collection[SObject]) -> CheckedMapping:
     """Leave out of the mapping what Salesforce does not show; the saved mapping stays as it is.
 
-    Raises MappingError when a unique field cannot be seen, or a field cannot be read in bulk.
+    Raises MappingError when a unique field cannot be seen, a field cannot be read in bulk, or a filter is none.
     """
     found = find_mapped_types(org, rules)
     types = {
@@ -63,4 +63,7 @@ def check_mapping(org: SalesforceOrg, rules: MappingRules, objects: Iterable[SOb
     for sobject, paths in types.items():
         queries.refuse_compound_fields(sobject, paths)
     missing = {sobject: [path for path, kind in found[sobject].items() if kind is None] for sobject in objects}
-    return CheckedMapping(rules.only_with(types), types, missing)
+    checked = CheckedMapping(rules.only_with(types), types, missing)
+    for sobject in objects:
+        checked.query(sobject)
+    return checked

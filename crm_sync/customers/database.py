@@ -28,7 +28,7 @@ _SQLITE_SETTINGS = (
     "PRAGMA journal_mode = WAL",  # readers go on while a batch is written
     "PRAGMA synchronous = NORMAL",  # safe in WAL: a power cut loses the last commits, never consistency
     # A batch rewrites pages all over the key's index; carried over after each, they would be written twice as often.
-    "PRAGMA wal_autocheckpoint = 16384",
+    "PRAGMA wal_autocheckpoint = 65536",
     "PRAGMA temp_store = MEMORY",
     "PRAGMA cache_size = -32768",
 )

@@ -1,8 +1,9 @@
 """Lands one batch of mapped records: mirror, customers derived from it, rejects; the caller's transaction holds it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import accumulate
 
 import pandas as pd
 from sqlalchemy import Connection, text
@@ -12,11 +13,14 @@ from crm_sync.customers import mirror, upserts
 from crm_sync.customers.moves import follow_moves, join_left_behind, mark_silent, plan_moves
 from crm_sync.customers.staging import stage
 from crm_sync.customers.tables import JSON_OBJECT
+from crm_sync.customers.upserts import Part
 from crm_sync.mapping import MappingRules, SObject
 from crm_sync.survivors import among, choose_voices
 from crm_sync.transform import RECORD_COLUMNS, map_records
 
 _LANDING_LOCK = 7_023_002
+# What the choice of who speaks looks at.
+_ORDER = ["sobject", "id", "unique_key", "system_modstamp", "is_deleted", "is_converted", "reject_reason"]
 
 
 @dataclass(frozen=True)
@@ -29,37 +33,40 @@ class Landing:
     now: datetime
 
 
-def land_batch(connection: Connection, records: pd.DataFrame, sobject: SObject, landing: Landing) -> Counts:
-    """Land `records` of one sObject (the columns of `map_records`) and say what became of each.
+def land_batch(connection: Connection, batch: pd.DataFrame, sobject: SObject, landing: Landing) -> Counts:
+    """Land a batch of one sObject, mapped by `map_records`, and say what became of each record.
 
     Every step may be repeated and batches may come in any order: a customer follows from what the mirror holds.
     """
     _one_at_a_time(connection)
-    batch = map_records(records, sobject, landing.rules.of(sobject), landing.types[sobject])
     newest = _newest_versions(batch)
     stage(connection, "staged_record", newest[[*RECORD_COLUMNS, "reject_reason"]], {"field_values": JSON_OBJECT})
     stale = mirror.drop_stale(connection)
     fresh = newest[~among(newest["id"], pd.Series(stale, dtype="str"))] if stale else newest
 
     moved = mirror.read_moved(connection)
-    others = _map_mirror(mirror.read_siblings(connection, but_not=fresh["id"]), landing)
-    known = fresh.assign(in_batch=True)
-    if others:
-        known = pd.concat([known, *(frame.assign(in_batch=False) for frame in others)])
-    known = known.reset_index(drop=True)
+    siblings = mirror.read_siblings(connection, but_not=fresh["id"])
+    parts = [Part(sobject, True, fresh), *_map_mirror(siblings, landing)]
+    known = pd.concat([part.records[_ORDER].assign(in_batch=part.in_batch) for part in parts], ignore_index=True)
     voices = choose_voices(known, landing.rules.precedence)
     moves = plan_moves(known, voices, moved, landing.rules.precedence)
 
     follow_moves(connection, moves, landing.now)
-    first, second = known[voices.first], known[voices.second]
+    first, second = _only(parts, voices.first), _only(parts, voices.second)
     written = upserts.upsert_customers(connection, first, second, landing.rules, landing.now)
     join_left_behind(connection, moves, landing.now)
     mark_silent(connection, moves, landing.now)
     mirror.upsert_records(connection)
-    if others:
-        mirror.link_siblings(connection)
+    mirror.link_siblings(connection, siblings if len(moved) else siblings[siblings["customer_id"].isna()])
     mirror.write_rejects(connection, landing.sync_run_id, landing.now)
-    return _count(len(records), known, voices.first, written)
+    return _count(len(batch), known, voices.first, written)
+
+
+def _only(parts: list[Part], chosen: pd.Series) -> list[Part]:
+    """Return of each part the chosen records; `chosen` covers the parts one after the other."""
+    ends = accumulate(len(part.records) for part in parts)
+    masks = [chosen.iloc[end - len(part.records) : end].to_numpy() for part, end in zip(parts, ends, strict=True)]
+    return [replace(part, records=part.records[mask]) for part, mask in zip(parts, masks, strict=True) if mask.any()]
 
 
 def _newest_versions(batch: pd.DataFrame) -> pd.DataFrame:
@@ -84,7 +91,7 @@ def _count(read: int, known: pd.DataFrame, first: pd.Series, written: upserts.Wr
     )
 
 
-def _map_mirror(siblings: pd.DataFrame, landing: Landing) -> list[pd.DataFrame]:
+def _map_mirror(siblings: pd.DataFrame, landing: Landing) -> list[Part]:
     """Map what the mirror holds as if it had just been read; records of an object that is mapped no longer are out."""
     mapped = []
     for name, group in siblings.groupby("sobject"):
@@ -92,7 +99,7 @@ def _map_mirror(siblings: pd.DataFrame, landing: Landing) -> list[pd.DataFrame]:
         mapping = landing.rules.of(sobject)
         if mapping.links:
             records = mirror.as_read(group, mapping.salesforce_fields)
-            mapped.append(map_records(records, sobject, mapping, landing.types[sobject]))
+            mapped.append(Part(sobject, False, map_records(records, sobject, mapping, landing.types[sobject])))
     return mapped
 
 

@@ -23,6 +23,7 @@ from sqlalchemy import (
 )
 
 from crm_sync.customers.dialects import insert_for, write_and_count
+from crm_sync.customers.staging import stage
 from crm_sync.customers.tables import customer, rejected_record, salesforce_record
 from crm_sync.survivors import among
 from crm_sync.transform import RECORD_COLUMNS
@@ -56,10 +57,14 @@ def read_moved(connection: Connection) -> pd.DataFrame:
 
 
 def read_siblings(connection: Connection, *, but_not: pd.Series) -> pd.DataFrame:
-    """Return the mirror's other records of every key that the staged records have or had (RECORD_COLUMNS)."""
+    """Return the mirror's other records of every key that the staged records have or had.
+
+    RECORD_COLUMNS and `customer_id`, which is missing for a record that came while its key had no customer.
+    """
+    names = [*RECORD_COLUMNS, "customer_id"]
     columns = [
         cast(salesforce_record.c[name], Text).label(name) if name == "field_values" else salesforce_record.c[name]
-        for name in RECORD_COLUMNS
+        for name in names
     ]
     same_key = and_(salesforce_record.c.unique_key == staged.c.unique_key, salesforce_record.c.id != staged.c.id)
     was = salesforce_record.alias("was")
@@ -71,7 +76,7 @@ def read_siblings(connection: Connection, *, but_not: pd.Series) -> pd.DataFrame
         .join(salesforce_record, salesforce_record.c.unique_key == was.c.unique_key)
     )
     rows = [*connection.execute(of_new_keys).all(), *connection.execute(of_old_keys).all()]
-    found = pd.DataFrame(rows, columns=list(RECORD_COLUMNS)).drop_duplicates("id")
+    found = pd.DataFrame(rows, columns=names).drop_duplicates("id")
     return found[~among(found["id"], but_not)]
 
 
@@ -113,15 +118,20 @@ def upsert_records(connection: Connection) -> int:
     return write_and_count(connection, insert.on_conflict_do_update(index_elements=["id"], set_=new, where=differs))
 
 
-def link_siblings(connection: Connection) -> None:
-    """Link the mirror's other records of the staged keys to the customers that these have by now."""
-    # A record that came while its key had no customer (it was rejected or deleted) is linked to none.
+def link_siblings(connection: Connection, siblings: pd.DataFrame) -> None:
+    """Link records of the mirror (`id`) to the customers that their keys have by now.
+
+    A record that came while its key had no customer (it was rejected or deleted) is linked to none.
+    """
+    if siblings.empty:
+        return
+    unlinked = stage(connection, "staged_sibling", siblings[["id"]])
     connection.execute(
         update(salesforce_record)
         .values(customer_id=customer.c.id)
         .where(
-            salesforce_record.c.unique_key == staged.c.unique_key,
-            customer.c.unique_key == staged.c.unique_key,
+            salesforce_record.c.id == unlinked.c.id,
+            customer.c.unique_key == salesforce_record.c.unique_key,
             salesforce_record.c.customer_id.is_distinct_from(customer.c.id),
         )
     )

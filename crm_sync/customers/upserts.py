@@ -47,50 +47,65 @@ class Written:
     updated: int = 0
 
 
+@dataclass(frozen=True)
+class Part:
+    """Mapped records of one sObject (the columns of `map_records`): those of the batch, or others from the mirror."""
+
+    sobject: SObject
+    in_batch: bool
+    records: pd.DataFrame
+
+
 def upsert_customers(
-    connection: Connection, speakers: pd.DataFrame, second: pd.DataFrame, rules: MappingRules, now: datetime
+    connection: Connection, first: list[Part], second: list[Part], rules: MappingRules, now: datetime
 ) -> Written:
-    """Insert or update a customer for each speaking record; only those with `in_batch` are counted.
+    """Insert or update a customer for each record that speaks first; only those of the batch are counted.
 
     `second`: the records of the other sObject, which fill what only theirs has links for (a converted lead's Id,
     for example). Without one, what an earlier one filled is emptied.
     """
     inserted = updated = 0
-    speakers = speakers.assign(is_alone=~among(speakers["unique_key"], second["unique_key"]))
-    for (name, in_batch, is_alone), group in _groups(speakers, ["sobject", "in_batch", "is_alone"]):
-        sobject = SObject(str(name))
-        staged = _stage_customers(connection, group, rules.of(sobject))
+    accompanied = pd.concat([pd.Series(dtype="str"), *(part.records["unique_key"] for part in second)])
+    for part in first:
         highest = connection.scalars(select(func.max(customer.c.id))).one() or 0
-        emptied = _only_of(_other(sobject), rules) if is_alone else None
-        changed = write_and_count(connection, _upsert(connection, staged, rules.of(sobject), emptied, now))
-        if in_batch:
+        changed = 0
+        for group, is_alone in _by_company(part.records, accompanied):
+            staged = _stage_customers(connection, group, rules.of(part.sobject))
+            emptied = _only_of(_other(part.sobject), rules) if is_alone else None
+            statement = _upsert(connection, staged, rules.of(part.sobject), emptied, now)
+            changed += write_and_count(connection, statement)
+        if part.in_batch:
             new = _count_above(connection, highest, now)
             inserted += new
             updated += changed - new
-    _add_second_voices(connection, second, rules, now)
+    for part in second:
+        _add_second_voices(connection, part, rules, now)
     return Written(inserted, updated)
 
 
-def _groups(frame: pd.DataFrame, by: list[str]) -> Iterator[tuple[tuple[Any, ...], pd.DataFrame]]:
-    """Group as pandas does, without copying the frame when it is one group, as a batch mostly is."""
-    if len(frame) and len(frame[by].drop_duplicates()) == 1:
-        yield tuple(frame[by].iloc[0]), frame
-    else:
-        yield from ((key, group) for key, group in frame.groupby(by))
+def _by_company(records: pd.DataFrame, accompanied: pd.Series) -> Iterator[tuple[pd.DataFrame, bool]]:
+    """Give the records whose key has no second voice, then those whose key has one; whole when it is all the same."""
+    if accompanied.empty:
+        yield records, True
+        return
+    alone = ~among(records["unique_key"], accompanied)
+    if alone.any():
+        yield records[alone], True
+    if not alone.all():
+        yield records[~alone], False
 
 
-def _add_second_voices(connection: Connection, speakers: pd.DataFrame, rules: MappingRules, now: datetime) -> None:
-    for sobject, group in speakers.groupby("sobject"):
-        extra = _only_of(SObject(str(sobject)), rules)
-        if not extra.links:
-            continue
-        staged = _stage_customers(connection, group, extra)
-        values = _new_values(connection, staged.c, extra) | {"second_salesforce_id": staged.c.salesforce_id}
-        connection.execute(
-            update(customer)
-            .values(**values, modified_at=now)
-            .where(customer.c.unique_key == staged.c.unique_key, _differs(values, staged.c))
-        )
+def _add_second_voices(connection: Connection, part: Part, rules: MappingRules, now: datetime) -> None:
+    extra = _only_of(part.sobject, rules)
+    if not extra.links:
+        return
+    staged = _stage_customers(connection, part.records, extra)
+    values = _new_values(connection, staged.c, extra) | {"second_salesforce_id": staged.c.salesforce_id}
+    connection.execute(
+        update(customer)
+        .values(**values, modified_at=now)
+        .where(customer.c.unique_key == staged.c.unique_key, _differs(values, staged.c))
+    )
 
 
 def _only_of(sobject: SObject, rules: MappingRules) -> ObjectMapping:

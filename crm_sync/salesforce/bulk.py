@@ -12,7 +12,7 @@ from typing import Any
 
 import requests
 
-from crm_sync.errors import JobFailedError, JobGoneError, PaginationError, SalesforceUnavailableError
+from crm_sync.errors import JobFailedError, JobGoneError, JobLimitError, PaginationError, SalesforceUnavailableError
 from crm_sync.salesforce.csv_rows import RowCounter
 from crm_sync.salesforce.error_codes import limit_in
 from crm_sync.salesforce.org import SalesforceOrg, read_json
@@ -64,7 +64,7 @@ def create_query_job(org: SalesforceOrg, soql: str, *, include_deleted: bool = T
 
 
 def read_job(org: SalesforceOrg, job_id: str) -> QueryJob:
-    """Return the job's state; one request. Raises JobFailedError, JobGoneError, LimitReachedError.
+    """Return the job's state; one request. Raises JobFailedError, JobLimitError, JobGoneError.
 
     Rule: Bulk 2.0 guide, "Get Information About a Query Job".
     """
@@ -73,8 +73,9 @@ def read_job(org: SalesforceOrg, job_id: str) -> QueryJob:
     job = _job(answer)
     if job.state in {"Failed", "Aborted"}:
         reason = str(answer.get("errorMessage") or "")
-        known = limit_in(reason)
-        raise known or JobFailedError(
+        if limit := limit_in(reason):
+            raise JobLimitError(str(limit), code=limit.code)
+        raise JobFailedError(
             f"Salesforce ended Bulk job {job.id} as {job.state}{query_detail(reason)}; start the sync again.",
             code=job.state,
         )

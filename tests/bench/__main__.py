@@ -23,7 +23,7 @@ def main() -> None:
     """Measure each size on each database and print one table."""
     options = _parser().parse_args()
     table = Table(*HEADINGS, title="Full sync")
-    with TemporaryDirectory(prefix="bench-") as scratch:
+    with TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True) as scratch:
         for records in options.records:
             with stand_in_org(records) as org_url:
                 for database in options.databases:

@@ -15,6 +15,7 @@ from crm_sync.customers.landing import Landing, land_batch
 from crm_sync.customers.runs import start_run
 from crm_sync.customers.tables import customer, rejected_record, salesforce_record
 from crm_sync.mapping import CustomerFieldKind, FieldLink, MappingRules, ObjectMapping, Precedence, SObject
+from crm_sync.transform import map_records
 
 Record = dict[str, str | None]
 Row = dict[str, Any]
@@ -87,8 +88,9 @@ class Story:
         self.now += timedelta(minutes=1)
         types = {s: {f: _TYPES.get(f, "string") for f in self.rules.of(s).salesforce_fields} for s in self.rules.mapped}
         landing = Landing(self.rules, types, self.run, self.now)
+        batch = map_records(frame, sobject, self.rules.of(sobject), types[sobject])
         with self._transaction() as connection:
-            counts = land_batch(connection, frame, sobject, landing)
+            counts = land_batch(connection, batch, sobject, landing)
         outcomes = (counts.inserted, counts.updated, counts.unchanged, counts.superseded, counts.rejected)
         assert counts.read == len(frame) == sum(outcomes) + counts.deleted, counts
         assert min(*outcomes, counts.deleted) >= 0, counts

@@ -4,12 +4,13 @@ import itertools
 import logging
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from prefect.artifacts import Artifact
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State
 from sqlalchemy import Table, create_engine, select
@@ -30,7 +31,9 @@ from tasks.throttle import LIMITS
 
 PASSWORD = "planted-password-5f1e"
 TOKEN = "plantedToken77"
+PEOPLE = 400
 Row = dict[str, Any]
+Result = dict[str, list[Row]]
 
 _numbers = itertools.count(1)
 # What may differ between two runs that end alike: row numbers, and moments of this machine.
@@ -50,11 +53,13 @@ class Rig:
 
     def sync(self, **options: Any) -> SyncSummary:
         """Run full_sync as a Python caller does; raises what the caller gets."""
-        return full_sync(**self.blocks(), **options)
+        summary: SyncSummary = full_sync(**self.blocks(), **options)
+        return summary
 
     def state(self, **options: Any) -> State[SyncSummary]:
         """Run full_sync and return its final state, as the Prefect UI shows it."""
-        return full_sync(**self.blocks(), **options, return_state=True)
+        state: State[SyncSummary] = full_sync(**self.blocks(), **options, return_state=True)
+        return state
 
     def blocks(self) -> dict[str, Any]:
         """Return the blocks as parameters of a flow."""
@@ -74,7 +79,7 @@ class Rig:
         engine.dispose()
         return found
 
-    def result(self) -> dict[str, list[Row]]:
+    def result(self) -> Result:
         """Return what a full sync is for: customers, mirror and rejects, but for row numbers and moments."""
         return {
             table.name: sorted(
@@ -107,6 +112,13 @@ class Rig:
         return Rig(self.org, self.server, self.org_file, self.salesforce, customers, self.mapping)
 
 
+def artifact(key: str) -> str:
+    """Return the newest artifact of this key as its text."""
+    found = cast(Artifact | None, Artifact.get(key))  # only in an event loop it would be a coroutine
+    assert found is not None, f"there is no artifact {key}"
+    return str(found.data)
+
+
 def _is_salesforce_id(name: str, table: Table) -> bool:
     return name == "id" and table is not customer
 
@@ -131,7 +143,9 @@ def _prefect_logs_are_caught() -> Iterator[None]:
     logger.propagate = False
 
 
-def _start(folder: Path, url: str, people: int) -> Iterator[Rig]:
+@contextmanager
+def start_rig(folder: Path, url: str, people: int = PEOPLE) -> Iterator[Rig]:
+    """Start an org with invented people, the same at every start."""
     # A user of its own, since sessions are shared by all runs of one user.
     user = f"integration.{next(_numbers)}@planted.example"
     settings = OrgSettings(username=user, password=PASSWORD, security_token=TOKEN, bulk_polls=0)
@@ -147,17 +161,20 @@ def _start(folder: Path, url: str, people: int) -> Iterator[Rig]:
 
 @pytest.fixture
 def rig(tmp_path: Path, sqlite_url: str) -> Iterator[Rig]:
-    """Start an org with 400 leads and contacts, and a SQLite database."""
-    yield from _start(tmp_path, sqlite_url, 400)
+    """Start an org with leads and contacts, and a SQLite database."""
+    with start_rig(tmp_path, sqlite_url) as started:
+        yield started
 
 
 @pytest.fixture
 def both_rigs(tmp_path: Path, database_url: str) -> Iterator[Rig]:
     """Start the same, once with SQLite and once with PostgreSQL."""
-    yield from _start(tmp_path, database_url, 400)
+    with start_rig(tmp_path, database_url) as started:
+        yield started
 
 
 @pytest.fixture
 def empty_rig(tmp_path: Path, sqlite_url: str) -> Iterator[Rig]:
     """Start an org without people."""
-    yield from _start(tmp_path, sqlite_url, 0)
+    with start_rig(tmp_path, sqlite_url, people=0) as started:
+        yield started

@@ -1,18 +1,11 @@
-"""A full sync in a process of its own that kills itself, as a power cut would, at a stated moment.
+"""A full sync in a process of its own that kills itself, as a power cut would, at a stated moment."""
 
-`python -m tests.flows.killed_run`, with the blocks' names, a statement, its number and the moment as JSON on standard
-input: at the `nth` statement to the customer database that begins with `statement` and has `parameter` among its
-parameters, or `before` or `after` the commit of its transaction.
-"""
-
-import json
 import os
 import signal
-import sys
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
-from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, PREFECT_HOME, temporary_settings
 from sqlalchemy import Connection, Engine, event
 
 from flows.full_sync import full_sync
@@ -21,16 +14,12 @@ from tasks.bulk_reads import SLEEP
 
 @dataclass
 class KillPoint:
-    """The moment at which the process dies; `moment` is statement, before or after."""
+    """The `nth` statement that begins so and has the parameter: die at it, or before or after its commit."""
 
     statement: str
     moment: str
     nth: int = 1
     parameter: str = ""
-
-    def as_json(self) -> str:
-        """Return it for the process."""
-        return json.dumps(asdict(self))
 
 
 class _Killer:
@@ -61,9 +50,10 @@ class _Killer:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-if __name__ == "__main__":
-    order = json.load(sys.stdin)
-    killer = _Killer(KillPoint(**order.pop("point")))
+def run_and_die(api_url: str, home: str, point: KillPoint, parameters: dict[str, Any]) -> None:
+    """Run full_sync against the Prefect server at `api_url`; ends with SIGKILL, or without if `point` never came."""
+    _Killer(point)
     SLEEP.set(lambda seconds: None)
-    with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
-        full_sync(**order)
+    settings = {PREFECT_API_URL: api_url, PREFECT_HOME: home, PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}
+    with temporary_settings(settings):
+        full_sync(**parameters)
