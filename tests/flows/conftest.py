@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
-from prefect.artifacts import Artifact
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 from prefect.client.schemas.objects import State
+from prefect.client.schemas.sorting import ArtifactSort
 from sqlalchemy import Table, create_engine, select
 
 from blocks.customer_database import CustomerDatabase
@@ -114,9 +115,15 @@ class Rig:
 
 def artifact(key: str) -> str:
     """Return the newest artifact of this key as its text."""
-    found = cast(Artifact | None, Artifact.get(key))  # only in an event loop it would be a coroutine
-    assert found is not None, f"there is no artifact {key}"
-    return str(found.data)
+    # Prefect's own Artifact.get leaves its connection open.
+    with get_client(sync_client=True) as client:
+        newest = client.read_artifacts(
+            limit=1,
+            sort=ArtifactSort.UPDATED_DESC,
+            artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=[key])),
+        )
+    assert newest, f"there is no artifact {key}"
+    return str(newest[0].data)
 
 
 def _is_salesforce_id(name: str, table: Table) -> bool:

@@ -1,0 +1,113 @@
+"""What is deployed: names, schedules, limits, forms, and that a schedule really makes runs."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from prefect import Flow
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterId
+from prefect.deployments.runner import RunnerDeployment
+from prefect.flows import load_flow_from_entrypoint
+from prefect.utilities.callables import parameter_schema
+
+from blocks.customer_database import CustomerDatabase
+from deployments.definitions import build_deployments
+from deployments.register import BLOCK_TYPES, register
+from flows.check_connection import check_connection
+from flows.full_sync import full_sync
+from tasks.throttle import LIMITS
+
+_FLOWS = {"full_sync": full_sync, "check_connection": check_connection}
+
+
+@pytest.fixture(scope="module")
+def deployments(prefect_home: Path) -> dict[str, RunnerDeployment]:
+    """Return the deployments by name, on a server without blocks."""
+    return {deployment.name: deployment for deployment in build_deployments()}
+
+
+def test_every_flow_is_deployed_under_its_own_name(deployments: dict[str, RunnerDeployment]) -> None:
+    assert {name: deployment.flow_name for name, deployment in deployments.items()} == {
+        flow.replace("_", "-"): flow for flow in _FLOWS
+    }
+
+
+def test_full_syncs_wait_their_turn(deployments: dict[str, RunnerDeployment]) -> None:
+    deployment = deployments["full-sync"]
+
+    assert deployment.concurrency_limit == 1
+    assert deployment.concurrency_options is not None
+    assert deployment.concurrency_options.collision_strategy == "ENQUEUE"
+
+
+def test_only_the_full_sync_has_a_schedule(deployments: dict[str, RunnerDeployment]) -> None:
+    assert {name: len(deployment.schedules or []) for name, deployment in deployments.items()} == {
+        "full-sync": 1,
+        "check-connection": 0,
+    }
+
+
+def test_entrypoints_load(deployments: dict[str, RunnerDeployment]) -> None:
+    for deployment in deployments.values():
+        assert deployment.entrypoint is not None
+        assert load_flow_from_entrypoint(deployment.entrypoint).name == deployment.flow_name
+
+
+def test_form_names_blocks_until_they_are_saved_and_picks_them_then(
+    deployments: dict[str, RunnerDeployment], tmp_path: Path
+) -> None:
+    assert deployments["full-sync"].parameters["database"] == "customers"
+    CustomerDatabase(url=f"sqlite:///{tmp_path}/customers.db").save("customers")
+
+    database = build_deployments()[0].parameters["database"]
+
+    with get_client(sync_client=True) as client:
+        saved = client.read_block_document_by_name("customers", "customer-database")
+        assert database == {"$ref": {"block_document_id": str(saved.id)}}
+        client.delete_block_document(saved.id)
+
+
+@pytest.mark.parametrize("flow", _FLOWS.values(), ids=list(_FLOWS))
+def test_form_explains_every_parameter_and_picks_blocks(flow: Flow[..., object]) -> None:
+    schema = parameter_schema(flow).model_dump()
+
+    for name, field in schema["properties"].items():
+        assert field.get("description"), f"{name} has no description"
+    pickers = {block.get("block_type_slug") for block in schema["definitions"].values()}
+    assert {kind.get_block_type_slug() for kind in BLOCK_TYPES} <= pickers
+
+
+@pytest.fixture
+def applied(deployments: dict[str, RunnerDeployment]) -> Iterator[str]:
+    """Apply the full sync's deployment, and remove it afterwards."""
+    deployment_id = deployments["full-sync"].apply()
+    yield str(deployment_id)
+    with get_client(sync_client=True) as client:
+        client.delete_deployment(deployment_id)  # type: ignore[arg-type]  # only in an event loop it would be a coroutine
+
+
+def test_schedule_makes_runs(applied: str) -> None:
+    """With SQLAlchemy 2.1, Prefect 3.8 accepts a schedule and never makes a run of it."""
+    with get_client(sync_client=True) as client:
+        client.request("POST", "/deployments/{id}/schedule", path_params={"id": applied}, json={"min_runs": 2})
+        by_deployment = DeploymentFilter(id=DeploymentFilterId(any_=[applied]))
+        runs = client.read_flow_runs(deployment_filter=by_deployment)
+
+    assert len(runs) >= 2
+    for run in runs:
+        assert run.state_name == "Scheduled"
+        assert run.expected_start_time is not None
+        assert run.expected_start_time > datetime.now(UTC)
+
+
+def test_registering_may_be_repeated(prefect_home: Path) -> None:
+    register()
+
+    assert register() == []
+    with get_client(sync_client=True) as client:
+        for kind in BLOCK_TYPES:
+            assert client.read_block_type_by_slug(kind.get_block_type_slug()).name == kind.get_block_type_name()
+        for name in LIMITS:
+            assert client.read_global_concurrency_limit_by_name(name).slot_decay_per_second > 0
