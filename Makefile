@@ -4,9 +4,11 @@ BIN := .venv/bin
 .PHONY: demo test bench up check
 
 demo: .venv/ready
+	@mkdir -p .demo/prefect
 	PREFECT_HOME=$(CURDIR)/.demo/prefect $(BIN)/python -m deployments.demo
 
 up: .venv/ready
+	@mkdir -p .demo/prefect
 	$(if $(DEMO),PREFECT_HOME=$(CURDIR)/.demo/prefect )$(BIN)/python -m deployments.up $(if $(DEMO),--demo)
 
 test: check

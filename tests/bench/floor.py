@@ -108,7 +108,8 @@ def upsert(name: str, columns: list[str]) -> str:
     """Return the statement that moves the staged rows into their table."""
     names = ", ".join(columns)
     changes = ", ".join(f"{column} = excluded.{column}" for column in columns if column != "id")
-    return f"INSERT INTO {name} ({names}) SELECT {names} FROM staged_{name} WHERE true ON CONFLICT (id) DO UPDATE SET {changes}"
+    insert = f"INSERT INTO {name} ({names}) SELECT {names} FROM staged_{name} WHERE true"
+    return f"{insert} ON CONFLICT (id) DO UPDATE SET {changes}"
 
 
 def driver(connection: Connection) -> Any:
