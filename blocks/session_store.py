@@ -14,8 +14,6 @@ from pydantic import JsonValue, SecretStr
 
 from crm_sync.salesforce.login import Login, Session
 
-_ONE_LOGIN = "salesforce-login"
-
 
 class PrefectSessionStore:
     """One session for each login: host and user."""
@@ -24,6 +22,8 @@ class PrefectSessionStore:
         """Name the Secret after the login, without showing the user."""
         digest = sha256(f"{login.host}/{login.user}".encode()).hexdigest()[:16]
         self._name = f"salesforce-session-{digest}"
+        # One for each user, since logging in as one need not wait for a login as another.
+        self._one_login = f"salesforce-login-{digest}"
 
     def load(self) -> Session | None:
         """Return the kept session, if there is one."""
@@ -44,6 +44,6 @@ class PrefectSessionStore:
     def exclusive(self) -> Iterator[None]:
         """Let one process at a time log in, on all hosts that share the Prefect server."""
         with get_client(sync_client=True) as client:
-            client.upsert_global_concurrency_limit_by_name(_ONE_LOGIN, limit=1)
-        with concurrency(_ONE_LOGIN, occupy=1, strict=True, timeout_seconds=300):
+            client.upsert_global_concurrency_limit_by_name(self._one_login, limit=1)
+        with concurrency(self._one_login, occupy=1, strict=True, timeout_seconds=300):
             yield
