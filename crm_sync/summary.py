@@ -28,6 +28,11 @@ class SyncSummary:
         return reduce(add, self.counts.values(), Counts())
 
     @property
+    def rejected(self) -> int:
+        """Records that cannot be used, those of an earlier part of a resumed run included."""
+        return max(self.total.rejected, sum(records for _, _, records in self.rejects))
+
+    @property
     def records_per_second(self) -> float:
         """How fast records were read and stored."""
         return self.total.read / self.seconds if self.seconds else 0.0
@@ -35,7 +40,7 @@ class SyncSummary:
     @property
     def state(self) -> str:
         """What a person should know first: complete, or complete with rejects or missing fields."""
-        if self.total.rejected:
+        if self.rejected:
             return "CompletedWithRejects"
         return "CompletedWithMissingFields" if any(self.missing_fields.values()) else "Completed"
 
@@ -46,8 +51,8 @@ class SyncSummary:
         if total.written:
             changed = f"{total.inserted:,} customers added, {total.updated:,} updated"
         said = f"{total.read:,} records read in {self.seconds:.1f} s with {self.requests_used} requests; {changed}"
-        if total.rejected:
-            said += f"; {total.rejected:,} records could not be used (see rejected_record)"
+        if self.rejected:
+            said += f"; {self.rejected:,} records could not be used (see rejected_record)"
         for sobject, names in self.missing_fields.items():
             said += f"; {sobject} no longer shows {', '.join(names)}" if names else ""
         return said + "."

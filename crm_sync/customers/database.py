@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import psycopg
@@ -20,6 +21,8 @@ from crm_sync.errors import DatabaseUnavailableError
 _MIGRATIONS = Path(__file__).with_name("migrations")
 # Any number will do; it only has to differ from other locks in the same PostgreSQL database.
 _MIGRATION_LOCK = 7_023_001
+# Alembic keeps the migration at work in global names; two threads would get in each other's way.
+_ALEMBIC = Lock()
 _EXAMPLES = "for example sqlite:///customers.db or postgresql://user:password@host/database"
 _DRIVERS = {"sqlite": "sqlite", "postgres": "postgresql+psycopg", "postgresql": "postgresql+psycopg"}
 # What the URL says goes first. `timeout`: seconds to wait for another writer; a batch takes less than one.
@@ -132,7 +135,8 @@ def _migrate(engine: Engine) -> None:
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _MIGRATION_LOCK})
         settings.attributes["connection"] = connection
-        command.upgrade(settings, "head")
+        with _ALEMBIC:
+            command.upgrade(settings, "head")
 
 
 def _reason(problem: Exception) -> str:

@@ -119,10 +119,10 @@ def count_rejects(connection: Connection, sync_run_id: int | None = None) -> lis
     return [(row[0], row[1], row[2]) for row in connection.execute(query)]
 
 
-def read_reject_examples(connection: Connection, sync_run_id: int, number: int) -> list[tuple[str, str]]:
-    """Return (Id, reason) of some records that the run rejected."""
-    query = select(rejected_record.c.id, rejected_record.c.reason).where(rejected_record.c.sync_run_id == sync_run_id)
-    return [(row[0], row[1]) for row in connection.execute(query.order_by(rejected_record.c.id).limit(number))]
+def read_reject_examples(connection: Connection, number: int) -> list[tuple[str, str]]:
+    """Return (Id, reason) of some rejected records."""
+    query = select(rejected_record.c.id, rejected_record.c.reason).order_by(rejected_record.c.id).limit(number)
+    return [(row[0], row[1]) for row in connection.execute(query)]
 
 
 def count_customers(connection: Connection) -> int:
