@@ -17,6 +17,7 @@ SyncError                       catch-all; its text is one sentence for the pers
     ├── AuthenticationError     Salesforce refused the login
     ├── AuthorizationError      the user lacks a permission
     ├── QueryError              Salesforce refused the query
+    │   └── UnknownFieldError   it names a field that Salesforce does not show: describe again, leave it out
     ├── JobFailedError          Salesforce failed or aborted the Bulk job
     └── PaginationError         the same locator twice
 """
@@ -100,6 +101,10 @@ class AuthorizationError(FatalError):
 
 class QueryError(FatalError):
     """Salesforce refused the query."""
+
+
+class UnknownFieldError(QueryError):
+    """A query names a field that Salesforce does not show, or shows no longer."""
 
 
 class JobFailedError(FatalError):

@@ -40,10 +40,23 @@ def json_objects(members: Mapping[str, pa.Array], *, index: pd.Index) -> pd.Seri
     return pd.Series(_concatenate(*parts, "}"), index=index, dtype="str")
 
 
+def sparse_json_objects(members: Mapping[str, pa.Array], *, index: pd.Index) -> pd.Series:
+    """Return one JSON object a row, as text, with only those members whose literal is not missing."""
+    if not members:
+        return json_objects({}, index=index)
+    named = [_concatenate(json.dumps(name, ensure_ascii=False) + ":", literals) for name, literals in members.items()]
+    inside = pc.binary_join_element_wise(*named, pa.scalar(",", pa.large_string()), null_handling="skip")
+    return pd.Series(_concatenate("{", inside, "}"), index=index, dtype="str")
+
+
 def _bytes_in(texts: pa.Array) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     """Say of each byte whether the texts may hold it: a look at their memory, many times faster than a search."""
-    content = texts.buffers()[-1]
-    counts = np.bincount(np.frombuffer(content, dtype=np.uint8), minlength=256) if content else np.zeros(256)
+    _, offsets, content = texts.buffers()
+    if not len(texts) or content is None:
+        return np.zeros(256, dtype=np.bool_)
+    # Of a slice only its own part: its memory is the whole column's.
+    first, last = np.frombuffer(offsets, dtype=np.int64)[[texts.offset, texts.offset + len(texts)]]
+    counts = np.bincount(np.frombuffer(content, dtype=np.uint8)[first:last], minlength=256)
     return counts > 0
 
 

@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from functools import reduce
 from operator import add
 
+import pandas as pd
+
 from crm_sync.counts import Counts
 from crm_sync.mapping import SObject
 
@@ -11,7 +13,8 @@ from crm_sync.mapping import SObject
 @dataclass(frozen=True)
 class SyncSummary:
     """The outcome of a pull. `seconds` is wall time; `rejects` lists (sObject, reason, records),
-    `reject_examples` some of them as (Id, reason)."""
+    `reject_examples` some of them as (Id, reason); `full_sync_due` says why, by object; `changes` is what a dry run
+    found (`crm_sync.customers.preview`)."""
 
     counts: dict[SObject, Counts]
     requests_used: int
@@ -21,6 +24,8 @@ class SyncSummary:
     org_host: str = ""
     resumed: list[SObject] = field(default_factory=list)
     missing_fields: dict[SObject, list[str]] = field(default_factory=dict)
+    full_sync_due: dict[SObject, str] = field(default_factory=dict)
+    changes: pd.DataFrame | None = None
 
     @property
     def total(self) -> Counts:
@@ -39,7 +44,11 @@ class SyncSummary:
 
     @property
     def state(self) -> str:
-        """What a person should know first: complete, or complete with rejects or missing fields."""
+        """What a person should know first: complete, or what is missing to it."""
+        if self.changes is not None:
+            return "DryRun"
+        if self.full_sync_due:
+            return "FullSyncDue"
         if self.rejected:
             return "CompletedWithRejects"
         return "CompletedWithMissingFields" if any(self.missing_fields.values()) else "Completed"
@@ -48,11 +57,16 @@ class SyncSummary:
         """Say what happened in one sentence."""
         total = self.total
         changed = "no customer changed"
-        if total.written:
+        if self.changes is not None:
+            changed = f"{self.changes['salesforce_id'].nunique():,} customers would change, nothing was written"
+        elif total.written:
             changed = f"{total.inserted:,} customers added, {total.updated:,} updated"
-        said = f"{total.read:,} records read in {self.seconds:.1f} s with {self.requests_used} requests; {changed}"
+        requests = "1 request" if self.requests_used == 1 else f"{self.requests_used} requests"
+        said = f"{total.read:,} records read in {self.seconds:.1f} s with {requests}; {changed}"
         if self.rejected:
             said += f"; {self.rejected:,} records could not be used (see rejected_record)"
         for sobject, names in self.missing_fields.items():
             said += f"; {sobject} no longer shows {', '.join(names)}" if names else ""
+        for sobject, reason in self.full_sync_due.items():
+            said += f"; a full sync of {sobject} is due, because {reason}"
         return said + "."

@@ -58,6 +58,9 @@ def map_records(
     mapped["sobject"] = pd.Series(str(sobject), index=records.index, dtype="str")
     mapped["id"] = records["Id"]
     mapped["unique_key"] = unique_keys(records, mapping.unique_link)
+    if mapping.unique_link.salesforce_field.lower() == "id":
+        # A converted lead and its contact are one customer, also where no e-mail address says so.
+        mapped["unique_key"] = _optional(records, "ConvertedContactId").fillna(mapped["unique_key"])
     mapped["system_modstamp"] = pd.to_datetime(records["SystemModstamp"], utc=True, format="ISO8601")
     mapped["is_deleted"] = records["IsDeleted"] == "true"
     mapped["is_converted"] = _optional(records, "IsConverted") == "true"

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, text
 
 from crm_sync.counts import Counts
 from crm_sync.customers import mirror, upserts
-from crm_sync.customers.moves import follow_moves, join_left_behind, mark_silent, plan_moves
+from crm_sync.customers.moves import follow_moves, join_left_behind, join_merged, mark_silent, plan_moves
 from crm_sync.customers.staging import stage
 from crm_sync.customers.tables import JSON_OBJECT
 from crm_sync.customers.upserts import Part
@@ -25,12 +25,17 @@ _ORDER = ["sobject", "id", "unique_key", "system_modstamp", "is_deleted", "is_co
 
 @dataclass(frozen=True)
 class Landing:
-    """What is the same for every batch of a run: the mapping, Salesforce's field types, the run and its clock."""
+    """What is the same for every batch of a run: the mapping, Salesforce's field types, the run and its clock.
+
+    `only_changed`: pass over records that the mirror holds already, as a pull does with those it reads again. A full
+    sync does not: it also mends customers that were changed here.
+    """
 
     rules: MappingRules
     types: Mapping[SObject, Mapping[str, str]]
     sync_run_id: int
     now: datetime
+    only_changed: bool = False
 
 
 def land_batch(connection: Connection, batch: pd.DataFrame, sobject: SObject, landing: Landing) -> Counts:
@@ -41,15 +46,14 @@ def land_batch(connection: Connection, batch: pd.DataFrame, sobject: SObject, la
     _one_at_a_time(connection)
     newest = _newest_versions(batch)
     stage(connection, "staged_record", newest[[*RECORD_COLUMNS, "reject_reason"]], {"field_values": JSON_OBJECT})
-    stale = mirror.drop_stale(connection)
-    fresh = newest[~among(newest["id"], pd.Series(stale, dtype="str"))] if stale else newest
+    met = mirror.meet_known(connection, only_changed=landing.only_changed)
+    fresh = newest[~among(newest["id"], pd.concat([met.stale, met.same]))] if len(met.stale) + len(met.same) else newest
 
-    moved = mirror.read_moved(connection)
-    siblings = mirror.read_siblings(connection, but_not=fresh["id"])
+    siblings = mirror.read_siblings(connection, met.moved, but_not=fresh["id"])
     parts = [Part(sobject, True, fresh), *_map_mirror(siblings, landing)]
     known = pd.concat([part.records[_ORDER].assign(in_batch=part.in_batch) for part in parts], ignore_index=True)
     voices = choose_voices(known, landing.rules.precedence)
-    moves = plan_moves(known, voices, moved, landing.rules.precedence)
+    moves = plan_moves(known, voices, met.moved, landing.rules.precedence)
 
     follow_moves(connection, moves, landing.now)
     first, second = _only(parts, voices.first), _only(parts, voices.second)
@@ -57,9 +61,16 @@ def land_batch(connection: Connection, batch: pd.DataFrame, sobject: SObject, la
     join_left_behind(connection, moves, landing.now)
     mark_silent(connection, moves, landing.now)
     mirror.upsert_records(connection)
-    mirror.link_siblings(connection, siblings if len(moved) else siblings[siblings["customer_id"].isna()])
+    mirror.link_siblings(connection, siblings if len(met.moved) else siblings[siblings["customer_id"].isna()])
+    join_merged(connection, _merged_away(fresh, siblings), landing.now)
     mirror.write_rejects(connection, landing.sync_run_id, landing.now)
-    return _count(len(batch), known, voices.first, written)
+    return _count(len(batch), known, voices.first, written, same=len(met.same))
+
+
+def _merged_away(*frames: pd.DataFrame) -> pd.Series:
+    """Return the Ids of records that Salesforce merged into others."""
+    merged = [frame.loc[frame["master_record_id"].notna(), "id"].astype("str") for frame in frames]
+    return pd.concat(merged)
 
 
 def _only(parts: list[Part], chosen: pd.Series) -> list[Part]:
@@ -75,7 +86,7 @@ def _newest_versions(batch: pd.DataFrame) -> pd.DataFrame:
     return batch.sort_values("system_modstamp", kind="stable").drop_duplicates("id", keep="last")
 
 
-def _count(read: int, known: pd.DataFrame, first: pd.Series, written: upserts.Written) -> Counts:
+def _count(read: int, known: pd.DataFrame, first: pd.Series, written: upserts.Written, *, same: int) -> Counts:
     batch = known["in_batch"]
     deleted = int((batch & known["is_deleted"]).sum())
     rejected = int((batch & ~known["is_deleted"] & known["reject_reason"].notna()).sum())
@@ -84,8 +95,8 @@ def _count(read: int, known: pd.DataFrame, first: pd.Series, written: upserts.Wr
         read=read,
         inserted=written.inserted,
         updated=written.updated,
-        unchanged=spoke - written.inserted - written.updated,
-        superseded=read - spoke - rejected - deleted,
+        unchanged=same + spoke - written.inserted - written.updated,
+        superseded=read - same - spoke - rejected - deleted,
         rejected=rejected,
         deleted=deleted,
     )
@@ -107,3 +118,8 @@ def _one_at_a_time(connection: Connection) -> None:
     # Two batches that share a key would each miss the other's record. SQLite has one writer anyway.
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LANDING_LOCK})
+        # A batch is small beside the tables it meets: each of its rows is looked up by an index. Of tables that
+        # grow this fast the planner knows no statistics, and would read all of them for every batch.
+        for method in ("seqscan", "hashjoin", "mergejoin"):
+            connection.execute(text(f"SET LOCAL enable_{method} = off"))
+        connection.execute(text("SET LOCAL jit = off"))

@@ -1,5 +1,6 @@
 """The mirror of Salesforce's records: what a staged batch meets there, and how it lands."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from io import BytesIO
 
@@ -7,6 +8,7 @@ import pandas as pd
 import pyarrow as pa
 from pyarrow import json as arrow_json
 from sqlalchemy import (
+    ColumnElement,
     Connection,
     Text,
     and_,
@@ -14,6 +16,8 @@ from sqlalchemy import (
     column,
     delete,
     exists,
+    false,
+    func,
     literal,
     or_,
     select,
@@ -28,36 +32,52 @@ from crm_sync.customers.tables import customer, rejected_record, salesforce_reco
 from crm_sync.survivors import among
 from crm_sync.transform import RECORD_COLUMNS
 
+
+@dataclass(frozen=True)
+class Met:
+    """What the mirror holds of a batch: `stale` and `same`, the Ids of records that bring nothing new; `moved`, the
+    `id` and `old_key` of those whose unique key was another one before."""
+
+    stale: pd.Series
+    same: pd.Series
+    moved: pd.DataFrame
+
+
 staged = table("staged_record", *(column(name) for name in (*RECORD_COLUMNS, "reject_reason")))
 
 
-def drop_stale(connection: Connection) -> list[str]:
-    """Drop the staged records of which the mirror holds a newer version, and return their Ids."""
-    newer = exists().where(
-        salesforce_record.c.id == staged.c.id,
-        salesforce_record.c.system_modstamp > staged.c.system_modstamp,
+def meet_known(connection: Connection, *, only_changed: bool) -> Met:
+    """Drop the staged records that bring nothing new, and say what the mirror holds of the others.
+
+    A record brings nothing new when the mirror holds a newer version; with `only_changed` also when it holds the
+    very same one.
+    """
+    is_stale = salesforce_record.c.system_modstamp > staged.c.system_modstamp
+    is_moved = and_(
+        salesforce_record.c.unique_key.is_not(None),
+        salesforce_record.c.unique_key.is_distinct_from(staged.c.unique_key),
     )
-    stale = list(connection.scalars(select(staged.c.id).where(newer)))
-    if stale:
-        connection.execute(delete(staged).where(newer))
-    return stale
-
-
-def read_moved(connection: Connection) -> pd.DataFrame:
-    """Return `id` and `old_key` of the staged records whose unique key was another one before."""
-    moved = (
-        select(staged.c.id, salesforce_record.c.unique_key.label("old_key"))
+    is_same: ColumnElement[bool] = false()
+    if only_changed:
+        names = [name for name in RECORD_COLUMNS if name != "id"]
+        is_same = and_(*(salesforce_record.c[name].is_not_distinct_from(staged.c[name]) for name in names))
+    rows = connection.execute(
+        select(staged.c.id, salesforce_record.c.unique_key, is_stale, is_same)
         .join_from(staged, salesforce_record, salesforce_record.c.id == staged.c.id)
-        .where(
-            salesforce_record.c.unique_key.is_not(None),
-            salesforce_record.c.unique_key.is_distinct_from(staged.c.unique_key),
-        )
-    )
-    return pd.DataFrame(connection.execute(moved).all(), columns=["id", "old_key"], dtype="str")
+        .where(or_(is_stale, is_moved, is_same))
+    ).all()
+    met = pd.DataFrame(rows, columns=["id", "old_key", "is_stale", "is_same"])
+    ids, old_keys = met["id"].astype("str"), met["old_key"].astype("str")
+    stale, same = met["is_stale"].astype("bool"), met["is_same"].astype("bool")
+    if (stale | same).any():
+        known = exists().where(salesforce_record.c.id == staged.c.id, or_(is_stale, is_same))
+        connection.execute(delete(staged).where(known))
+    moved = pd.DataFrame({"id": ids, "old_key": old_keys})[~stale & ~same]
+    return Met(stale=ids[stale], same=ids[same], moved=moved)
 
 
-def read_siblings(connection: Connection, *, but_not: pd.Series) -> pd.DataFrame:
-    """Return the mirror's other records of every key that the staged records have or had.
+def read_siblings(connection: Connection, moved: pd.DataFrame, *, but_not: pd.Series) -> pd.DataFrame:
+    """Return the mirror's other records of every key that the staged records have, or had (`moved`).
 
     RECORD_COLUMNS and `customer_id`, which is missing for a record that came while its key had no customer.
     """
@@ -67,17 +87,23 @@ def read_siblings(connection: Connection, *, but_not: pd.Series) -> pd.DataFrame
         for name in names
     ]
     same_key = and_(salesforce_record.c.unique_key == staged.c.unique_key, salesforce_record.c.id != staged.c.id)
-    was = salesforce_record.alias("was")
-    old_key = and_(was.c.id == staged.c.id, was.c.unique_key.is_distinct_from(staged.c.unique_key))
-    of_new_keys = select(*columns).join_from(staged, salesforce_record, same_key)
-    of_old_keys = (
-        select(*columns)
-        .join_from(staged, was, old_key)
-        .join(salesforce_record, salesforce_record.c.unique_key == was.c.unique_key)
-    )
-    rows = [*connection.execute(of_new_keys).all(), *connection.execute(of_old_keys).all()]
+    rows = [*connection.execute(select(*columns).join_from(staged, salesforce_record, same_key)).all()]
+    if len(moved):
+        left = stage(connection, "staged_old_key", moved[["old_key"]])
+        of_old_keys = salesforce_record.c.unique_key == left.c.old_key
+        rows += connection.execute(select(*columns).join_from(left, salesforce_record, of_old_keys)).all()
     found = pd.DataFrame(rows, columns=names).drop_duplicates("id")
     return found[~among(found["id"], but_not)]
+
+
+def cut_ids(connection: Connection, after: str, *, parts: int) -> list[str]:
+    """Return Ids that cut what the mirror holds of the object behind `after` into equal parts; fewer of few."""
+    # All Ids of an object begin alike, and no character of an Id comes after `z`.
+    behind = and_(salesforce_record.c.id > after, salesforce_record.c.id <= after[:3].ljust(len(after), "z"))
+    number = connection.scalars(select(func.count()).select_from(salesforce_record).where(behind)).one()
+    steps = sorted({number * part // parts for part in range(1, parts)} - {0})
+    cut = select(salesforce_record.c.id).where(behind).order_by(salesforce_record.c.id).limit(1)
+    return sorted({connection.scalars(cut.offset(step)).one() for step in steps})
 
 
 def as_read(siblings: pd.DataFrame, fields: list[str]) -> pd.DataFrame:

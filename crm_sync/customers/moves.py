@@ -2,17 +2,18 @@
 
 The customer follows its record: renamed when nobody else speaks for the old key and the new one is free,
 otherwise joined to the customer that has the new key, and no longer mailed. A customer for which no record is
-left is marked, never deleted.
+left is marked, never deleted; when its record was merged, it is joined to the customer of the master as well.
 """
 
 from dataclasses import dataclass
 from datetime import datetime
 
 import pandas as pd
-from sqlalchemy import Connection, Table, select, update
+from sqlalchemy import Connection, Table, and_, select, update
 
+from crm_sync.customers import mirror
 from crm_sync.customers.staging import stage
-from crm_sync.customers.tables import customer
+from crm_sync.customers.tables import customer, salesforce_record
 from crm_sync.mapping import Precedence
 from crm_sync.survivors import Voices, among, in_order
 
@@ -93,6 +94,45 @@ def mark_silent(connection: Connection, moves: Moves, now: datetime) -> None:
             customer.c.merged_into_customer_id.is_(None),
             customer.c.salesforce_id.is_not(None),
         )
+    )
+
+
+def join_merged(connection: Connection, losers: pd.Series, now: datetime) -> None:
+    """Join the customers whose last record was merged in Salesforce to the customer of its master.
+
+    `losers`: Ids of merged records of the batch's keys; those merged into a record of the batch are looked up.
+    """
+    loser, master = salesforce_record.alias("loser"), salesforce_record.alias("master")
+    joined = (
+        select(loser.c.customer_id, master.c.customer_id.label("master_customer_id"))
+        .join_from(loser, master, and_(master.c.id == loser.c.master_record_id, loser.c.master_record_id.is_not(None)))
+        .join(customer, customer.c.id == loser.c.customer_id)
+        .where(
+            loser.c.is_deleted,
+            customer.c.deleted_in_salesforce_at.is_not(None),
+            customer.c.id != master.c.customer_id,
+            customer.c.merged_into_customer_id.is_distinct_from(master.c.customer_id),
+        )
+        # The last merge counts, where several records of one customer were merged.
+        .order_by(loser.c.system_modstamp, loser.c.id)
+    )
+    rows = connection.execute(joined.where(loser.c.master_record_id.in_(select(mirror.staged.c.id)))).all()
+    if len(losers):
+        known = stage(connection, "staged_loser", losers.to_frame("id"))
+        rows = [*rows, *connection.execute(joined.where(loser.c.id.in_(select(known.c.id))))]
+    found = pd.DataFrame(rows, columns=["customer_id", "master_customer_id"], dtype="Int64")
+    if found.empty:
+        return
+    merged = stage(
+        connection,
+        "staged_merge",
+        found.drop_duplicates("customer_id", keep="last"),
+        dict.fromkeys(found.columns, customer.c.id.type),
+    )
+    connection.execute(
+        update(customer)
+        .values(merged_into_customer_id=merged.c.master_customer_id, mail_status="INACTIVE", modified_at=now)
+        .where(customer.c.id == merged.c.customer_id)
     )
 
 

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 
 from crm_sync.counts import Counts
 from crm_sync.customers.dialects import insert_for
-from crm_sync.customers.tables import checkpoint, customer, rejected_record, sync_run, watermark
+from crm_sync.customers.tables import checkpoint, customer, rejected_record, sync_run
 from crm_sync.mapping import SObject
 
 
@@ -97,18 +97,6 @@ def forget_checkpoints(connection: Connection, org: str, sobjects: list[SObject]
     connection.execute(delete(checkpoint).where(checkpoint.c.org == org, checkpoint.c.sobject.in_(sobjects)))
 
 
-def advance_watermark(connection: Connection, org: str, done: Checkpoint) -> None:
-    """Record that every change of the sObject up to `done.read_from` (Salesforce's clock) is stored."""
-    row = {
-        "org": org,
-        "sobject": done.sobject,
-        "stored_until": done.read_from,
-        "mapping_fingerprint": done.mapping_fingerprint,
-    }
-    statement = insert_for(connection, watermark).values(row)
-    connection.execute(statement.on_conflict_do_update(index_elements=["org", "sobject"], set_=row))
-
-
 def count_rejects(connection: Connection, sync_run_id: int | None = None) -> list[tuple[str, str, int]]:
     """Return (sObject, reason, records) of the rejected records, most frequent first; of one run or of all."""
     records = func.count()
@@ -119,9 +107,11 @@ def count_rejects(connection: Connection, sync_run_id: int | None = None) -> lis
     return [(row[0], row[1], row[2]) for row in connection.execute(query)]
 
 
-def read_reject_examples(connection: Connection, number: int) -> list[tuple[str, str]]:
-    """Return (Id, reason) of some rejected records."""
+def read_reject_examples(connection: Connection, number: int, sync_run_id: int | None = None) -> list[tuple[str, str]]:
+    """Return (Id, reason) of some rejected records; of one run or of all."""
     query = select(rejected_record.c.id, rejected_record.c.reason).order_by(rejected_record.c.id).limit(number)
+    if sync_run_id is not None:
+        query = query.where(rejected_record.c.sync_run_id == sync_run_id)
     return [(row[0], row[1]) for row in connection.execute(query)]
 
 

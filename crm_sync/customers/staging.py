@@ -51,7 +51,6 @@ def _copy(connection: Connection, table: Table, content: pa.Table) -> None:
     cursor = connection.connection.cursor()
     with cursor.copy(f"COPY {table.name} ({names}) FROM STDIN (FORMAT csv)") as copy:
         copy.write(rows.getbuffer())
-    connection.exec_driver_sql(f"ANALYZE {table.name}")
 
 
 def _execute_many(connection: Connection, table: Table, content: pa.Table) -> None:

@@ -18,6 +18,7 @@ from sqlalchemy import (
     Table,
     Text,
     TypeDecorator,
+    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeEngine
@@ -91,6 +92,12 @@ salesforce_record = Table(
     Column("master_record_id", Text),
     Column("field_values", JSON_OBJECT, nullable=False),
     Index("ix_salesforce_record_unique_key", "unique_key"),
+    Index(
+        "ix_salesforce_record_master_record_id",
+        "master_record_id",
+        sqlite_where=text("master_record_id IS NOT NULL"),
+        postgresql_where=text("master_record_id IS NOT NULL"),
+    ),
 )
 
 rejected_record = Table(
@@ -114,6 +121,7 @@ sync_run = Table(
     Column("state", Text, nullable=False),
     Column("counts", JSON_OBJECT, nullable=False),
     Column("requests_used", Integer, nullable=False),
+    Column("requests_forecast", Integer),
     Column("started_at", Instant, nullable=False),
     Column("ended_at", Instant),
 )
@@ -138,7 +146,11 @@ watermark = Table(
     Column("org", Text, primary_key=True),
     Column("sobject", Text, primary_key=True),
     Column("stored_until", Instant, nullable=False),
+    # Of the mapping with which the last full sync read the object; empty when another one is due.
     Column("mapping_fingerprint", Text, nullable=False),
+    Column("unique_field", Text, nullable=False, server_default=""),
+    # By mapped field, as Salesforce described it; null for one that it did not show.
+    Column("field_types", JSON_OBJECT, nullable=False, server_default="{}"),
 )
 
 request_ledger = Table(
@@ -152,5 +164,5 @@ request_ledger = Table(
     Column("status", Integer),
     Column("org_used", Integer),
     Column("org_allowed", Integer),
-    Index("ix_request_ledger_org_at", "org", "at"),
+    Index("ix_request_ledger_org_at_flow", "org", "at", "flow"),
 )

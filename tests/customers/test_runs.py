@@ -1,6 +1,7 @@
 """Runs, and how far they came."""
 
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import select
@@ -9,7 +10,6 @@ from crm_sync.counts import Counts
 from crm_sync.customers.database import CustomerDatabase
 from crm_sync.customers.runs import (
     Checkpoint,
-    advance_watermark,
     count_rejects,
     end_run,
     forget_checkpoints,
@@ -17,7 +17,8 @@ from crm_sync.customers.runs import (
     save_checkpoint,
     start_run,
 )
-from crm_sync.customers.tables import sync_run, watermark
+from crm_sync.customers.tables import sync_run
+from crm_sync.customers.watermarks import Watermark, advance_watermark, read_watermarks
 from crm_sync.mapping import SObject
 from tests.customers.conftest import Story
 
@@ -106,13 +107,14 @@ def test_page_by_page_to_the_end() -> None:
     assert second.after_rows(3).after_page(None).finished
 
 
-def test_watermark_is_where_reading_began(database: CustomerDatabase) -> None:
-    run = _start(database)
+def test_watermark_never_goes_back(database: CustomerDatabase) -> None:
+    later = Watermark(SObject.LEAD, NOW + timedelta(hours=1), "print", "Email", {"Email": "email", "Gone__c": None})
     with database.transaction() as connection:
-        advance_watermark(connection, "org", _checkpoint(run))
-        advance_watermark(connection, "org", _checkpoint(run, read_from=NOW + timedelta(hours=1)))
-        row = connection.execute(select(watermark)).one()
-    assert (row.sobject, row.stored_until) == ("Lead", NOW + timedelta(hours=1))
+        advance_watermark(connection, "org", later)
+        advance_watermark(connection, "org", replace(later, stored_until=NOW, mapping_fingerprint="another"))
+        advance_watermark(connection, "another org", replace(later, sobject=SObject.CONTACT))
+        found = read_watermarks(connection, "org")
+    assert found == {SObject.LEAD: replace(later, mapping_fingerprint="another")}
 
 
 def test_rejects_are_counted_by_reason_most_frequent_first(story: Story, database: CustomerDatabase) -> None:

@@ -1,0 +1,46 @@
+"""Up to when each object of an org is stored, by Salesforce's clock, and with which mapping."""
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, case, select
+
+from crm_sync.customers.dialects import insert_for
+from crm_sync.customers.tables import watermark
+from crm_sync.mapping import SObject
+
+
+@dataclass(frozen=True)
+class Watermark:
+    """Every change of `sobject` up to `stored_until` is stored.
+
+    `mapping_fingerprint` and `unique_field` are those of the last full sync; `field_types` holds the described type
+    of each mapped field, None for one that Salesforce does not show.
+    """
+
+    sobject: SObject
+    stored_until: datetime
+    mapping_fingerprint: str
+    unique_field: str
+    field_types: dict[str, str | None]
+
+
+def read_watermarks(connection: Connection, org: str) -> dict[SObject, Watermark]:
+    """Return the watermark of every object of the org that was once read whole."""
+    columns = [column for column in watermark.c if column.name != "org"]
+    rows = connection.execute(select(*columns).where(watermark.c.org == org))
+    marks = (Watermark(**{**row._mapping, "sobject": SObject(row.sobject)}) for row in rows)
+    return {mark.sobject: mark for mark in marks}
+
+
+def advance_watermark(connection: Connection, org: str, mark: Watermark) -> None:
+    """Record how far an object is stored, never less far than before; belongs in the batch's transaction."""
+    row = asdict(mark)
+    statement = insert_for(connection, watermark).values(org=org, **row)
+    later = case(
+        (watermark.c.stored_until > statement.excluded.stored_until, watermark.c.stored_until),
+        else_=statement.excluded.stored_until,
+    )
+    connection.execute(
+        statement.on_conflict_do_update(index_elements=["org", "sobject"], set_=row | {"stored_until": later})
+    )

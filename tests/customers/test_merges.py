@@ -1,0 +1,131 @@
+"""Merged and converted records, in whatever order and batches they arrive."""
+
+from itertools import permutations
+
+import pytest
+
+from crm_sync.customers.database import CustomerDatabase
+from crm_sync.mapping import FieldLink, MappingRules, ObjectMapping
+from tests.customers.conftest import Record, Story
+
+_MASTER, _LOSER = "ada@x.org", "ada@old.org"
+
+
+def _merged(story: Story, number: int, email: str, into: int, at: int = 5) -> Record:
+    gone = story.contact(number, email, at=at, IsDeleted="true")
+    return gone | {"MasterRecordId": story.contact(into, None)["Id"]}
+
+
+def _joined(story: Story) -> dict[str, str | None]:
+    """Return for each customer the key of the one it was joined to."""
+    customers = story.customers()
+    keys = {row["id"]: key for key, row in customers.items()}
+    return {key: keys.get(row["merged_into_customer_id"]) for key, row in customers.items()}
+
+
+@pytest.mark.parametrize("order", list(permutations(range(4))))
+def test_loser_is_joined_in_whatever_order(story: Story, order: tuple[int, ...]) -> None:
+    loser = story.contact(2, _LOSER)
+    events = [
+        [story.contact(1, _MASTER), loser],
+        [_merged(story, 2, _LOSER, into=1)],
+        [story.contact(1, _MASTER, at=5)],
+        [loser],
+    ]
+    for event in order:
+        story.land(*events[event])
+
+    if order.index(1) < min(order.index(0), order.index(3)):
+        assert _joined(story) == {_MASTER: None}, "a record that was never seen alive makes no customer"
+        return
+    assert _joined(story) == {_MASTER: None, _LOSER: _MASTER}
+    assert story.customer(_LOSER)["mail_status"] == "INACTIVE"
+    assert story.customer(_LOSER)["deleted_in_salesforce_at"] is not None
+
+
+def test_loser_with_the_same_address_changes_nothing(story: Story) -> None:
+    story.land(story.contact(1, _MASTER), story.contact(2, _MASTER, at=1))
+    before = story.customer(_MASTER)["id"]
+
+    story.land(_merged(story, 2, _MASTER, into=1), story.contact(1, _MASTER, at=5))
+
+    assert (story.customer(_MASTER)["id"], _joined(story)) == (before, {_MASTER: None})
+
+
+def test_customer_with_another_live_record_is_not_joined(story: Story) -> None:
+    story.land(story.contact(1, _MASTER), story.contact(2, _LOSER), story.contact(3, _LOSER))
+
+    story.land(_merged(story, 2, _LOSER, into=1))
+    assert _joined(story) == {_MASTER: None, _LOSER: None}
+
+    story.land(story.contact(3, _LOSER, at=9, IsDeleted="true"))
+    assert _joined(story) == {_MASTER: None, _LOSER: _MASTER}
+
+
+def test_undeleted_loser_is_a_person_of_its_own_again(story: Story) -> None:
+    story.land(story.contact(1, _MASTER), story.contact(2, _LOSER))
+    story.land(_merged(story, 2, _LOSER, into=1))
+
+    story.land(story.contact(2, _LOSER, at=9))
+
+    assert _joined(story) == {_MASTER: None, _LOSER: None}
+    back = story.customer(_LOSER)
+    assert (back["mail_status"], back["deleted_in_salesforce_at"]) == (None, None)
+
+
+def test_last_merge_counts(story: Story) -> None:
+    story.land(
+        story.contact(1, _MASTER), story.contact(2, _LOSER), story.contact(3, _LOSER), story.contact(4, "c@x.org")
+    )
+
+    story.land(_merged(story, 2, _LOSER, into=1, at=8), _merged(story, 3, _LOSER, into=4, at=5))
+
+    assert _joined(story)[_LOSER] == _MASTER
+
+
+@pytest.fixture
+def by_id(database: CustomerDatabase) -> Story:
+    """Tell customers apart by Salesforce Id."""
+    links = [
+        FieldLink(salesforce_field="Id", name="external_id", unique=True),
+        FieldLink(salesforce_field="Email", name="email_address"),
+        FieldLink(salesforce_field="LastName", name="lastname"),
+    ]
+    rules = MappingRules(
+        lead=ObjectMapping(links=links, status="Prospect"), contact=ObjectMapping(links=links, status="Customer")
+    )
+    return Story(database.transaction, rules)
+
+
+def _converted(story: Story, at: int = 5) -> Record:
+    lead = story.lead(1, _MASTER, at=at, IsConverted="true")
+    return lead | {"ConvertedContactId": story.contact(7, None)["Id"]}
+
+
+def test_converted_lead_and_its_contact_are_one_customer(by_id: Story) -> None:
+    by_id.land(by_id.lead(1, _MASTER))
+    (before,) = by_id.customers().values()
+
+    by_id.land(_converted(by_id))
+    by_id.land(by_id.contact(7, _MASTER, at=5))
+
+    (after,) = by_id.customers().values()
+    assert (after["id"], after["status"], after["salesforce_object"]) == (before["id"], "Customer", "Contact")
+
+
+def test_contact_that_comes_first_takes_the_lead_s_customer_in(by_id: Story) -> None:
+    by_id.land(by_id.lead(1, _MASTER))
+    by_id.land(by_id.contact(7, _MASTER, at=5))
+
+    by_id.land(_converted(by_id))
+
+    live = [row for row in by_id.customers().values() if row["merged_into_customer_id"] is None]
+    assert [row["status"] for row in live] == ["Customer"]
+    assert len(by_id.customers()) == 2
+
+
+def test_lead_that_was_converted_long_ago_makes_no_second_customer(by_id: Story) -> None:
+    by_id.land(by_id.contact(7, _MASTER, at=5))
+    by_id.land(_converted(by_id))
+
+    assert len(by_id.customers()) == 1
