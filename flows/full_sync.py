@@ -18,6 +18,7 @@ from crm_sync.summary import SyncSummary
 from tasks.bulk_reads import download_pages, read_mapped, wait_for_bulk_job
 from tasks.checkpoints import begin_or_resume, forget, store_progress
 from tasks.customers import store_batch
+from tasks.forecasts import forecast_sync
 from tasks.mapping_checks import CheckedMapping, check_mapping
 from tasks.reports import Progress, publish_summary
 from tasks.runs import Run, ended, ended_early, log_errors_as_sentences, open_run
@@ -58,12 +59,14 @@ def full_sync(
             checked = check_mapping(run.org, rules, wanted)
             if start_again:
                 forget(run, wanted)
+            forecast_sync(run, wanted)
             # All jobs first: Salesforce prepares one object's records while another's are stored.
             begun = {sobject: begin_or_resume(run, checked, sobject) for sobject in wanted}
             counts = {sobject: _sync_object(run, checked, reached) for sobject, reached in begun.items()}
             forget(run, wanted)
             resumed = [sobject for sobject, reached in begun.items() if reached.sync_run_id != run.number]
-            summary = run.finish(counts, resumed=resumed, missing=checked.missing)
+            missing = {sobject: checked.missing[sobject] for sobject in wanted}
+            summary = run.finish(counts, resumed=resumed, missing_fields=missing)
         publish_summary(_FLOW, summary)
     except SyncError as error:
         return ended_early(error)
@@ -98,5 +101,5 @@ def _load(run: Run, checked: CheckedMapping, reached: Checkpoint) -> Counts:
                 reached = reached.after_rows(len(batch))
                 progress.add(len(batch))
             reached = reached.after_page(page.next_locator)
-            store_progress(run, reached)
+            store_progress(run, checked, reached)
     return counts

@@ -4,11 +4,11 @@ from prefect import get_run_logger
 
 from crm_sync.customers.runs import (
     Checkpoint,
-    advance_watermark,
     forget_checkpoints,
     read_checkpoint,
     save_checkpoint,
 )
+from crm_sync.customers.watermarks import advance_watermark
 from crm_sync.mapping import SObject
 from tasks.bulk_reads import start_bulk_job
 from tasks.mapping_checks import CheckedMapping
@@ -36,12 +36,13 @@ def begin_or_resume(run: Run, checked: CheckedMapping, sobject: SObject) -> Chec
     return begun
 
 
-def store_progress(run: Run, reached: Checkpoint) -> None:
+def store_progress(run: Run, checked: CheckedMapping, reached: Checkpoint) -> None:
     """Store that a page is done; with the last page, also that the object is complete up to `read_from`."""
     with run.database.transaction() as connection:
         save_checkpoint(connection, run.org_key, reached)
         if reached.finished:
-            advance_watermark(connection, run.org_key, reached)
+            mark = checked.watermark(reached.sobject, reached.read_from)
+            advance_watermark(connection, run.org_key, mark)
 
 
 def forget(run: Run, objects: list[SObject]) -> None:

@@ -6,7 +6,10 @@ from prefect import task
 from crm_sync.counts import Counts
 from crm_sync.customers.database import CustomerDatabase
 from crm_sync.customers.landing import Landing, land_batch
+from crm_sync.customers.preview import preview_batches
 from crm_sync.customers.runs import Checkpoint, save_checkpoint
+from crm_sync.customers.watermarks import Watermark, advance_watermark
+from crm_sync.mapping import SObject
 from tasks.retry_policy import IN_MEMORY
 
 
@@ -19,3 +22,31 @@ def store_batch(
         counts = land_batch(connection, batch, reached.sobject, landing)
         save_checkpoint(connection, org_key, reached.after_rows(len(batch)))
     return counts
+
+
+@task(task_run_name="store changed {mark.sobject} records", **IN_MEMORY)
+def store_changes(
+    database: CustomerDatabase,
+    org_key: str,
+    batch: pd.DataFrame | None,
+    landing: Landing,
+    mark: Watermark,
+    *,
+    last: bool,
+) -> Counts:
+    """Store one batch of changes; with the last one, also that the object is stored up to the watermark."""
+    counts = Counts()
+    with database.transaction() as connection:
+        if batch is not None:
+            counts = land_batch(connection, batch, mark.sobject, landing)
+        if last:
+            advance_watermark(connection, org_key, mark)
+    return counts
+
+
+@task(task_run_name="find out what would change", **IN_MEMORY)
+def preview_changes(
+    database: CustomerDatabase, batches: list[tuple[SObject, pd.DataFrame]], landing: Landing, *, show_values: bool
+) -> tuple[dict[SObject, Counts], pd.DataFrame]:
+    """Return what storing the batches would come to, and keep nothing of it."""
+    return preview_batches(database, batches, landing, show_values=show_values)

@@ -1,10 +1,13 @@
 """Holding a mapping against what Salesforce describes."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
 from prefect import task
 
+from crm_sync.customers.watermarks import Watermark
 from crm_sync.mapping import MappingRules, SObject
 from crm_sync.salesforce import queries
 from crm_sync.salesforce.describe import FieldDescription, describe
@@ -20,15 +23,33 @@ class CheckedMapping:
     rules: MappingRules
     types: dict[SObject, dict[str, str]]
     missing: dict[SObject, list[str]]
+    saved: MappingRules
 
     def columns(self, sobject: SObject) -> list[str]:
         """Return the fields to read of `sobject`: the mapped ones, and those that every sync needs."""
         return queries.select_columns(sobject, self.rules.of(sobject).salesforce_fields)
 
-    def query(self, sobject: SObject) -> str:
-        """Return the query for every mapped record of `sobject`; raises MappingError for a filter that is none."""
+    def query(self, sobject: SObject, **bounds: Any) -> str:
+        """Return the query for every mapped record of `sobject`, or those within the bounds of `build_select`.
+
+        Raises MappingError for a filter that is none.
+        """
         mapping = self.rules.of(sobject)
-        return queries.build_select(sobject, mapping.salesforce_fields, where=mapping.condition or None)
+        return queries.build_select(sobject, mapping.salesforce_fields, where=mapping.condition or None, **bounds)
+
+    def watermark(self, sobject: SObject, stored_until: datetime) -> Watermark:
+        """Return the watermark of an object that is stored whole up to that moment."""
+        return Watermark(
+            sobject=sobject,
+            stored_until=stored_until,
+            mapping_fingerprint=self.saved.fingerprint(sobject),
+            unique_field=self.saved.of(sobject).unique_link.salesforce_field,
+            field_types=self.field_types(sobject),
+        )
+
+    def field_types(self, sobject: SObject) -> dict[str, str | None]:
+        """Return the type of each mapped field, None for one that Salesforce does not show."""
+        return self.types[sobject] | dict.fromkeys(self.missing[sobject])
 
 
 @task(task_run_name="describe {sobject}", **TALKS_TO_SALESFORCE)
@@ -57,13 +78,18 @@ def check_mapping(org: SalesforceOrg, rules: MappingRules, objects: Collection[S
     Raises MappingError when a unique field cannot be seen, a field cannot be read in bulk, or a filter is none.
     """
     found = find_mapped_types(org, rules)
-    types = {
-        sobject: {path: kind for path, kind in paths.items() if kind is not None} for sobject, paths in found.items()
-    }
-    for sobject, paths in types.items():
+    checked = leave_out_missing(rules, found)
+    for sobject, paths in checked.types.items():
         queries.refuse_compound_fields(sobject, paths)
-    missing = {sobject: [path for path, kind in found[sobject].items() if kind is None] for sobject in objects}
-    checked = CheckedMapping(rules.only_with(types), types, missing)
     for sobject in objects:
         checked.query(sobject)
     return checked
+
+
+def leave_out_missing(rules: MappingRules, found: Mapping[SObject, Mapping[str, str | None]]) -> CheckedMapping:
+    """Return the mapping without the fields whose type is None; raises MappingError for a unique one."""
+    types = {
+        sobject: {path: kind for path, kind in paths.items() if kind is not None} for sobject, paths in found.items()
+    }
+    missing = {sobject: [path for path, kind in paths.items() if kind is None] for sobject, paths in found.items()}
+    return CheckedMapping(rules.only_with(types), types, missing, rules)

@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import asdict
-from typing import cast
+from typing import Any, cast
 from uuid import UUID
 
 from prefect import get_run_logger
@@ -12,11 +12,15 @@ from prefect.artifacts import (
     create_table_artifact,
     update_progress_artifact,
 )
+from prefect.settings import PREFECT_API_URL
 
 from crm_sync.connection_report import ConnectionReport
 from crm_sync.mapping import SObject
 from crm_sync.salesforce.describe import Identity
 from crm_sync.summary import SyncSummary
+
+# More rows make the page of an artifact slow; a Python caller gets all of them.
+_SHOWN_CHANGES = 1_000
 
 _COLOURS = {
     "inserted": "#16a34a",
@@ -65,6 +69,19 @@ def publish_summary(flow: str, summary: SyncSummary) -> None:
             {"object": sobject, "reason": reason, "records": records} for sobject, reason, records in summary.rejects
         ]
         create_table_artifact(rejects, key=f"{key}-rejects", description="Records that could not be used, by reason")
+
+
+def publish_changes(flow: str, summary: SyncSummary) -> None:
+    """Leave what a dry run found as a table, of which the UI shows the first thousand rows, and a link to it."""
+    if summary.changes is None:
+        return
+    shown = summary.changes.head(_SHOWN_CHANGES).fillna("")
+    said = f"{summary.sentence()} {len(shown):,} of {len(summary.changes):,} changed values are shown."
+    key = f"{flow.replace('_', '-')}-dry-run"
+    rows = cast(list[dict[str, Any]], shown.to_dict("records"))
+    table = create_table_artifact(rows, key=key, description=said)
+    address = f"{PREFECT_API_URL.value() or ''}/artifacts/{table}"
+    create_markdown_artifact(f"{said}\n\n[Download them as JSON]({address})", key=f"{key}-download", description=said)
 
 
 def _markdown(flow: str, summary: SyncSummary) -> str:

@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from time import monotonic
-from typing import NoReturn, Protocol, TypeVar
-from urllib.parse import urlsplit
+from typing import Any, NoReturn, Protocol, TypeVar
 
 from prefect import get_run_logger, runtime
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
+from blocks.api_budget import ApiBudget
 from blocks.customer_database import CustomerDatabase
 from blocks.named import named
 from blocks.salesforce_credentials import SalesforceCredentials
@@ -23,6 +23,8 @@ from crm_sync.errors import ConfigurationError, LimitReachedError, SyncError
 from crm_sync.mapping import SObject
 from crm_sync.salesforce.org import SalesforceOrg
 from crm_sync.summary import SyncSummary
+from tasks.budget import open_ledger
+from tasks.budget_reports import refresh_budget_quietly
 from tasks.throttle import create_missing_limits, open_throttle
 
 # So many rejects a run's page shows with a link; all of them are in rejected_record.
@@ -49,20 +51,21 @@ class Run:
         self.ledger = ledger
         self._began = monotonic()
 
-    def finish(
-        self, counts: dict[SObject, Counts], *, resumed: list[SObject], missing: dict[SObject, list[str]]
-    ) -> SyncSummary:
-        """Record the run as done and return its summary."""
+    def finish(self, counts: dict[SObject, Counts], *, own_rejects: bool = False, **findings: Any) -> SyncSummary:
+        """Record the run as done and return its summary; `findings` are further parts of the summary.
+
+        `own_rejects`: show only the records that this run could not use, not those of earlier ones too.
+        """
         with self.database.transaction() as connection:
+            run = self.number if own_rejects else None
             summary = SyncSummary(
                 counts=counts,
                 requests_used=self.ledger.used,
                 seconds=monotonic() - self._began,
-                rejects=count_rejects(connection),
-                reject_examples=read_reject_examples(connection, _EXAMPLES),
-                org_host=urlsplit(self.org.session.instance_url).netloc,
-                resumed=resumed,
-                missing_fields=missing,
+                rejects=count_rejects(connection, run),
+                reject_examples=read_reject_examples(connection, _EXAMPLES, run),
+                org_host=self.org.host,
+                **findings,
             )
             end_run(
                 connection,
@@ -81,10 +84,19 @@ class Run:
 
 
 @contextmanager
-def open_run(flow: str, salesforce: SalesforceCredentials | str, database: CustomerDatabase | str) -> Iterator[Run]:
+def open_run(
+    flow: str,
+    salesforce: SalesforceCredentials | str,
+    database: CustomerDatabase | str,
+    budget: ApiBudget | str | None = None,
+    *,
+    while_closed: bool = False,
+) -> Iterator[Run]:
     """Open everything a run needs, and record how it ends.
 
-    Raises ConfigurationError before any request is made when a block is missing or the database does not open.
+    Raises ConfigurationError before any request is made when a block is missing or the database does not open, and
+    LimitReachedError when Salesforce has lately refused requests for a limit, unless the flow has an answer of its own
+    to that (`while_closed`).
     """
     credentials = named(SalesforceCredentials, salesforce)
     with ExitStack() as stack:
@@ -92,15 +104,18 @@ def open_run(flow: str, salesforce: SalesforceCredentials | str, database: Custo
         stack.callback(customers.close)
         for name in create_missing_limits():
             get_run_logger().warning("The concurrency limit %s did not exist; it was created with its default.", name)
-        ledger = RequestLedger(customers, org=credentials.org_key, flow=flow)
-        throttle = stack.enter_context(open_throttle())
+        ledger = open_ledger(customers, credentials.org_key, flow, utc_now, budget)
+        throttle = stack.enter_context(open_throttle(flow))
         org = credentials.get_client(throttle=throttle, ledger=ledger, clock=utc_now)
         stack.callback(org.close)
         with customers.transaction() as connection:
             flow_run_id = str(runtime.flow_run.id) if runtime.flow_run.id else None
             number = start_run(connection, flow, credentials.org_key, flow_run_id, utc_now())
         run = Run(customers, org, ledger, org_key=credentials.org_key, number=number)
+        stack.callback(lambda: refresh_budget_quietly(customers, credentials.org_key, utc_now(), budget))
         try:
+            if not while_closed:
+                ledger.check_open(utc_now())
             yield run
         except SyncError as error:
             run.stop(state_name(error))

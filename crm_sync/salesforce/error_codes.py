@@ -26,6 +26,7 @@ from crm_sync.errors import (
     SalesforceUnavailableError,
     SessionExpiredError,
     SyncError,
+    UnknownFieldError,
 )
 from crm_sync.salesforce.login_refusals import login_sentence
 from crm_sync.salesforce.query_refusals import query_detail
@@ -56,6 +57,10 @@ class _Rule:
         return is_listed and re.search(self.says, said, re.IGNORECASE) is not None
 
 
+_REFUSED_QUERY = (
+    "Salesforce refused the query{detail}; correct the data mapping or its filter, or give the integration user "
+    "read access to the object and the field."
+)
 _TRY_AGAIN = "; the request can be tried again."
 
 # Of the rules, the first that matches counts. The limits come first: at login too, they are no refusal.
@@ -74,7 +79,7 @@ _LIMITS = (
         says="concurrent",
     ),
     _Rule(
-        "REQUEST_LIMIT_EXCEEDED LIMIT_EXCEEDED",
+        "REQUEST_LIMIT_EXCEEDED LIMIT_EXCEEDED EXCEEDEDQUOTA",
         LimitReachedError,
         "The Salesforce org has used up its requests of the last 24 hours; the next run goes on when "
         "Salesforce takes requests again (Setup > System Overview shows the use).",
@@ -113,12 +118,12 @@ _RULES = (
         JobGoneError,
         "Salesforce no longer holds the rest of this query's results; the object has to be read again.",
     ),
+    _Rule("INVALID_FIELD", UnknownFieldError, _REFUSED_QUERY),
     _Rule(
-        "MALFORMED_QUERY INVALID_FIELD INVALID_TYPE INVALIDENTITY INVALID_QUERY_FILTER_OPERATOR "
+        "MALFORMED_QUERY INVALID_TYPE INVALIDENTITY INVALID_QUERY_FILTER_OPERATOR "
         "QUERY_TOO_COMPLICATED INVALID_QUERY_SCOPE",
         QueryError,
-        "Salesforce refused the query{detail}; correct the data mapping or its filter, or give the "
-        "integration user read access to the object and the field.",
+        _REFUSED_QUERY,
     ),
     _Rule(
         "",
@@ -217,7 +222,9 @@ def read_complaint(body: bytes) -> Complaint:
     try:
         parsed: Any = json.loads(text)
     except ValueError:
-        return Complaint(_known_form(_element(text, "exceptionCode")), _element(text, "exceptionMessage"))
+        # A fault of the Metadata API carries nothing but the plain elements of SOAP.
+        fault = _element(text, "exceptionCode") or _element(text, "faultcode").removeprefix("sf:")
+        return Complaint(_known_form(fault), _element(text, "exceptionMessage") or _element(text, "faultstring"))
     if isinstance(parsed, list) and parsed:
         parsed = parsed[0]
     if not isinstance(parsed, dict):

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, suppress
 from typing import Any, Protocol, TypeVar
+from urllib.parse import urlsplit
 
 import requests
 from simple_salesforce.api import Salesforce
@@ -54,6 +55,11 @@ class SalesforceOrg:
         """The session in use; logs in when there is none."""
         return self._session or self._renew(None)[0]
 
+    @property
+    def host(self) -> str:
+        """The host of the session in use, empty before the first request."""
+        return urlsplit(self._session.instance_url).netloc if self._session else ""
+
     def close(self) -> None:
         """Give back the connections; the session goes on."""
         self._transport.close()
@@ -65,6 +71,8 @@ class SalesforceOrg:
         kind: RequestKind,
         *,
         json: Any = None,
+        data: bytes | None = None,
+        files: Mapping[str, Any] | None = None,
         params: Mapping[str, Any] | None = None,
         stream: bool = False,
         headers: Mapping[str, str] | None = None,
@@ -80,6 +88,8 @@ class SalesforceOrg:
                 headers={**(headers or {}), "Authorization": f"Bearer {session.session_id}"},
                 params=params,
                 json=json,
+                data=data,
+                files=files,
                 stream=stream,
             )
 

@@ -71,9 +71,9 @@ def fresh_databases(kind: str, scratch: Path) -> tuple[str, str]:
 
 
 @contextmanager
-def stand_in_org(records: int) -> Iterator[str]:
+def stand_in_org(records: int, *options: str) -> Iterator[str]:
     """Give the address of an org with so many contacts, in a process of its own."""
-    command = [sys.executable, "-m", "standins.salesforce", "--contacts-only", "--records", str(records)]
+    command = [sys.executable, "-m", "standins.salesforce", "--contacts-only", "--records", str(records), *options]
     org = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         yield (org.stdout.readline().strip() if org.stdout else "")

@@ -15,6 +15,7 @@ from pyarrow import csv
 from sqlalchemy import Connection, Engine, MetaData, create_engine, func, select
 
 from crm_sync.customers.database import CustomerDatabase, parse_url
+from crm_sync.errors import LimitReachedError
 from crm_sync.salesforce import bulk
 from crm_sync.salesforce.limit_info import ApiUsage
 from crm_sync.salesforce.login import Session, UserPasswordLogin
@@ -125,6 +126,9 @@ class Uncounted:
         return 0
 
     def settle(self, request_id: int, status: int, usage: ApiUsage | None) -> None:
+        """Keep nothing."""
+
+    def limit_reached(self, kind: str, error: LimitReachedError, at: datetime) -> None:
         """Keep nothing."""
 
 

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from crm_sync.customers.database import parse_url
 from crm_sync.customers.tables import checkpoint, customer, rejected_record, salesforce_record
 from crm_sync.summary import SyncSummary
 from flows.full_sync import full_sync
+from flows.incremental_pull import incremental_pull
 from standins.salesforce.org import Org
 from standins.salesforce.seed_data import seed
 from standins.salesforce.server import Server
@@ -41,6 +43,22 @@ _numbers = itertools.count(1)
 _OWN = {"id", "customer_id", "sync_run_id", "created_at", "modified_at", "rejected_at", "deleted_in_salesforce_at"}
 
 
+class Clock:
+    """The org's clock: this machine's, moved."""
+
+    def __init__(self) -> None:
+        """Start with the right time."""
+        self.ahead = timedelta(0)
+
+    def __call__(self) -> datetime:
+        """Return the org's time."""
+        return datetime.now(UTC) + self.ahead
+
+    def move(self, **by: float) -> None:
+        """Let time pass in the org."""
+        self.ahead += timedelta(**by)
+
+
 @dataclass
 class Rig:
     """An org, the way to it, and the customer database."""
@@ -51,10 +69,16 @@ class Rig:
     salesforce: SalesforceCredentials
     customers: CustomerDatabase
     mapping: DataMapping
+    clock: "Clock"
 
     def sync(self, **options: Any) -> SyncSummary:
         """Run full_sync as a Python caller does; raises what the caller gets."""
         summary: SyncSummary = full_sync(**self.blocks(), **options)
+        return summary
+
+    def pull(self, **options: Any) -> SyncSummary:
+        """Run incremental_pull as a Python caller does; raises what the caller gets."""
+        summary: SyncSummary = incremental_pull(**self.blocks(), **options)
         return summary
 
     def state(self, **options: Any) -> State[SyncSummary]:
@@ -110,7 +134,7 @@ class Rig:
     def twin(self, url: str) -> "Rig":
         """Return the same org with another customer database."""
         customers = CustomerDatabase(url=url)
-        return Rig(self.org, self.server, self.org_file, self.salesforce, customers, self.mapping)
+        return Rig(self.org, self.server, self.org_file, self.salesforce, customers, self.mapping, self.clock)
 
 
 def artifact(key: str) -> str:
@@ -157,13 +181,14 @@ def start_rig(folder: Path, url: str, people: int = PEOPLE) -> Iterator[Rig]:
     user = f"integration.{next(_numbers)}@planted.example"
     settings = OrgSettings(username=user, password=PASSWORD, security_token=TOKEN, bulk_polls=0)
     org_file = folder / "org.sqlite"
-    with Org(settings, database=org_file) as org, Server(org) as server:
+    clock = Clock()
+    with Org(settings, clock=clock, database=org_file) as org, Server(org) as server:
         if people:
             seed(org, people)
         salesforce = SalesforceCredentials(
             username=user, password=PASSWORD, security_token=TOKEN, endpoint_url=server.url
         )
-        yield Rig(org, server, org_file, salesforce, CustomerDatabase(url=url), DataMapping())
+        yield Rig(org, server, org_file, salesforce, CustomerDatabase(url=url), DataMapping(), clock)
 
 
 @pytest.fixture

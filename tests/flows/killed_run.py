@@ -1,14 +1,18 @@
-"""A full sync in a process of its own that kills itself, as a power cut would, at a stated moment."""
+"""A flow in a process of its own that kills itself, as a power cut would, at a stated moment."""
 
+import multiprocessing
 import os
 import signal
 from dataclasses import dataclass
+from importlib import import_module
+from multiprocessing.context import ForkServerContext
+from pathlib import Path
 from typing import Any
 
+import pytest
 from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, PREFECT_HOME, temporary_settings
 from sqlalchemy import Connection, Engine, event
 
-from flows.full_sync import full_sync
 from tasks.bulk_reads import SLEEP
 
 
@@ -50,10 +54,22 @@ class _Killer:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-def run_and_die(api_url: str, home: str, point: KillPoint, parameters: dict[str, Any]) -> None:
-    """Run full_sync against the Prefect server at `api_url`; ends with SIGKILL, or without if `point` never came."""
+def run_and_die(api_url: str, home: str, point: KillPoint, parameters: dict[str, Any], flow: str) -> None:
+    """Run `flow` against the Prefect server at `api_url`; ends with SIGKILL, or without if `point` never came."""
     _Killer(point)
     SLEEP.set(lambda seconds: None)
     settings = {PREFECT_API_URL: api_url, PREFECT_HOME: home, PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}
     with temporary_settings(settings):
-        full_sync(**parameters)
+        getattr(import_module(f"flows.{flow}"), flow)(**parameters)
+
+
+def prepared_processes(flow: str) -> ForkServerContext:
+    """Return a source of processes that have imported the flow and Prefect already, which is most of their time."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["tests.flows.killed_run", f"flows.{flow}"])
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+        first = context.Process()
+        first.start()
+        first.join()
+    return context

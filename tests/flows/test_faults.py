@@ -16,6 +16,7 @@ from crm_sync.customers.tables import customer, request_ledger, sync_run
 from crm_sync.errors import AuthorizationError, JobFailedError, LimitReachedError
 from crm_sync.summary import SyncSummary
 from standins.salesforce.faults import Fault
+from tests.flows.breakers import let_the_pause_pass
 from tests.flows.conftest import Result, Rig, start_rig
 
 _LOGIN, _DESCRIBE, _CREATE, _POLL, _RESULTS = "/Soap/", "/describe", "/jobs/query$", r"/jobs/query/\w+$", "/results"
@@ -61,7 +62,7 @@ def test_runs_outlive_a_broken_answer_of_every_kind_of_request(tmp_path: Path, u
         for rig, run in zip(rigs, runs, strict=True):
             used = run.result().requests_used
             assert rig.result() == untroubled
-            assert used == len(rig.org.requests) == len(rig.rows(request_ledger)) == 9 + len(_REQUESTS)
+            assert used == len(rig.org.requests) == len(rig.rows(request_ledger)) == 10 + len(_REQUESTS)
 
 
 def _place(folder: Path, turn: int) -> tuple[Path, str]:
@@ -101,6 +102,7 @@ def test_job_that_salesforce_fails_ends_the_run_with_its_reason(rig: Rig) -> Non
 def test_job_that_somebody_aborts_ends_the_run(rig: Rig) -> None:
     rig.org.faults.add(Fault("status", path=_POLL, status=403, body=_DAY_IS_OVER))
     rig.state()
+    let_the_pause_pass(rig)
     for job in rig.org.bulk_jobs.all():
         job.state = "Aborted"
 
@@ -111,7 +113,7 @@ def test_job_that_somebody_aborts_ends_the_run(rig: Rig) -> None:
 
 
 def test_day_that_is_used_up_cuts_the_run_and_the_next_completes_it(both_rigs: Rig, untroubled: Result) -> None:
-    both_rigs.org.settings.daily_limit = 6
+    both_rigs.org.faults.add(Fault("status", path="/results", nth=2, status=403, body=_DAY_IS_OVER))
 
     with pytest.raises(LimitReachedError, match="last 24 hours"):
         both_rigs.sync()
@@ -119,7 +121,7 @@ def test_day_that_is_used_up_cuts_the_run_and_the_next_completes_it(both_rigs: R
     assert [row["state"] for row in both_rigs.rows(sync_run)] == ["CutByLimit"]
     assert {row["sobject"] for row in both_rigs.checkpoints()} == {"Contact", "Lead"}
     assert both_rigs.rows(customer), "the cut has to come after something was stored, for this to mean anything"
-    both_rigs.org.settings.daily_limit = 100_000
+    let_the_pause_pass(both_rigs)
     jobs = both_rigs.jobs()
     both_rigs.sync()
     assert both_rigs.jobs() == jobs
@@ -127,7 +129,7 @@ def test_day_that_is_used_up_cuts_the_run_and_the_next_completes_it(both_rigs: R
 
 
 def test_cut_run_says_so_in_its_state(rig: Rig) -> None:
-    rig.org.settings.daily_limit = 3
+    rig.org.faults.add(Fault("status", path="/describe", status=403, body=_DAY_IS_OVER))
 
     state = rig.state()
 
@@ -135,15 +137,14 @@ def test_cut_run_says_so_in_its_state(rig: Rig) -> None:
     assert "next run goes on" in str(state.message)
 
 
-def test_hour_that_is_used_up_cuts_the_run_before_salesforce_is_asked(both_rigs: Rig, untroubled: Result) -> None:
-    """Other flows have made all but six of the hour's 3600 requests."""
-    _fill_ledger(both_rigs, 3600 - 6)
+def test_hour_that_is_nearly_used_up_keeps_the_run_from_starting(both_rigs: Rig, untroubled: Result) -> None:
+    """Other flows have made all but six of the requests that are not kept for the pull and the push."""
+    _fill_ledger(both_rigs, 3600 - 36 - 72 - 6)
 
-    with pytest.raises(LimitReachedError, match="3600 are allowed") as cut:
+    with pytest.raises(LimitReachedError, match="was not started"):
         both_rigs.sync()
 
-    assert cut.value.until is not None
-    assert len(both_rigs.org.requests) == 6
+    assert "bulk_jobs" not in both_rigs.requests()
     _empty_ledger(both_rigs)
     both_rigs.sync()
     assert both_rigs.result() == untroubled

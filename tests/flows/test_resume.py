@@ -1,6 +1,5 @@
 """A run that is killed at any moment, and the next one that goes on from there."""
 
-import multiprocessing
 import signal
 from collections.abc import Callable
 from multiprocessing.context import ForkServerContext
@@ -13,8 +12,9 @@ from crm_sync.customers.tables import sync_run
 from crm_sync.errors import JobFailedError, LimitReachedError
 from crm_sync.mapping import CustomerFieldKind, FieldLink, SObject
 from standins.salesforce.faults import Fault
+from tests.flows.breakers import let_the_pause_pass
 from tests.flows.conftest import Result, Rig, start_rig
-from tests.flows.killed_run import KillPoint, run_and_die
+from tests.flows.killed_run import KillPoint, prepared_processes, run_and_die
 
 Kill = Callable[[Rig, KillPoint], None]
 _PAGE = 150
@@ -46,15 +46,8 @@ EVERY_POINT = {
 
 @pytest.fixture(scope="module")
 def processes() -> ForkServerContext:
-    """Return a source of processes that have imported Prefect already, which is most of their time."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.flows.killed_run"])
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
-        first = context.Process()
-        first.start()
-        first.join()
-    return context
+    """Return a source of processes that can be killed."""
+    return prepared_processes("full_sync")
 
 
 @pytest.fixture
@@ -66,7 +59,7 @@ def kill(processes: ForkServerContext, prefect_home: Path) -> Kill:
         for parameter, block in rig.blocks().items():
             block.save(names[parameter], overwrite=True)
         where = (PREFECT_API_URL.value(), str(prefect_home), point, names)
-        process = processes.Process(target=run_and_die, args=where)
+        process = processes.Process(target=run_and_die, args=(*where, "full_sync"))
         process.start()
         process.join()
         assert process.exitcode == -signal.SIGKILL
@@ -175,6 +168,7 @@ def cut(paged: Rig) -> Rig:
     paged.org.faults.add(Fault("status", path="/results", nth=2, status=403, body=refusal))
     with pytest.raises(LimitReachedError):
         paged.sync()
+    let_the_pause_pass(paged)
     return paged
 
 

@@ -32,6 +32,7 @@ class Ledger:
     limit: int = 10_000
     reserved: list[str] = field(default_factory=list)
     settled: list[tuple[int, int, ApiUsage | None]] = field(default_factory=list)
+    closed: list[tuple[str, type[LimitReachedError]]] = field(default_factory=list)
 
     def reserve(self, kind: str, at: datetime) -> int:
         """Count a request."""
@@ -43,6 +44,10 @@ class Ledger:
     def settle(self, request_id: int, status: int, usage: ApiUsage | None) -> None:
         """Note how it ended."""
         self.settled.append((request_id, status, usage))
+
+    def limit_reached(self, kind: str, error: LimitReachedError, at: datetime) -> None:
+        """Note that Salesforce has refused a request for a limit."""
+        self.closed.append((kind, type(error)))
 
 
 @dataclass

@@ -87,7 +87,7 @@ CASES: list[tuple[int, bytes, RequestKind, type[errors.SyncError]]] = [
     (429, b"", QUERY, errors.SalesforceUnavailableError),
     (400, rest("UNABLE_TO_LOCK_ROW"), RequestKind.WRITE, errors.RowLockedError),
     (400, rest("MALFORMED_QUERY", "unexpected token: FRM"), QUERY, errors.QueryError),
-    (400, rest("INVALID_FIELD", "No such column 'Foo__c' on entity 'Lead'"), CREATE, errors.QueryError),
+    (400, rest("INVALID_FIELD", "No such column 'Foo__c' on entity 'Lead'"), CREATE, errors.UnknownFieldError),
     (400, rest("INVALID_TYPE", "sObject type 'Led' is not supported"), QUERY, errors.QueryError),
     (400, rest("INVALIDENTITY", "X is not supported by the Bulk API"), CREATE, errors.QueryError),
     (400, rest("API_ERROR", "Selecting compound data not supported in Bulk Query"), CREATE, errors.QueryError),

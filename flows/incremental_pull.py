@@ -1,0 +1,128 @@
+"""Every ten minutes: what was added, changed, deleted, merged or converted in Salesforce."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Annotated
+
+import pandas as pd
+from prefect import flow, get_run_logger, runtime
+from pydantic import Field
+
+from blocks.customer_database import CustomerDatabase
+from blocks.data_mapping import DataMapping
+from blocks.named import named
+from blocks.salesforce_credentials import SalesforceCredentials
+from crm_sync.counts import Counts
+from crm_sync.customers.landing import Landing
+from crm_sync.customers.watermarks import Watermark
+from crm_sync.errors import SyncError, UnknownFieldError
+from crm_sync.mapping import MappingRules, SObject
+from crm_sync.summary import SyncSummary
+from flows.full_sync import full_sync
+from tasks.changes import Changes, mapped_batches, read_changes, with_last
+from tasks.customers import preview_changes, store_changes
+from tasks.late_runs import comes_too_late, skipped
+from tasks.mapping_checks import CheckedMapping, check_mapping
+from tasks.reports import publish_changes, publish_summary
+from tasks.runs import Run, ended, ended_early, log_errors_as_sentences, open_run, utc_now
+from tasks.watermarks import find_due, know_mapping
+
+_FLOW = "incremental_pull"
+EVERY = timedelta(minutes=10)
+
+
+def _run_name() -> str:
+    return "incremental pull" + (", dry run" if runtime.flow_run.parameters.get("dry_run") else "")
+
+
+@flow(name=_FLOW, flow_run_name=_run_name)
+def incremental_pull(
+    salesforce: SalesforceCredentials | str = "salesforce",
+    database: CustomerDatabase | str = "customers",
+    mapping: DataMapping | str = "mapping",
+    *,
+    dry_run: bool = False,
+    show_values: bool = False,
+    overlap_minutes: Annotated[int, Field(ge=0, le=1440)] = 10,
+    full_sync_first: bool = False,
+) -> SyncSummary:
+    """Bring what changed in Salesforce since the last run into the customer database.
+
+    An object that was never read whole is left to a full sync. Running it again changes nothing.
+
+    Args:
+        salesforce: Salesforce credentials, a saved block or its name.
+        database: Customer database, a saved block or its name.
+        mapping: Data mapping, a saved block or its name.
+        dry_run: Show which customers would change, field by field, and write nothing.
+        show_values: In a dry run, show personal values in full; else only their first character.
+        overlap_minutes: Read so many minutes again, because changes can become visible late.
+        full_sync_first: Do the full sync that is due, if one is, and then go on.
+    """
+    log_errors_as_sentences()
+    if comes_too_late(EVERY, utc_now()):
+        return skipped(EVERY)  # type: ignore[return-value]  # for the flow's caller there is nothing
+    try:
+        rules = named(DataMapping, mapping).rules()
+        with open_run(_FLOW, salesforce, database) as run:
+            due = find_due(run, rules)
+            if due.full_sync and full_sync_first and not dry_run:
+                full_sync(salesforce, database, mapping, objects=[sobject.value for sobject in due.full_sync])
+                due = find_due(run, rules)
+            checked, found = _read(run, rules, due.marks, timedelta(minutes=overlap_minutes))
+            if dry_run:
+                counts, preview = _preview(run, checked, found, show_values=show_values)
+            else:
+                counts, preview = _store(run, checked, found, due.marks), None
+            missing = {change.sobject: checked.missing[change.sobject] for change in found}
+            summary = run.finish(
+                counts, own_rejects=True, missing_fields=missing, full_sync_due=due.full_sync, changes=preview
+            )
+        publish_summary(_FLOW, summary)
+        publish_changes(_FLOW, summary)
+    except SyncError as error:
+        return ended_early(error)
+    return ended(summary)
+
+
+def _read(
+    run: Run, rules: MappingRules, marks: dict[SObject, Watermark], overlap: timedelta
+) -> tuple[CheckedMapping, list[Changes]]:
+    """Read what changed; a field that has vanished is left out, and the mapping stays as it is."""
+    if not marks:
+        return CheckedMapping(rules, {}, {}, rules), []
+    since = {sobject: mark.stored_until - overlap for sobject, mark in marks.items()}
+    checked = know_mapping(run, rules, marks)
+    try:
+        return checked, read_changes(run, checked, since)
+    except UnknownFieldError:
+        get_run_logger().warning("A mapped field is not there any more; Salesforce is asked what it shows.")
+        checked = check_mapping(run.org, rules, list(marks))
+        return checked, read_changes(run, checked, since)
+
+
+def _store(
+    run: Run, checked: CheckedMapping, found: list[Changes], marks: dict[SObject, Watermark]
+) -> dict[SObject, Counts]:
+    """Store each object's changes, and with the last batch how far it is stored."""
+    counts = {}
+    for change in found:
+        known = checked.field_types(change.sobject)
+        mark = replace(marks[change.sobject], stored_until=change.asked_at, field_types=known)
+        counts[change.sobject] = Counts()
+        for batch, is_last in with_last(mapped_batches(run, checked, change)):
+            stored = store_changes(run.database, run.org_key, batch, _landing(run, checked), mark, last=is_last)
+            counts[change.sobject] += stored
+    return counts
+
+
+def _preview(
+    run: Run, checked: CheckedMapping, found: list[Changes], *, show_values: bool
+) -> tuple[dict[SObject, Counts], pd.DataFrame]:
+    """Find out what the changes would do; all are read before, for no transaction waits for Salesforce."""
+    batches = [(change.sobject, batch) for change in found for batch in mapped_batches(run, checked, change)]
+    return preview_changes(run.database, batches, _landing(run, checked), show_values=show_values)
+
+
+def _landing(run: Run, checked: CheckedMapping) -> Landing:
+    return Landing(checked.rules, checked.types, run.number, run.started_at, only_changed=True)

@@ -1,0 +1,54 @@
+"""From where an incremental pull reads each object, and what keeps it from being enough."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from crm_sync.customers.watermarks import Watermark, read_watermarks
+from crm_sync.mapping import MappingRules, SObject
+from tasks.mapping_checks import CheckedMapping, find_mapped_types, leave_out_missing
+from tasks.runs import Run
+
+# Salesforce keeps deleted records for 15 days; a pull after a longer pause does not learn of them.
+_RECYCLE_BIN = timedelta(days=15)
+
+
+@dataclass(frozen=True)
+class Due:
+    """The objects that can be pulled, each from its watermark on, and those for which a full sync is due."""
+
+    marks: dict[SObject, Watermark]
+    full_sync: dict[SObject, str]
+
+
+def find_due(run: Run, rules: MappingRules) -> Due:
+    """Hold the watermarks against the mapping: what was never read whole, or by another unique field, is not pulled."""
+    with run.database.transaction() as connection:
+        marks = read_watermarks(connection, run.org_key)
+    # Leads first: the customer of a lead that was converted then follows it to its contact.
+    mapped = [sobject for sobject in (SObject.LEAD, SObject.CONTACT) if sobject in rules.mapped]
+    pulled, due = {}, {}
+    for sobject in mapped:
+        mark = marks.get(sobject)
+        if mark is None or not mark.unique_field:
+            due[sobject] = "it was never read whole"
+        elif mark.unique_field != rules.of(sobject).unique_link.salesforce_field:
+            due[sobject] = "another field is the unique one now; until then it is left alone"
+        else:
+            pulled[sobject] = mark
+            if mark.mapping_fingerprint != rules.fingerprint(sobject):
+                due[sobject] = "its mapping has changed"
+            elif run.started_at - mark.stored_until > _RECYCLE_BIN:
+                due[sobject] = "the last pull is so long ago that Salesforce has forgotten what was deleted"
+    return Due(pulled, due)
+
+
+def know_mapping(run: Run, rules: MappingRules, marks: dict[SObject, Watermark]) -> CheckedMapping:
+    """Return the mapping as far as Salesforce shows its fields; asks only about fields that no watermark knows."""
+    found = {}
+    for sobject in rules.mapped:
+        known = marks[sobject].field_types if sobject in marks else {}
+        paths = rules.of(sobject).salesforce_fields
+        if not set(paths) <= known.keys():
+            return leave_out_missing(rules, find_mapped_types(run.org, rules))
+        found[sobject] = {path: known[path] for path in paths}
+    return leave_out_missing(rules, found)

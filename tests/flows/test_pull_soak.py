@@ -1,0 +1,153 @@
+"""Hundreds of pulls while the org changes at random and much goes wrong, against a reckoning of its own.
+
+A failure names its seed; SOAK_SEED=… replays it, SOAK_CYCLES=… makes it longer.
+"""
+
+import os
+import random
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import tasks.customers
+from crm_sync.customers.tables import customer
+from crm_sync.errors import SyncError
+from standins.salesforce.daily_life import DailyLife
+from standins.salesforce.errors import RecordError
+from standins.salesforce.faults import Fault
+from standins.salesforce.pending import Pending
+from tasks.changes import ask
+from tests.flows.conftest import Rig, start_rig
+from tests.flows.test_incremental_pull import by_unique_field
+
+Row = dict[str, Any]
+
+_FAULTS: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("reset", {}),
+    ("reset_after", {}),
+    ("truncate", {"keep": 200}),
+    ("html", {"status": 503}),
+    ("expire_session", {}),
+    (
+        "status",
+        {"status": 400, "inner": True, "path": "quer", "body": [{"errorCode": "QUERY_TIMEOUT", "message": "-"}]},
+    ),
+)
+
+
+class World:
+    """The org, and what happens in it."""
+
+    def __init__(self, rig: Rig, dice: random.Random) -> None:
+        """Start with whoever is in the org."""
+        self.rig, self.dice, self.life = rig, dice, DailyLife(rig.org, dice, addresses=25)
+        self.open: list[tuple[int, Pending]] = []
+
+    def turn(self) -> None:
+        """Let a few things happen; some are seen only minutes later."""
+        self.open = [(left - 1, pending) for left, pending in self.open]
+        for _, pending in [one for one in self.open if one[0] <= 0]:
+            with suppress(RecordError):  # what it is about may be gone by now
+                pending.commit()
+        self.open = [one for one in self.open if one[0] > 0]
+        late = self.rig.org.pending()
+        for _ in range(self.dice.randint(0, 6)):
+            name, *arguments = self.life.happening()
+            with suppress(RecordError):  # converted leads cannot be changed, and so on
+                if self.dice.random() < 0.15:
+                    late.call(name, *arguments)
+                else:
+                    getattr(self.rig.org.records, name)(*arguments)
+        self.open.append((1, late))
+
+
+def _go_wrong(rig: Rig, dice: random.Random, patch: pytest.MonkeyPatch) -> None:
+    rig.org.faults.clear()
+    if dice.random() < 0.2:
+        action, about = dice.choice(_FAULTS)
+        rig.org.faults.add(Fault(action, **{"path": "/composite", "nth": dice.randint(1, 2), **about}))  # type: ignore[arg-type]
+    if dice.random() < 0.1:
+        step = dice.choice(["land_batch", "advance_watermark"])
+        patch.setattr(tasks.customers, step, _dying(getattr(tasks.customers, step), dice.random() < 0.5))
+
+
+class _KilledError(BaseException):
+    """Stands for a process that ends."""
+
+
+def _dying(step: Callable[..., Any], is_after: bool) -> Callable[..., Any]:
+    def dies(*arguments: Any) -> None:
+        if is_after:
+            step(*arguments)
+        raise _KilledError
+
+    return dies
+
+
+def _reckon(rig: Rig, unique: str) -> dict[str, Row]:
+    """Say who speaks for each key, from nothing but what the org holds in the end."""
+    speakers: dict[str, tuple[Any, Row]] = {}
+    for sobject in ("Lead", "Contact"):
+        for record in rig.people(sobject):
+            key = (record["Email"] or "").strip().casefold()
+            if unique == "Id":
+                key = record.get("ConvertedContactId") or record["Id"]
+            if record["IsDeleted"] or not key:
+                continue
+            rank = 2 if sobject == "Contact" else 1 - bool(record["IsConverted"])
+            standing = (rank, record["SystemModstamp"], record["Id"])
+            if key not in speakers or standing > speakers[key][0]:
+                speakers[key] = (standing, record)
+    return {key: record for key, (_, record) in speakers.items()}
+
+
+def _compare(rig: Rig, unique: str) -> None:
+    found = {row["unique_key"]: row for row in rig.rows(customer)}
+    expected = _reckon(rig, unique)
+    is_spoken_for = {
+        key
+        for key, row in found.items()
+        if row["deleted_in_salesforce_at"] is None and not row["merged_into_customer_id"]
+    }
+    assert is_spoken_for == expected.keys()
+    for key, record in expected.items():
+        row = found[key]
+        status = "Customer" if record["Id"].startswith("003") else "Prospect"
+        facts = (record["Id"], record["LastName"], not record["HasOptedOutOfEmail"], status)
+        assert (row["salesforce_id"], row["lastname"], row["opt_in"], row["status"]) == facts, key
+
+
+@pytest.mark.parametrize(
+    ("database_url", "unique", "cycles"),
+    [("sqlite", "Email", 200), ("postgresql", "Id", 30)],
+    indirect=["database_url"],
+)
+def test_whatever_happens_customers_are_what_the_org_holds(
+    tmp_path: Path, database_url: str, unique: str, cycles: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ask, "retry_delay_seconds", [0] * 4)
+    seed = int(os.environ.get("SOAK_SEED", "20261123"))
+    dice = random.Random(seed)  # noqa: S311  # dice, no secret
+    with start_rig(tmp_path, database_url, people=30) as rig:
+        rig.mapping = by_unique_field(unique)
+        rig.sync()
+        world = World(rig, dice)
+        rig.org.settings.page_size = 5
+        for _ in range(int(os.environ.get("SOAK_CYCLES", cycles))):
+            rig.clock.move(minutes=dice.choice([1, 10, 10, 10]))
+            world.turn()
+            with monkeypatch.context() as patch, suppress(SyncError, _KilledError):
+                _go_wrong(rig, dice, patch)
+                rig.pull()
+        rig.org.faults.clear()
+        for _, pending in world.open:
+            with suppress(RecordError):
+                pending.commit()
+        rig.pull()
+        try:
+            _compare(rig, unique)
+        except AssertionError as difference:
+            raise AssertionError(f"replay it with SOAK_SEED={seed}") from difference
