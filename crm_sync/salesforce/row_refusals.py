@@ -1,0 +1,93 @@
+"""What to do about a record that Salesforce refused, by the code and message in its result.
+
+Sources: the partner WSDL's StatusCode list, the REST and Bulk 2.0 guides, and answers seen on the wire.
+"""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+import pandas as pd
+
+from crm_sync.salesforce.error_codes import Complaint
+
+
+class RowClass(StrEnum):
+    """Why a record was refused, named by what its writer does."""
+
+    TRANSIENT = "transient"  # write it again a little later
+    BUDGET = "budget"  # stop writing; it goes when Salesforce takes requests again
+    GONE = "gone"  # the record, or one it refers to, is deleted or merged
+    CONVERTED = "converted"  # a converted lead; its contact stands for it
+    DATA = "data"  # its values cannot be; the same ones will never do
+    RIGHTS = "rights"  # a permission, a setting or code of the org; for an administrator
+
+
+@dataclass(frozen=True)
+class _RowRule:
+    codes: str
+    row_class: RowClass
+    says: str = ""
+
+    def matches(self, codes: pd.Series, messages: pd.Series) -> pd.Series:
+        """Tell which complaints this rule is about."""
+        is_listed = codes.isin(self.codes.split()) if self.codes else codes.notna()
+        if not self.says:
+            return is_listed
+        return is_listed & (codes + " " + messages).str.contains(self.says, flags=re.IGNORECASE, na=False)
+
+
+# Of the rules, the first that matches counts; what none matches is the record's data.
+_ROW_RULES = (
+    _RowRule("REQUEST_LIMIT_EXCEEDED", RowClass.TRANSIENT, says="concurrent"),
+    _RowRule("REQUEST_LIMIT_EXCEEDED LIMIT_EXCEEDED LOGIN_RATE_EXCEEDED EXCEEDEDQUOTA", RowClass.BUDGET),
+    _RowRule("", RowClass.BUDGET, says=r"max bulk v2 .*per 24 hrs"),
+    _RowRule(
+        "UNABLE_TO_LOCK_ROW SERVER_UNAVAILABLE QUERY_TIMEOUT TXN_SECURITY_METERING_ERROR UNKNOWN_EXCEPTION "
+        "INVALID_SESSION_ID INTERNALSERVERERROR SERVERUNAVAILABLE ABORTED FAILED JOBCOMPLETE",
+        RowClass.TRANSIENT,
+    ),
+    _RowRule("", RowClass.TRANSIENT, says=r"^HTTP (?:5\d\d|408|429)\b"),
+    # Of a whole collection, NOT_FOUND is about its object or its external id field.
+    _RowRule("NOT_FOUND", RowClass.RIGHTS, says="external id field|requested resource"),
+    _RowRule(
+        "ENTITY_IS_DELETED INVALID_CROSS_REFERENCE_KEY NOT_FOUND",
+        RowClass.GONE,
+    ),
+    _RowRule("CANNOT_UPDATE_CONVERTED_LEAD", RowClass.CONVERTED),
+    _RowRule(
+        "INVALID_FIELD_FOR_INSERT_UPDATE INVALID_FIELD INVALID_TYPE INSUFFICIENT_ACCESS "
+        "INSUFFICIENT_ACCESS_OR_READONLY INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY "
+        "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY INACTIVE_OWNER_OR_USER STORAGE_LIMIT_EXCEEDED API_DISABLED_FOR_ORG "
+        "API_CURRENTLY_DISABLED FUNCTIONALITY_NOT_ENABLED INVALIDBATCH CLIENTINPUTERROR",
+        RowClass.RIGHTS,
+    ),
+)
+
+
+def row_classes(codes: pd.Series, messages: pd.Series) -> pd.Series:
+    """Return the RowClass of each refused record as text, missing where there is no code.
+
+    `codes`, `messages`: text with one index, as in a result frame.
+    """
+    # Complaints are few kinds; only those are looked at.
+    kinds = pd.DataFrame({"code": codes.str.upper(), "message": messages.fillna("")}).dropna(subset=["code"])
+    distinct = kinds.drop_duplicates()
+    found = pd.Series(RowClass.DATA.value, index=distinct.index, dtype="str")
+    for rule in reversed(_ROW_RULES):
+        found = found.mask(rule.matches(distinct["code"], distinct["message"]), rule.row_class.value)
+    classes = kinds.merge(distinct.assign(row_class=found), how="left", on=["code", "message"])["row_class"]
+    return pd.Series(classes.array, index=kinds.index).reindex(codes.index).astype("str")
+
+
+def is_past_its_step(code: str | None) -> bool:
+    """Tell whether a refusal says that the Bulk job has left the state in which this step is possible."""
+    return code is not None and code.upper() == "INVALIDJOBSTATE"
+
+
+def read_job_reason(state: str, reason: str) -> Complaint:
+    """Return why a Bulk job ended as it did; its code is the state when the reason begins with none."""
+    code, colon, message = reason.partition(":")
+    if colon and re.fullmatch(r"\w{1,80}", code.strip(), re.ASCII):
+        return Complaint(code.strip(), message.strip())
+    return Complaint(state, reason)

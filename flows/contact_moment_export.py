@@ -1,0 +1,70 @@
+"""Every quarter of an hour: each e-mail with its opens, clicks and bounce, on the lead or contact in Salesforce."""
+
+from datetime import timedelta
+
+from prefect import flow, runtime
+
+from blocks.contact_moment_objects import ContactMomentObjects
+from blocks.contact_moment_settings import ContactMomentSettings
+from blocks.customer_database import CustomerDatabase
+from blocks.named import named
+from blocks.salesforce_credentials import SalesforceCredentials
+from crm_sync.errors import LimitReachedError, SyncError
+from crm_sync.moment_rules import MomentRules
+from crm_sync.moment_summary import MomentExportSummary
+from crm_sync.salesforce.moment_objects import MomentObjects
+from tasks.late_runs import comes_too_late, skipped
+from tasks.moment_export import announce_cost, export_due, prepare_export, sum_up
+from tasks.moment_reports import publish_moments
+from tasks.runs import ended, ended_early, log_errors_as_sentences, open_run, utc_now
+
+_FLOW = "contact_moment_export"
+EVERY = timedelta(minutes=15)
+
+
+def _run_name() -> str:
+    return "contact moment export" + (", dry run" if runtime.flow_run.parameters.get("dry_run") else "")
+
+
+@flow(name=_FLOW, flow_run_name=_run_name)
+def contact_moment_export(
+    salesforce: SalesforceCredentials | str = "salesforce",
+    database: CustomerDatabase | str = "customers",
+    objects: ContactMomentObjects | str | None = None,
+    settings: ContactMomentSettings | str | None = None,
+    *,
+    dry_run: bool = False,
+    refused_again: bool = False,
+) -> MomentExportSummary:
+    """Show each e-mail on the lead or contact it went to: sent, opened, clicked, bounced, with its online version.
+
+    Only what changed since the last run is written, and never twice; without changes no request is made.
+
+    Args:
+        salesforce: Salesforce credentials, a saved block or its name.
+        database: Customer database, a saved block or its name.
+        objects: Contact moment objects, a saved block or its name. Leave empty for those that
+            install_contact_moment_objects installs.
+        settings: Contact moment settings, a saved block or its name: which moments go, and how many. Leave empty for
+            all of the last year.
+        dry_run: Only say what a run would cost in requests and in Salesforce storage.
+        refused_again: Also write what Salesforce refused before, when an administrator has mended the cause.
+    """
+    log_errors_as_sentences()
+    if comes_too_late(EVERY, utc_now()):
+        return skipped(EVERY)  # type: ignore[return-value]  # for the flow's caller there is nothing
+    try:
+        names = named(ContactMomentObjects, objects).objects() if objects else MomentObjects()
+        rules = named(ContactMomentSettings, settings).rules() if settings else MomentRules()
+        with open_run(_FLOW, salesforce, database) as run:
+            export = prepare_export(run, names, rules, refused_again=refused_again)
+            cost = announce_cost(run, export)
+            limit = None if dry_run else export_due(run, export, cost)
+            summary = sum_up(run, export, cost, limit, dry_run=dry_run)
+            publish_moments(summary)
+            if limit is not None:
+                raise LimitReachedError(summary.sentence(), code=limit.code, until=limit.until) from limit
+            run.stop(summary.state)
+    except SyncError as error:
+        return ended_early(error)
+    return ended(summary)

@@ -1,0 +1,44 @@
+"""Installs the Salesforce objects that show contact moments on leads and contacts, and checks them."""
+
+from prefect import flow
+
+from blocks.contact_moment_objects import ContactMomentObjects
+from blocks.customer_database import CustomerDatabase
+from blocks.named import named
+from blocks.salesforce_credentials import SalesforceCredentials
+from crm_sync.errors import SyncError
+from crm_sync.moment_objects_report import MomentObjectsReport
+from crm_sync.salesforce.moment_objects import MomentObjects
+from tasks.moment_objects import bring_into_place, publish_moment_objects
+from tasks.runs import ended, ended_early, log_errors_as_sentences, open_run
+
+
+@flow(name="install_contact_moment_objects", flow_run_name="install contact moment objects")
+def install_contact_moment_objects(
+    salesforce: SalesforceCredentials | str = "salesforce",
+    database: CustomerDatabase | str = "customers",
+    objects: ContactMomentObjects | str | None = None,
+    check_only: bool = False,
+) -> MomentObjectsReport:
+    """Put the contact moment objects into Salesforce where they are missing, and say what is left to do by hand.
+
+    May be repeated: what is there stays as it is. Objects of another package are only checked.
+
+    Args:
+        salesforce: Salesforce credentials, a saved block or its name; for production and sandbox alike.
+        database: Customer database, a saved block or its name; it counts the requests.
+        objects: Contact moment objects, a saved block or its name. Leave empty for those that this flow installs.
+        check_only: Look, and change nothing.
+    """
+    log_errors_as_sentences()
+    try:
+        names = named(ContactMomentObjects, objects).objects() if objects else MomentObjects()
+        with open_run("install_contact_moment_objects", salesforce, database) as run:
+            report = bring_into_place(run, names, check_only=check_only)
+            publish_moment_objects(report)
+            if problem := report.error():
+                raise problem
+            run.stop("Completed")
+    except SyncError as error:
+        return ended_early(error)
+    return ended(report)

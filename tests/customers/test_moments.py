@@ -1,0 +1,466 @@
+"""Contact moments come in any order, and are due for the record that stands for their customer now."""
+
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import pandas as pd
+import pytest
+from sqlalchemy import Connection, select
+
+from crm_sync.customers.database import CustomerDatabase
+from crm_sync.customers.moment_due import MomentQuestion, count_due, count_without_record, read_due
+from crm_sync.customers.moment_results import count_refusals, count_tried, store_tried
+from crm_sync.customers.moment_tables import contact_moment, moment_export
+from crm_sync.customers.moments import record_moments, some_customers
+from crm_sync.mapping import SObject
+from crm_sync.moment_rules import MomentKind, MomentRules
+from deployments.demo_moments import demo_moments
+from tests.customers.conftest import Story
+
+LEAD, CONTACT = SObject.LEAD, SObject.CONTACT
+SENT = datetime(2026, 1, 1, 9, tzinfo=UTC)
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
+SHAPES = {LEAD: "as it is", CONTACT: "as it is"}
+Row = dict[str, Any]
+
+
+def at(hours: int) -> datetime:
+    """Return a moment after the e-mail was sent."""
+    return SENT + timedelta(hours=hours)
+
+
+def moment(moment_id: str = "m1", customer_id: int = 1, **known: Any) -> Row:
+    """Return what is known of an e-mail."""
+    return {"moment_id": moment_id, "customer_id": customer_id, "sent_at": SENT, **known}
+
+
+def stored(database: CustomerDatabase) -> dict[str, Row]:
+    """Return the moments by id."""
+    with database.transaction() as connection:
+        return {row.moment_id: dict(row._mapping) for row in connection.execute(select(contact_moment))}
+
+
+class Exporter:
+    """What an export does to the database, without Salesforce."""
+
+    def __init__(self, story: Story, database: CustomerDatabase) -> None:
+        """Start with whatever the story holds."""
+        self.story = story
+        self.database = database
+        self.started_at = NOW + timedelta(days=1)
+
+    def record(self, *keys: str, **known: Any) -> None:
+        """Record a moment for each of these customers, by their key; the key is the moment's too."""
+        customers = self.story.customers()
+        rows = [moment(key, customers[key]["id"], **known) for key in keys]
+        record_moments(self.database, rows, NOW)
+
+    def question(self, rules: MomentRules | None = None, **options: Any) -> MomentQuestion:
+        """Ask as another run would, a minute later."""
+        self.started_at += timedelta(minutes=1)
+        return MomentQuestion(rules or MomentRules(max_age=None), SHAPES, self.started_at, **options)
+
+    def due(self, rules: MomentRules | None = None, **options: Any) -> dict[str, list[str]]:
+        """Return to which records each due moment goes, and see that counting them comes to the same."""
+        question = self.question(rules, **options)
+        with self.database.transaction() as connection:
+            frame = read_due(connection, question, 1000)
+            counts = count_due(connection, question)
+        assert {sobject: count.due for sobject, count in counts.items()} == {
+            sobject: int((frame["sobject"] == sobject).sum()) for sobject in SObject
+        }
+        return {str(name): list(group) for name, group in frame.groupby("moment_id")["parent_id"]}
+
+    def waiting(self, rules: MomentRules | None = None) -> int:
+        """Return how many moments wait for a record."""
+        with self.database.transaction() as connection:
+            return count_without_record(connection, self.question(rules)).due
+
+    def export(self, *, refusal: str | None = None, code: str | None = None, sent: bool = True) -> None:
+        """Store that all due moments went well, or were refused."""
+        question = self.question()
+        with self.database.transaction() as connection:
+            due = read_due(connection, question, 1000)
+            told = {
+                "written_as": "as it is",
+                "content": None if refusal else "1",
+                "salesforce_id": None,
+                "refusal": refusal,
+                "error_code": code,
+                "error_message": None,
+            }
+            store_tried(connection, due.assign(**told), question.started_at, were_sent=sent)
+
+    def exports(self) -> dict[str, Row]:
+        """Return what is known of the exports, by moment."""
+        return self.story.rows(moment_export, "moment_id")
+
+
+@pytest.fixture
+def exporter(story: Story, database: CustomerDatabase) -> Exporter:
+    """Start without moments."""
+    return Exporter(story, database)
+
+
+def test_moment_is_stored_as_it_was_told(database: CustomerDatabase) -> None:
+    told = moment(subject='née "X", 1\nline', campaign="Spring", opens=2, first_opened_at=at(1), last_opened_at=at(3))
+
+    assert record_moments(database, [told], NOW) == 1
+
+    row = stored(database)["m1"]
+    assert {name: row[name] for name in told} == told
+    assert (row["version"], row["changed_at"], row["clicks"], row["bounced_at"]) == (1, NOW, 0, None)
+
+
+def test_repeat_changes_nothing(database: CustomerDatabase) -> None:
+    told = [moment(opens=2, first_opened_at=at(1)), moment("m2", subject="News")]
+    record_moments(database, told, NOW)
+    before = stored(database)
+
+    assert record_moments(database, told, NOW + timedelta(days=1)) == 0
+    assert stored(database) == before
+
+
+def test_order_of_what_is_told_does_not_matter(database: CustomerDatabase) -> None:
+    early = moment("early", opens=1, first_opened_at=at(1), last_opened_at=at(1), delivered_at=at(0))
+    late = moment("early", opens=5, first_opened_at=at(2), last_opened_at=at(9), clicks=1, first_clicked_at=at(9))
+    for told in (early, late):
+        record_moments(database, [told], NOW)
+    for told in (late, early):
+        record_moments(database, [told | {"moment_id": "late"}], NOW)
+    record_moments(database, [one | {"moment_id": "both"} for one in (late, early)], NOW)
+
+    rows = stored(database)
+
+    own = {"moment_id", "version"}
+    facts = [{name: value for name, value in row.items() if name not in own} for row in rows.values()]
+    assert facts[0] == facts[1] == facts[2]
+    assert (rows["late"]["opens"], rows["late"]["first_opened_at"], rows["late"]["last_opened_at"]) == (5, at(1), at(9))
+
+
+def test_every_change_is_told_apart_even_at_the_same_instant(database: CustomerDatabase) -> None:
+    for opens in (1, 2, 2, 3):
+        record_moments(database, [moment(opens=opens)], NOW)
+
+    assert stored(database)["m1"]["version"] == 3
+
+
+def test_newest_text_counts_and_a_missing_one_keeps_what_is_known(database: CustomerDatabase) -> None:
+    record_moments(database, [moment(subject="Old", campaign="Spring", bounce_reason="full")], NOW)
+    record_moments(database, [moment(customer_id=2, subject="New", campaign=None, bounce_reason=" ")], NOW)
+
+    row = stored(database)["m1"]
+    assert (row["subject"], row["campaign"], row["bounce_reason"], row["customer_id"]) == ("New", "Spring", "full", 2)
+
+
+def test_moments_come_as_a_frame_in_any_zone(database: CustomerDatabase) -> None:
+    amsterdam = timezone(timedelta(hours=1))
+    frame = pd.DataFrame(
+        {
+            "moment_id": [1, 2],
+            "customer_id": [1.0, 2.0],
+            "sent_at": ["2026-01-01T10:00:00+01:00", "2026-07-01T11:00:00+02:00"],
+            "bounced_at": [pd.Timestamp(2026, 1, 1, 11, tzinfo=amsterdam), None],
+            "opens": [None, 3],
+        }
+    )
+    with database.transaction() as connection:
+        record_moments(connection, frame, NOW)
+
+    rows = stored(database)
+    assert (rows["1"]["sent_at"], rows["1"]["bounced_at"], rows["1"]["opens"]) == (SENT, at(1), 0)
+    assert (rows["2"]["sent_at"].hour, rows["2"]["bounced_at"], rows["2"]["opens"]) == (9, None, 3)
+
+
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        ({"colour": "red"}, "no column colour"),
+        ({"moment_id": None}, "a value in moment_id"),
+        ({"moment_id": " "}, "1 to 64 characters"),
+        ({"moment_id": "x" * 65}, "1 to 64 characters"),
+        ({"customer_id": None}, "a value in customer_id"),
+        ({"customer_id": "ada@x.org"}, "customer_id has a value that is no whole number"),
+        ({"opens": 1.5}, "opens has a value that is no whole number"),
+        ({"opens": -1}, "less than 0"),
+        ({"sent_at": None}, "a value in sent_at"),
+        ({"sent_at": datetime(2026, 1, 1)}, "sent_at has a moment without a time zone"),  # noqa: DTZ001  # refused
+        ({"bounced_at": "2026-01-01 10:00"}, "bounced_at has a moment without a time zone"),
+        ({"bounced_at": "ada@x.org"}, "bounced_at has a value that is no moment"),
+    ],
+)
+def test_frame_that_is_not_as_agreed_is_refused_whole_without_its_values(
+    database: CustomerDatabase, told: Row, said: str
+) -> None:
+    with pytest.raises(ValueError, match=said) as refused:
+        record_moments(database, [moment("good"), moment() | told], NOW)
+
+    assert "ada@x.org" not in str(refused.value)
+    assert stored(database) == {}
+
+
+def test_nothing_is_told(database: CustomerDatabase) -> None:
+    assert record_moments(database, [], NOW) == 0
+    assert record_moments(database, pd.DataFrame(), NOW) == 0
+
+
+def test_moment_goes_to_the_contact_before_the_lead(exporter: Exporter) -> None:
+    exporter.story.land(Story.lead(1, "a@x"), Story.lead(2, "b@x"))
+    exporter.story.land(Story.contact(1, "a@x"))
+    exporter.record("a@x", "b@x")
+
+    assert exporter.due() == {"a@x": ["003000000000000001"], "b@x": ["00Q000000000000002"]}
+
+
+def test_both_objects_get_it_when_the_setting_says_so(exporter: Exporter) -> None:
+    contact = "003000000000000001"
+    converted: Row = {"IsConverted": "true", "ConvertedContactId": contact}
+    exporter.story.land(Story.lead(1, "a@x"), Story.lead(2, "a@x"), Story.lead(3, "b@x", **converted))
+    exporter.story.land(Story.contact(1, "b@x"), Story.contact(2, "a@x"))
+    exporter.record("a@x", "b@x")
+
+    due = exporter.due(MomentRules(max_age=None, both_objects=True))
+
+    assert due == {"a@x": ["003000000000000002", "00Q000000000000002"], "b@x": [contact]}
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_moments_of_a_converted_lead_go_to_its_contact(exporter: Exporter, is_known: bool) -> None:
+    exporter.story.land(Story.lead(1, "a@x"))
+    exporter.record("a@x")
+    exporter.export()
+    if is_known:
+        exporter.story.land(Story.contact(5, "other@x"))
+    converted: Row = {"IsConverted": "true", "ConvertedContactId": "003000000000000005"}
+    exporter.story.land(Story.lead(1, "a@x", at=1, **converted))
+
+    assert exporter.due() == {"a@x": ["003000000000000005"]}
+
+
+def test_converted_lead_whose_contact_is_deleted_waits(exporter: Exporter) -> None:
+    converted: Row = {"IsConverted": "true", "ConvertedContactId": "003000000000000005"}
+    exporter.story.land(Story.lead(1, "a@x", **converted))
+    exporter.story.land(Story.contact(5, "a@x"))
+    exporter.record("a@x")
+    exporter.story.land(Story.contact(5, "a@x", at=1, IsDeleted="true"))
+
+    assert (exporter.due(), exporter.waiting()) == ({}, 1)
+
+
+def test_moments_of_merge_losers_go_to_the_last_master(exporter: Exporter) -> None:
+    first, second, third = (f"00300000000000000{n}" for n in (1, 2, 3))
+    exporter.story.land(Story.contact(1, "a@x"), Story.contact(2, "b@x"), Story.contact(3, "c@x"))
+    exporter.record("a@x", "b@x", "c@x")
+    exporter.export()
+    exporter.story.land(Story.contact(1, "a@x", at=1, IsDeleted="true", MasterRecordId=second))
+    assert exporter.due() == {"a@x": [second]}
+    exporter.story.land(Story.contact(2, "b@x", at=2, IsDeleted="true", MasterRecordId=third))
+
+    assert exporter.due() == {"a@x": [third], "b@x": [third]}
+    assert first not in str(exporter.due())
+
+
+def test_moments_follow_a_customer_who_was_joined_to_another(exporter: Exporter) -> None:
+    exporter.story.land(Story.contact(1, "a@x"), Story.contact(2, "b@x"))
+    exporter.record("a@x")
+    exporter.story.land(Story.contact(1, "b@x", at=1))
+    assert exporter.story.customer("a@x")["merged_into_customer_id"] == exporter.story.customer("b@x")["id"]
+
+    assert exporter.due() == {"a@x": ["003000000000000001"]}
+
+
+def test_customer_without_a_usable_record_makes_moments_wait_until_there_is_one(exporter: Exporter) -> None:
+    exporter.story.land(Story.contact(1, "a@x"))
+    exporter.record("a@x")
+    exporter.story.land(Story.contact(1, "a@x", at=1, IsDeleted="true"))
+    record_moments(exporter.database, [moment("of nobody", 999)], NOW)
+    assert (exporter.due(), exporter.waiting()) == ({}, 2)
+
+    exporter.story.land(Story.lead(4, "a@x"))
+
+    assert (exporter.due(), exporter.waiting()) == ({"a@x": ["00Q000000000000004"]}, 1)
+
+
+def test_exported_moment_is_due_again_only_when_it_changes(exporter: Exporter) -> None:
+    exporter.story.land(Story.contact(1, "a@x"), Story.contact(2, "b@x"))
+    exporter.record("a@x", "b@x")
+    exporter.export()
+    assert exporter.due() == {}
+
+    exporter.record("b@x", opens=1)
+
+    assert list(exporter.due()) == ["b@x"]
+    exporter.story.land(Story.contact(1, "a@x", at=1))
+    assert list(exporter.due()) == ["b@x"], "that its contact changed is no reason to write a moment again"
+
+
+def test_other_names_or_settings_make_everything_due(exporter: Exporter, database: CustomerDatabase) -> None:
+    exporter.story.land(Story.contact(1, "a@x"))
+    exporter.record("a@x")
+    exporter.export()
+
+    with database.transaction() as connection:
+        question = MomentQuestion(MomentRules(), {**SHAPES, CONTACT: "another"}, NOW + timedelta(days=2))
+        assert count_due(connection, question)[CONTACT].due == 1
+
+
+@pytest.mark.parametrize(
+    ("refusal", "is_due", "when_its_record_changed"),
+    [("transient", True, True), ("budget", True, True), ("data", False, True), ("gone", False, True)],
+)
+def test_refused_moment_is_due_when_that_can_help(
+    exporter: Exporter, refusal: str, is_due: bool, when_its_record_changed: bool
+) -> None:
+    exporter.story.land(Story.contact(1, "a@x"))
+    exporter.record("a@x")
+    exporter.export(refusal=refusal, code="ANY")
+
+    assert bool(exporter.due()) is is_due
+    assert bool(exporter.due(refused_again=True)) is True
+    exporter.story.land(Story.contact(1, "a@x", at=1))
+    assert bool(exporter.due()) is when_its_record_changed
+
+
+def test_missing_right_is_tried_again_the_next_day(exporter: Exporter) -> None:
+    exporter.story.land(Story.contact(1, "a@x"))
+    exporter.record("a@x")
+    exporter.export(refusal="rights", code="INSUFFICIENT_ACCESS")
+    assert exporter.due() == {}
+
+    exporter.started_at += timedelta(days=1)
+
+    assert list(exporter.due()) == ["a@x"]
+
+
+def test_tries_are_counted_until_one_goes_well(exporter: Exporter) -> None:
+    exporter.story.land(Story.contact(1, "a@x"))
+    exporter.record("a@x")
+    for attempts in (1, 2):
+        exporter.export(refusal="transient", code="UNABLE_TO_LOCK_ROW")
+        row = exporter.exports()["a@x"]
+        assert (row["attempts"], row["error_code"], row["exported_at"]) == (attempts, "UNABLE_TO_LOCK_ROW", None)
+
+    exporter.export()
+
+    row = exporter.exports()["a@x"]
+    assert (row["attempts"], row["refusal"], row["error_code"], row["content"]) == (0, None, None, "1")
+    assert row["exported_at"] == row["first_exported_at"] == row["tried_at"] == exporter.started_at
+
+
+def test_refusal_keeps_what_salesforce_took_before(exporter: Exporter) -> None:
+    exporter.story.land(Story.contact(1, "a@x"))
+    exporter.record("a@x")
+    exporter.export()
+    exported_at = exporter.started_at
+    exporter.record("a@x", opens=1)
+    exporter.export(refusal="data", code="STRING_TOO_LONG")
+
+    row = exporter.exports()["a@x"]
+    assert (row["content"], row["exported_at"], row["attempts"]) == ("1", exported_at, 1)
+
+
+def test_outcomes_are_counted_by_object_and_cause(exporter: Exporter) -> None:
+    exporter.story.land(Story.contact(1, "a@x"))
+    exporter.story.land(Story.lead(1, "b@x"), Story.lead(2, "c@x"))
+    exporter.record("a@x", "b@x")
+    exporter.export()
+    exporter.record("a@x", opens=1)
+    exporter.record("c@x")
+    exporter.export(refusal="data", code="STRING_TOO_LONG")
+    exporter.record("b@x", opens=1)
+    exporter.export()
+    exporter.record("b@x", opens=2)
+    exporter.export(sent=False)
+
+    def counted(connection: Connection, minutes: int) -> Any:
+        return count_tried(connection, exporter.started_at - timedelta(minutes=minutes))
+
+    with exporter.database.transaction() as connection:
+        assert counted(connection, 0)[LEAD].unchanged == 1
+        assert counted(connection, 1)[LEAD].updated == 1
+        assert counted(connection, 2)[CONTACT].refused == 1
+        refusals = [("Contact", "data", "STRING_TOO_LONG", 1), ("Lead", "data", "STRING_TOO_LONG", 1)]
+        assert sorted(count_refusals(connection)) == refusals
+        assert count_refusals(connection, exporter.started_at) == []
+
+
+RULES = MomentRules(max_age=None)
+OPENED = MomentRules(kinds=frozenset({MomentKind.OPENED}), max_age=None)
+OPENED_BY_ANY = MomentRules(kinds=frozenset({MomentKind.OPENED}), max_age=None, ignore_machine_opens=False)
+
+
+@pytest.mark.parametrize(
+    ("rules", "expected"),
+    [
+        (RULES, "abcd"),
+        (MomentRules(max_age=timedelta(days=3)), "bcd"),
+        (MomentRules(max_age=None, campaigns=("Spring", "Autumn")), "bc"),
+        (OPENED, "c"),
+        (OPENED_BY_ANY, "cd"),
+        (MomentRules(max_age=None, kinds=frozenset({MomentKind.CLICKED, MomentKind.BOUNCED})), "ab"),
+        (MomentRules(max_age=None, kinds=frozenset({MomentKind.UNSUBSCRIBED, MomentKind.DELIVERED})), ""),
+    ],
+)
+def test_volume_controls_choose_the_moments(exporter: Exporter, rules: MomentRules, expected: str) -> None:
+    exporter.story.land(*(Story.contact(n, key) for n, key in enumerate("abcd")))
+    exporter.record("a", sent_at=SENT - timedelta(days=30), bounced_at=at(1))
+    exporter.record("b", campaign="Spring", first_clicked_at=at(1))
+    exporter.record("c", campaign="Autumn", first_opened_at=at(1))
+    exporter.record("d", campaign="spring", first_machine_opened_at=at(1))
+
+    assert "".join(exporter.due(rules)) == expected
+
+
+def test_a_run_takes_the_moments_of_one_record_together_and_none_twice(exporter: Exporter) -> None:
+    exporter.story.land(Story.contact(1, "a@x"), Story.contact(2, "b@x"))
+    customers = [exporter.story.customer(key)["id"] for key in ("a@x", "b@x")]
+    record_moments(exporter.database, [moment(f"m{n}", customers[n % 2]) for n in range(6)], NOW)
+    question = exporter.question()
+
+    with exporter.database.transaction() as connection:
+        first = read_due(connection, question, 4)
+        tried = first.assign(
+            written_as="as it is", salesforce_id=None, refusal="transient", error_code="X", error_message=None
+        )
+        store_tried(connection, tried, question.started_at)
+        second = read_due(connection, question, 4)
+
+    assert first["moment_id"].tolist() == ["m0", "m2", "m4", "m1"]
+    assert second["moment_id"].tolist() == ["m3", "m5"]
+    assert first["sent_at"].tolist() == ["2026-01-01T09:00:00Z"] * 4
+
+
+def test_moment_that_changes_while_it_is_written_is_due_again(exporter: Exporter) -> None:
+    exporter.story.land(Story.contact(1, "a@x"))
+    exporter.record("a@x")
+    question = exporter.question()
+    with exporter.database.transaction() as connection:
+        due = read_due(connection, question, 1000)
+    exporter.record("a@x", opens=1)
+
+    with exporter.database.transaction() as connection:
+        told = {"salesforce_id": None, "refusal": None, "error_code": None, "error_message": None}
+        store_tried(connection, due.assign(written_as="as it is", content="1", **told), question.started_at)
+
+    assert list(exporter.due()) == ["a@x"]
+
+
+def test_invented_moments_are_the_same_for_the_same_seed(exporter: Exporter) -> None:
+    exporter.story.land(*(Story.contact(n, f"{n}@x") for n in range(30)))
+
+    first = demo_moments(exporter.database, seed=1, now=NOW)
+
+    assert first == 4 * 30
+    assert demo_moments(exporter.database, seed=1, now=NOW) == 0
+    assert demo_moments(exporter.database, seed=1, now=NOW + timedelta(days=1)) > 0
+    assert len(exporter.due()) == first
+
+
+def test_some_customers_are_those_whom_salesforce_knows(exporter: Exporter) -> None:
+    exporter.story.land(*(Story.contact(n, f"{n}@x") for n in range(9)))
+
+    with exporter.database.transaction() as connection:
+        found = some_customers(connection, 3)
+
+    assert len(found) == 3
+    assert set(found) <= {row["id"] for row in exporter.story.customers().values()}

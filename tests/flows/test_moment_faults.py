@@ -1,0 +1,294 @@
+"""What goes wrong while moments are written: nothing is there twice and nothing is lost.
+
+Each story ends by holding the org's moments against the database's.
+"""
+
+import signal
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from multiprocessing.context import ForkServerContext
+from pathlib import Path
+
+import pytest
+from prefect.settings import PREFECT_API_URL
+
+from blocks.contact_moment_objects import ContactMomentObjects
+from crm_sync.customers.moment_tables import moment_export
+from crm_sync.customers.tables import sync_run
+from crm_sync.errors import LimitReachedError
+from crm_sync.mapping import SObject
+from standins.salesforce.faults import Fault
+from tests.flows.breakers import let_the_pause_pass
+from tests.flows.conftest import artifact
+from tests.flows.killed_run import KillPoint, prepared_processes, run_and_die
+from tests.flows.moment_rig import CONTACTS, LEADS, MomentRig, start_moment_rig
+
+LEAD, CONTACT = SObject.LEAD, SObject.CONTACT
+_DAY_IS_OVER = [{"errorCode": "REQUEST_LIMIT_EXCEEDED", "message": "TotalRequests Limit exceeded."}]
+_COMPOSITE, _INGEST, _UPLOAD, _JOB = "/composite$", "/jobs/ingest$", "/batches$", r"/jobs/ingest/\w+$"
+
+STORING = KillPoint("INSERT INTO moment_export", "before")
+STORED = KillPoint("INSERT INTO moment_export", "after")
+STORING_SECOND = KillPoint("INSERT INTO moment_export", "before", nth=2)
+SENDING = KillPoint("INSERT INTO request_ledger", "after", parameter="write")
+Kill = Callable[[MomentRig, KillPoint], None]
+
+
+@pytest.fixture
+def org(tmp_path: Path, sqlite_url: str) -> Iterator[MomentRig]:
+    """Give an org with a lead and a contact who are customers here."""
+    with start_moment_rig(tmp_path, sqlite_url) as rig:
+        rig.lead("ada")
+        rig.contact("grace")
+        rig.pull()
+        yield rig
+
+
+@pytest.fixture
+def many(org: MomentRig) -> MomentRig:
+    """Give three requests' worth of moments of the lead."""
+    org.record_many(2_500, "ada")
+    return org
+
+
+@pytest.fixture
+def bulky(org: MomentRig) -> MomentRig:
+    """Give so many moments of both that they go by Bulk jobs."""
+    org.record_many(12_000, "ada", "grace")
+    return org
+
+
+@pytest.mark.parametrize("action", ["reset_after", "truncate", "reset"])
+def test_lost_answer_is_asked_for_again_and_nothing_is_there_twice(many: MomentRig, action: str) -> None:
+    many.rig.org.faults.add(Fault(action, path=_COMPOSITE, nth=2))  # type: ignore[arg-type]  # one of its actions
+
+    summary = many.export()
+
+    assert (summary.state, summary.total.added, summary.requests_used) == ("Completed", 2_500, 4)
+    many.assert_nothing_twice_nothing_lost()
+
+
+@pytest.mark.parametrize(("method", "path"), [("POST", _INGEST), ("PUT", _UPLOAD), ("PATCH", _JOB), ("GET", _JOB)])
+def test_lost_answer_about_a_bulk_job_is_asked_for_again(bulky: MomentRig, method: str, path: str) -> None:
+    bulky.rig.org.faults.add(Fault("reset_after", method=method, path=path))
+
+    assert bulky.export().total.added == 12_000
+    bulky.assert_nothing_twice_nothing_lost()
+
+
+def test_locked_half_of_a_collection_is_written_again_and_only_that_half(org: MomentRig) -> None:
+    org.record_many(200, "ada")
+    org.rig.org.refusals.add(*(f"m{n:05}" for n in range(0, 200, 2)))
+    before = org.moments()
+
+    summary = org.export()
+
+    assert (summary.state, summary.total.added, org.kinds()) == ("Completed", 200, ["composite", "composite"])
+    repeated = {row["moment_id"] for row in org.exports().values() if row["tried_at"] > _first_try(org)}
+    assert repeated == {moment for moment in before if int(moment[1:]) % 2 == 0}
+    org.assert_nothing_twice_nothing_lost()
+
+
+def _first_try(org: MomentRig) -> datetime:
+    tries: list[datetime] = [row["tried_at"] for row in org.exports().values()]
+    return min(tries)
+
+
+def test_lock_that_does_not_go_away_stays_due_for_the_next_run(org: MomentRig) -> None:
+    org.record_many(10, "ada")
+    org.rig.org.refusals.add("m00004", times=4)
+
+    first = org.export()
+
+    assert (first.state, first.total.added, first.to_repeat, first.refused) == ("CompletedWithRefusals", 9, 1, 0)
+    assert "1 are tried again by the next run" in first.sentence()
+    assert org.exports()["m00004"]["attempts"] == 4
+    assert "UNABLE_TO_LOCK_ROW" in artifact("contact-moment-export-errors")
+    assert org.export().total.added == 1
+    org.assert_nothing_twice_nothing_lost()
+
+
+def test_locked_rows_of_a_bulk_job_are_written_again(bulky: MomentRig) -> None:
+    bulky.rig.org.refusals.add(*(f"m{n:05}" for n in range(0, 12_000, 100)))
+
+    summary = bulky.export()
+
+    assert (summary.state, summary.total.added) == ("Completed", 12_000)
+    assert bulky.kinds().count("composite") == 1
+    bulky.assert_nothing_twice_nothing_lost()
+
+
+def test_lead_that_is_converted_between_pull_and_write_waits_for_the_next_pull(org: MomentRig) -> None:
+    (lead,) = org.rig.people("Lead")
+    org.record({"moment_id": "a1", "of": "ada"}, {"moment_id": "g1", "of": "grace"})
+    contact = org.rig.org.records.convert(lead["Id"])
+
+    first = org.export()
+
+    assert (first.waiting_for_pull, first.refused, first.total.added) == (1, 0, 1)
+    assert "1 wait for the next pull" in first.sentence()
+    assert org.exports()["a1"]["error_code"] == "CANNOT_UPDATE_CONVERTED_LEAD"
+    org.kinds()
+    org.export()
+    assert org.kinds() == [], "until the pull, the same would be refused again"
+    org.pull()
+    assert org.export().total.added == 1
+    assert org.parents(CONTACT)["a1"] == contact
+    org.assert_nothing_twice_nothing_lost()
+
+
+def test_moment_of_a_deleted_contact_waits_and_goes_to_the_lead_that_is_left(org: MomentRig) -> None:
+    (contact,) = org.rig.people("Contact")
+    lead = org.lead("grace")
+    org.pull()
+    org.record({"moment_id": "g1", "of": "grace"})
+    org.rig.org.records.delete("Contact", contact["Id"])
+
+    first = org.export()
+
+    assert (first.waiting_for_pull, org.exports()["g1"]["error_code"]) == (1, "ENTITY_IS_DELETED")
+    org.pull()
+    assert org.export().total.added == 1
+    assert org.parents(LEAD) == {"g1": lead}
+    org.assert_nothing_twice_nothing_lost()
+
+
+def test_moment_of_a_contact_that_was_deleted_and_restored_goes_after_the_pull(org: MomentRig) -> None:
+    (contact,) = org.rig.people("Contact")
+    org.record({"moment_id": "g1", "of": "grace"})
+    org.rig.org.records.delete("Contact", contact["Id"])
+    org.export()
+    later = datetime.now(UTC).replace(year=2027)
+    org.rig.org.records.undelete("Contact", contact["Id"], at=later)
+    org.pull()
+
+    assert org.export().total.added == 1
+    org.assert_nothing_twice_nothing_lost()
+
+
+def test_limit_in_the_middle_stops_at_once_and_the_next_run_goes_on(many: MomentRig) -> None:
+    many.rig.org.faults.add(Fault("status", path=_COMPOSITE, nth=2, status=403, body=_DAY_IS_OVER))
+
+    state = many.state()
+
+    assert (state.name, state.is_failed()) == ("CutByLimit", True)
+    assert isinstance(state.result(raise_on_failure=False), LimitReachedError)
+    assert many.kinds() == ["composite", "composite"]
+    assert len(many.shown(LEAD)) == len(many.exports()) == 1_000
+    said = "1,500 contact moments wait, the first since 2026-11-02 09:00 UTC; at the present budget they will be"
+    assert said in str(state.message)
+    assert "(2 requests)" in str(state.message)
+    assert "for another run | 1,500 | 2026-11-02 09:00 UTC | about" in artifact("contact-moment-export-summary")
+    assert many.rows(sync_run)[-1]["state"] == "CutByLimit"
+    let_the_pause_pass(many.rig)
+    assert many.export().total.added == 1_500
+    many.assert_nothing_twice_nothing_lost()
+
+
+@pytest.mark.parametrize(("method", "path"), [("POST", _INGEST), ("PUT", _UPLOAD), ("GET", _JOB)])
+def test_limit_during_a_bulk_job_leaves_everything_to_the_next_run(bulky: MomentRig, method: str, path: str) -> None:
+    bulky.rig.org.faults.add(Fault("status", method=method, path=path, status=403, body=_DAY_IS_OVER))
+
+    assert bulky.state().name == "CutByLimit"
+
+    assert bulky.rows(moment_export) == []
+    let_the_pause_pass(bulky.rig)
+    assert bulky.export().state == "Completed"
+    bulky.assert_nothing_twice_nothing_lost()
+
+
+def test_limit_that_salesforce_tells_row_by_row_stops_the_run_too(many: MomentRig) -> None:
+    many.rig.org.refusals.add("m00010", code="LIMIT_EXCEEDED", message="You have exceeded your limit")
+
+    state = many.state()
+
+    assert state.name == "CutByLimit"
+    assert many.kinds() == ["composite"]
+    assert many.exports()["m00010"]["refusal"] == "budget"
+    assert many.export().total.added == 1_501
+    many.assert_nothing_twice_nothing_lost()
+
+
+def test_bulk_job_for_an_object_that_is_not_there_ends_the_run_in_a_sentence(bulky: MomentRig) -> None:
+    state = bulky.state(objects=ContactMomentObjects(contact_object="Nowhere__c"))
+
+    assert (state.name, state.is_failed()) == ("Failed", True)
+    assert "Salesforce refused the Bulk job for Nowhere__c" in str(state.message)
+    assert bulky.export().state == "Completed"
+    bulky.assert_nothing_twice_nothing_lost()
+
+
+@pytest.mark.parametrize("state", ["Failed", "Aborted"])
+def test_bulk_job_that_ends_in_the_middle_is_finished_by_another(bulky: MomentRig, state: str) -> None:
+    bulky.rig.org.ingest_jobs.end_next(state, "InternalServerError: retries exceeded", after_rows=2_000)  # type: ignore[arg-type]  # one of its states
+
+    summary = bulky.export()
+
+    assert (summary.state, summary.total.added) == ("Completed", 12_000)
+    bulky.assert_nothing_twice_nothing_lost()
+
+
+def test_two_writers_at_once_are_no_reason_to_give_a_moment_up(org: MomentRig) -> None:
+    org.record({"moment_id": "g1", "of": "grace"})
+    told = "duplicate value found: MomentId__c duplicates value on record with id: a0X"
+    org.rig.org.refusals.add("g1", code="DUPLICATE_VALUE", message=told)
+
+    assert org.export().state == "Completed"
+    org.assert_nothing_twice_nothing_lost()
+
+
+@pytest.fixture(scope="module")
+def processes() -> ForkServerContext:
+    """Return a source of processes that can be killed."""
+    return prepared_processes("contact_moment_export")
+
+
+@pytest.fixture
+def kill(processes: ForkServerContext, prefect_home: Path) -> Kill:
+    """Return a function that runs an export in a process that dies at a point."""
+
+    def run_until(org: MomentRig, point: KillPoint) -> None:
+        blocks = {"salesforce": org.rig.salesforce, "database": org.rig.customers}
+        for parameter, block in blocks.items():
+            block.save(f"killed-export-{parameter}", overwrite=True)
+        names = {parameter: f"killed-export-{parameter}" for parameter in blocks}
+        where = (PREFECT_API_URL.value(), str(prefect_home), point, names)
+        process = processes.Process(target=run_and_die, args=(*where, "contact_moment_export"))
+        process.start()
+        process.join()
+        assert process.exitcode == -signal.SIGKILL
+
+    return run_until
+
+
+@pytest.mark.parametrize("point", [SENDING, STORING, STORED, STORING_SECOND], ids=lambda point: str(point.moment))
+def test_run_that_is_killed_is_finished_by_the_next(many: MomentRig, kill: Kill, point: KillPoint) -> None:
+    kill(many, point)
+
+    assert many.export().state == "Completed"
+
+    many.assert_nothing_twice_nothing_lost()
+    assert {row["refusal"] for row in many.rows(moment_export)} == {None}
+
+
+def test_kill_between_salesforces_commit_and_ours_repeats_the_write(many: MomentRig, kill: Kill) -> None:
+    kill(many, STORING)
+    assert len(many.shown(LEAD)) == 1_000, "Salesforce has to have them, for this to mean anything"
+    assert many.rows(moment_export) == []
+    ids = {moment: row["Id"] for moment, row in many.shown(LEAD).items()}
+
+    many.export()
+
+    assert {moment: many.shown(LEAD)[moment]["Id"] for moment in ids} == ids
+    many.assert_nothing_twice_nothing_lost()
+
+
+def test_kill_while_a_bulk_job_writes_repeats_the_write(bulky: MomentRig, kill: Kill) -> None:
+    kill(bulky, KillPoint("INSERT INTO request_ledger", "after", parameter="bulk_poll"))
+    assert bulky.rows(moment_export) == []
+
+    assert bulky.export().state == "Completed"
+
+    bulky.assert_nothing_twice_nothing_lost()
+    assert len(bulky.shown(LEAD)) + len(bulky.shown(CONTACT)) == 12_000
+    assert {LEADS.name, CONTACTS.name} <= set(bulky.rig.org.schema)

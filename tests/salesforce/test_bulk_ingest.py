@@ -1,0 +1,347 @@
+"""Ingest jobs a step at a time: what is written, what is told of each record, and which step may be repeated."""
+
+import csv
+import io
+from functools import partial
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from crm_sync.errors import JobFailedError, JobGoneError, LimitReachedError, SalesforceUnavailableError
+from crm_sync.salesforce.bulk_ingest import (
+    LONGEST_INLINE,
+    IngestJob,
+    abort_ingest_job,
+    close_ingest_job,
+    create_ingest_job,
+    ingest_delays,
+    read_ingest_job,
+    split_files,
+    upload_csv,
+    wait_for_ingest,
+)
+from crm_sync.salesforce.ingest_results import read_ingest_results
+from crm_sync.salesforce.record_writes import CLEAR, RecordWrites, csv_file
+from crm_sync.salesforce.row_refusals import RowClass, row_classes
+from crm_sync.salesforce.writes import write_records
+from standins.salesforce.faults import Action, Fault
+from tests.salesforce.conftest import Rig
+from tests.salesforce.test_writes import KEY, codes, contacts, leads, moment_object, sent, updates, upserts
+
+
+def no_wait(_: float) -> None:
+    """Go on at once."""
+
+
+def titled(rig: Rig, number: int, title: str = "Boss", *, first_key: int = 10) -> RecordWrites:
+    """Return updates of so many new contacts, with an index of their own."""
+    ids = contacts(rig.standin, number)
+    frame = pd.DataFrame({"Id": ids, "Title": title}, index=range(first_key, first_key + number), dtype="str")
+    return RecordWrites("Contact", frame, {})
+
+
+def finished(rig: Rig, writes: RecordWrites) -> IngestJob:
+    job_id = create_ingest_job(rig.org, writes).id
+    upload_csv(rig.org, job_id, csv_file(writes))
+    close_ingest_job(rig.org, job_id)
+    return wait_for_ingest(rig.org, job_id, len(writes), no_wait)
+
+
+def written(rig: Rig, writes: RecordWrites, **options: Any) -> pd.DataFrame:
+    return read_ingest_results(rig.org, finished(rig, writes), writes, **options)
+
+
+def test_ten_thousand_updates_without_a_failure_are_few_requests(rig: Rig) -> None:
+    rig.standin.settings.bulk_polls = 0
+    writes = titled(rig, 10_000)
+    results = written(rig, writes)
+    assert results.index.equals(writes.records.index)
+    assert results["success"].all()
+    assert results["record_id"].tolist() == writes.keys.tolist()
+    assert {rig.standin.records.get("Contact", one)["Title"] for one in writes.keys[::500]} == {"Boss"}
+    assert sent(rig) == ["ingest_jobs", "ingest_upload", "ingest_job", "ingest_job"]
+    assert [kind for kind in rig.ledger.reserved if kind != "login"] == ["bulk_job"] * 3 + ["bulk_poll"]
+
+
+def test_failed_rows_keep_their_code_and_message_whatever_their_order(rig: Rig) -> None:
+    writes = titled(rig, 300)
+    ids = writes.keys.tolist()
+    writes.records.loc[15, "Title"] = "x" * 300
+    rig.standin.refusals.add(*ids[50:250])
+    rig.standin.records.delete("Contact", ids[7])
+    results = written(rig, writes)
+    assert codes(results)[5] == "STRING_TOO_LONG"
+    assert codes(results)[7] == "ENTITY_IS_DELETED"
+    assert results["error_code"].iloc[50:250].eq("UNABLE_TO_LOCK_ROW").all()
+    assert results["success"].sum() == 98
+    assert results["was_sent"].all()
+    assert results["record_id"].tolist() == ids
+    again = written(rig, writes.where(results["error_code"] == "UNABLE_TO_LOCK_ROW"))
+    assert again["success"].all()
+    assert again.index.tolist() == list(range(60, 260))
+
+
+def test_bulk_and_collections_say_the_same_of_the_same_records(rig: Rig) -> None:
+    ids = contacts(rig.standin, 5)
+    rig.standin.refusals.add(ids[3], times=2)
+    rig.standin.records.delete("Contact", ids[2])
+    people = [
+        {"Id": ids[0], "Title": "Boss"},
+        {"Id": ids[1], "Title": "x" * 300},
+        {"Id": ids[2], "Title": "Boss"},
+        {"Id": ids[3], "Title": "Boss"},
+        {"Id": ids[4], "LastName": CLEAR},
+    ]
+    writes = updates("Contact", people)
+    (by_collections,) = write_records(rig.org, [writes])
+    pd.testing.assert_frame_equal(written(rig, writes), by_collections)
+
+
+def test_values_arrive_as_by_collections(rig: Rig) -> None:
+    texts = ['née "X"\nSecond, line\\', "日本語 😀", "NA", "@{c0[0].id}", " blanks ", "\r\n"]
+    ids = contacts(rig.standin, len(texts))
+    written(rig, updates("Contact", [{"Id": one, "Title": text} for one, text in zip(ids, texts, strict=True)]))
+    assert [rig.standin.records.get("Contact", one)["Title"] for one in ids] == texts
+
+
+def test_a_missing_value_leaves_the_field_and_clear_empties_it(rig: Rig) -> None:
+    kept, cleared, changed = contacts(rig.standin, 3, Title="Boss", Phone="1", Score__c=3, HasOptedOutOfEmail=True)
+    people: list[dict[str, str | None]] = [
+        {"Id": kept, "Title": None, "Phone": "2", "Score__c": None, "HasOptedOutOfEmail": None},
+        {"Id": cleared, "Title": CLEAR, "Phone": None, "Score__c": CLEAR, "HasOptedOutOfEmail": "false"},
+        {"Id": changed, "Title": "", "Phone": CLEAR, "Score__c": "4.50", "HasOptedOutOfEmail": None},
+    ]
+    assert written(rig, updates("Contact", people, Score__c="double", HasOptedOutOfEmail="boolean"))["success"].all()
+    stored = [rig.standin.records.get("Contact", one) for one in (kept, cleared, changed)]
+    names = ("Title", "Phone", "Score__c", "HasOptedOutOfEmail")
+    assert [tuple(one[name] for name in names) for one in stored] == [
+        ("Boss", "2", 3, 1),
+        (None, "1", None, 0),
+        (None, None, 4.5, 1),
+    ]
+
+
+def test_the_csv_reads_back_as_the_records() -> None:
+    people: list[dict[str, Any]] = [
+        {"Id": "a", "Title": 'née "X"\nSecond, line'},
+        {"Id": "b", "Title": None},
+        {"Id": "c", "Title": ""},
+    ]
+    text = csv_file(updates("Contact", people)).decode()
+    assert list(csv.reader(io.StringIO(text, newline=""), strict=True)) == [
+        ["Id", "Title"],
+        ["a", 'née "X"\nSecond, line'],
+        ["b", ""],
+        ["c", CLEAR],
+    ]
+    assert "\r" not in text
+
+
+def test_upserts_tell_their_ids_only_when_asked(rig: Rig) -> None:
+    moments = moment_object(rig.standin, "Moment__c", "Lead")
+    lead_id = leads(rig.standin, 1)[0]
+    writes = upserts(moments, [{KEY: f"m{n}", "Parent__c": lead_id} for n in range(250)], index=range(5, 255))
+    first = written(rig, writes)
+    assert first["success"].all()
+    assert first["record_id"].isna().all()
+    second = written(rig, upserts(moments, [{KEY: f"m{n}", "Clicks__c": "2"} for n in range(251)]), with_ids=True)
+    assert second["record_id"].is_unique
+    assert second["created"].tolist() == [False] * 250 + [True]
+    found = [rig.standin.records.get(moments, one)[KEY] for one in second["record_id"]]
+    assert found == [f"m{n}" for n in range(251)]
+    assert rig.standin.records.count(moments) == 251
+    assert sent(rig).count("ingest_results") == 1
+
+
+def test_a_small_job_is_made_filled_and_closed_by_one_request(rig: Rig) -> None:
+    rig.standin.settings.bulk_polls = 0
+    writes = titled(rig, 1_000, 'née, "X"\r\n--x\n')
+    content = csv_file(writes)
+    assert len(content) < LONGEST_INLINE
+    job = create_ingest_job(rig.org, writes, inline=content)
+    results = read_ingest_results(rig.org, wait_for_ingest(rig.org, job.id, 1_000, no_wait), writes)
+    assert results["success"].all()
+    assert rig.standin.records.get("Contact", writes.keys.iloc[0])["Title"] == 'née, "X"\r\n--x\n'
+    assert sent(rig) == ["ingest_jobs", "ingest_job"]
+
+
+@pytest.mark.parametrize("state", ["Failed", "Aborted"])
+def test_a_job_that_ended_early_tells_written_failed_and_untried_apart(rig: Rig, state: Any) -> None:
+    writes = titled(rig, 50)
+    ids = writes.keys.tolist()
+    rig.standin.refusals.add(ids[3])
+    rig.standin.ingest_jobs.end_next(state, "InternalServerError : Batch time out", after_rows=20)
+    results = written(rig, writes)
+    assert results["success"].tolist() == [place < 20 and place != 3 for place in range(50)]
+    assert results["was_sent"].tolist() == [place < 20 for place in range(50)]
+    assert codes(results)[3] == "UNABLE_TO_LOCK_ROW"
+    expected = ("InternalServerError", "Batch time out") if state == "Failed" else ("Aborted", None)
+    untried = results[~results["was_sent"]]
+    assert set(untried["error_code"]) == {expected[0]}
+    assert set(untried["error_message"].dropna()) == {expected[1]} - {None}
+    assert set(row_classes(untried["error_code"], untried["error_message"])) == {RowClass.TRANSIENT}
+    assert written(rig, writes.where(~results["was_sent"]))["success"].all()
+
+
+def test_a_job_that_wrote_nothing_needs_no_results(rig: Rig) -> None:
+    writes = updates("Contact", [{"Id": one, "Gone__c": "x"} for one in contacts(rig.standin, 3)])
+    results = written(rig, writes)
+    assert not results["was_sent"].any()
+    assert set(results["error_code"]) == {"InvalidBatch"}
+    assert set(row_classes(results["error_code"], results["error_message"])) == {RowClass.RIGHTS}
+    assert "ingest_results" not in sent(rig)
+
+
+def test_a_job_that_failed_for_the_day_is_a_limit(rig: Rig) -> None:
+    rig.standin.ingest_jobs.end_next("Failed", "Max bulk v2 ingest jobs (15000) per 24 hrs has been reached")
+    results = written(rig, titled(rig, 3))
+    assert set(row_classes(results["error_code"], results["error_message"])) == {RowClass.BUDGET}
+    assert not results["was_sent"].any()
+
+
+def test_a_record_that_is_there_twice_is_never_called_a_success(rig: Rig) -> None:
+    once, twice = contacts(rig.standin, 2)
+    writes = updates("Contact", [{"Id": one, "Title": "Boss"} for one in (once, twice, twice)])
+    assert codes(written(rig, writes)) == [None, "DUPLICATE_VALUE", "DUPLICATE_VALUE"]
+
+
+def test_rows_that_salesforce_forgot_are_not_called_written(rig: Rig) -> None:
+    writes = titled(rig, 3)
+    job = finished(rig, writes.part(0, 2))
+    results = read_ingest_results(rig.org, job, writes)
+    assert results["success"].tolist() == [True, True, False]
+    assert results["was_sent"].tolist() == [True, True, False]
+    assert codes(results)[2] == "JobComplete"
+    assert row_classes(results["error_code"], results["error_message"]).iloc[2] == RowClass.TRANSIENT
+
+
+def test_a_job_is_polled_by_its_size_and_then_ever_less_often(rig: Rig) -> None:
+    rig.standin.settings.bulk_polls = 3
+    writes = titled(rig, 5)
+    job_id = create_ingest_job(rig.org, writes).id
+    upload_csv(rig.org, job_id, csv_file(writes))
+    close_ingest_job(rig.org, job_id)
+    waits: list[float] = []
+    states: list[str] = []
+    job = wait_for_ingest(rig.org, job_id, 40_000, waits.append, lambda polled: states.append(polled.state))
+    assert (job.state, job.records_processed) == ("JobComplete", 5)
+    assert waits == [20, 40, 80, 120][: len(states)]
+    assert states == ["InProgress"] * 3 + ["JobComplete"]
+    assert next(ingest_delays(10)) == 1
+
+
+@pytest.mark.parametrize("path", ["/batches", "/jobs/ingest/750"])
+def test_a_step_whose_answer_was_lost_is_repeated(rig: Rig, path: str) -> None:
+    writes = titled(rig, 5)
+    content = csv_file(writes)
+    job_id = create_ingest_job(rig.org, writes).id
+    method = "PUT" if "batches" in path else "PATCH"
+    rig.standin.faults.add(Fault("reset_after", method=method, path=path))
+    for step in (partial(upload_csv, rig.org, job_id, content), partial(close_ingest_job, rig.org, job_id)):
+        try:
+            step()
+        except SalesforceUnavailableError:
+            step()
+    job = wait_for_ingest(rig.org, job_id, 5, no_wait)
+    assert read_ingest_results(rig.org, job, writes)["success"].all()
+    assert len(rig.standin.ingest_jobs.all()) == 1
+    lost = [entry for entry in rig.stop_and_read_journal() if entry.status == 0]
+    assert [entry.method for entry in lost] == [method]
+
+
+def test_a_creation_whose_answer_was_lost_leaves_a_job_that_writes_nothing(rig: Rig) -> None:
+    writes = titled(rig, 5)
+    rig.standin.faults.add(Fault("reset_after", method="POST", path="/jobs/ingest"))
+    with pytest.raises(SalesforceUnavailableError):
+        create_ingest_job(rig.org, writes)
+    assert written(rig, writes)["success"].all()
+    assert [job.state for job in rig.standin.ingest_jobs.all()] == ["Open", "JobComplete"]
+
+
+def test_another_process_goes_on_with_the_job(rig: Rig) -> None:
+    writes = titled(rig, 5)
+    job_id = create_ingest_job(rig.org, writes).id
+    upload_csv(rig.org, job_id, csv_file(writes))
+    other = rig.another_org()
+    close_ingest_job(other, job_id)
+    job = wait_for_ingest(other, job_id, 5, no_wait)
+    assert read_ingest_results(other, job, writes)["success"].all()
+    assert rig.stop_and_count_logins() == 1
+
+
+def test_a_job_without_data_is_not_waited_for(rig: Rig) -> None:
+    writes = titled(rig, 1)
+    job_id = create_ingest_job(rig.org, writes).id
+    close_ingest_job(rig.org, job_id)
+    with pytest.raises(JobFailedError, match="no data"):
+        wait_for_ingest(rig.org, job_id, 1, no_wait)
+
+
+def test_an_aborted_job_leaves_all_rows_untried(rig: Rig) -> None:
+    writes = titled(rig, 3)
+    job_id = create_ingest_job(rig.org, writes).id
+    upload_csv(rig.org, job_id, csv_file(writes))
+    abort_ingest_job(rig.org, job_id)
+    abort_ingest_job(rig.org, job_id)
+    upload_csv(rig.org, job_id, csv_file(writes))
+    job = wait_for_ingest(rig.org, job_id, 3, no_wait)
+    assert job.state == "Aborted"
+    assert not read_ingest_results(rig.org, job, writes)["was_sent"].any()
+
+
+def test_a_job_that_salesforce_no_longer_knows_is_gone(rig: Rig) -> None:
+    with pytest.raises(JobGoneError, match="written again"):
+        read_ingest_job(rig.org, "750000000000001AAA")
+    with pytest.raises(JobGoneError):
+        upload_csv(rig.org, "750000000000001AAA", b"Id\nx\n")
+    abort_ingest_job(rig.org, "750000000000001AAA")
+
+
+def test_a_refused_job_names_the_object_and_not_a_query(rig: Rig) -> None:
+    with pytest.raises(JobFailedError, match=r"Bulk job for Gone__c \(INVALIDJOB\)") as caught:
+        create_ingest_job(rig.org, updates("Gone__c", [{"Id": "x"}]))
+    assert "query" not in str(caught.value)
+
+
+def test_a_limit_is_no_failed_job(rig: Rig) -> None:
+    body = [{"errorCode": "REQUEST_LIMIT_EXCEEDED", "message": "TotalRequests Limit exceeded."}]
+    rig.standin.faults.add(Fault("status", path="/jobs/ingest", status=403, body=body))
+    with pytest.raises(LimitReachedError):
+        create_ingest_job(rig.org, titled(rig, 1))
+
+
+BROKEN: list[tuple[Action, dict[str, Any]]] = [
+    ("truncate", {"keep": 40}),
+    ("empty", {"status": 200}),
+    ("html", {"status": 200}),
+    ("status", {"status": 200, "body": "Id"}),
+    ("reset", {}),
+]
+
+
+@pytest.mark.parametrize(("action", "more"), BROKEN)
+def test_a_broken_result_can_be_read_again(rig: Rig, action: Action, more: dict[str, Any]) -> None:
+    writes = titled(rig, 30)
+    rig.standin.refusals.add(*writes.keys)
+    job = finished(rig, writes)
+    rig.standin.faults.add(Fault(action, path="failedResults", **more))
+    with pytest.raises(SalesforceUnavailableError):
+        read_ingest_results(rig.org, job, writes)
+    assert set(codes(read_ingest_results(rig.org, job, writes))) == {"UNABLE_TO_LOCK_ROW"}
+
+
+@pytest.mark.parametrize("body", [[], {"id": "750x"}, {"id": "750x", "state": "Open", "numberRecordsFailed": "?"}])
+def test_an_unreadable_job_can_be_asked_again(rig: Rig, body: Any) -> None:
+    rig.standin.faults.add(Fault("status", path="/jobs/ingest", status=200, body=body))
+    with pytest.raises(SalesforceUnavailableError, match="not readable"):
+        read_ingest_job(rig.org, "750x")
+
+
+def test_files_are_cut_to_the_length_that_salesforce_takes() -> None:
+    writes = updates("Contact", [{"Id": f"{n:018}", "Title": "x" * (n % 50)} for n in range(1_000)])
+    files = list(split_files(writes, longest=5_000))
+    assert all(len(content) <= 5_000 for _, content in files)
+    assert [key for part, _ in files for key in part.records.index] == list(range(1_000))
+    assert all(csv_file(part) == content for part, content in files)
+    assert [len(part) for part, _ in split_files(writes)] == [1_000]

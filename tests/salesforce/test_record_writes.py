@@ -1,0 +1,118 @@
+"""Records take the form that the wire needs, and a refusal of one says what to do about it."""
+
+import json
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crm_sync.errors import MappingError
+from crm_sync.salesforce.record_writes import CLEAR, RecordWrites, json_records
+from crm_sync.salesforce.row_refusals import row_classes
+from tests.salesforce.test_writes import KEY, updates
+
+# Salesforce takes UTF-8, in which a lone surrogate cannot be.
+VALUES = (
+    st.none()
+    | st.sampled_from([CLEAR, "", "true", "1.50", "-3e7", "01", "NaN", "null", '"', "\\"])
+    | st.text(alphabet=st.characters(exclude_categories=["Cs"]))
+)
+
+
+def test_each_type_is_sent_as_its_json() -> None:
+    frame = pd.DataFrame(
+        {
+            "Id": list("abcd"),
+            "Flag": ["true", CLEAR, "TRUE", None],
+            "Amount": ["-1.50", "1e3", "01", ""],
+            "Text": ["12", "true", 'née "X"\n\\', None],
+        },
+        dtype="str",
+    )
+    writes = RecordWrites("Lead", frame, {"Flag": "boolean", "Amount": "currency", "Text": "string"})
+    texts = json_records(writes)
+    assert '"Amount":-1.50' in texts.loc[0]
+    kind = {"attributes": {"type": "Lead"}}
+    assert [json.loads(text) for text in texts] == [
+        {**kind, "id": "a", "Flag": True, "Amount": -1.5, "Text": "12"},
+        {**kind, "id": "b", "Flag": None, "Amount": 1000.0, "Text": "true"},
+        {**kind, "id": "c", "Flag": "TRUE", "Amount": "01", "Text": 'née "X"\n\\'},
+        {**kind, "id": "d", "Amount": None},
+    ]
+
+
+def test_a_part_of_the_records_is_sent_as_in_the_whole() -> None:
+    writes = updates("Lead", [{"Id": str(n), "Title": "Boss" if n < 7 else 'née "X"\n'} for n in range(9)])
+    whole = json_records(writes).tolist()
+    assert [text for start in range(0, 9, 2) for text in json_records(writes.part(start, start + 2))] == whole
+
+
+@given(st.lists(st.tuples(VALUES, VALUES, VALUES), min_size=1))
+def test_each_record_has_exactly_the_fields_that_are_sent(
+    rows: list[tuple[str | None, str | None, str | None]],
+) -> None:
+    frame = pd.DataFrame(rows, columns=["Text", "Number", "Flag"], dtype="str")
+    frame.insert(0, "Id", [str(n) for n in range(len(rows))])
+    texts = json_records(RecordWrites("Lead", frame, {"Number": "double", "Flag": "boolean"}))
+    for text, row in zip(texts, frame.itertuples(index=False), strict=True):
+        sent_values = json.loads(text, parse_float=str, parse_int=str)
+        del sent_values["attributes"], sent_values["id"]
+        literals = {True: "true", False: "false", None: CLEAR}
+        found = {name: literals.get(value, value) for name, value in sent_values.items()}
+        given_values = dict(zip(frame.columns[1:], row[1:], strict=True))
+        assert found == {name: value or CLEAR for name, value in given_values.items() if not pd.isna(value)}
+
+
+@pytest.mark.parametrize(
+    ("columns", "external_id", "error"),
+    [
+        ({"Title": ["x"]}, None, ValueError),
+        ({"Id": [None], "Title": ["x"]}, None, ValueError),
+        ({"Id": [""], "Title": ["x"]}, None, ValueError),
+        ({"Id": ["x"], KEY: ["x"]}, KEY, ValueError),
+        ({"Id": ["x"], "Account.Name": ["x"]}, None, MappingError),
+        ({"Id": ["x"], 'a"b': ["x"]}, None, MappingError),
+    ],
+)
+def test_a_frame_that_cannot_be_written_is_refused(
+    columns: dict[str, list[str]], external_id: str | None, error: type[Exception]
+) -> None:
+    with pytest.raises(error):
+        RecordWrites("Contact", pd.DataFrame(columns, dtype="str"), {}, external_id=external_id)
+
+
+def test_an_index_with_repeats_is_refused() -> None:
+    with pytest.raises(ValueError, match="index"):
+        updates("Contact", [{"Id": "a"}, {"Id": "b"}], index=[1, 1])
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "row_class"),
+    [
+        ("UNABLE_TO_LOCK_ROW", "", "transient"),
+        ("REQUEST_LIMIT_EXCEEDED", "ConcurrentPerOrgLongTxn Limit exceeded.", "transient"),
+        ("REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.", "budget"),
+        ("Failed", "Max bulk v2 ingest jobs (15000) per 24 hrs has been reached", "budget"),
+        ("LIMIT_EXCEEDED", "", "budget"),
+        ("ENTITY_IS_DELETED", "entity is deleted", "gone"),
+        ("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id", "gone"),
+        ("NOT_FOUND", "", "gone"),
+        ("NOT_FOUND", "Provided external ID field does not exist or is not accessible: X__c", "rights"),
+        ("CANNOT_UPDATE_CONVERTED_LEAD", "", "converted"),
+        ("FIELD_CUSTOM_VALIDATION_EXCEPTION", "concurrent use is not allowed", "data"),
+        ("NEVER_SEEN_BEFORE", "HTTP 503", "data"),
+        ("HTTP 502", "", "transient"),
+        ("HTTP 400", "", "data"),
+        ("InternalServerError", "Batch time out", "transient"),
+        ("InvalidBatch", "Field name not found : X__c", "rights"),
+        ("INSUFFICIENT_ACCESS_OR_READONLY", "", "rights"),
+    ],
+)
+def test_a_refusal_says_what_to_do(code: str, message: str, row_class: str) -> None:
+    index = [5, 2, 9]
+    codes_, messages = (pd.Series(one, index=index, dtype="str") for one in ([None, code, code], [None, message, None]))
+    found = row_classes(codes_, messages)
+    assert found.index.tolist() == index
+    assert pd.isna(found.loc[5])
+    assert found.loc[2] == row_class

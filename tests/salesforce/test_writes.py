@@ -1,0 +1,377 @@
+"""Collections in a composite: one request, a result for each record, and only what was meant is written."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from crm_sync.errors import LimitReachedError, SalesforceUnavailableError
+from crm_sync.salesforce.record_writes import CLEAR, RecordWrites
+from crm_sync.salesforce.row_refusals import RowClass, row_classes
+from crm_sync.salesforce.writes import split_requests, write_records
+from crm_sync.write_plan import WriteLoad, plan_writes
+from standins.salesforce.common_fields import reference
+from standins.salesforce.custom_objects import custom_object
+from standins.salesforce.faults import Fault
+from standins.salesforce.fields import Field
+from standins.salesforce.org import Org
+from tests.salesforce.conftest import Rig
+
+KEY = "Key__c"
+INNER: dict[str, Any] = {"inner": True, "path": "composite/sobjects"}
+
+
+def updates(sobject: str, records: Sequence[dict[str, Any]], index: Any = None, **types: str) -> RecordWrites:
+    """Return records to update by Id, as a caller makes them."""
+    return RecordWrites(sobject, pd.DataFrame(records, index=index, dtype="str"), types)
+
+
+def upserts(sobject: str, records: Sequence[dict[str, Any]], index: Any = None, **types: str) -> RecordWrites:
+    """Return records to upsert by the external id of the moments' stand-in."""
+    return RecordWrites(sobject, pd.DataFrame(records, index=index, dtype="str"), types, external_id=KEY)
+
+
+def contacts(org: Org, number: int, **values: Any) -> list[str]:
+    return [org.records.insert("Contact", {"LastName": "Smit", **values}) for _ in range(number)]
+
+
+def leads(org: Org, number: int) -> list[str]:
+    return [org.records.insert("Lead", {"LastName": "Smit", "Company": "C"}) for _ in range(number)]
+
+
+def moment_object(org: Org, name: str, parent: str) -> str:
+    """Add an object with an external id, a lookup, a number and a boolean."""
+    key = Field(KEY, "Key", length=40, external_id=True, unique=True, nillable=False)
+    fields = (
+        key,
+        reference("Parent__c", "Parent", parent),
+        Field("Subject__c", "Subject", length=255),
+        Field("Opened__c", "Opened", "boolean", defaulted=True, default=False, nillable=False),
+        Field("Clicks__c", "Clicks", "double", precision=18, scale=2),
+    )
+    return org.add_object(custom_object(name, "Moment", *fields)).name
+
+
+def sent(rig: Rig) -> list[str]:
+    return [kind for kind in rig.stop_and_read_kinds() if kind != "login"]
+
+
+def codes(results: pd.DataFrame) -> list[str | None]:
+    return [None if pd.isna(code) else code for code in results["error_code"]]
+
+
+def test_a_thousand_records_of_two_objects_are_one_request(rig: Rig) -> None:
+    lead_ids, contact_ids = leads(rig.standin, 950), contacts(rig.standin, 50)
+    writes = [
+        updates("Contact", [{"Id": one, "Title": "Boss"} for one in contact_ids]),
+        updates("Lead", [{"Id": one, "Title": "Chef"} for one in lead_ids]),
+    ]
+    assert [len(request) for request in split_requests(writes)] == [2]
+    results = write_records(rig.org, writes)
+    assert [len(frame) for frame in results] == [50, 950]
+    assert all(frame["success"].all() and frame["was_sent"].all() for frame in results)
+    assert results[1]["record_id"].tolist() == lead_ids
+    assert {rig.standin.records.get("Lead", one)["Title"] for one in lead_ids} == {"Chef"}
+    assert {rig.standin.records.get("Contact", one)["Title"] for one in contact_ids} == {"Boss"}
+    assert sent(rig) == ["composite"]
+    assert rig.ledger.reserved.count("write") == 1
+
+
+def test_both_moment_objects_are_upserted_by_one_request(rig: Rig) -> None:
+    for_leads, for_contacts = (moment_object(rig.standin, f"{of}Moment__c", of) for of in ("Lead", "Contact"))
+    lead_id, contact_id = leads(rig.standin, 1)[0], contacts(rig.standin, 1)[0]
+    writes = [
+        upserts(for_leads, [{KEY: f"l{n}", "Parent__c": lead_id} for n in range(600)]),
+        upserts(for_contacts, [{KEY: f"c{n}", "Parent__c": contact_id} for n in range(400)]),
+    ]
+    results = write_records(rig.org, writes)
+    assert all(frame["success"].all() and frame["created"].all() for frame in results)
+    assert results[0]["record_id"].is_unique
+    assert (rig.standin.records.count(for_leads), rig.standin.records.count(for_contacts)) == (600, 400)
+    assert sent(rig) == ["composite"]
+
+
+def test_a_lost_answer_is_repeated_without_a_second_record(rig: Rig) -> None:
+    moments = moment_object(rig.standin, "Moment__c", "Lead")
+    writes = [upserts(moments, [{KEY: f"m{n}", "Subject__c": "x"} for n in range(300)])]
+    rig.standin.faults.add(Fault("reset_after", path="/composite"))
+    with pytest.raises(SalesforceUnavailableError):
+        write_records(rig.org, writes)
+    assert rig.standin.records.count(moments) == 300
+    (again,) = write_records(rig.org, writes)
+    assert again["success"].all()
+    assert not again["created"].any()
+    assert rig.standin.records.count(moments) == 300
+
+
+def test_a_refused_record_leaves_the_others_and_keeps_its_code_and_message(rig: Rig) -> None:
+    good, long, gone, locked = contacts(rig.standin, 4)
+    rig.standin.records.delete("Contact", gone)
+    rig.standin.refusals.add(locked)
+    converted = leads(rig.standin, 1)[0]
+    rig.standin.records.convert(converted)
+    people = [
+        {"Id": good, "Title": "Boss"},
+        {"Id": long, "Title": "x" * 300},
+        {"Id": gone, "Title": "Boss"},
+        {"Id": locked, "Title": "Boss"},
+        {"Id": good[:15] + "AAA", "Email": "none"},
+    ]
+    of_contacts, of_leads = write_records(
+        rig.org, [updates("Contact", people, index=[7, 3, 9, 1, 5]), updates("Lead", [{"Id": converted, "Title": "x"}])]
+    )
+    assert of_contacts.index.tolist() == [7, 3, 9, 1, 5]
+    assert codes(of_contacts)[1:4] == ["STRING_TOO_LONG", "ENTITY_IS_DELETED", "UNABLE_TO_LOCK_ROW"]
+    assert str(of_contacts.loc[3, "error_message"]).startswith("Title: data value too large")
+    assert of_contacts.loc[1, "record_id"] == locked
+    assert codes(of_leads) == ["CANNOT_UPDATE_CONVERTED_LEAD"]
+    assert of_contacts["was_sent"].all()
+    classes = row_classes(of_contacts["error_code"], of_contacts["error_message"])
+    assert classes.loc[[3, 9, 1]].tolist() == [RowClass.DATA, RowClass.GONE, RowClass.TRANSIENT]
+
+
+def test_only_the_locked_records_have_to_be_sent_again(rig: Rig) -> None:
+    ids = contacts(rig.standin, 400)
+    rig.standin.refusals.add(*ids[100:300])
+    writes = updates("Contact", [{"Id": one, "Title": "Boss"} for one in ids])
+    (first,) = write_records(rig.org, [writes])
+    locked = ~first["success"]
+    assert locked.sum() == 200
+    (second,) = write_records(rig.org, [writes.where(locked)])
+    assert second["success"].all()
+    assert second.index.tolist() == list(range(100, 300))
+    assert {rig.standin.records.get("Contact", one)["Title"] for one in ids} == {"Boss"}
+
+
+def refusal(status: int, code: str) -> dict[str, Any]:
+    return {"status": status, "body": [{"errorCode": code, "message": "m"}]}
+
+
+@pytest.mark.parametrize(
+    ("fault", "code", "row_class"),
+    [
+        ({"status": 503}, "HTTP 503", RowClass.TRANSIENT),
+        (refusal(500, "UNKNOWN_EXCEPTION"), "UNKNOWN_EXCEPTION", RowClass.TRANSIENT),
+        (refusal(403, "REQUEST_LIMIT_EXCEEDED"), "REQUEST_LIMIT_EXCEEDED", RowClass.BUDGET),
+    ],
+)
+def test_a_collection_that_failed_gives_its_records_its_code(
+    rig: Rig, fault: dict[str, Any], code: str, row_class: str
+) -> None:
+    ids = contacts(rig.standin, 450)
+    rig.standin.faults.add(Fault("status", nth=2, **INNER, **fault))
+    (results,) = write_records(rig.org, [updates("Contact", [{"Id": one, "Title": "Boss"} for one in ids])])
+    assert results["success"].tolist() == [True] * 200 + [False] * 200 + [True] * 50
+    failed = results[~results["success"]]
+    assert set(failed["error_code"]) == {code}
+    assert set(row_classes(failed["error_code"], failed["error_message"])) == {row_class}
+    assert failed["record_id"].tolist() == ids[200:400]
+
+
+def test_an_unknown_field_of_one_object_leaves_the_other_object(rig: Rig) -> None:
+    lead_ids, contact_ids = leads(rig.standin, 2), contacts(rig.standin, 2)
+    of_leads, of_contacts = write_records(
+        rig.org,
+        [
+            updates("Lead", [{"Id": one, "Gone__c": "x"} for one in lead_ids]),
+            updates("Contact", [{"Id": one, "Title": "Boss"} for one in contact_ids]),
+        ],
+    )
+    assert codes(of_leads) == ["INVALID_FIELD"] * 2
+    assert "No such column 'Gone__c'" in str(of_leads.loc[0, "error_message"])
+    assert set(row_classes(of_leads["error_code"], of_leads["error_message"])) == {RowClass.RIGHTS}
+    assert of_contacts["success"].all()
+
+
+def test_an_unknown_external_id_field_is_a_matter_of_rights(rig: Rig) -> None:
+    moments = moment_object(rig.standin, "Moment__c", "Lead")
+    frame = pd.DataFrame([{"Subject__c": "x"}], dtype="str")
+    (results,) = write_records(rig.org, [RecordWrites(moments, frame, {}, external_id="Subject__c")])
+    assert codes(results) == ["NOT_FOUND"]
+    assert row_classes(results["error_code"], results["error_message"]).tolist() == [RowClass.RIGHTS]
+
+
+def test_a_missing_value_leaves_the_field_and_clear_empties_it(rig: Rig) -> None:
+    kept, cleared, changed = contacts(rig.standin, 3, Title="Boss", Phone="1", Score__c=3)
+    write_records(
+        rig.org,
+        [
+            updates(
+                "Contact",
+                [
+                    {"Id": kept, "Title": None, "Phone": "2", "Score__c": None},
+                    {"Id": cleared, "Title": CLEAR, "Phone": None, "Score__c": CLEAR},
+                    {"Id": changed, "Title": "", "Phone": CLEAR, "Score__c": "4.50"},
+                ],
+                Score__c="double",
+            )
+        ],
+    )
+    stored = [rig.standin.records.get("Contact", one) for one in (kept, cleared, changed)]
+    assert [(one["Title"], one["Phone"], one["Score__c"]) for one in stored] == [
+        ("Boss", "2", 3),
+        (None, "1", None),
+        (None, None, 4.5),
+    ]
+
+
+@pytest.mark.parametrize("text", ['née "X"\nSecond\tline\\', "日本語 😀", "a,b;'c'", "@{c0[0].id}", "#N/A!", "null"])
+def test_any_text_arrives_as_it_is(rig: Rig, text: str) -> None:
+    one, other = contacts(rig.standin, 2)
+    writes = [updates("Contact", [{"Id": one, "Title": "Boss"}, {"Id": other, "Title": text}])]
+    for request in split_requests(writes):
+        assert all(frame["success"].all() for frame in write_records(rig.org, request))
+    assert rig.standin.records.get("Contact", other)["Title"] == text
+    assert rig.standin.records.get("Contact", one)["Title"] == "Boss"
+
+
+def test_a_text_like_a_reference_travels_outside_of_composites(rig: Rig) -> None:
+    ids = contacts(rig.standin, 500)
+    titles = ["@{c0[0].id}" if place % 100 == 7 else "Boss" for place in range(500)]
+    frame = pd.DataFrame({"Id": ids, "Title": titles}, dtype="str")
+    writes = [RecordWrites("Contact", frame, {})]
+    with pytest.raises(ValueError, match="split_requests"):
+        write_records(rig.org, writes)
+    requests = split_requests(writes)
+    results = pd.concat([frame for request in requests for frame in write_records(rig.org, request)])
+    assert results["success"].all()
+    assert sorted(results.index) == list(range(500))
+    assert [rig.standin.records.get("Contact", one)["Title"] for one in ids] == titles
+    assert sent(rig) == ["composite", "collections"]
+
+
+def test_texts_like_references_of_two_objects_are_one_request_each(rig: Rig) -> None:
+    lead_ids, contact_ids = leads(rig.standin, 2), contacts(rig.standin, 2)
+    writes = [
+        updates(name, [{"Id": one, "Title": title} for one, title in zip(ids, ("@{x}", "Boss"), strict=True)])
+        for name, ids in (("Lead", lead_ids), ("Contact", contact_ids))
+    ]
+    results = [frame for request in split_requests(writes) for frame in write_records(rig.org, request)]
+    assert all(frame["success"].all() for frame in results)
+    assert rig.standin.records.get("Contact", contact_ids[0])["Title"] == "@{x}"
+    assert sent(rig) == ["composite", "collections", "collections"]
+
+
+def test_a_refused_collection_outside_of_a_composite_is_a_result_too(rig: Rig) -> None:
+    (one,) = contacts(rig.standin, 1)
+    (results,) = write_records(rig.org, [updates("Contact", [{"Id": one, "Gone__c": "@{x}"}])])
+    assert codes(results) == ["INVALID_FIELD"]
+    assert results["was_sent"].all()
+
+
+def test_more_records_are_cut_into_as_few_requests_as_hold_them() -> None:
+    frame = pd.DataFrame({"Id": [str(n) for n in range(2_300)]}, dtype="str")
+    of_leads, of_contacts = (RecordWrites(name, frame, {}) for name in ("Lead", "Contact"))
+    requests = split_requests([of_leads, of_contacts])
+    assert [sum(map(len, request)) for request in requests] == [1000, 1000, 1000, 1000, 600]
+    assert len(split_requests([of_leads], collections=1)) == 12
+    upsert_leads, upsert_contacts = (
+        RecordWrites(name, frame.iloc[:450].rename(columns={"Id": KEY}), {}, external_id=KEY)
+        for name in ("Lead", "Contact")
+    )
+    assert [[len(part) for part in request] for request in split_requests([upsert_leads, upsert_contacts])] == [
+        [450, 400],
+        [50],
+    ]
+    assert split_requests([]) == []
+
+
+@pytest.mark.parametrize("sizes", [(950, 50, 0), (850, 100, 50), (999, 2, 1_000), (201, 201, 601), (3_001, 1_999, 999)])
+@pytest.mark.parametrize("collections", [1, 2, 5])
+def test_the_plan_foretells_how_many_requests_there_are(sizes: tuple[int, int, int], collections: int) -> None:
+    frame = pd.DataFrame({"Id": [str(n) for n in range(max(sizes))]}, dtype="str")
+    moments = frame.rename(columns={"Id": KEY}).iloc[: sizes[2]]
+    writes = [
+        RecordWrites("Moment__c", moments, {}, external_id=KEY),
+        RecordWrites("Lead", frame.iloc[: sizes[0]], {}),
+        RecordWrites("Contact", frame.iloc[: sizes[1]], {}),
+    ]
+    loads = [WriteLoad(one.sobject, len(one), is_upsert=one.external_id is not None) for one in writes]
+    requests = split_requests(writes, collections=collections)
+    assert len(requests) == plan_writes(loads, polls=1_000, collections=collections).requests
+    assert sum(len(part) for request in requests for part in request) == sum(sizes)
+
+
+@pytest.mark.parametrize("collections", [0, 6])
+def test_a_request_holds_one_to_five_collections(collections: int) -> None:
+    with pytest.raises(ValueError, match="one to five"):
+        split_requests([], collections=collections)
+
+
+def test_updates_and_upserts_fill_one_request_together(rig: Rig) -> None:
+    moments = moment_object(rig.standin, "Moment__c", "Lead")
+    writes = [
+        upserts(moments, [{KEY: f"m{n}", "Clicks__c": "1"} for n in range(800)], Clicks__c="double"),
+        updates("Lead", [{"Id": one, "Title": "x"} for one in leads(rig.standin, 100)]),
+        updates("Contact", [{"Id": one, "Title": "y"} for one in contacts(rig.standin, 100)]),
+    ]
+    assert len(split_requests(writes)) == 1
+    results = write_records(rig.org, writes)
+    assert [len(frame) for frame in results] == [800, 100, 100]
+    assert all(frame["success"].all() for frame in results)
+    assert [bool(frame["created"].all()) for frame in results] == [True, False, False]
+
+
+def test_more_than_one_request_holds_is_refused_before_sending(rig: Rig) -> None:
+    frame = pd.DataFrame({"Id": [str(n) for n in range(1_001)]}, dtype="str")
+    with pytest.raises(ValueError, match="one request"):
+        write_records(rig.org, [RecordWrites("Lead", frame, {})])
+    assert rig.ledger.reserved == []
+
+
+def test_no_records_are_no_request(rig: Rig) -> None:
+    empty = RecordWrites("Lead", pd.DataFrame({"Id": []}, dtype="str"), {})
+    (results,) = write_records(rig.org, [empty])
+    assert results.empty
+    assert list(results) == ["record_id", "success", "created", "error_code", "error_message", "was_sent"]
+    assert rig.ledger.reserved == []
+
+
+def test_a_limit_stops_before_anything_is_written(rig: Rig) -> None:
+    (one,) = contacts(rig.standin, 1)
+    body = [{"errorCode": "REQUEST_LIMIT_EXCEEDED", "message": "TotalRequests Limit exceeded."}]
+    rig.standin.faults.add(Fault("status", path="/composite", status=403, body=body))
+    with pytest.raises(LimitReachedError):
+        write_records(rig.org, [updates("Contact", [{"Id": one, "Title": "Boss"}])])
+    assert rig.standin.records.get("Contact", one)["Title"] is None
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"compositeResponse": []},
+        {"compositeResponse": [{"referenceId": "c0", "httpStatusCode": 200, "body": []}]},
+        {"compositeResponse": [{"referenceId": "c0", "httpStatusCode": 200, "body": [{"id": "x"}]}]},
+        {"compositeResponse": [{"referenceId": "c0", "httpStatusCode": 200, "body": "text"}]},
+    ],
+)
+def test_an_answer_that_is_not_about_the_records_can_be_asked_again(rig: Rig, body: dict[str, Any]) -> None:
+    (one,) = contacts(rig.standin, 1)
+    rig.standin.faults.add(Fault("status", path="/composite", status=200, body=body))
+    with pytest.raises(SalesforceUnavailableError):
+        write_records(rig.org, [updates("Contact", [{"Id": one, "Title": "Boss"}])])
+
+
+def test_a_session_that_ended_is_renewed_once(rig: Rig) -> None:
+    (one,) = contacts(rig.standin, 1)
+    writes = [updates("Contact", [{"Id": one, "Title": "Boss"}])]
+    write_records(rig.org, writes)
+    rig.standin.logins.expire_all()
+    assert write_records(rig.org, writes)[0]["success"].all()
+    assert rig.stop_and_count_logins() == 2
+
+
+def test_the_result_has_its_types_whatever_became_of_the_records(rig: Rig) -> None:
+    (one,) = contacts(rig.standin, 1)
+    for values in ({"Title": "Boss"}, {"Title": "x" * 300}, {"Gone__c": "x"}):
+        (results,) = write_records(rig.org, [updates("Contact", [{"Id": one, **values}])])
+        assert results.dtypes.astype(str).to_dict() == {
+            "record_id": "str",
+            "success": "bool",
+            "created": "bool",
+            "error_code": "str",
+            "error_message": "str",
+            "was_sent": "bool",
+        }
