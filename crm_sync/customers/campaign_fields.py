@@ -1,0 +1,40 @@
+"""What Salesforce said of an object's fields, kept so that not every push has to ask."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, delete, select
+
+from crm_sync.customers.campaign_tables import described_object
+from crm_sync.customers.dialects import insert_for
+from crm_sync.mapping import SObject
+from crm_sync.push_fields import as_json, from_json
+from crm_sync.salesforce.describe import FieldDescription
+
+_KEPT = timedelta(days=1)
+
+
+def read_fields(
+    connection: Connection, org: str, sobject: SObject, now: datetime
+) -> dict[str, FieldDescription] | None:
+    """Return the fields as Salesforce described them within the last day, or None."""
+    kept = select(described_object.c.fields).where(
+        described_object.c.org == org,
+        described_object.c.sobject == sobject,
+        described_object.c.described_at > now - _KEPT,
+    )
+    found = connection.scalars(kept).one_or_none()
+    return None if found is None else from_json(found)
+
+
+def keep_fields(
+    connection: Connection, org: str, sobject: SObject, fields: dict[str, FieldDescription], now: datetime
+) -> None:
+    """Keep what Salesforce says of its fields."""
+    row = {"fields": as_json(fields), "described_at": now}
+    statement = insert_for(connection, described_object).values(org=org, sobject=str(sobject), **row)
+    connection.execute(statement.on_conflict_do_update(index_elements=["org", "sobject"], set_=row))
+
+
+def forget_fields(connection: Connection, org: str) -> None:
+    """Forget them, as after Salesforce refused a field: the next push asks again."""
+    connection.execute(delete(described_object).where(described_object.c.org == org))

@@ -1,0 +1,61 @@
+"""Writes a campaign's customers back to their lead or contact: the "Salesforce Synchronize" step."""
+
+from prefect import flow, runtime
+
+from blocks.customer_database import CustomerDatabase
+from blocks.data_mapping import DataMapping
+from blocks.named import named
+from blocks.salesforce_credentials import SalesforceCredentials
+from blocks.salesforce_synchronize import SalesforceSynchronize
+from crm_sync.errors import SyncError
+from crm_sync.push_result import PushResult
+from crm_sync.push_selection import FieldEquals
+from crm_sync.push_settings import check_settings
+from tasks.campaign_push import enter, open_queue, push_queue
+from tasks.push_reports import publish_push
+from tasks.runs import ended, ended_early, log_errors_as_sentences, open_run
+
+_FLOW = "campaign_push"
+
+
+def _run_name() -> str:
+    return f"push of campaign {runtime.flow_run.parameters['campaign']}"
+
+
+@flow(name=_FLOW, flow_run_name=_run_name)
+def campaign_push(
+    campaign: str,
+    *,
+    salesforce: SalesforceCredentials | str = "salesforce",
+    database: CustomerDatabase | str = "customers",
+    mapping: DataMapping | str = "mapping",
+    settings: SalesforceSynchronize | str = "salesforce-synchronize",
+    customer_ids: list[int] | None = None,
+    selection: list[FieldEquals] | None = None,
+) -> PushResult:
+    """Write the customers that wait in a campaign to their Salesforce records; each leaves by one output.
+
+    May be repeated: who has nothing new to tell Salesforce costs no request.
+
+    Args:
+        campaign: Name of the campaign whose customers wait in the queue.
+        salesforce: Salesforce credentials, a saved block or its name.
+        database: Customer database, a saved block or its name.
+        mapping: Data mapping, a saved block or its name.
+        settings: Salesforce Synchronize settings of this campaign step, a saved block or its name.
+        customer_ids: Customers that enter the step now, besides those who wait.
+        selection: Customers that enter the step now, by the values of their fields; all conditions have to be met.
+    """
+    log_errors_as_sentences()
+    try:
+        step = named(SalesforceSynchronize, settings)
+        checked = check_settings(step.settings(), named(DataMapping, mapping).rules())
+        with open_run(_FLOW, salesforce, database, while_closed=True) as run:
+            queue = open_queue(run, campaign, step.step)
+            enter(run, queue, customer_ids, selection)
+            result = push_queue(run, queue, checked)
+            run.stop(result.state)
+        publish_push(_FLOW, result, checked)
+    except SyncError as error:
+        return ended_early(error)
+    return ended(result)

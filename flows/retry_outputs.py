@@ -1,0 +1,59 @@
+"""Sends customers again that left a Salesforce Synchronize step by *limit* or by an error."""
+
+from prefect import flow, runtime
+
+from blocks.customer_database import CustomerDatabase
+from blocks.data_mapping import DataMapping
+from blocks.named import named
+from blocks.salesforce_credentials import SalesforceCredentials
+from blocks.salesforce_synchronize import SalesforceSynchronize
+from crm_sync.errors import SyncError
+from crm_sync.push_result import PushResult
+from crm_sync.push_settings import check_settings
+from tasks.campaign_push import enter_again, open_queue, push_queue
+from tasks.push_reports import publish_push
+from tasks.runs import ended, ended_early, log_errors_as_sentences, open_run
+
+_FLOW = "retry_outputs"
+
+
+def _run_name() -> str:
+    given = runtime.flow_run.parameters
+    return f"{given.get('which') or 'limit'} of campaign {given['campaign']} again"
+
+
+@flow(name=_FLOW, flow_run_name=_run_name)
+def retry_outputs(
+    campaign: str,
+    which: str = "limit",
+    of_run: int | None = None,
+    *,
+    salesforce: SalesforceCredentials | str = "salesforce",
+    database: CustomerDatabase | str = "customers",
+    mapping: DataMapping | str = "mapping",
+    settings: SalesforceSynchronize | str = "salesforce-synchronize",
+) -> PushResult:
+    """Send customers again whose last output of a campaign step was *limit*, *error* or one error cause.
+
+    Args:
+        campaign: Name of the campaign.
+        which: limit, error, or an error code such as UNABLE_TO_LOCK_ROW, as the page of the push shows it.
+        of_run: Only the outputs of this run; its number is on the page of the push.
+        salesforce: Salesforce credentials, a saved block or its name.
+        database: Customer database, a saved block or its name.
+        mapping: Data mapping, a saved block or its name.
+        settings: Salesforce Synchronize settings of this campaign step, a saved block or its name.
+    """
+    log_errors_as_sentences()
+    try:
+        step = named(SalesforceSynchronize, settings)
+        checked = check_settings(step.settings(), named(DataMapping, mapping).rules())
+        with open_run(_FLOW, salesforce, database, while_closed=True) as run:
+            queue = open_queue(run, campaign, step.step)
+            customers = enter_again(run, queue, which.strip(), of_run)
+            result = push_queue(run, queue, checked, only=customers)
+            run.stop(result.state)
+        publish_push(_FLOW, result, checked)
+    except SyncError as error:
+        return ended_early(error)
+    return ended(result)

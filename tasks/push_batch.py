@@ -1,0 +1,229 @@
+"""A batch of members on its way to Salesforce: what each of them sends, and what became of it."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+
+from crm_sync.customers.campaign_customers import read_people, read_records
+from crm_sync.customers.campaign_fields import forget_fields, keep_fields, read_fields
+from crm_sync.customers.watermarks import read_watermarks
+from crm_sync.errors import LimitReachedError
+from crm_sync.mapping import SObject
+from crm_sync.push_changes import Changes, as_field_values, find_changes
+from crm_sync.push_look import Question
+from crm_sync.push_result import Output
+from crm_sync.push_settings import CheckedSettings
+from crm_sync.push_targets import find_targets
+from crm_sync.salesforce.describe import FieldDescription
+from crm_sync.salesforce.record_writes import RecordWrites
+from crm_sync.salesforce.row_refusals import RowClass, row_classes
+from tasks.mapping_checks import describe_object
+from tasks.push_looks import look_before_writing
+from tasks.push_outputs import NOTHING, Tally
+from tasks.runs import Run, utc_now
+
+_REFUSED_FIELDS = {"INVALID_FIELD", "INVALID_FIELD_FOR_INSERT_UPDATE"}
+_CUT = "Salesforce takes no more requests for now; retry_outputs sends the customers of the output limit again."
+
+Described = Mapping[SObject, Mapping[str, FieldDescription]]
+
+
+def describe_objects(run: Run, sobjects: Iterable[SObject]) -> Described:
+    """Return the fields of the objects that are written to; asked for once a day."""
+    described = {}
+    for sobject in sobjects:
+        with run.database.transaction() as connection:
+            fields = read_fields(connection, run.org_key, sobject, utc_now())
+        if fields is None:
+            fields = describe_object(run.org, sobject)
+            with run.database.transaction() as connection:
+                keep_fields(connection, run.org_key, sobject, fields, utc_now())
+        described[sobject] = fields
+    return described
+
+
+@dataclass(frozen=True)
+class _Part:
+    """The members of a batch whose records are of one object, their records as the mirror has them, and the merged
+    records of those customers that were joined to another one."""
+
+    people: pd.DataFrame
+    known: pd.DataFrame
+    merged: pd.DataFrame
+
+
+class Batch:
+    """Claimed members; each of them is settled once, with an output, or left to a later run."""
+
+    def __init__(self, run: Run, checked: CheckedSettings, tally: Tally, members: pd.DataFrame) -> None:
+        """Read the customers and the records that they lead to; nothing is sent."""
+        self._run, self._checked, self._tally = run, checked, tally
+        fields = {sobject: [link.salesforce_field for link in links] for sobject, links in checked.links.items()}
+        settings = checked.settings
+        with run.database.transaction() as connection:
+            people = read_people(connection, members, checked.targets, checked.id_link)
+            targets = find_targets(
+                people,
+                lambda ids: read_records(connection, ids, fields),
+                settings.sobject,
+                follow_converted=settings.follow_converted,
+            )
+        self._people = targets.people
+        self._left = pd.Series(True, index=self._people.index)
+        self._parts = {
+            sobject: part
+            for sobject, names in fields.items()
+            if len((part := _part(self._people, targets.records, sobject, names)).people)
+        }
+        self._changes: dict[SObject, Changes] = {}
+        self._described: Described = {}
+
+    def settle_lost(self) -> None:
+        """Settle those who lead to no record that can be written."""
+        lost = self._people["code"].notna()
+        self._settle(lost, Output.ERROR, self._people["code"], self._people["message"])
+
+    def find_changes(self) -> None:
+        """Say what differs from what Salesforce is known to have; settle those with nothing to send, or nothing that
+        Salesforce would take."""
+        self._described = describe_objects(self._run, self._parts)
+        self._changes = {sobject: self._compare(sobject) for sobject in self._parts}
+        self._settle_without_sending()
+
+    def yield_to_salesforce(self) -> None:
+        """Take out what Salesforce has changed since the last pull."""
+        if self._checked.settings.customer_wins:
+            return
+        questions = [question for sobject in self._parts if (question := self._question(sobject))]
+        if not questions:
+            return
+        now_there = look_before_writing(self._run, questions)
+        for sobject, records in now_there.items():
+            changes = self._compare(sobject, records)
+            self._changes[sobject] = changes
+            self._tally.note_conflicts(self._parts[sobject].people, changes.conflicts)
+        self._settle_without_sending()
+
+    def writes(self) -> tuple[list[RecordWrites], list[RecordWrites]]:
+        """Return what is left to write: withdrawals of consent, and all else."""
+        urgent: list[RecordWrites] = []
+        others: list[RecordWrites] = []
+        for sobject, changes in self._changes.items():
+            people = self._parts[sobject].people
+            records = pd.concat([people["record_id"].rename("Id"), changes.values], axis=1)  # noqa: PD011  # its own
+            types = {name: field.type for name, field in self._described[sobject].items()}
+            going = changes.to_send & self._left[people.index]
+            for chosen, group in ((going & changes.opts_out, urgent), (going & ~changes.opts_out, others)):
+                if chosen.any():
+                    group.append(RecordWrites(sobject, records[chosen].dropna(axis=1, how="all"), types))
+        return urgent, others
+
+    def take(self, results: pd.DataFrame, *, is_last_try: bool) -> bool:
+        """Settle what Salesforce has answered; return whether some of it is worth another try.
+
+        Raises LimitReachedError when Salesforce takes no more.
+        """
+        classes = row_classes(results["error_code"], results["error_message"])
+        cut = ~results["success"] & classes.eq(RowClass.BUDGET.value)
+        again = ~results["success"] & classes.eq(RowClass.TRANSIENT.value) & (not is_last_try)
+        final = results[~cut & ~again]
+        if set(final["error_code"].dropna()) & _REFUSED_FIELDS:
+            with self._run.database.transaction() as connection:
+                forget_fields(connection, self._run.org_key)
+        done = pd.Series(Output.ERROR.value, index=final.index, dtype="str").mask(
+            final["success"], Output.SUCCESS.value
+        )
+        learnt = self._sent(final.index[final["success"]])
+        self._settle(self._is_in(final.index), done, final["error_code"], final["error_message"], learnt)
+        self._tally.written += int(final["success"].sum())
+        if cut.any():
+            raise LimitReachedError(_CUT, code=str(results.loc[cut, "error_code"].iloc[0]))
+        return bool(again.any())
+
+    def cut(self, *, in_doubt: tuple[int, ...] = ()) -> None:
+        """Settle everyone left as cut by the limit, but those of whom it is not known whether they were written."""
+        self._settle(~self._is_in(pd.Index(in_doubt)), Output.LIMIT)
+
+    def _compare(self, sobject: SObject, there: pd.DataFrame | None = None) -> Changes:
+        part = self._parts[sobject]
+        by_row = None
+        if there is not None:
+            known_there = part.people["record_id"].isin(there.index)
+            rows = part.people.index[known_there]
+            by_row = there.reindex(part.people.loc[rows, "record_id"]).set_axis(rows)
+        links, settings = self._checked.links[sobject], self._checked.settings
+        return find_changes(
+            part.people,
+            part.known,
+            links,
+            self._described[sobject],
+            settings,
+            now_there=by_row,
+            own_before=part.merged if len(part.merged) else None,
+        )
+
+    def _question(self, sobject: SObject) -> Question | None:
+        """Return what to ask of one object, or None when nothing is sent to it or a pull is fresh enough."""
+        changes, people = self._changes[sobject], self._parts[sobject].people
+        asked = people.loc[changes.to_send & self._left[people.index], "record_id"]
+        if asked.empty or self._is_fresh(sobject):
+            return None
+        described = self._described[sobject]
+        names = [link.salesforce_field for link in self._checked.links[sobject] if link.salesforce_field in described]
+        return Question(sobject, list(asked), {name: described[name].type for name in names}, None)
+
+    def _is_fresh(self, sobject: SObject) -> bool:
+        minutes = self._checked.settings.trust_pull_minutes
+        if not minutes:
+            return False
+        with self._run.database.transaction() as connection:
+            mark = read_watermarks(connection, self._run.org_key).get(sobject)
+        return mark is not None and (utc_now() - mark.stored_until).total_seconds() <= 60 * minutes
+
+    def _settle_without_sending(self) -> None:
+        for sobject, changes in self._changes.items():
+            people = self._parts[sobject].people
+            refused = changes.code.notna()
+            self._settle(self._is_in(people.index[refused]), Output.ERROR, changes.code, changes.message)
+            same = people.index[~refused & ~changes.to_send]
+            learnt = _learnt(people.loc[same], changes.learnt.loc[same])
+            self._settle(self._is_in(same), Output.SUCCESS, learnt=learnt)
+
+    def _settle(
+        self,
+        chosen: pd.Series,
+        output: Output | pd.Series,
+        code: pd.Series | None = None,
+        message: pd.Series | None = None,
+        learnt: pd.DataFrame | None = None,
+    ) -> None:
+        rows = self._people.index[chosen & self._left]
+        code = None if code is None else code.reindex(rows)
+        message = None if message is None else message.reindex(rows)
+        own = output.reindex(rows) if isinstance(output, pd.Series) else output
+        self._tally.store(self._people.loc[rows], own, code, message, learnt=NOTHING if learnt is None else learnt)
+        self._left[rows] = False
+
+    def _sent(self, rows: pd.Index) -> pd.DataFrame:
+        frames = []
+        for sobject, changes in self._changes.items():
+            own = rows[rows.isin(changes.to_send.index)]
+            values = changes.values.loc[own].fillna(changes.learnt.loc[own])  # noqa: PD011  # its own
+            frames.append(_learnt(self._parts[sobject].people.loc[own], values))
+        return pd.concat(frames, ignore_index=True)
+
+    def _is_in(self, rows: pd.Index) -> pd.Series:
+        return pd.Series(self._people.index.isin(rows), index=self._people.index)
+
+
+def _part(people: pd.DataFrame, records: pd.DataFrame, sobject: SObject, names: list[str]) -> _Part:
+    own = people[people["code"].isna() & people["sobject"].eq(sobject)]
+    known = records[names].reindex(own["record_id"]).set_axis(own.index)
+    joined = own[own["is_joined"]]
+    return _Part(own, known, records[names].reindex(joined["own_id"]).set_axis(joined.index))
+
+
+def _learnt(people: pd.DataFrame, values: pd.DataFrame) -> pd.DataFrame:
+    told = values.notna().any(axis=1)
+    return pd.DataFrame({"id": people.loc[told, "record_id"], "field_values": as_field_values(values[told])})
