@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from hashlib import sha256
 from typing import Any, cast
@@ -10,6 +10,7 @@ from typing import Any, cast
 from prefect.blocks.system import Secret
 from prefect.client.orchestration import get_client
 from prefect.concurrency.sync import concurrency
+from prefect.exceptions import ObjectAlreadyExists
 from pydantic import JsonValue, SecretStr
 
 from crm_sync.salesforce.login import Login, Session
@@ -43,7 +44,8 @@ class PrefectSessionStore:
     @contextmanager
     def exclusive(self) -> Iterator[None]:
         """Let one process at a time log in, on all hosts that share the Prefect server."""
-        with get_client(sync_client=True) as client:
+        # Of two processes that make it at once, one comes second.
+        with get_client(sync_client=True) as client, suppress(ObjectAlreadyExists):
             client.upsert_global_concurrency_limit_by_name(self._one_login, limit=1)
         with concurrency(self._one_login, occupy=1, strict=True, timeout_seconds=300):
             yield

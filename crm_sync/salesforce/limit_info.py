@@ -15,9 +15,17 @@ class ApiUsage:
 
     used: int
     allowed: int
+    # Of the connected app, when it has a limit of its own.
+    app_used: int | None = None
+    app_allowed: int | None = None
+    # The org is over its allocation, and Salesforce lets it for a while.
+    is_bursting: bool = False
 
 
 _USAGE = re.compile(r"(?:^|[;,\s])api-usage=(\d{1,15})/(\d{1,15})(?=$|[;,\s])", re.ASCII)
+# The largest that an INTEGER column of PostgreSQL holds has ten digits.
+_APP_USAGE = re.compile(r"(?:^|[;,\s])per-app-api-usage=(\d{1,15})/(\d{1,15})(?=$|[;,\s(])", re.ASCII)
+_BURSTS = re.compile(r"(?:^|[;,\s])api-bursts=[1-9]", re.ASCII)
 
 
 def read_api_usage(headers: Mapping[str, str]) -> ApiUsage | None:
@@ -25,8 +33,17 @@ def read_api_usage(headers: Mapping[str, str]) -> ApiUsage | None:
 
     Rule: REST API guide, "Limit Info header"; present on errors too, absent on the versions list.
     """
-    found = _USAGE.search(headers.get("Sforce-Limit-Info", ""))
-    return ApiUsage(used=int(found[1]), allowed=int(found[2])) if found else None
+    said = headers.get("Sforce-Limit-Info", "")
+    found, app = _USAGE.search(said), _APP_USAGE.search(said)
+    if found is None:
+        return None
+    return ApiUsage(
+        used=int(found[1]),
+        allowed=int(found[2]),
+        app_used=int(app[1]) if app else None,
+        app_allowed=int(app[2]) if app else None,
+        is_bursting=_BURSTS.search(said) is not None,
+    )
 
 
 def read_server_time(headers: Mapping[str, str]) -> datetime:

@@ -10,7 +10,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from requests.cookies import RequestsCookieJar
 
-from crm_sync.errors import ConfigurationError, SalesforceUnavailableError
+from crm_sync.errors import ConfigurationError, LimitReachedError, SalesforceUnavailableError
 from crm_sync.salesforce.endpoints import loopback_endpoint
 from crm_sync.salesforce.error_codes import error_for
 from crm_sync.salesforce.limit_info import ApiUsage, read_api_usage
@@ -28,6 +28,10 @@ class RequestLedger(Protocol):
 
     def settle(self, request_id: int, status: int, usage: ApiUsage | None) -> None:
         """Note how it ended; `status` is 0 when no answer came."""
+        ...
+
+    def limit_reached(self, kind: str, error: LimitReachedError, at: datetime) -> None:
+        """Note that Salesforce takes no more requests, so that nobody sends any for a while."""
         ...
 
 
@@ -68,10 +72,12 @@ class Transport(requests.Session):
         headers: Mapping[str, str] | None = None,
         params: Mapping[str, Any] | None = None,
         json: Any = None,
+        data: bytes | None = None,
+        files: Mapping[str, Any] | None = None,
         stream: bool = False,
     ) -> requests.Response:
         """Send one request of a stated kind and return its answer; raises our errors only."""
-        request = requests.Request(method, url, headers=headers, params=params, json=json)
+        request = requests.Request(method, url, headers=headers, params=params, json=json, data=data, files=files)
         prepared = self.prepare_request(request)
         settings = self.merge_environment_settings(prepared.url or "", {}, stream, None, None)
         return self.send(prepared, kind=kind, **settings)
@@ -106,7 +112,11 @@ class Transport(requests.Session):
         settings["verify"] = settings.get("verify") or True
         self._throttle(kind)
         response = self._send_counted(request, kind, settings)
-        _raise_refusal(response, kind, self._clock())
+        try:
+            _raise_refusal(response, kind, self._clock())
+        except LimitReachedError as limit:
+            self._ledger.limit_reached(kind, limit, self._clock())
+            raise
         return response
 
     def _send_counted(

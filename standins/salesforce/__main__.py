@@ -6,7 +6,9 @@ import ssl
 import sys
 import threading
 from pathlib import Path
+from random import Random
 
+from .daily_life import DailyLife
 from .org import Org
 from .seed_data import seed
 from .server import Server
@@ -27,8 +29,11 @@ def main(arguments: list[str] | None = None) -> int:
         with Server(org, port=options.port, tls=tls, control=options.control) as server:
             sys.stdout.write(f"{server.url}\n")
             sys.stdout.flush()
+            stopping = threading.Event()
             try:
-                threading.Event().wait()
+                if options.lively:
+                    DailyLife(org, Random()).go_on(options.lively, stopping)  # noqa: S311 - dice, no secret
+                stopping.wait()
             except KeyboardInterrupt:
                 return 0
     return 0
@@ -41,6 +46,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=1, help="the same seed invents the same people")
     parser.add_argument("--contacts-only", action="store_true", help="no leads")
     parser.add_argument("--database", type=Path, help="SQLite file to keep the org in; used again when it has records")
+    parser.add_argument("--lively", type=float, metavar="SECONDS", help="let people change every so many seconds")
     parser.add_argument("--control", action="store_true", help="open /__control")
     parser.add_argument("--certificate", type=Path, help="PEM file; serves https")
     parser.add_argument("--key", type=Path, help="PEM file of the certificate's key")

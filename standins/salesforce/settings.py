@@ -41,6 +41,7 @@ class OrgSettings:
     daily_limit: int = 100_000
     used_elsewhere: int = 0
     hourly_limit: int | None = None
+    hour: timedelta = timedelta(hours=1)
     block_for: timedelta = timedelta(hours=4)
     app_name: str | None = None
 

@@ -9,7 +9,6 @@ from .errors import SalesforceError
 from .settings import OrgSettings
 
 _DAY = timedelta(hours=24)
-_HOUR = timedelta(hours=1)
 
 
 class Usage:
@@ -38,7 +37,7 @@ class Usage:
             if counts_to_day:
                 self._day.append(now)
             self._hour.append(now)
-            _forget(self._hour, now - _HOUR)
+            _forget(self._hour, now - self._settings.hour)
             limit = self._settings.hourly_limit
             if limit is not None and len(self._hour) > limit:
                 self.blocked_until = now + self._settings.block_for

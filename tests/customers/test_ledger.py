@@ -9,6 +9,7 @@ from subprocess import PIPE, Popen
 import pytest
 from sqlalchemy import insert, select
 
+from crm_sync.budget import BudgetRules
 from crm_sync.customers.database import CustomerDatabase
 from crm_sync.customers.ledger import RequestLedger
 from crm_sync.customers.tables import request_ledger
@@ -25,7 +26,7 @@ def _fill(database: CustomerDatabase, requests: int, *, at: datetime = NOON, org
 
 
 def _ledger(database: CustomerDatabase, org: str = "org", per_hour: int = 3600) -> RequestLedger:
-    return RequestLedger(database, org=org, flow="full_sync", per_hour=per_hour)
+    return RequestLedger(database, org=org, flow="full_sync", rules=BudgetRules(per_hour=per_hour, kept={}))
 
 
 def test_request_3601_of_an_hour_is_refused(database: CustomerDatabase) -> None:
@@ -84,11 +85,13 @@ def test_settled_request_says_how_it_ended(database: CustomerDatabase) -> None:
 _RESERVE_UNTIL_REFUSED = """
 import sys
 from datetime import UTC, datetime
+from crm_sync.budget import BudgetRules
 from crm_sync.customers.database import CustomerDatabase
 from crm_sync.customers.ledger import RequestLedger
 from crm_sync.errors import LimitReachedError
 
-ledger = RequestLedger(CustomerDatabase(sys.argv[1]), org="org", flow="full_sync", per_hour=40)
+rules = BudgetRules(per_hour=40, kept={})
+ledger = RequestLedger(CustomerDatabase(sys.argv[1]), org="org", flow="full_sync", rules=rules)
 try:
     while True:
         ledger.reserve("query", datetime(2026, 1, 1, 12, tzinfo=UTC))
@@ -98,6 +101,7 @@ except LimitReachedError:
 
 
 def test_processes_together_never_exceed_the_hour(database_url: str) -> None:
+    CustomerDatabase(database_url).close()  # two that make the same new SQLite file are another matter
     command = [sys.executable, "-c", _RESERVE_UNTIL_REFUSED, database_url]
     asking = [Popen(command, stdout=PIPE, text=True) for _ in range(2)]
     assert sum(int(process.communicate(timeout=60)[0]) for process in asking) == 40

@@ -11,10 +11,15 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from crm_sync.errors import FatalError, RetriableError
 from crm_sync.salesforce.request_kinds import RequestKind
 from tasks.bulk_reads import SLEEP
-from tasks.throttle import ALL_REQUESTS, BULK_REQUESTS, LIMITS, create_missing_limits, open_throttle
+from tasks.throttle import (
+    ALL_REQUESTS,
+    BULK_REQUESTS,
+    LIMITS,
+    SLOTS_PER_REQUEST,
+    create_missing_limits,
+    open_throttle,
+)
 from tests.flows.conftest import Rig
-
-_BULK = {"bulk_jobs", "bulk_job", "bulk_results"}
 
 
 @pytest.fixture
@@ -49,15 +54,32 @@ def test_missing_limits_are_created_and_said(
 
 def test_defaults_keep_the_promise_of_3600_requests_an_hour() -> None:
     for slots, per_second in LIMITS.values():
-        assert slots + 3600 * per_second <= 3600
+        assert slots + 3600 * per_second <= 3600 * SLOTS_PER_REQUEST
+
+
+def test_work_in_the_background_uses_nearly_all_and_leaves_turns_ready_for_the_others() -> None:
+    every, background = LIMITS[ALL_REQUESTS], LIMITS[BULK_REQUESTS]
+    # A turn loses half a slot on average.
+    assert background[1] * (1 - 0.5 / SLOTS_PER_REQUEST) >= 0.95 * SLOTS_PER_REQUEST
+    assert background[1] < every[1] * (1 - 0.5 / SLOTS_PER_REQUEST)
+    assert every[0] - background[0] >= 40 * SLOTS_PER_REQUEST
 
 
 def test_limit_that_somebody_has_set_stays(prefect: SyncPrefectClient) -> None:
-    prefect.upsert_global_concurrency_limit_by_name(ALL_REQUESTS, limit=7, slot_decay_per_second=0.5)
+    prefect.upsert_global_concurrency_limit_by_name(ALL_REQUESTS, limit=700, slot_decay_per_second=50)
 
     assert create_missing_limits() == []
 
-    assert _limit(prefect, ALL_REQUESTS).limit == 7
+    assert _limit(prefect, ALL_REQUESTS).limit == 700
+
+
+def test_limit_written_in_whole_requests_means_the_same_in_hundredths(prefect: SyncPrefectClient) -> None:
+    prefect.upsert_global_concurrency_limit_by_name(ALL_REQUESTS, limit=60, slot_decay_per_second=0.98)
+
+    assert create_missing_limits() == []
+
+    made = _limit(prefect, ALL_REQUESTS)
+    assert (made.limit, made.slot_decay_per_second) == (6000, 98)
 
 
 def test_every_request_takes_a_slot(rig: Rig, prefect: SyncPrefectClient) -> None:
@@ -65,20 +87,30 @@ def test_every_request_takes_a_slot(rig: Rig, prefect: SyncPrefectClient) -> Non
     for name in LIMITS:
         # So slow that no slot comes back during the test.
         prefect.create_global_concurrency_limit(
-            GlobalConcurrencyLimitCreate(name=name, limit=1000, slot_decay_per_second=1e-6)
+            GlobalConcurrencyLimitCreate(name=name, limit=100_000, slot_decay_per_second=1e-6)
         )
 
     summary = rig.sync()
 
-    assert _limit(prefect, ALL_REQUESTS).active_slots == summary.requests_used == len(rig.org.requests)
-    assert _limit(prefect, BULK_REQUESTS).active_slots == sum(kind in _BULK for kind in rig.requests())
+    requests = len(rig.org.requests)
+    assert summary.requests_used == requests
+    assert _limit(prefect, ALL_REQUESTS).active_slots == requests * SLOTS_PER_REQUEST
+    # A full sync works in the background.
+    assert _limit(prefect, BULK_REQUESTS).active_slots == requests * SLOTS_PER_REQUEST
+
+
+def test_flow_that_people_wait_for_takes_none_of_the_turns_of_the_background(prefect: SyncPrefectClient) -> None:
+    _delete(prefect, BULK_REQUESTS)
+
+    with open_throttle("incremental_pull") as take_turn:
+        take_turn(RequestKind.BULK_JOB)
 
 
 @pytest.mark.parametrize("gone", [[ALL_REQUESTS], [BULK_REQUESTS], [ALL_REQUESTS, BULK_REQUESTS]])
 def test_no_turn_without_every_limit(prefect: SyncPrefectClient, gone: list[str]) -> None:
     _delete(prefect, *gone)
 
-    with open_throttle() as take_turn, pytest.raises(FatalError, match=gone[0]):
+    with open_throttle("contact_moment_export") as take_turn, pytest.raises(FatalError, match=gone[0]):
         take_turn(RequestKind.BULK_POLL)
 
 
@@ -89,7 +121,7 @@ def test_limit_deleted_during_a_run_stops_it_and_the_next_goes_on(rig: Rig, pref
 
     assert (state.name, state.is_failed()) == ("Failed", True)
     assert f"{ALL_REQUESTS} is gone" in str(state.message)
-    assert rig.requests() == ["login", "describe", "describe", "bulk_jobs", "bulk_jobs"]
+    assert rig.requests() == ["login", "describe", "describe", "record_count", "bulk_jobs", "bulk_jobs"]
     assert rig.sync().resumed == ["Contact", "Lead"]
 
 

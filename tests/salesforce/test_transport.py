@@ -13,8 +13,10 @@ import requests
 import trustme
 
 from crm_sync.errors import (
+    ConcurrencyLimitError,
     ConfigurationError,
     LimitReachedError,
+    LoginLimitError,
     SalesforceUnavailableError,
 )
 from crm_sync.salesforce.endpoints import loopback_endpoint
@@ -31,9 +33,10 @@ from tests.salesforce.conftest import NOW, Ledger, Rig
     ("header", "expected"),
     [
         ("api-usage=18/5000", ApiUsage(18, 5000)),
-        ("api-usage=25/5000; per-app-api-usage=17/250(appName=sample-app)", ApiUsage(25, 5000)),
-        ("per-app-api-usage=17/250(appName=a; api); api-usage=25/5000", ApiUsage(25, 5000)),
-        ("api-usage=101/100; api-bursts=1/2", ApiUsage(101, 100)),
+        ("api-usage=25/5000; per-app-api-usage=17/250(appName=sample-app)", ApiUsage(25, 5000, 17, 250)),
+        ("per-app-api-usage=17/250(appName=a; api); api-usage=25/5000", ApiUsage(25, 5000, 17, 250)),
+        ("api-usage=101/100; api-bursts=1/2", ApiUsage(101, 100, is_bursting=True)),
+        ("api-usage=1/100; api-bursts=0/2", ApiUsage(1, 100)),
         ("per-app-api-usage=17/250(appName=x)", None),
         ("api-usage=a/b", None),
         ("api-usage=18", None),
@@ -150,6 +153,30 @@ def test_usage_is_read_from_a_refusal_too(rig: Rig) -> None:
     _, status, usage = rig.ledger.settled[-1]
     assert status == 403
     assert usage is not None
+
+
+@pytest.mark.parametrize(
+    ("message", "closed"),
+    [
+        ("TotalRequests Limit exceeded.", [("limits", LimitReachedError)]),
+        ("ConcurrentPerOrgLongTxn Limit exceeded.", []),
+    ],
+)
+def test_only_a_used_up_limit_is_told_to_everybody(
+    rig: Rig, message: str, closed: list[tuple[str, type[LimitReachedError]]]
+) -> None:
+    refusal = [{"message": message, "errorCode": "REQUEST_LIMIT_EXCEEDED"}]
+    rig.standin.faults.add(Fault("status", path="/limits", status=403, body=refusal))
+    with pytest.raises((LimitReachedError, ConcurrencyLimitError)):
+        rig.org.request("GET", "limits", RequestKind.LIMITS)
+    assert rig.ledger.closed == closed
+
+
+def test_too_many_logins_are_told_to_everybody(rig: Rig) -> None:
+    rig.standin.settings.logins_per_hour = 0
+    with pytest.raises(LoginLimitError):
+        rig.org.request("GET", "limits", RequestKind.LIMITS)
+    assert rig.ledger.closed == [("login", LoginLimitError)]
 
 
 FAULTS: list[tuple[Action, dict[str, Any]]] = [

@@ -1,0 +1,143 @@
+"""Alerts as Prefect automations: one at each change of state, and the one that ends runs whose process is gone."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.objects import StateType
+from prefect.events.actions import ActionTypes, ChangeFlowRunState, DoNothing, SendNotification
+from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
+from prefect.exceptions import ObjectNotFound
+
+from crm_sync.customers.alerts import BACKLOG, BREAKER, FLOW_FAILED, REJECTS
+from crm_sync.errors import ConfigurationError
+from tasks.alerts import ALERT_OFF, ALERT_ON, RESOURCE
+
+_ON_CHANGE = {
+    FLOW_FAILED: "A flow has failed, or is well again",
+    BREAKER: "Salesforce takes no more requests, or takes them again",
+    BACKLOG: "A backlog is growing, or is worked off",
+    REJECTS: "Too many records cannot be used, or no longer",
+}
+_SILENT = timedelta(minutes=30)
+# Prefect sends a heartbeat every half minute.
+_LOST = timedelta(minutes=5)
+_PREFIX = "Deployteq: "
+
+
+def build_automations(notification: UUID | None = None) -> list[AutomationCore]:
+    """Return every automation; alerts go to the notification block, or only show in Prefect's events."""
+    return [*_alerts(notification), _silence("incremental_pull", notification), _lost_runs()]
+
+
+def _alerts(notification: UUID | None) -> Iterator[AutomationCore]:
+    """Ours are the events: they come once, when an alert goes on, and once when it goes off."""
+    for kind, about in _ON_CHANGE.items():
+        yield AutomationCore(
+            name=f"{_PREFIX}{about}",
+            description="From the events deployteq.alert.on and .off, which come once at each change.",
+            trigger=EventTrigger(
+                expect={ALERT_ON, ALERT_OFF},
+                match={"prefect.resource.id": f"{RESOURCE}.{kind}.*"},
+                posture=Posture.Reactive,
+                threshold=1,
+            ),
+            actions=[
+                _tell(notification, f"{_PREFIX}{about}", "{{ event.event }}: {{ event.payload.reason }}"),
+            ],
+        )
+
+
+def _silence(flow: str, notification: UUID | None) -> AutomationCore:
+    """Wait for the next success after each one: so it comes once, and again only after another success."""
+    about = f"{_PREFIX}{flow} has not succeeded for {round(_SILENT.total_seconds() / 60)} minutes"
+    # The event is named after the state, and ours are called CompletedWithRejects and the like too.
+    success = {"prefect.flow-run.Completed*"}
+    return AutomationCore(
+        name=about,
+        description="Noticed by the Prefect server itself, also when nothing runs any more.",
+        trigger=EventTrigger(
+            after=success,
+            expect=success,
+            match={"prefect.resource.id": "prefect.flow-run.*"},
+            match_related={"prefect.resource.role": "flow", "prefect.resource.name": flow},
+            posture=Posture.Proactive,
+            threshold=1,
+            within=_SILENT,
+        ),
+        actions=[_tell(notification, about, "Look at its last runs, and whether a worker is running.")],
+    )
+
+
+def _lost_runs() -> AutomationCore:
+    """No service of Prefect's does this: without it, a run whose machine is gone is shown as running for ever."""
+    return AutomationCore(
+        name=f"{_PREFIX}A run without a sign of life has crashed",
+        description=f"After {round(_LOST.total_seconds() / 60)} minutes without a heartbeat or another event.",
+        trigger=EventTrigger(
+            after={"prefect.flow-run.heartbeat"},
+            # Whatever its final state is called.
+            expect={"prefect.flow-run.*"},
+            match={"prefect.resource.id": "prefect.flow-run.*"},
+            for_each={"prefect.resource.id"},
+            posture=Posture.Proactive,
+            threshold=1,
+            within=_LOST,
+        ),
+        actions=[
+            ChangeFlowRunState(
+                name="Crashed",
+                state=StateType.CRASHED,
+                message="Its process gives no sign of life; the next run goes on from where it stopped.",
+            )
+        ],
+    )
+
+
+def _tell(notification: UUID | None, subject: str, body: str) -> ActionTypes:
+    if notification is None:
+        return DoNothing()
+    return SendNotification(block_document_id=notification, subject=subject, body=body)
+
+
+def apply_automations(notify: str = "") -> list[str]:
+    """Create the automations that are missing, correct those that differ, and return the names of both.
+
+    May be repeated; one that somebody has switched off stays off. `notify` names a saved notification block as
+    type/name; raises ConfigurationError when there is none.
+    """
+    applied = []
+    with get_client(sync_client=True) as client:
+        for wanted in build_automations(_notification(client, notify)):
+            found = client.read_automations_by_name(wanted.name)
+            if not found:
+                client.create_automation(wanted)
+            elif _content(found[0]) != _content(wanted):
+                client.update_automation(found[0].id, wanted.model_copy(update={"enabled": found[0].enabled}))
+            else:
+                continue
+            applied.append(wanted.name)
+    return applied
+
+
+def _notification(client: SyncPrefectClient, notify: str) -> UUID | None:
+    if not notify:
+        return None
+    kind, _, name = notify.partition("/")
+    try:
+        return client.read_block_document_by_name(name, kind).id
+    except ObjectNotFound:
+        raise ConfigurationError(
+            f"There is no notification block {notify!r}; save one under Blocks in the Prefect UI, and name it in the "
+            "API budget block as type/name."
+        ) from None
+
+
+def _content(automation: AutomationCore) -> dict[str, Any]:
+    """Return what makes an automation, without what the server adds to it."""
+    found = automation.model_dump(mode="json", include={"description", "trigger", "actions"})
+    found["trigger"] = {name: found["trigger"][name] for name in EventTrigger.model_fields}
+    found["trigger"] |= {name: sorted(found["trigger"][name]) for name in ("after", "expect", "for_each")}
+    return found

@@ -1,0 +1,39 @@
+"""Every five minutes: the page of the request budget, and alerts for what has changed; no request is made."""
+
+from prefect import flow
+
+from blocks.api_budget import ApiBudget
+from blocks.customer_database import CustomerDatabase
+from blocks.named import named
+from blocks.salesforce_credentials import SalesforceCredentials
+from crm_sync.errors import SyncError
+from tasks.budget_reports import refresh_budget
+from tasks.runs import ended_early, log_errors_as_sentences, utc_now
+
+# Those whose failure raises an alert.
+WATCHED = ("full_sync", "incremental_pull", "contact_moment_export", "campaign_push")
+
+
+@flow(name="api_budget", flow_run_name="API budget")
+def api_budget(
+    salesforce: SalesforceCredentials | str = "salesforce",
+    database: CustomerDatabase | str = "customers",
+    budget: ApiBudget | str | None = None,
+) -> str:
+    """Show how many Salesforce requests were made, are left and will be made, and raise alerts.
+
+    Args:
+        salesforce: Salesforce credentials, a saved block or its name: whose requests to show.
+        database: Customer database, a saved block or its name.
+        budget: API budget, a saved block or its name. Leave empty for the one named 'budget', or the defaults.
+    """
+    log_errors_as_sentences()
+    try:
+        credentials = named(SalesforceCredentials, salesforce)
+        customers = named(CustomerDatabase, database).open()
+        try:
+            return refresh_budget(customers, credentials.org_key, utc_now(), budget, flows=WATCHED)
+        finally:
+            customers.close()
+    except SyncError as error:
+        return ended_early(error)

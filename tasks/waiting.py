@@ -1,0 +1,43 @@
+"""Waiting that a person can see in the run's log."""
+
+import logging
+import time
+from collections.abc import Callable
+from time import monotonic
+
+from prefect import get_run_logger
+from prefect.exceptions import MissingContextError
+from prefect.logging import get_logger
+
+_QUIET_SECONDS = 5.0
+_SECONDS_BETWEEN_LINES = 60.0
+# A run that is cancelled should not sleep on.
+_LONGEST_SLEEP = 5.0
+
+
+class Waiting:
+    """One wait, in one or many parts; says so after a few seconds, and again every minute."""
+
+    def __init__(self, reason: str) -> None:
+        """Begin to wait for what `reason` names."""
+        self._reason = reason
+        self._began = monotonic()
+        self._next_line = self._began + _QUIET_SECONDS
+
+    def sleep(self, seconds: float, sleep: Callable[[float], None] = time.sleep) -> None:
+        """Wait so long, in short sleeps."""
+        until = monotonic() + seconds
+        while (left := until - monotonic()) > 0:
+            now = monotonic()
+            if now >= self._next_line:
+                self._next_line = now + _SECONDS_BETWEEN_LINES
+                run_logger().info("Waiting for %s (%.0f s so far).", self._reason, now - self._began)
+            sleep(min(left, _LONGEST_SLEEP))
+
+
+def run_logger() -> "logging.Logger | logging.LoggerAdapter[logging.Logger]":
+    """Return the run's logger; outside of a run, Prefect's own."""
+    try:
+        return get_run_logger()
+    except MissingContextError:
+        return get_logger("budget")
