@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test bench up check
+.PHONY: demo test bench up deploy check
 
 demo: .venv/ready
 	@mkdir -p .demo/prefect
@@ -10,6 +10,9 @@ demo: .venv/ready
 up: .venv/ready
 	@mkdir -p .demo/prefect
 	$(if $(DEMO),PREFECT_HOME=$(CURDIR)/.demo/prefect )$(BIN)/python -m deployments.up $(if $(DEMO),--demo)
+
+deploy: .venv/ready
+	$(BIN)/python -m deployments.deploy --pool "$(or $(POOL),deployteq)" $(if $(TYPE),--type "$(TYPE)") $(if $(IMAGE),--image "$(IMAGE)") $(if $(FOLDER),--folder "$(FOLDER)")
 
 test: check
 	$(BIN)/pytest

@@ -1,28 +1,51 @@
 """The deployments: which flow runs when, and what its form in the UI starts with."""
 
+from datetime import timedelta
 from typing import Any, cast
 
 from prefect import Flow
 from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
 from prefect.deployments.runner import RunnerDeployment
-from prefect.schedules import Cron
+from prefect.schedules import Cron, Interval
 
 from blocks.customer_database import CustomerDatabase
 from blocks.data_mapping import DataMapping
 from blocks.salesforce_credentials import SalesforceCredentials
+from blocks.salesforce_synchronize import SalesforceSynchronize
+from flows.api_budget import api_budget
+from flows.campaign_push import campaign_push
 from flows.check_connection import check_connection
+from flows.contact_moment_export import EVERY as MOMENTS_EVERY
+from flows.contact_moment_export import contact_moment_export
 from flows.full_sync import full_sync
+from flows.incremental_pull import EVERY, incremental_pull
+from flows.install_contact_moment_objects import install_contact_moment_objects
+from flows.propose_mapping import propose_mapping
+from flows.retry_outputs import retry_outputs
 
 # One at a time, and the next one waits its turn: nothing that was asked for is dropped.
 _IN_TURN = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.ENQUEUE)
+# One at a time, and the next one is left out, visibly: the run after it does its work too.
+_OR_NOT_AT_ALL = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW)
 
-_BLOCKS = {"salesforce": SalesforceCredentials, "database": CustomerDatabase, "mapping": DataMapping}
-_BLOCK_NAMES = {"salesforce": "salesforce", "database": "customers", "mapping": "mapping"}
+_BLOCKS = {
+    "salesforce": SalesforceCredentials,
+    "database": CustomerDatabase,
+    "mapping": DataMapping,
+    "settings": SalesforceSynchronize,
+}
+_BLOCK_NAMES = {
+    "salesforce": "salesforce",
+    "database": "customers",
+    "mapping": "mapping",
+    "settings": "salesforce-synchronize",
+}
 
 
 def build_deployments() -> list[RunnerDeployment]:
     """Return every deployment; saved blocks are picked in their forms, names stand in for those still missing."""
-    blocks = _saved_blocks()
+    push_blocks = _saved_blocks()
+    blocks = {parameter: block for parameter, block in push_blocks.items() if parameter != "settings"}
     deployments = [
         full_sync.to_deployment(
             "full-sync",
@@ -33,8 +56,55 @@ def build_deployments() -> list[RunnerDeployment]:
             concurrency_limit=_IN_TURN,
             tags=["salesforce"],
         ),
+        incremental_pull.to_deployment(
+            "incremental-pull",
+            description=_description(incremental_pull),
+            parameters=blocks,
+            schedule=Interval(EVERY),
+            concurrency_limit=_OR_NOT_AT_ALL,
+            tags=["salesforce"],
+        ),
+        contact_moment_export.to_deployment(
+            "contact-moment-export",
+            description=_description(contact_moment_export),
+            parameters={name: blocks[name] for name in ("salesforce", "database")},
+            schedule=Interval(MOMENTS_EVERY),
+            concurrency_limit=_OR_NOT_AT_ALL,
+            tags=["salesforce"],
+        ),
+        *(
+            flow.to_deployment(
+                flow.name.replace("_", "-"),
+                description=_description(flow),
+                parameters=push_blocks,
+                concurrency_limit=_IN_TURN,
+                tags=["salesforce"],
+            )
+            for flow in (campaign_push, retry_outputs)
+        ),
         check_connection.to_deployment(
             "check-connection", description=_description(check_connection), parameters=blocks, tags=["salesforce"]
+        ),
+        api_budget.to_deployment(
+            "api-budget",
+            description=_description(api_budget),
+            parameters={name: blocks[name] for name in ("salesforce", "database")},
+            schedule=Interval(timedelta(minutes=5)),
+            concurrency_limit=_OR_NOT_AT_ALL,
+            tags=["salesforce"],
+        ),
+        propose_mapping.to_deployment(
+            "propose-mapping",
+            description=_description(propose_mapping),
+            parameters={name: blocks[name] for name in ("salesforce", "database")},
+            tags=["salesforce"],
+        ),
+        install_contact_moment_objects.to_deployment(
+            "install-contact-moment-objects",
+            description=_description(install_contact_moment_objects),
+            parameters={name: blocks[name] for name in ("salesforce", "database")},
+            concurrency_limit=_IN_TURN,
+            tags=["salesforce"],
         ),
     ]
     return cast(list[RunnerDeployment], deployments)  # only in an event loop they would be coroutines

@@ -1,4 +1,4 @@
-"""`make demo`: a full sync from a stand-in org into a customer database, and what came of it."""
+"""`make demo`: a stand-in org, and all four flows between it and a customer database, with what came of it."""
 
 import sys
 from dataclasses import asdict
@@ -11,9 +11,17 @@ from blocks.named import named
 from crm_sync.customers.runs import sample_customers
 from crm_sync.errors import SyncError
 from crm_sync.summary import SyncSummary
+from deployments.demo_campaign import CAMPAIGN, enter_demo_customers, mend_demo_customers, save_demo_settings
+from deployments.demo_moments import demo_moments
 from deployments.demo_org import FOLDER, demo_org, save_demo_blocks
 from deployments.register import register
+from flows.campaign_push import campaign_push
+from flows.contact_moment_export import contact_moment_export
 from flows.full_sync import full_sync
+from flows.incremental_pull import incremental_pull
+from flows.install_contact_moment_objects import install_contact_moment_objects
+from flows.retry_outputs import retry_outputs
+from tasks.runs import utc_now
 
 _RECORDS = 10_000
 
@@ -28,16 +36,46 @@ def main() -> int:
             register()
             save_demo_blocks(url)
             summary = full_sync()
+            _show_sync(console, summary)
+            console.print(f"[bold]Incremental pull[/bold]: {incremental_pull().sentence()}")
+            _show_moments(console)
+            _show_push(console, url)
     except SyncError as error:
         console.print(f"[red]{error}[/red]")
         return 1
+    console.print(f"The customer database is {FOLDER / 'customers.db'}; [bold]make up DEMO=1[/bold] opens the UI.")
+    return 0
+
+
+def _show_sync(console: Console, summary: SyncSummary) -> None:
     console.print(_counts(summary))
     console.print(_customers())
     console.print(summary.sentence())
     if not summary.total.written:
         console.print("Nothing changed in Salesforce since the last run, so nothing changed here.")
-    console.print(f"The customer database is {FOLDER / 'customers.db'}; [bold]make up DEMO=1[/bold] opens the UI.")
-    return 0
+
+
+def _show_moments(console: Console) -> None:
+    console.print("Seeing to it that the org has the objects for contact moments, and inventing some e-mails …")
+    install_contact_moment_objects()
+    database = named(CustomerDatabase, "customers").open()
+    demo_moments(database, seed=1, now=utc_now())
+    database.close()
+    console.print(f"[bold]Contact moments[/bold]: {contact_moment_export().sentence()}")
+
+
+def _show_push(console: Console, org_url: str) -> None:
+    save_demo_settings()
+    members = enter_demo_customers(org_url)
+    if not members:
+        console.print(f"The customers of the campaign {CAMPAIGN!r} have been through it before; none waits.")
+        return
+    console.print(f"{members} customers reach the Salesforce Synchronize step of the campaign {CAMPAIGN!r} …")
+    console.print(f"[bold]Campaign push[/bold]: {campaign_push(CAMPAIGN).sentence()}")
+    console.print("Salesforce takes requests again, and the titles that were too long are mended; once more …")
+    mend_demo_customers(org_url)
+    for which in ("limit", "error"):
+        console.print(f"[bold]Output {which} again[/bold]: {retry_outputs(CAMPAIGN, which).sentence()}")
 
 
 def _counts(summary: SyncSummary) -> Table:

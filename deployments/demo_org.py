@@ -17,11 +17,15 @@ _OPTIONS = {"Score__c": "score", "Interests__c": "interests", "Last_Visit__c": "
 
 
 @contextmanager
-def demo_org(records: int) -> Iterator[str]:
-    """Give the address of a stand-in org with invented people; the same people at the next start."""
+def demo_org(records: int, *, lively: bool = False) -> Iterator[str]:
+    """Give the address of a stand-in org with invented people; the same people at the next start.
+
+    `lively`: people change a little all the time, so that a pull has something to bring.
+    """
     FOLDER.mkdir(exist_ok=True)
     command = [sys.executable, "-m", "standins.salesforce", "--records", str(records)]
-    command += ["--database", str(FOLDER / "org.sqlite")]
+    command += ["--database", str(FOLDER / "org.sqlite"), "--control"]
+    command += ["--lively", "20"] if lively else []
     org = subprocess.Popen(  # noqa: S603  # our own interpreter and words
         command, stdout=subprocess.PIPE, text=True, process_group=0
     )

@@ -1,11 +1,23 @@
 """Makes a Prefect server ready: block types and concurrency limits."""
 
+from blocks.api_budget import ApiBudget
+from blocks.contact_moment_objects import ContactMomentObjects
+from blocks.contact_moment_settings import ContactMomentSettings
 from blocks.customer_database import CustomerDatabase
 from blocks.data_mapping import DataMapping
 from blocks.salesforce_credentials import SalesforceCredentials
+from blocks.salesforce_synchronize import SalesforceSynchronize
 from tasks.throttle import create_missing_limits
 
-BLOCK_TYPES = (SalesforceCredentials, CustomerDatabase, DataMapping)
+BLOCK_TYPES = (
+    SalesforceCredentials,
+    CustomerDatabase,
+    DataMapping,
+    ContactMomentObjects,
+    ContactMomentSettings,
+    ApiBudget,
+    SalesforceSynchronize,
+)
 
 
 def register() -> list[str]:

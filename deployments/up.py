@@ -15,9 +15,11 @@ import httpx
 from prefect.runner import Runner
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
+from deployments.automations import apply_automations
 from deployments.definitions import build_deployments
 from deployments.demo_org import demo_org, save_demo_blocks
 from deployments.register import register
+from tasks.budget import load_budget
 
 _START_SECONDS = 120
 
@@ -25,14 +27,17 @@ _START_SECONDS = 120
 def main() -> None:
     """Serve until interrupted."""
     options = _parser().parse_args()
+    # A shell that starts this in the background has it ignore Ctrl-C's signal, and all its children too.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     for ending in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(ending, lambda *_: sys.exit())
     with suppress(KeyboardInterrupt), ExitStack() as stack:
         api_url = stack.enter_context(prefect_server(options.port))
         stack.enter_context(temporary_settings({PREFECT_API_URL: api_url}))
         register()
+        apply_automations(load_budget().notify)
         if options.demo:
-            save_demo_blocks(stack.enter_context(demo_org(options.records)))
+            save_demo_blocks(stack.enter_context(demo_org(options.records, lively=True)))
         runner = _Runner(pause_on_shutdown=False, limit=4)
         for deployment in build_deployments():
             runner.add_deployment(deployment)

@@ -1,7 +1,8 @@
 """What is deployed: names, schedules, limits, forms, and that a schedule really makes runs."""
 
+import typing
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -15,11 +16,28 @@ from prefect.utilities.callables import parameter_schema
 from blocks.customer_database import CustomerDatabase
 from deployments.definitions import build_deployments
 from deployments.register import BLOCK_TYPES, register
+from flows.api_budget import api_budget
+from flows.campaign_push import campaign_push
 from flows.check_connection import check_connection
+from flows.contact_moment_export import contact_moment_export
 from flows.full_sync import full_sync
+from flows.incremental_pull import incremental_pull
+from flows.install_contact_moment_objects import install_contact_moment_objects
+from flows.propose_mapping import propose_mapping
+from flows.retry_outputs import retry_outputs
 from tasks.throttle import LIMITS
 
-_FLOWS = {"full_sync": full_sync, "check_connection": check_connection}
+_FLOWS = {
+    "full_sync": full_sync,
+    "incremental_pull": incremental_pull,
+    "contact_moment_export": contact_moment_export,
+    "api_budget": api_budget,
+    "campaign_push": campaign_push,
+    "retry_outputs": retry_outputs,
+    "propose_mapping": propose_mapping,
+    "check_connection": check_connection,
+    "install_contact_moment_objects": install_contact_moment_objects,
+}
 
 
 @pytest.fixture(scope="module")
@@ -42,10 +60,22 @@ def test_full_syncs_wait_their_turn(deployments: dict[str, RunnerDeployment]) ->
     assert deployment.concurrency_options.collision_strategy == "ENQUEUE"
 
 
-def test_only_the_full_sync_has_a_schedule(deployments: dict[str, RunnerDeployment]) -> None:
-    assert {name: len(deployment.schedules or []) for name, deployment in deployments.items()} == {
-        "full-sync": 1,
-        "check-connection": 0,
+def test_pull_that_is_still_going_makes_the_next_one_be_left_out(deployments: dict[str, RunnerDeployment]) -> None:
+    deployment = deployments["incremental-pull"]
+
+    assert deployment.concurrency_limit == 1
+    assert deployment.concurrency_options is not None
+    assert deployment.concurrency_options.collision_strategy == "CANCEL_NEW"
+    (schedule,) = deployment.schedules or []
+    assert schedule.schedule.interval == timedelta(minutes=10)  # type: ignore[union-attr]  # it is an interval
+
+
+def test_what_has_to_go_on_by_itself_has_a_schedule(deployments: dict[str, RunnerDeployment]) -> None:
+    assert {name for name, deployment in deployments.items() if deployment.schedules} == {
+        "full-sync",
+        "incremental-pull",
+        "contact-moment-export",
+        "api-budget",
     }
 
 
@@ -76,7 +106,10 @@ def test_form_explains_every_parameter_and_picks_blocks(flow: Flow[..., object])
     for name, field in schema["properties"].items():
         assert field.get("description"), f"{name} has no description"
     pickers = {block.get("block_type_slug") for block in schema["definitions"].values()}
-    assert {kind.get_block_type_slug() for kind in BLOCK_TYPES} <= pickers
+    taken = typing.get_type_hints(flow.fn).values()
+    blocks = {kind for kind in BLOCK_TYPES if any(kind in typing.get_args(hint) for hint in taken)}
+    assert blocks
+    assert {kind.get_block_type_slug() for kind in blocks} <= pickers
 
 
 @pytest.fixture

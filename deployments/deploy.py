@@ -1,0 +1,150 @@
+"""`python -m deployments.deploy`: every deployment into a work pool of the server that PREFECT_API_URL names."""
+
+import argparse
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.actions import WorkPoolCreate
+from prefect.client.schemas.responses import DeploymentResponse
+from prefect.deployments.runner import RunnerDeployment
+from prefect.exceptions import ObjectNotFound
+from prefect.runner.storage import LocalStorage
+from prefect.settings import PREFECT_API_URL
+from prefect.workers.utilities import get_default_base_job_template_for_infrastructure_type
+
+from crm_sync.errors import ConfigurationError
+from deployments.automations import apply_automations
+from deployments.definitions import build_deployments
+from deployments.register import register
+from tasks.budget import load_budget
+
+# Where the flows are on the machine or in the container in which they run.
+FOLDER = "DEPLOYTEQ_FOLDER"
+VERSION = "DEPLOYTEQ_VERSION"
+_NOT_LET_IN = (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN)
+# What a deployment is; the rest are ids and moments that the server gives it.
+_CONTENT = {
+    "version", "description", "tags", "parameters", "entrypoint", "pull_steps", "work_pool_name", "job_variables",
+    "global_concurrency_limit", "concurrency_options", "parameter_openapi_schema",
+}  # fmt: skip
+
+
+def main() -> None:
+    """Apply everything, and say on standard output what was made, changed or left as it was."""
+    options = _parser().parse_args()
+    try:
+        for line in deploy(options.pool, options.type, options.folder, options.image):
+            sys.stdout.write(f"{line}\n")
+    except ConfigurationError as problem:
+        raise SystemExit(str(problem)) from None
+    except httpx.HTTPStatusError as refusal:
+        if refusal.response.status_code not in _NOT_LET_IN:
+            raise
+        raise SystemExit(
+            "The Prefect server did not let you in; set PREFECT_API_AUTH_STRING or PREFECT_API_KEY."
+        ) from None
+    except httpx.TransportError:
+        raise SystemExit("No Prefect server answers at PREFECT_API_URL; check the address.") from None
+
+
+def deploy(pool: str, kind: str = "process", folder: str = "", image: str = "") -> Iterator[str]:
+    """Bring work pool, block types, limits, automations and deployments to what the code says; say each in a line.
+
+    May be repeated. `folder`: where the flows are on the workers' machines, or in `image`; by default here.
+    Raises ConfigurationError when no server is named, or the pool cannot be made or takes no image.
+    """
+    if not PREFECT_API_URL.value():
+        raise ConfigurationError("PREFECT_API_URL is not set; set it to the API address of your Prefect server.")
+    version = git_version()
+    with get_client(sync_client=True) as client:
+        yield f"work pool {pool}: {_make_pool(client, pool, kind)}"
+        _check_image(client, pool, image)
+        for name in apply_automations(load_budget().notify):
+            yield f"automation {name!r}: made or changed"
+        for name in register():
+            yield f"concurrency limit {name}: made"
+        for deployment in build_deployments():
+            deployment.version = version
+            # Its only use here: the step that goes into the folder before a run begins.
+            deployment.storage = LocalStorage(path=folder or os.environ.get(FOLDER) or str(Path.cwd()))
+            yield f"deployment {deployment.full_name}: {_apply(client, deployment, pool, image)}"
+
+
+def git_version() -> str | None:
+    """Return DEPLOYTEQ_VERSION, or the commit of this checkout, or None where there is neither."""
+    if given := os.environ.get(VERSION):
+        return given
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=12"]
+    here = Path(__file__).parent
+    try:
+        found = subprocess.run(command, cwd=here, capture_output=True, text=True, check=True)  # noqa: S603  # our words
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return found.stdout.strip()
+
+
+def _make_pool(client: SyncPrefectClient, name: str, kind: str) -> str:
+    try:
+        found = client.read_work_pool(name)
+    except ObjectNotFound:
+        template = asyncio.run(get_default_base_job_template_for_infrastructure_type(kind))
+        if template is None:
+            raise ConfigurationError(
+                f"Prefect knows no work pools of type {kind!r}; install what adds them, such as prefect-docker or "
+                f"prefect-kubernetes, or make the pool {name} in the Prefect UI first."
+            ) from None
+        client.create_work_pool(WorkPoolCreate(name=name, type=kind, base_job_template=template))
+        return f"made, of type {kind}"
+    return f"is there, of type {found.type}"
+
+
+def _check_image(client: SyncPrefectClient, pool: str, image: str) -> None:
+    variables = client.read_work_pool(pool).base_job_template.get("variables", {}).get("properties", {})
+    if image and "image" not in variables:
+        raise ConfigurationError(f"The work pool {pool} starts no containers; leave out --image, or name another pool.")
+
+
+def _apply(client: SyncPrefectClient, deployment: RunnerDeployment, pool: str, image: str) -> str:
+    before = _read(client, deployment)
+    deployment.apply(work_pool_name=pool, image=image or None)
+    after = _read(client, deployment)
+    if before is None or after is None:
+        return "made"
+    return "unchanged" if _content(before) == _content(after) else "changed"
+
+
+def _read(client: SyncPrefectClient, deployment: RunnerDeployment) -> DeploymentResponse | None:
+    try:
+        return client.read_deployment_by_name(deployment.full_name)
+    except ObjectNotFound:
+        return None
+
+
+def _content(deployment: DeploymentResponse) -> dict[str, Any]:
+    content = deployment.model_dump(mode="json", include=_CONTENT)
+    limit = deployment.global_concurrency_limit
+    schedules = [each.model_dump(mode="json", include={"schedule", "active"}) for each in deployment.schedules]
+    for each in schedules:
+        # Of an interval without one, the server takes the moment at which it got it.
+        each["schedule"].pop("anchor_date", None)
+    return content | {"global_concurrency_limit": limit.limit if limit else None, "schedules": schedules}
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m deployments.deploy", description=__doc__)
+    parser.add_argument("--pool", required=True, help="work pool, made when it is missing")
+    parser.add_argument("--type", default="process", help="of a pool that is missing: process, docker, kubernetes")
+    parser.add_argument("--folder", default="", help="where the flows are on the workers' machines or in the image")
+    parser.add_argument("--image", default="", help="for pools of containers: the image that holds the flows")
+    return parser
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,45 @@
+"""Proposes a data mapping from the fields that Salesforce shows, without changing one that is saved."""
+
+from dataclasses import replace
+
+from prefect import flow
+
+from blocks.customer_database import CustomerDatabase
+from blocks.salesforce_credentials import SalesforceCredentials
+from crm_sync.errors import SyncError
+from crm_sync.mapping_proposal import MappingProposal
+from tasks.mapping_proposal import propose, publish_proposal, refuse_taken_name, save_proposal
+from tasks.runs import ended, ended_early, log_errors_as_sentences, open_run
+
+
+@flow(name="propose_mapping", flow_run_name="propose mapping")
+def propose_mapping(
+    salesforce: SalesforceCredentials | str = "salesforce",
+    database: CustomerDatabase | str = "customers",
+    own_fields: bool = True,
+    save_as: str = "",
+) -> MappingProposal:
+    """Match the fields of leads and contacts to customer fields; leaves a table, and a YAML file to copy.
+
+    Args:
+        salesforce: Salesforce credentials, a saved block or its name.
+        database: Customer database, a saved block or its name.
+        own_fields: Also propose a customer option field for every field that your org added itself.
+        save_as: Name of a new Data mapping block to save the proposal as. Empty: nothing is saved. A block that
+            exists is never changed.
+    """
+    log_errors_as_sentences()
+    name = save_as.strip()
+    try:
+        if name:
+            refuse_taken_name(name)
+        with open_run("propose_mapping", salesforce, database) as run:
+            proposal = propose(run, own_fields=own_fields)
+            if name:
+                save_proposal(proposal.rules, name)
+                proposal = replace(proposal, saved_as=name)
+            run.stop("Completed")
+        publish_proposal(proposal)
+    except SyncError as error:
+        return ended_early(error)
+    return ended(proposal)

@@ -1,0 +1,105 @@
+"""A marketer at the Prefect UI: opens pages, fills in forms, starts runs, and keeps pictures of what is seen."""
+
+import re
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tests.browser.served import Served
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Locator, Page
+
+_RUN_SECONDS = 90
+_SUBMITS = 5
+_ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
+
+
+class Marketer:
+    """A person with a browser, and no knowledge of Prefect's API; what they did is looked up by `served`."""
+
+    def __init__(self, page: "Page", served: Served, pictures: Path) -> None:
+        """Sit down before the browser's page."""
+        self.page = page
+        self.served = served
+        self._pictures = pictures
+        self._numbers = count(1)
+
+    def visit(self, place: str) -> None:
+        """Open a page of the UI by the link in its side bar, such as Blocks."""
+        self.page.goto(self.served.url)
+        self.page.get_by_role("link", name=place, exact=True).first.click()
+
+    def edit_block(self, name: str) -> None:
+        """Open the form of a saved block."""
+        self.visit("Blocks")
+        self.page.get_by_role("link", name=name, exact=True).click()
+        # Until then it is the list that has menus.
+        self.page.get_by_text("Paste this snippet").wait_for()
+        self.page.get_by_role("button", name="Open menu").first.click()
+        self.page.get_by_role("menuitem", name="Edit").click()
+        self.page.get_by_role("button", name="Save", exact=True).wait_for()
+
+    def new_block(self, kind: str) -> None:
+        """Open the empty form of a kind of block; the catalogue of them is the plus beside Blocks."""
+        self.page.goto(f"{self.served.url}/v2/blocks/catalog/{kind}")
+        self.page.get_by_role("button", name="Create", exact=True).click()
+        self.page.get_by_role("button", name="Save", exact=True).wait_for()
+
+    def save(self) -> None:
+        """Save the form, and see the block's own page."""
+        self.page.get_by_role("button", name="Save", exact=True).click()
+        self.page.wait_for_url(re.compile(r"/blocks/block/[0-9a-f-]+$"))
+
+    def open_run_form(self, deployment: str) -> None:
+        """Open the form that starts a run of a deployment."""
+        self.visit("Deployments")
+        self.page.get_by_role("link", name=deployment, exact=True).first.click()
+        self.page.get_by_role("button", name="Run", exact=True).click()
+        self.page.get_by_role("menuitem", name="Custom run").click()
+        self.page.get_by_role("button", name="Submit", exact=True).wait_for()
+        for picked in ("salesforce", "customers"):
+            self.choice(picked).first.wait_for()
+
+    def choice(self, *shown: str) -> "Locator":
+        """Return the boxes to choose from that show one of these texts."""
+        return self.page.locator("button", has_text=re.compile(f"^({'|'.join(shown)})$"))
+
+    def submit(self, deployment: str) -> dict[str, Any]:
+        """Start the run of the form, follow it to its page, and return it when it has ended."""
+        view, busy = self.page.get_by_role("button", name="View run"), self.page.get_by_text("Unknown error")
+        for _ in range(_SUBMITS):
+            self.page.get_by_role("button", name="Submit", exact=True).click()
+            view.or_(busy).first.wait_for()
+            if view.count():
+                break
+            # A server on SQLite is at times too busy to take it; a person then presses again.
+            busy.first.wait_for(state="detached")
+        view.click()
+        self.page.wait_for_url("**/runs/flow-run/*")
+        for _ in range(_RUN_SECONDS):
+            run = self.served.newest_run(deployment)
+            if run["state_type"] in _ENDED:
+                self.page.reload()
+                self.page.get_by_text(run["state_name"], exact=True).first.wait_for()
+                return run
+            self.page.wait_for_timeout(1000)
+        raise AssertionError(f"{deployment} is still {run['state_name']}: {run['state']['message']}")
+
+    def run(self, deployment: str) -> dict[str, Any]:
+        """Start a run with what its form says already."""
+        self.open_run_form(deployment)
+        return self.submit(deployment)
+
+    def look_at(self, artifact: str) -> "Locator":
+        """Open what a run left behind, from the run's own page, and return the page's text."""
+        self.page.get_by_role("tab", name="Artifacts").click()
+        self.page.locator(f"a[href$='/artifacts/key/{artifact}']").click()
+        self.page.locator("a[href*='/artifacts/artifact/']").first.click()
+        self.page.get_by_role("tab", name="Raw").wait_for()
+        return self.page.locator("body")
+
+    def picture(self, name: str, *, whole: bool = False) -> None:
+        """Keep a picture of the page."""
+        self.page.wait_for_load_state("networkidle")
+        self.page.screenshot(path=self._pictures / f"{next(self._numbers):02}-{name}.png", full_page=whole)

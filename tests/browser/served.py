@@ -1,0 +1,130 @@
+"""The demo as `make up DEMO=1` serves it, in a folder of its own, and what its Prefect server says."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
+
+_REPOSITORY = Path(__file__).parents[2]
+_START_SECONDS = 240
+_STOP_SECONDS = 60
+# What a server on SQLite answers while another request writes.
+_BUSY = Retry(total=8, backoff_factor=0.2, status_forcelist=[503], allowed_methods=None)
+
+
+class Served:
+    """A Prefect server with every deployment served."""
+
+    def __init__(self, url: str) -> None:
+        """Ask the server at `url`."""
+        self.url = url
+        self._session = requests.Session()
+        self._session.mount("http://", HTTPAdapter(max_retries=_BUSY))
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._session.close()
+
+    def ask(self, path: str, **question: Any) -> Any:
+        """Return the answer to a POST."""
+        return self._send("POST", path, question).json()
+
+    def deployments(self) -> dict[str, dict[str, Any]]:
+        """Return the deployments by name."""
+        return {deployment["name"]: deployment for deployment in self.ask("/deployments/filter")}
+
+    def block(self, name: str) -> dict[str, Any]:
+        """Return what the block of that name holds, as the UI gets it."""
+        found = self.ask("/block_documents/filter", block_documents={"name": {"any_": [name]}})
+        assert len(found) == 1, f"{len(found)} blocks are named {name}"
+        data: dict[str, Any] = found[0]["data"]
+        return data
+
+    def newest_run(self, deployment: str) -> dict[str, Any]:
+        """Return the run of a deployment that was asked for last."""
+        asked = {"deployments": {"name": {"any_": [deployment]}}, "sort": "EXPECTED_START_TIME_DESC", "limit": 1}
+        (run,) = self.ask("/flow_runs/filter", **asked)
+        found: dict[str, Any] = run
+        return found
+
+    def without_schedules(self) -> None:
+        """Let only those runs begin that a person asks for."""
+        for deployment in self.deployments().values():
+            for schedule in deployment["schedules"]:
+                path = f"/deployments/{deployment['id']}/schedules/{schedule['id']}"
+                self._send("PATCH", path, {"active": False})
+
+    def _send(self, method: str, path: str, content: dict[str, Any]) -> requests.Response:
+        answer = self._session.request(method, f"{self.url}/api{path}", json=content, timeout=30)
+        answer.raise_for_status()
+        return answer
+
+
+@contextmanager
+def serve_demo(folder: Path) -> Iterator[Served]:
+    """Start the demo with 300 people, and stop it as Ctrl-C does."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "deployments.up", "--demo", "--records", "300", "--port", str(port)]
+    log = folder / "up.log"
+    with log.open("wb") as lines, subprocess.Popen(
+        command,
+        cwd=folder,
+        env=_environment(folder),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    ) as process:  # fmt: skip
+        assert process.stdout is not None
+        ready = threading.Event()
+        copying = threading.Thread(target=_copy, args=(process.stdout, lines, ready))
+        copying.start()
+        try:
+            ready.wait(_START_SECONDS)
+            assert process.poll() is None, f"The demo did not start:\n{log.read_text()[-3000:]}"
+            with closing(Served(f"http://127.0.0.1:{port}")) as served:
+                served.without_schedules()
+                yield served
+        finally:
+            _stop(process)
+            copying.join()
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    own = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
+    return own | {
+        "PREFECT_HOME": str(folder / "prefect"),
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_RUNNER_POLL_FREQUENCY": "1",  # a run that was asked for begins at once
+        "PYTHONPATH": os.pathsep.join([str(_REPOSITORY), *filter(None, [os.environ.get("PYTHONPATH")])]),
+    }
+
+
+def _copy(source: IO[bytes], log: IO[bytes], ready: threading.Event) -> None:
+    """Keep what the demo says, and note when it is ready or has ended."""
+    for line in source:
+        log.write(line)
+        log.flush()
+        if line.startswith(b"Prefect UI:"):
+            ready.set()
+    ready.set()
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        process.send_signal(signal.SIGINT)
+    try:
+        process.wait(_STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)

@@ -1,0 +1,125 @@
+"""The compose file: what runs, what it waits for, and that its settings are documented and hold no secret."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+_PROJECT = Path(__file__).parents[2]
+_FOLDER = _PROJECT / "deployments"
+_COMPOSE = (_FOLDER / "compose.yaml").read_text()
+_VARIABLE = re.compile(r"\$\{([A-Z_]+)(:[?-][^}]*)?\}")
+_SECRETS = {"PREFECT_DATABASE_PASSWORD", "CUSTOMER_DATABASE_PASSWORD", "PREFECT_AUTH_STRING"}
+
+
+@pytest.fixture(scope="module")
+def services() -> dict[str, Any]:
+    """Return the services by name."""
+    content = yaml.safe_load(_COMPOSE)
+    found: dict[str, Any] = content["services"]
+    return found
+
+
+@pytest.fixture(scope="module")
+def example() -> dict[str, str]:
+    """Return the settings of .env.example."""
+    lines = (_FOLDER / ".env.example").read_text().splitlines()
+    pairs = (line.partition("=") for line in lines if line and not line.startswith("#"))
+    return {name: value for name, _, value in pairs}
+
+
+def test_two_databases_a_server_and_two_workers(services: dict[str, Any]) -> None:
+    assert set(services) == {
+        "prefect-database", "customer-database", "prefect-server", "deploy", "worker-1", "worker-2",
+    }  # fmt: skip
+    databases = [services["prefect-database"], services["customer-database"]]
+    assert all(database["image"].startswith("postgres:") for database in databases)
+    volumes = {database["volumes"][0].partition(":")[0] for database in databases}
+    assert volumes == set(yaml.safe_load(_COMPOSE)["volumes"])
+    names = {services[worker]["command"][services[worker]["command"].index("--name") + 1] for worker in _workers()}
+    assert names == set(_workers())
+
+
+def test_prefect_keeps_everything_in_its_postgresql(services: dict[str, Any]) -> None:
+    url = services["prefect-server"]["environment"]["PREFECT_API_DATABASE_CONNECTION_URL"]
+    user = services["prefect-database"]["environment"]["POSTGRES_USER"]
+
+    assert url.startswith(f"postgresql+asyncpg://{user}:")
+    assert url.endswith("@prefect-database/prefect")
+
+
+def test_all_that_stays_up_tells_whether_it_is_well(services: dict[str, Any]) -> None:
+    for name, service in services.items():
+        if name == "deploy":
+            assert service["restart"] == "no"
+        else:
+            assert service["restart"] == "unless-stopped", name
+            assert service["healthcheck"]["test"], name
+    for worker in _workers():
+        assert "--with-healthcheck" in services[worker]["command"]
+
+
+def test_workers_start_when_the_deployments_are_made(services: dict[str, Any]) -> None:
+    assert services["prefect-server"]["depends_on"]["prefect-database"]["condition"] == "service_healthy"
+    assert services["deploy"]["depends_on"]["prefect-server"]["condition"] == "service_healthy"
+    for worker in _workers():
+        assert services[worker]["depends_on"]["deploy"]["condition"] == "service_completed_successfully"
+        pool = services[worker]["command"][services[worker]["command"].index("--pool") + 1]
+        assert pool in services["deploy"]["command"]
+
+
+def test_clients_know_the_way_in(services: dict[str, Any]) -> None:
+    password = services["prefect-server"]["environment"]["PREFECT_SERVER_API_AUTH_STRING"]
+    for name in ("deploy", *_workers()):
+        environment = services[name]["environment"]
+        assert environment["PREFECT_API_URL"] == "http://prefect-server:4200/api"
+        assert environment["PREFECT_API_AUTH_STRING"] == password
+
+
+def test_every_setting_is_documented_and_none_is_left_over(example: dict[str, str]) -> None:
+    assert {name for name, _ in _VARIABLE.findall(_COMPOSE)} == set(example)
+    readme = (_FOLDER / "README.md").read_text()
+    for name in example:
+        assert f"`{name}`" in readme
+
+
+def test_examples_are_the_defaults(example: dict[str, str]) -> None:
+    for name, default in _VARIABLE.findall(_COMPOSE):
+        if default.startswith(":-"):
+            assert default.removeprefix(":-") == example[name]
+
+
+def test_no_secret_has_a_value_and_none_may_be_left_out(example: dict[str, str]) -> None:
+    assert {name for name, default in _VARIABLE.findall(_COMPOSE) if default.startswith(":?")} == _SECRETS
+    assert {example[name] for name in _SECRETS} == {""}
+    for line in _COMPOSE.splitlines():
+        if re.search(r"PASSWORD|AUTH_STRING", line):
+            assert "${" in line, line
+
+
+def test_ui_listens_on_this_machine_only_unless_told_otherwise(services: dict[str, Any]) -> None:
+    assert services["prefect-server"]["ports"] == ["${PREFECT_LISTEN:-127.0.0.1:4200}:4200"]
+    assert [name for name, service in services.items() if "ports" in service] == ["prefect-server"]
+
+
+def test_image_holds_what_the_services_need(services: dict[str, Any]) -> None:
+    dockerfile = (_PROJECT / services["worker-1"]["build"]["dockerfile"]).read_text()
+    copied = [
+        words.split()[1:-1]
+        for words in re.findall(r"^COPY (.*)$", dockerfile, re.MULTILINE)
+        for words in [f"COPY {words}"]
+    ]
+    assert all((_PROJECT / source).exists() for sources in copied for source in sources)
+    assert {"blocks", "crm_sync", "deployments", "flows", "tasks"} <= {
+        source for sources in copied for source in sources
+    }
+    assert re.search(r"^USER (?!root)", dockerfile, re.MULTILINE)
+    locked = (_PROJECT / "requirements.lock").read_text()
+    for package in ("prefect", "asyncpg", "psycopg", "psycopg-binary"):
+        assert re.search(rf"^{package}==", locked, re.MULTILINE), package
+
+
+def _workers() -> tuple[str, str]:
+    return "worker-1", "worker-2"
