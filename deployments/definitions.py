@@ -1,6 +1,7 @@
 """The deployments: which flow runs when, and what its form in the UI starts with."""
 
 from datetime import timedelta
+from functools import partial
 from typing import Any, cast
 
 from prefect import Flow
@@ -28,6 +29,8 @@ _IN_TURN = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitSt
 # One at a time, and the next one is left out, visibly: the run after it does its work too.
 _OR_NOT_AT_ALL = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW)
 
+_BUDGET_EVERY = timedelta(minutes=5)
+
 _BLOCKS = {
     "salesforce": SalesforceCredentials,
     "database": CustomerDatabase,
@@ -42,72 +45,39 @@ _BLOCK_NAMES = {
 }
 
 
-def build_deployments() -> list[RunnerDeployment]:
-    """Return every deployment; saved blocks are picked in their forms, names stand in for those still missing."""
+def build_deployments(version: str | None = None) -> list[RunnerDeployment]:
+    """Return every deployment; saved blocks are picked in their forms, names stand in for those still missing.
+
+    `version`: of this project. Given here and not later, since Prefect replaces one that is set later by its own guess.
+    """
     push_blocks = _saved_blocks()
     blocks = {parameter: block for parameter, block in push_blocks.items() if parameter != "settings"}
-    deployments = [
-        full_sync.to_deployment(
-            "full-sync",
-            description=_description(full_sync),
-            parameters=blocks,
-            # A weekly repair of whatever no change ever announced; the first one is started by hand.
-            schedule=Cron("0 3 * * 0", timezone="Europe/Amsterdam"),
-            concurrency_limit=_IN_TURN,
-            tags=["salesforce"],
-        ),
-        incremental_pull.to_deployment(
-            "incremental-pull",
-            description=_description(incremental_pull),
-            parameters=blocks,
-            schedule=Interval(EVERY),
-            concurrency_limit=_OR_NOT_AT_ALL,
-            tags=["salesforce"],
-        ),
-        contact_moment_export.to_deployment(
-            "contact-moment-export",
-            description=_description(contact_moment_export),
-            parameters={name: blocks[name] for name in ("salesforce", "database")},
-            schedule=Interval(MOMENTS_EVERY),
-            concurrency_limit=_OR_NOT_AT_ALL,
-            tags=["salesforce"],
-        ),
-        *(
-            flow.to_deployment(
-                flow.name.replace("_", "-"),
-                description=_description(flow),
-                parameters=push_blocks,
-                concurrency_limit=_IN_TURN,
-                tags=["salesforce"],
-            )
-            for flow in (campaign_push, retry_outputs)
-        ),
-        check_connection.to_deployment(
-            "check-connection", description=_description(check_connection), parameters=blocks, tags=["salesforce"]
-        ),
-        api_budget.to_deployment(
-            "api-budget",
-            description=_description(api_budget),
-            parameters={name: blocks[name] for name in ("salesforce", "database")},
-            schedule=Interval(timedelta(minutes=5)),
-            concurrency_limit=_OR_NOT_AT_ALL,
-            tags=["salesforce"],
-        ),
-        propose_mapping.to_deployment(
-            "propose-mapping",
-            description=_description(propose_mapping),
-            parameters={name: blocks[name] for name in ("salesforce", "database")},
-            tags=["salesforce"],
-        ),
-        install_contact_moment_objects.to_deployment(
-            "install-contact-moment-objects",
-            description=_description(install_contact_moment_objects),
-            parameters={name: blocks[name] for name in ("salesforce", "database")},
-            concurrency_limit=_IN_TURN,
-            tags=["salesforce"],
-        ),
+    org_blocks = {parameter: blocks[parameter] for parameter in ("salesforce", "database")}
+    deploy = partial(_deployment, version)
+    return [
+        # A weekly repair of whatever no change ever announced; the first one is started by hand.
+        deploy(full_sync, blocks, schedule=Cron("0 3 * * 0", timezone="Europe/Amsterdam"), concurrency_limit=_IN_TURN),
+        deploy(incremental_pull, blocks, schedule=Interval(EVERY), concurrency_limit=_OR_NOT_AT_ALL),
+        deploy(contact_moment_export, org_blocks, schedule=Interval(MOMENTS_EVERY), concurrency_limit=_OR_NOT_AT_ALL),
+        deploy(campaign_push, push_blocks, concurrency_limit=_IN_TURN),
+        deploy(retry_outputs, push_blocks, concurrency_limit=_IN_TURN),
+        deploy(check_connection, blocks),
+        deploy(api_budget, org_blocks, schedule=Interval(_BUDGET_EVERY), concurrency_limit=_OR_NOT_AT_ALL),
+        deploy(propose_mapping, org_blocks),
+        deploy(install_contact_moment_objects, org_blocks, concurrency_limit=_IN_TURN),
     ]
-    return cast(list[RunnerDeployment], deployments)  # only in an event loop they would be coroutines
+
+
+def _deployment(version: str | None, flow: Flow[..., Any], parameters: dict[str, Any], **rest: Any) -> RunnerDeployment:
+    deployment = flow.to_deployment(
+        flow.name.replace("_", "-"),
+        description=_description(flow),
+        parameters=parameters,
+        tags=["salesforce"],
+        version=version,
+        **rest,
+    )
+    return cast(RunnerDeployment, deployment)  # only in an event loop it would be a coroutine
 
 
 def _description(flow: Flow[..., Any]) -> str:

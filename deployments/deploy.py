@@ -3,7 +3,6 @@
 import argparse
 import asyncio
 import os
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,11 +22,11 @@ from crm_sync.errors import ConfigurationError
 from deployments.automations import apply_automations
 from deployments.definitions import build_deployments
 from deployments.register import register
+from deployments.version import git_version
 from tasks.budget import load_budget
 
 # Where the flows are on the machine or in the container in which they run.
 FOLDER = "DEPLOYTEQ_FOLDER"
-VERSION = "DEPLOYTEQ_VERSION"
 _NOT_LET_IN = (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN)
 # What a deployment is; the rest are ids and moments that the server gives it.
 _CONTENT = {
@@ -62,7 +61,6 @@ def deploy(pool: str, kind: str = "process", folder: str = "", image: str = "") 
     """
     if not PREFECT_API_URL.value():
         raise ConfigurationError("PREFECT_API_URL is not set; set it to the API address of your Prefect server.")
-    version = git_version()
     with get_client(sync_client=True) as client:
         yield f"work pool {pool}: {_make_pool(client, pool, kind)}"
         _check_image(client, pool, image)
@@ -70,24 +68,10 @@ def deploy(pool: str, kind: str = "process", folder: str = "", image: str = "") 
             yield f"automation {name!r}: made or changed"
         for name in register():
             yield f"concurrency limit {name}: made"
-        for deployment in build_deployments():
-            deployment.version = version
+        for deployment in build_deployments(git_version()):
             # Its only use here: the step that goes into the folder before a run begins.
             deployment.storage = LocalStorage(path=folder or os.environ.get(FOLDER) or str(Path.cwd()))
             yield f"deployment {deployment.full_name}: {_apply(client, deployment, pool, image)}"
-
-
-def git_version() -> str | None:
-    """Return DEPLOYTEQ_VERSION, or the commit of this checkout, or None where there is neither."""
-    if given := os.environ.get(VERSION):
-        return given
-    command = ["git", "describe", "--always", "--dirty", "--abbrev=12"]
-    here = Path(__file__).parent
-    try:
-        found = subprocess.run(command, cwd=here, capture_output=True, text=True, check=True)  # noqa: S603  # our words
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return found.stdout.strip()
 
 
 def _make_pool(client: SyncPrefectClient, name: str, kind: str) -> str:

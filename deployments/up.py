@@ -19,6 +19,7 @@ from deployments.automations import apply_automations
 from deployments.definitions import build_deployments
 from deployments.demo_org import demo_org, save_demo_blocks
 from deployments.register import register
+from deployments.version import git_version
 from tasks.budget import load_budget
 
 _START_SECONDS = 120
@@ -39,7 +40,7 @@ def main() -> None:
         if options.demo:
             save_demo_blocks(stack.enter_context(demo_org(options.records, lively=True)))
         runner = _Runner(pause_on_shutdown=False, limit=4)
-        for deployment in build_deployments():
+        for deployment in build_deployments(git_version()):
             runner.add_deployment(deployment)
         sys.stdout.write(f"Prefect UI: {api_url.removesuffix('/api')}\n")
         sys.stdout.write("Ctrl-C stops everything; what is saved stays.\n")

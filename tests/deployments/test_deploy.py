@@ -14,7 +14,8 @@ from prefect.workers.process import ProcessWorker
 from crm_sync.errors import ConfigurationError
 from deployments.automations import build_automations
 from deployments.definitions import build_deployments
-from deployments.deploy import VERSION, deploy, git_version
+from deployments.deploy import deploy
+from deployments.version import VERSION, git_version
 from tasks.throttle import LIMITS
 
 _PROJECT = Path(__file__).parents[2]
