@@ -92,6 +92,9 @@ def _component(kind: str, name: str, file: str, files: dict[str, bytes]) -> Comp
         sobject = _sobject(name, document) if kind == "CustomObject" else None
     except (ElementTree.ParseError, ValueError) as error:
         return Component(kind, name, file, problem=f"Error parsing file: {error}")
+    if kind == "CustomObject" and document.find("externalSharingModel") is not None:
+        # As in every org without Experience Cloud, unless its administrator has switched that on.
+        return Component(kind, name, file, problem=f"Can't specify an external sharing model for {name}")
     return Component(kind, name, file, sobject)
 
 

@@ -33,6 +33,15 @@ def read(path: Path) -> ElementTree.Element:
     return document
 
 
+def layout_of(moments: MomentObject) -> str:
+    """Return the full name of the page layout that Salesforce makes, and shows to everybody, for a new object.
+
+    A layout of any other name would have to be assigned to each profile by hand.
+    """
+    label = read(SOURCE / "objects" / moments.name / f"{moments.name}.object-meta.xml").findtext("label")
+    return f"{moments.name}-{label} Layout"
+
+
 def fields_of(moments: MomentObject) -> dict[str, ElementTree.Element]:
     """Return the field files of an object."""
     found = (read(path) for path in SOURCE.glob(f"objects/{moments.name}/fields/*"))
@@ -97,7 +106,7 @@ def test_layouts_and_lists_show_only_fields_that_are_there(moments: MomentObject
     standard = {"Name", "NAME", "OwnerId", "CreatedById", "LastModifiedById"}
     folder = SOURCE / "objects" / moments.name
 
-    layout = read(SOURCE / "layouts" / f"{moments.name}-Contact Moment Layout.layout-meta.xml")
+    layout = read(SOURCE / "layouts" / f"{layout_of(moments)}.layout-meta.xml")
     assert {field.text for field in layout.iter("field")} - standard == fields
     compact = [field.text for field in read(next(folder.glob("compactLayouts/*"))).iter("fields")]
     assert set(compact) <= fields | standard
@@ -106,6 +115,16 @@ def test_layouts_and_lists_show_only_fields_that_are_there(moments: MomentObject
     search = read(folder / f"{moments.name}.object-meta.xml").find("searchLayouts")
     assert search is not None
     assert {column.text for column in search} <= fields | standard
+
+
+@pytest.mark.parametrize("moments", BOTH, ids=lambda moments: moments.name)
+def test_object_has_what_every_org_needs_and_nothing_that_some_refuse(moments: MomentObject) -> None:
+    document = read(SOURCE / "objects" / moments.name / f"{moments.name}.object-meta.xml")
+
+    for name in ("label", "pluralLabel", "nameField/label", "nameField/type", "deploymentStatus", "sharingModel"):
+        assert document.findtext(name), name
+    # Orgs without Experience Cloud refuse an object that has one; the others give it their own default.
+    assert document.find("externalSharingModel") is None
 
 
 @pytest.mark.parametrize(("name", "writes"), [("DeployteqIntegration", "true"), ("DeployteqContactMoments", "false")])
@@ -164,6 +183,6 @@ def test_zip_can_leave_a_layout_out() -> None:
 
     package = build_package(PROJECT, lambda kind, name: kind != "Layout" or not name.startswith(lead.name))
 
-    assert package.members["Layout"] == (f"{contact.name}-Contact Moment Layout",)
+    assert package.members["Layout"] == (layout_of(contact),)
     assert f"layouts/{lead.name}".encode() not in package.content
     assert [moments.parent for moments in BOTH] == [SObject.LEAD, SObject.CONTACT]
