@@ -10,6 +10,7 @@ from crm_sync.customers.campaign_tables import campaign_member, campaign_output
 from crm_sync.customers.campaigns import Queue
 from crm_sync.customers.staging import stage
 from crm_sync.customers.tables import JSON_OBJECT, Instant, salesforce_record
+from crm_sync.push_result import Output
 
 _NUMBERS = {"member_id": campaign_member.c.id.type, "customer_id": campaign_member.c.customer_id.type}
 _TEXTS = ["output", "salesforce_id", "error_code", "error_message"]
@@ -23,7 +24,7 @@ def store_outputs(
     `outputs`: `member_id`, `customer_id` (numbers), `output`, `salesforce_id`, `error_code`, `error_message` (text).
     `learnt`: `id`, `field_values` (JSON object text of the fields that were sent), one row a record. A member that
     another run has taken over meanwhile keeps that run's output. SystemModstamp stays as it is: the next pull, which
-    reads the record again, finds what is stored here.
+    reads the record again, finds what is stored here, and leaves a customer alone who has changed since.
     """
     staged = stage(connection, "staged_output", outputs[[*_NUMBERS, *_TEXTS]], _NUMBERS)
     is_mine = and_(
@@ -44,11 +45,11 @@ def store_outputs(
     connection.execute(campaign_output.insert().from_select(names, source))
     done = update(campaign_member).values(done_at=now).where(is_mine).returning(campaign_member.c.id)
     stored = list(connection.scalars(done))
-    _remember(connection, learnt)
+    _remember(connection, learnt, now)
     return stored
 
 
-def _remember(connection: Connection, learnt: pd.DataFrame) -> None:
+def _remember(connection: Connection, learnt: pd.DataFrame, now: datetime) -> None:
     if learnt.empty:
         return
     staged = stage(connection, "staged_learnt", learnt[["id", "field_values"]])
@@ -60,13 +61,14 @@ def _remember(connection: Connection, learnt: pd.DataFrame) -> None:
     )
     connection.execute(
         update(salesforce_record)
-        .values(field_values=type_coerce(merged, JSON_OBJECT))
+        .values(field_values=type_coerce(merged, JSON_OBJECT), pushed_at=now)
         .where(salesforce_record.c.id == staged.c.id)
     )
 
 
 def find_outputs(connection: Connection, queue: Queue, which: str, *, run: int | None = None) -> list[int]:
-    """Return the customers whose last output of this step is `limit`, `error`, or an error of the code `which`.
+    """Return the customers whose last output of this step is `limit`, `error`, or an error of the code `which`, in any
+    case.
 
     `run`: only those whose last output was stored by this run.
     """
@@ -75,8 +77,11 @@ def find_outputs(connection: Connection, queue: Queue, which: str, *, run: int |
         .where(campaign_output.c.campaign_id == queue.campaign_id, campaign_output.c.step == queue.step)
         .group_by(campaign_output.c.customer_id)
     )
-    column = campaign_output.c.output if which in {"limit", "error"} else campaign_output.c.error_code
-    query = select(campaign_output.c.customer_id).where(campaign_output.c.id.in_(newest), column == which)
+    is_output = which.lower() in {Output.LIMIT, Output.ERROR}
+    asked = campaign_output.c.output == which.lower()
+    if not is_output:
+        asked = func.upper(campaign_output.c.error_code) == which.upper()
+    query = select(campaign_output.c.customer_id).where(campaign_output.c.id.in_(newest), asked)
     if run is not None:
         query = query.where(campaign_output.c.sync_run_id == run)
     return list(connection.scalars(query))

@@ -56,7 +56,8 @@ def land_batch(connection: Connection, batch: pd.DataFrame, sobject: SObject, la
     moves = plan_moves(known, voices, met.moved, landing.rules.precedence)
 
     follow_moves(connection, moves, landing.now)
-    first, second = _only(parts, voices.first), _only(parts, voices.second)
+    news = ~_only_echoes(known, voices.first, met)
+    first, second = _only(parts, voices.first & news), _only(parts, voices.second & news)
     written = upserts.upsert_customers(connection, first, second, landing.rules, landing.now)
     join_left_behind(connection, moves, landing.now)
     mark_silent(connection, moves, landing.now)
@@ -65,6 +66,13 @@ def land_batch(connection: Connection, batch: pd.DataFrame, sobject: SObject, la
     join_merged(connection, _merged_away(fresh, siblings), landing.now)
     mirror.write_rejects(connection, landing.sync_run_id, landing.now)
     return _count(len(batch), known, voices.first, written, same=len(met.same))
+
+
+def _only_echoes(known: pd.DataFrame, first: pd.Series, met: mirror.Met) -> pd.Series:
+    """Say of whose key nothing came but the echo of a push: its customer may have been changed here since."""
+    is_echo, keys = among(known["id"], met.echoes), known["unique_key"]
+    told = pd.concat([keys[known["in_batch"] & ~is_echo], met.moved["old_key"]]).astype("str")
+    return among(keys, keys[first & is_echo]) & ~among(keys, told)
 
 
 def _merged_away(*frames: pd.DataFrame) -> pd.Series:

@@ -19,6 +19,7 @@ from sqlalchemy import (
     false,
     func,
     literal,
+    null,
     or_,
     select,
     table,
@@ -36,11 +37,13 @@ from crm_sync.transform import RECORD_COLUMNS
 @dataclass(frozen=True)
 class Met:
     """What the mirror holds of a batch: `stale` and `same`, the Ids of records that bring nothing new; `moved`, the
-    `id` and `old_key` of those whose unique key was another one before."""
+    `id` and `old_key` of those whose unique key was another one before; `echoes`, the Ids of those that only bring back
+    what a push gave them, and that speak for their customer already."""
 
     stale: pd.Series
     same: pd.Series
     moved: pd.DataFrame
+    echoes: pd.Series
 
 
 staged = table("staged_record", *(column(name) for name in (*RECORD_COLUMNS, "reject_reason")))
@@ -58,22 +61,47 @@ def meet_known(connection: Connection, *, only_changed: bool) -> Met:
         salesforce_record.c.unique_key.is_distinct_from(staged.c.unique_key),
     )
     is_same: ColumnElement[bool] = false()
+    is_echo: ColumnElement[bool] = false()
     if only_changed:
         names = [name for name in RECORD_COLUMNS if name != "id"]
         is_same = and_(*(salesforce_record.c[name].is_not_distinct_from(staged.c[name]) for name in names))
+        is_echo = _is_echo(connection)
     rows = connection.execute(
-        select(staged.c.id, salesforce_record.c.unique_key, is_stale, is_same)
+        select(staged.c.id, salesforce_record.c.unique_key, is_stale, is_same, is_echo)
         .join_from(staged, salesforce_record, salesforce_record.c.id == staged.c.id)
-        .where(or_(is_stale, is_moved, is_same))
+        .where(or_(is_stale, is_moved, is_same, is_echo))
     ).all()
-    met = pd.DataFrame(rows, columns=["id", "old_key", "is_stale", "is_same"])
+    met = pd.DataFrame(rows, columns=["id", "old_key", "is_stale", "is_same", "is_echo"])
     ids, old_keys = met["id"].astype("str"), met["old_key"].astype("str")
-    stale, same = met["is_stale"].astype("bool"), met["is_same"].astype("bool")
+    stale, same, echo = (met[name].astype("bool") for name in ("is_stale", "is_same", "is_echo"))
     if (stale | same).any():
         known = exists().where(salesforce_record.c.id == staged.c.id, or_(is_stale, is_same))
         connection.execute(delete(staged).where(known))
-    moved = pd.DataFrame({"id": ids, "old_key": old_keys})[~stale & ~same]
-    return Met(stale=ids[stale], same=ids[same], moved=moved)
+    echo &= ~stale & ~same
+    moved = pd.DataFrame({"id": ids, "old_key": old_keys})[~stale & ~same & ~echo]
+    return Met(stale=ids[stale], same=ids[same], moved=moved, echoes=ids[echo])
+
+
+def _is_echo(connection: Connection) -> ColumnElement[bool]:
+    """Tell whether a staged record has, but for its stamp, what the mirror has of it since a push."""
+    names = [name for name in RECORD_COLUMNS if name not in {"id", "system_modstamp", "field_values"}]
+    known, new = salesforce_record.c.field_values, staged.c.field_values
+    if connection.dialect.name == "sqlite":
+        # There a push leaves out the fields that it has cleared; patching nothing leaves them out of both.
+        known, new = func.json_patch("{}", known), func.json_patch("{}", new)
+    else:
+        known, new = func.jsonb_strip_nulls(known), func.jsonb_strip_nulls(new)
+    speaks = and_(
+        customer.c.id == salesforce_record.c.customer_id,
+        customer.c.salesforce_id == salesforce_record.c.id,
+        customer.c.merged_into_customer_id.is_(None),
+    )
+    return and_(
+        salesforce_record.c.pushed_at.is_not(None),
+        *(salesforce_record.c[name].is_not_distinct_from(staged.c[name]) for name in names),
+        known == new,
+        exists(select(customer.c.id).where(speaks)),
+    )
 
 
 def read_siblings(connection: Connection, moved: pd.DataFrame, *, but_not: pd.Series) -> pd.DataFrame:
@@ -103,7 +131,9 @@ def cut_ids(connection: Connection, after: str, *, parts: int) -> list[str]:
     number = connection.scalars(select(func.count()).select_from(salesforce_record).where(behind)).one()
     steps = sorted({number * part // parts for part in range(1, parts)} - {0})
     cut = select(salesforce_record.c.id).where(behind).order_by(salesforce_record.c.id).limit(1)
-    return sorted({connection.scalars(cut.offset(step)).one() for step in steps})
+    cuts = {connection.scalars(cut.offset(step)).one() for step in steps}
+    # Salesforce orders Ids by character; the database may order text as a dictionary does.
+    return sorted(found for found in cuts if found > after)
 
 
 def as_read(siblings: pd.DataFrame, fields: list[str]) -> pd.DataFrame:
@@ -141,7 +171,8 @@ def upsert_records(connection: Connection) -> int:
     insert = insert_for(connection, salesforce_record).from_select([*names, "customer_id"], source)
     new = {name: insert.excluded[name] for name in [*names, "customer_id"] if name != "id"}
     differs = or_(*(salesforce_record.c[name].is_distinct_from(value) for name, value in new.items()))
-    return write_and_count(connection, insert.on_conflict_do_update(index_elements=["id"], set_=new, where=differs))
+    changes = new | {"pushed_at": null()}
+    return write_and_count(connection, insert.on_conflict_do_update(index_elements=["id"], set_=changes, where=differs))
 
 
 def link_siblings(connection: Connection, siblings: pd.DataFrame) -> None:

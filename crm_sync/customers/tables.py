@@ -91,6 +91,8 @@ salesforce_record = Table(
     Column("converted_contact_id", Text),
     Column("master_record_id", Text),
     Column("field_values", JSON_OBJECT, nullable=False),
+    # When a push wrote it, until the pull that reads it again for that.
+    Column("pushed_at", Instant),
     Index("ix_salesforce_record_unique_key", "unique_key"),
     Index(
         "ix_salesforce_record_master_record_id",

@@ -92,6 +92,22 @@ def test_echo_of_a_push_changes_no_customer(both_pushes: Pushes) -> None:
     assert both_pushes.rig.rows(customer) == before
 
 
+def test_what_changes_here_after_a_push_survives_its_echo(both_pushes: Pushes) -> None:
+    ids = both_pushes.enter_changed(3, job_title="Navigator", city=None)
+    fields = ["Title", "MailingCity"]
+    both_pushes.push(fields=fields)
+    both_pushes.change(ids, job_title="Captain")
+    both_pushes.rig.org.records.update("Contact", both_pushes.record(ids[2])["Id"], {"MailingCity": "Delft"})
+
+    both_pushes.rig.pull()
+
+    titles = [both_pushes.customer(one)["job_title"] for one in ids]
+    assert titles == ["Captain", "Captain", "Navigator"], "where Salesforce has news, all of it counts"
+    both_pushes.enter(ids)
+    both_pushes.push(fields=fields)
+    assert [both_pushes.record(one)["Title"] for one in ids] == titles
+
+
 def test_every_type_of_field_finds_its_way_back(both_pushes: Pushes) -> None:
     number = both_pushes.people()[0]["id"]
     both_pushes.change([number], birthday=date(1984, 2, 29), opt_in=False, city=None)
