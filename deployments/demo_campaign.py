@@ -12,6 +12,7 @@ from blocks.named import named
 from blocks.salesforce_synchronize import SalesforceSynchronize
 from crm_sync.customers.campaign_demo import change_customers, choose_contacts
 from crm_sync.customers.campaigns import enter_campaign
+from deployments.own_settings import is_saved
 
 CAMPAIGN = "spring"
 _MEMBERS, _TOO_LONG, _LIMITED = 200, 5, 20
@@ -20,10 +21,10 @@ _LONG_TITLE = "x" * 129
 
 
 def save_demo_settings() -> None:
-    """Save the settings of the step."""
-    SalesforceSynchronize(fields=["Title", "MobilePhone", "HasOptedOutOfEmail"]).save(
-        "salesforce-synchronize", overwrite=True
-    )
+    """Save the settings of the step, unless somebody has."""
+    if not is_saved(SalesforceSynchronize, "salesforce-synchronize"):
+        step = SalesforceSynchronize(fields=["Title", "MobilePhone", "HasOptedOutOfEmail"])
+        step.save("salesforce-synchronize")
 
 
 def enter_demo_customers(org_url: str) -> int:

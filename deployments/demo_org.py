@@ -11,6 +11,7 @@ from blocks.data_mapping import DataMapping
 from blocks.salesforce_credentials import SalesforceCredentials
 from crm_sync.mapping import CustomerFieldKind, FieldLink, ObjectMapping
 from crm_sync.standard_mapping import standard_contact_mapping, standard_lead_mapping
+from deployments.own_settings import is_saved
 
 FOLDER = Path(".demo").absolute()
 _OPTIONS = {"Score__c": "score", "Interests__c": "interests", "Last_Visit__c": "last visit"}
@@ -40,7 +41,7 @@ def demo_org(records: int, *, lively: bool = False) -> Iterator[str]:
 
 
 def save_demo_blocks(org_url: str) -> None:
-    """Save the blocks `salesforce`, `customers` and `mapping` for the stand-in org."""
+    """Save the blocks that the flows look for; what somebody has made of the mapping stays."""
     SalesforceCredentials(
         username="integration@demo.example",
         password="demo-password",  # noqa: S106  # invented, for a server on loopback
@@ -48,10 +49,11 @@ def save_demo_blocks(org_url: str) -> None:
         endpoint_url=org_url,
     ).save("salesforce", overwrite=True)
     CustomerDatabase(url=f"sqlite:///{FOLDER / 'customers.db'}").save("customers", overwrite=True)
-    mapping = DataMapping(
-        contact=_with_options(standard_contact_mapping()), lead=_with_options(standard_lead_mapping())
-    )
-    mapping.save("mapping", overwrite=True)
+    if not is_saved(DataMapping, "mapping"):
+        mapping = DataMapping(
+            contact=_with_options(standard_contact_mapping()), lead=_with_options(standard_lead_mapping())
+        )
+        mapping.save("mapping")
 
 
 def _with_options(mapping: ObjectMapping) -> ObjectMapping:

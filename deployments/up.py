@@ -15,9 +15,12 @@ import httpx
 from prefect.runner import Runner
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
+from crm_sync.errors import ConfigurationError
 from deployments.automations import apply_automations
 from deployments.definitions import build_deployments
+from deployments.demo_campaign import save_demo_settings
 from deployments.demo_org import demo_org, save_demo_blocks
+from deployments.own_settings import save_own_blocks
 from deployments.register import register
 from deployments.version import git_version
 from tasks.budget import load_budget
@@ -35,17 +38,27 @@ def main() -> None:
     with suppress(KeyboardInterrupt), ExitStack() as stack:
         api_url = stack.enter_context(prefect_server(options.port))
         stack.enter_context(temporary_settings({PREFECT_API_URL: api_url}))
-        register()
-        apply_automations(load_budget().notify)
-        if options.demo:
-            save_demo_blocks(stack.enter_context(demo_org(options.records, lively=True)))
+        _say("Seeing to block types, concurrency limits, alerts and deployments …")
+        try:
+            register()
+            apply_automations(load_budget().notify)
+            if options.demo:
+                save_demo_blocks(stack.enter_context(demo_org(options.records, lively=True)))
+                save_demo_settings()
+            else:
+                _say(*save_own_blocks())
+        except ConfigurationError as problem:
+            raise SystemExit(str(problem)) from None
         runner = _Runner(pause_on_shutdown=False, limit=4)
         for deployment in build_deployments(git_version()):
             runner.add_deployment(deployment)
-        sys.stdout.write(f"Prefect UI: {api_url.removesuffix('/api')}\n")
-        sys.stdout.write("Ctrl-C stops everything; what is saved stays.\n")
-        sys.stdout.flush()
+        _say(f"Prefect UI: {api_url.removesuffix('/api')}", "Ctrl-C stops everything; what is saved stays.")
         asyncio.run(runner.start())
+
+
+def _say(*lines: str) -> None:
+    sys.stdout.writelines(f"{line}\n" for line in lines)
+    sys.stdout.flush()
 
 
 class _Runner(Runner):

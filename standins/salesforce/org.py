@@ -15,6 +15,7 @@ from .fields import SObject
 from .ids import make_id
 from .ingest_jobs import IngestJobs
 from .journal import Entry, Journal
+from .kept_objects import keep_objects, kept_objects
 from .logins import Logins
 from .objects import account, contact, lead
 from .own_records import OwnRecords
@@ -52,7 +53,9 @@ class Org:
         self.clock = clock
         self.organization_id = make_id("00D", 1)
         self.user_id = FIRST_USER_ID
-        sobjects = (lead(), contact(), account(), user(), organization())
+        self._kept_in = database
+        custom = kept_objects(database) if database else []
+        sobjects = (lead(), contact(), account(), user(), organization(), *custom)
         self.schema: dict[str, SObject] = {sobject.name: sobject for sobject in sobjects}
         self._directory = None if database else TemporaryDirectory(prefix="standin-org-")
         path = database or Path(self._directory.name if self._directory else "") / "org.sqlite"
@@ -98,6 +101,8 @@ class Org:
         added = replace(sobject, prefix=prefix)
         self.records.add_table(added)
         self.schema[added.name] = added
+        if self._kept_in:
+            keep_objects(self._kept_in, self.schema.values())
         return added
 
     def hide_fields(self, sobject: str, *names: str) -> None:

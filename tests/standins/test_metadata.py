@@ -4,10 +4,13 @@ import base64
 import io
 import re
 import zipfile
+from pathlib import Path
 
 import pytest
 import requests
 
+from standins.salesforce.custom_objects import custom_object
+from standins.salesforce.fields import Field
 from standins.salesforce.org import Org
 from tests.standins.conftest import Client
 
@@ -151,3 +154,16 @@ def test_what_is_no_package_is_a_fault(client: Client) -> None:
     content = f"<deploy {NAMESPACE}><ZipFile>bm8gemlw</ZipFile></deploy>"
     assert value(call(client, content).text, "faultcode") == "sf:INVALID_ZIP_FILE"
     assert value(call(client, "<other/>").text, "faultcode") == "sf:INVALID_OPERATION"
+
+
+def test_org_kept_in_a_file_still_has_its_custom_objects_at_the_next_start(tmp_path: Path) -> None:
+    number = Field("Score__c", "Score", "double", precision=6)
+    with Org(database=tmp_path / "org.sqlite") as org:
+        added = org.add_object(custom_object("Visit__c", "Visit", number, number_format="V-{000}"))
+        record = org.records.insert("Visit__c", {"Score__c": 7})
+
+    with Org(database=tmp_path / "org.sqlite") as again:
+        assert again.sobject("visit__c") == added
+        found = again.query("SELECT Id, Name, Score__c FROM Visit__c")
+        assert list(found.records(0, 5)) == [{"Id": record, "Name": "V-001", "Score__c": 7.0}]
+        found.close()
