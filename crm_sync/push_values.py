@@ -31,7 +31,7 @@ class Outgoing:
 
 def comparable(values: pd.Series, link: FieldLink, described_type: str) -> pd.Series:
     """Return a customer's values (text, missing when empty) in the one form in which equal ones are alike."""
-    texts = values.mask(values == "")
+    texts = _trimmed(values)
     if link.field_type is FieldType.YES_NO or (link.field_type is None and described_type == "boolean"):
         return texts.str.lower().fillna("false")
     if link.field_type is FieldType.DATE:
@@ -60,7 +60,7 @@ def to_salesforce(values: pd.Series, link: FieldLink, field: FieldDescription) -
 
     Codes: partner WSDL, StatusCode; the messages are Salesforce's but for the value itself.
     """
-    texts = values.mask(values == "")
+    texts = _trimmed(values)
     content = _converted(texts, link, field)
     out = Outgoing(content.fillna(CLEAR), _nothing(texts), _nothing(texts))
     if not field.updateable:
@@ -87,6 +87,12 @@ def to_salesforce(values: pd.Series, link: FieldLink, field: FieldDescription) -
         message = f"Required fields are missing: [{field.name}]"
         out = _refuse(out, content.isna() & texts.isna(), "REQUIRED_FIELD_MISSING", message)
     return out
+
+
+def _trimmed(values: pd.Series) -> pd.Series:
+    """Return texts without the blanks around them, which Salesforce does not keep either; of nothing else, nothing."""
+    texts = values.str.strip()
+    return texts.mask(texts == "")
 
 
 def _converted(texts: pd.Series, link: FieldLink, field: FieldDescription) -> pd.Series:
@@ -135,7 +141,9 @@ def _moments(texts: pd.Series) -> pd.Series:
 
 def _as_sets(texts: pd.Series) -> pd.Series:
     """Put the parts of each multi-select list in one order; of the few different lists, each once."""
-    ordered = {text: ";".join(sorted(part.strip() for part in text.split(";"))) for text in texts.dropna().unique()}
+    ordered = {
+        text: ";".join(sorted({part.strip() for part in text.split(";")} - {""})) for text in texts.dropna().unique()
+    }
     return texts.map(ordered).astype("str")
 
 

@@ -1,6 +1,7 @@
 """`make demo`: a stand-in org, and all four flows between it and a customer database, with what came of it."""
 
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict
 
 from rich.console import Console
@@ -10,6 +11,7 @@ from blocks.customer_database import CustomerDatabase
 from blocks.named import named
 from crm_sync.customers.runs import sample_customers
 from crm_sync.errors import SyncError
+from crm_sync.push_result import Output, PushResult
 from crm_sync.summary import SyncSummary
 from deployments.demo_campaign import CAMPAIGN, enter_demo_customers, mend_demo_customers, save_demo_settings
 from deployments.demo_moments import demo_moments
@@ -71,11 +73,15 @@ def _show_push(console: Console, org_url: str) -> None:
         console.print(f"The customers of the campaign {CAMPAIGN!r} have been through it before; none waits.")
         return
     console.print(f"{members} customers reach the Salesforce Synchronize step of the campaign {CAMPAIGN!r} …")
-    console.print(f"[bold]Campaign push[/bold]: {campaign_push(CAMPAIGN).sentence()}")
+    results = {"Campaign push": campaign_push(CAMPAIGN)}
     console.print("Salesforce takes requests again, and the titles that were too long are mended; once more …")
     mend_demo_customers(org_url)
     for which in ("limit", "error"):
-        console.print(f"[bold]Output {which} again[/bold]: {retry_outputs(CAMPAIGN, which).sentence()}")
+        results[f"Output {which} again"] = retry_outputs(CAMPAIGN, which)
+    console.print(_outputs(results))
+    for result in results.values():
+        for cause in result.causes:
+            console.print(f"{cause.customers} left by error {cause.code}: {cause.advice}")
 
 
 def _counts(summary: SyncSummary) -> Table:
@@ -89,6 +95,17 @@ def _counts(summary: SyncSummary) -> Table:
     table.caption = (
         f"{summary.requests_used} requests, {summary.seconds:.1f} s, {summary.records_per_second:,.0f} records a second"
     )
+    return table
+
+
+def _outputs(results: Mapping[str, PushResult]) -> Table:
+    table = Table(title="Salesforce Synchronize: by which output customers left", title_justify="left")
+    table.add_column("run")
+    for name in (*Output, "continue", "written", "requests", "seconds"):
+        table.add_column(name, justify="right")
+    for run, result in results.items():
+        counts = [f"{result.counts[name]:,}" for name in (*Output, "continue")]
+        table.add_row(run, *counts, f"{result.written:,}", str(result.requests_used), f"{result.seconds:.1f}")
     return table
 
 

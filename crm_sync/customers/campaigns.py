@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import BigInteger, ColumnElement, Connection, and_, func, literal, or_, select, update
+from sqlalchemy import BigInteger, ColumnElement, Connection, and_, case, func, literal, or_, select, update
 
 from crm_sync.customers.campaign_tables import campaign, campaign_member
 from crm_sync.customers.dialects import insert_for, write_and_count
@@ -95,7 +95,7 @@ def claim_members(
     """Claim up to `most` members that wait and return them: `member_id`, `customer_id` (numbers).
 
     `entered_until`: not those who entered later. `only`: of these customers. What another run holds is passed over,
-    not waited for.
+    not waited for. Who has withdrawn consent comes first.
     """
     chosen = select(campaign_member.c.id).where(
         _waits(queue), campaign_member.c.entered_at <= entered_until, _is_free(connection, queue, worker, now)
@@ -103,7 +103,9 @@ def claim_members(
     if only is not None:
         staged = stage_ids(connection, only)
         chosen = chosen.where(campaign_member.c.customer_id.in_(select(staged.c.customer_id)))
-    chosen = chosen.order_by(campaign_member.c.id).limit(most).with_for_update(skip_locked=True)
+    has_opted_out = select(customer.c.id).where(customer.c.id == campaign_member.c.customer_id, ~customer.c.opt_in)
+    in_turn = case((has_opted_out.exists(), 0), else_=1)
+    chosen = chosen.order_by(in_turn, campaign_member.c.id).limit(most).with_for_update(skip_locked=True)
     statement = (
         update(campaign_member)
         .values(claimed_by=worker.run, claimed_in=worker.process, claimed_at=now)
@@ -114,6 +116,14 @@ def claim_members(
     return pd.DataFrame(rows, columns=["member_id", "customer_id"]).astype("int64").sort_values("member_id")
 
 
+def find_left_behind(connection: Connection, queue: Queue, worker: Worker, now: datetime) -> list[int]:
+    """Return the customers who wait because a run claimed them and ended before it knew what became of them."""
+    left = select(campaign_member.c.customer_id).where(
+        _waits(queue), campaign_member.c.claimed_by.is_not(None), _is_free(connection, queue, worker, now)
+    )
+    return list(connection.scalars(left))
+
+
 def renew_claims(connection: Connection, run: int, now: datetime) -> None:
     """Say that a run is still at work on what it has claimed."""
     mine = and_(campaign_member.c.claimed_by == run, campaign_member.c.done_at.is_(None))
@@ -121,7 +131,7 @@ def renew_claims(connection: Connection, run: int, now: datetime) -> None:
 
 
 def release_claims(connection: Connection, run: int) -> None:
-    """Give back what a run has claimed and not settled."""
+    """Give back what a run has claimed and has not begun to send."""
     mine = and_(campaign_member.c.claimed_by == run, campaign_member.c.done_at.is_(None))
     connection.execute(update(campaign_member).values(claimed_by=None, claimed_in=None, claimed_at=None).where(mine))
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from io import BytesIO
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -85,12 +86,12 @@ def meet_known(connection: Connection, *, only_changed: bool) -> Met:
 def _is_echo(connection: Connection) -> ColumnElement[bool]:
     """Tell whether a staged record has, but for its stamp, what the mirror has of it since a push."""
     names = [name for name in RECORD_COLUMNS if name not in {"id", "system_modstamp", "field_values"}]
+    known: ColumnElement[Any]
+    new: ColumnElement[Any]
     known, new = salesforce_record.c.field_values, staged.c.field_values
     if connection.dialect.name == "sqlite":
         # There a push leaves out the fields that it has cleared; patching nothing leaves them out of both.
         known, new = func.json_patch("{}", known), func.json_patch("{}", new)
-    else:
-        known, new = func.jsonb_strip_nulls(known), func.jsonb_strip_nulls(new)
     speaks = and_(
         customer.c.id == salesforce_record.c.customer_id,
         customer.c.salesforce_id == salesforce_record.c.id,

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pandas as pd
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import insert, update
 
 from crm_sync.customers.campaign_outputs import find_outputs, store_outputs
 from crm_sync.customers.campaigns import (
@@ -16,6 +16,7 @@ from crm_sync.customers.campaigns import (
     claim_members,
     count_waiting,
     enter_campaign,
+    find_left_behind,
     open_queue,
     release_claims,
 )
@@ -113,6 +114,22 @@ def test_claim_ends_with_its_run(campaign: Campaign) -> None:
     campaign.claim(first)
     campaign.end(first, "Failed")
     assert len(campaign.claim(campaign.worker())) == 5
+
+
+def test_who_withdrew_consent_is_taken_first(campaign: Campaign) -> None:
+    with campaign.database.transaction() as connection:
+        connection.execute(update(customer).where(customer.c.id == 4).values(opt_in=False))
+    assert list(campaign.claim(campaign.worker(), 2)["customer_id"]) == [1, 4]
+
+
+def test_who_was_left_behind_by_a_run_is_found(campaign: Campaign) -> None:
+    first, second = campaign.worker(), campaign.worker()
+    campaign.claim(first, 2)
+    with campaign.database.transaction() as connection:
+        assert find_left_behind(connection, campaign.queue, second, NOW) == []
+    campaign.end(first, "CutByLimit")
+    with campaign.database.transaction() as connection:
+        assert find_left_behind(connection, campaign.queue, second, NOW) == [1, 2]
 
 
 def test_claim_ends_with_its_process(campaign: Campaign) -> None:

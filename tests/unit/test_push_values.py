@@ -67,6 +67,8 @@ def one(value: str | None, link: FieldLink, described: FieldDescription) -> tupl
         ("", OPTION, field(), CLEAR),
         (None, OPTION, field("double"), CLEAR),
         ("#1 fan", OPTION, field(), "#1 fan"),
+        (" Head of  sales\n", OPTION, field(length=14), "Head of  sales"),
+        ("   ", OPTION, field(), CLEAR),
     ],
 )
 def test_value_is_sent_in_the_form_of_its_field(
@@ -126,6 +128,7 @@ def test_open_pick_list_takes_any_value() -> None:
         ("12.50", "12.5", OPTION, "double"),
         ("0.5", ".50", OPTION, "double"),
         ("Books;Art", "Art;Books", OPTION, "multipicklist"),
+        ("Books; Art;Art;", "Art;Books", OPTION, "multipicklist"),
         ("2026-01-01T10:00:00+01:00", "2026-01-01T09:00:00.000Z", OPTION, "datetime"),
         ("", None, OPTION, "string"),
         ("1984-02-29", "1984-02-29", BIRTHDAY, "date"),
