@@ -15,6 +15,8 @@ from crm_sync.errors import MappingError
 
 _SALESFORCE_FIELD = re.compile(r"[A-Za-z]\w*(\.[A-Za-z]\w*){0,5}", re.ASCII)
 _OPTION_NAME = re.compile(r"[\w .-]{1,80}")
+# Read with every record; Salesforce knows no case, and what is read has these names.
+_ALWAYS_READ = ("Id", "SystemModstamp", "IsDeleted", "MasterRecordId", "IsConverted", "ConvertedContactId")
 
 
 class SObject(StrEnum):
@@ -137,6 +139,11 @@ class ObjectMapping(BaseModel):
         twice = [name for (_, name), n in Counter(link.target for link in self.links).items() if n > 1]
         if twice:
             raise ValueError(f"Two links fill {twice[0]}; keep one of them.")
+        spelling = {name.lower(): name for name in _ALWAYS_READ}
+        names = [spelling.setdefault(link.salesforce_field.lower(), link.salesforce_field) for link in self.links]
+        self.links = [
+            link.model_copy(update={"salesforce_field": name}) for link, name in zip(self.links, names, strict=True)
+        ]
         return self
 
     @property

@@ -76,7 +76,7 @@ def incremental_pull(
                 counts, preview = _store(run, checked, found, due.marks), None
             missing = {change.sobject: checked.missing[change.sobject] for change in found}
             summary = run.finish(
-                counts, own_rejects=True, missing_fields=missing, full_sync_due=due.full_sync, changes=preview
+                counts, own_rejects=True, missing_fields=missing, full_sync_due=due.after(found), changes=preview
             )
         publish_summary(_FLOW, summary)
         publish_changes(_FLOW, summary)

@@ -12,7 +12,7 @@ import pandas as pd
 from prefect import get_run_logger, task
 
 from crm_sync.customers.mirror import cut_ids
-from crm_sync.errors import JobGoneError, PaginationError, SyncError
+from crm_sync.errors import JobGoneError, PaginationError, QueryError, SyncError, UnknownFieldError
 from crm_sync.mapping import SObject
 from crm_sync.read_plan import RANGE_FILL, Rest, Way, plan_reads
 from crm_sync.salesforce.changes import QUERIES_PER_REQUEST, Answers, Page, ask_together, query_path
@@ -55,10 +55,12 @@ def read_changes(run: Run, checked: CheckedMapping, since: dict[SObject, datetim
 
     Raises QueryError when Salesforce refuses a query.
     """
-    queries = [query_path(run.org, checked.query(sobject, since=at, by_id=True)) for sobject, at in since.items()]
+    # Contacts first: a lead that is converted in between is then seen as converted, and its customer follows it.
+    asked = [sobject for sobject in checked.rules.mapped if sobject in since]
+    queries = [query_path(run.org, checked.query(sobject, since=since[sobject], by_id=True)) for sobject in asked]
     answers = ask(run.org, queries, f"changed {' and '.join(since)} records")
     found = {sobject: Changes(sobject, at, answers.asked_at) for sobject, at in since.items()}
-    firsts = dict(zip(since, map(_page, answers.pages), strict=True))
+    firsts = dict(zip(asked, map(_page, answers.pages), strict=True))
     for sobject, page in firsts.items():
         found[sobject].add(page)
     _read_rest(run, checked, found, {sobject: page for sobject, page in firsts.items() if page.next_path})
@@ -116,7 +118,8 @@ def _read_paths(run: Run, found: dict[SObject, Changes], paths: deque[tuple[SObj
         asked = [paths.popleft() for _ in range(min(len(paths), QUERIES_PER_REQUEST))]
         answers = ask(run.org, [path for _, path in asked], f"{len(asked)} further pages")
         for (sobject, path), answer in zip(asked, answers.pages, strict=True):
-            if isinstance(answer, JobGoneError):
+            # The first page came: what is refused are further pages, or ranges, within a composite request.
+            if isinstance(answer, (JobGoneError, QueryError)) and not isinstance(answer, UnknownFieldError):
                 found[sobject].needs_bulk = True
                 continue
             page = _page(answer)

@@ -8,7 +8,7 @@ from crm_sync.customers.database import CustomerDatabase
 from crm_sync.customers.landing import Landing, land_batch
 from crm_sync.customers.preview import preview_batches
 from crm_sync.customers.runs import Checkpoint, save_checkpoint
-from crm_sync.customers.watermarks import Watermark, advance_watermark
+from crm_sync.customers.watermarks import Watermark, move_watermark
 from crm_sync.mapping import SObject
 from tasks.retry_policy import IN_MEMORY
 
@@ -40,7 +40,7 @@ def store_changes(
         if batch is not None:
             counts = land_batch(connection, batch, mark.sobject, landing)
         if last:
-            advance_watermark(connection, org_key, mark)
+            move_watermark(connection, org_key, mark)
     return counts
 
 

@@ -1,15 +1,15 @@
 """From where an incremental pull reads each object, and what keeps it from being enough."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import timedelta
 
-from crm_sync.customers.watermarks import Watermark, read_watermarks
+from crm_sync.customers.watermarks import RECYCLE_BIN, Watermark, read_watermarks
 from crm_sync.mapping import MappingRules, SObject
-from tasks.mapping_checks import CheckedMapping, find_mapped_types, leave_out_missing
+from tasks.changes import Changes
+from tasks.mapping_checks import CheckedMapping, check_mapping, leave_out_missing
 from tasks.runs import Run
 
-# Salesforce keeps deleted records for 15 days; a pull after a longer pause does not learn of them.
-_RECYCLE_BIN = timedelta(days=15)
+_FORGOTTEN = "the last pull was so long ago that Salesforce has forgotten what was deleted"
 
 
 @dataclass(frozen=True)
@@ -18,6 +18,11 @@ class Due:
 
     marks: dict[SObject, Watermark]
     full_sync: dict[SObject, str]
+
+    def after(self, found: Iterable[Changes]) -> dict[SObject, str]:
+        """Return for which objects a full sync is due once the changes are read: by then Salesforce's time is known."""
+        late = [c.sobject for c in found if c.asked_at - self.marks[c.sobject].stored_until > RECYCLE_BIN]
+        return self.full_sync | dict.fromkeys(late, _FORGOTTEN)
 
 
 def find_due(run: Run, rules: MappingRules) -> Due:
@@ -35,20 +40,23 @@ def find_due(run: Run, rules: MappingRules) -> Due:
             due[sobject] = "another field is the unique one now; until then it is left alone"
         else:
             pulled[sobject] = mark
-            if mark.mapping_fingerprint != rules.fingerprint(sobject):
+            if not mark.mapping_fingerprint:
+                due[sobject] = _FORGOTTEN
+            elif mark.mapping_fingerprint != rules.fingerprint(sobject):
                 due[sobject] = "its mapping has changed"
-            elif run.started_at - mark.stored_until > _RECYCLE_BIN:
-                due[sobject] = "the last pull is so long ago that Salesforce has forgotten what was deleted"
     return Due(pulled, due)
 
 
 def know_mapping(run: Run, rules: MappingRules, marks: dict[SObject, Watermark]) -> CheckedMapping:
-    """Return the mapping as far as Salesforce shows its fields; asks only about fields that no watermark knows."""
+    """Return the mapping as far as Salesforce shows its fields; asks only about fields that no watermark knows.
+
+    Raises MappingError for a new link that cannot be.
+    """
     found = {}
     for sobject in rules.mapped:
         known = marks[sobject].field_types if sobject in marks else {}
         paths = rules.of(sobject).salesforce_fields
         if not set(paths) <= known.keys():
-            return leave_out_missing(rules, find_mapped_types(run.org, rules))
+            return check_mapping(run.org, rules, list(marks))
         found[sobject] = {path: known[path] for path in paths}
     return leave_out_missing(rules, found)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 
+import hypothesis
 import psycopg
 import pytest
 from sqlalchemy.engine import URL, make_url
@@ -13,6 +14,10 @@ from sqlalchemy.engine import URL, make_url
 from crm_sync.customers.database import CustomerDatabase
 
 pytest_plugins = ["tests.prefect_server"]
+
+# How long an example takes says nothing on a busy machine.
+hypothesis.settings.register_profile("no deadline", deadline=None)
+hypothesis.settings.load_profile("no deadline")
 
 _TEMPLATE = "crm_sync_tests_template"
 

@@ -1,21 +1,25 @@
 """Up to when each object of an org is stored, by Salesforce's clock, and with which mapping."""
 
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, case, select
+from sqlalchemy import Connection, case, select, update
 
 from crm_sync.customers.dialects import insert_for
 from crm_sync.customers.tables import watermark
 from crm_sync.mapping import SObject
+
+# Salesforce keeps deleted records for 15 days; a pull after a longer pause does not learn of them.
+RECYCLE_BIN = timedelta(days=15)
 
 
 @dataclass(frozen=True)
 class Watermark:
     """Every change of `sobject` up to `stored_until` is stored.
 
-    `mapping_fingerprint` and `unique_field` are those of the last full sync; `field_types` holds the described type
-    of each mapped field, None for one that Salesforce does not show.
+    `mapping_fingerprint` and `unique_field` are those of the last full sync, the fingerprint empty after a pause in
+    which deletions were forgotten; `field_types` holds the described type of each mapped field, None for one that
+    Salesforce does not show.
     """
 
     sobject: SObject
@@ -33,8 +37,25 @@ def read_watermarks(connection: Connection, org: str) -> dict[SObject, Watermark
     return {mark.sobject: mark for mark in marks}
 
 
+def move_watermark(connection: Connection, org: str, mark: Watermark) -> None:
+    """Record how far a pull has stored an object, never less far than before; belongs in the batch's transaction.
+
+    What the last full sync left of itself stays: another one may have ended while the pull was at work.
+    """
+    was, now = watermark.c.stored_until, mark.stored_until
+    connection.execute(
+        update(watermark)
+        .where(watermark.c.org == org, watermark.c.sobject == mark.sobject)
+        .values(
+            stored_until=case((was > now, was), else_=now),
+            field_types=mark.field_types,
+            mapping_fingerprint=case((was < now - RECYCLE_BIN, ""), else_=watermark.c.mapping_fingerprint),
+        )
+    )
+
+
 def advance_watermark(connection: Connection, org: str, mark: Watermark) -> None:
-    """Record how far an object is stored, never less far than before; belongs in the batch's transaction."""
+    """Record how far a full sync has stored an object, never less far than before, and by which mapping."""
     row = asdict(mark)
     statement = insert_for(connection, watermark).values(org=org, **row)
     later = case(

@@ -18,7 +18,7 @@ from crm_sync.customers.runs import (
     start_run,
 )
 from crm_sync.customers.tables import sync_run
-from crm_sync.customers.watermarks import Watermark, advance_watermark, read_watermarks
+from crm_sync.customers.watermarks import Watermark, advance_watermark, move_watermark, read_watermarks
 from crm_sync.mapping import SObject
 from tests.customers.conftest import Story
 
@@ -115,6 +115,28 @@ def test_watermark_never_goes_back(database: CustomerDatabase) -> None:
         advance_watermark(connection, "another org", replace(later, sobject=SObject.CONTACT))
         found = read_watermarks(connection, "org")
     assert found == {SObject.LEAD: replace(later, mapping_fingerprint="another")}
+
+
+def test_pull_leaves_what_a_full_sync_said_meanwhile(database: CustomerDatabase) -> None:
+    before = Watermark(SObject.LEAD, NOW, "old print", "Email", {"Email": "email"})
+    with database.transaction() as connection:
+        advance_watermark(connection, "org", replace(before, mapping_fingerprint="new print", unique_field="Id"))
+        move_watermark(connection, "org", replace(before, stored_until=NOW + timedelta(minutes=10)))
+        move_watermark(connection, "org", replace(before, stored_until=NOW + timedelta(minutes=5)))
+        (found,) = read_watermarks(connection, "org").values()
+    assert (found.mapping_fingerprint, found.unique_field) == ("new print", "Id")
+    assert found.stored_until == NOW + timedelta(minutes=10)
+
+
+def test_pause_that_is_longer_than_the_recycle_bin_leaves_a_mark(database: CustomerDatabase) -> None:
+    mark = Watermark(SObject.LEAD, NOW, "print", "Email", {})
+    prints = []
+    with database.transaction() as connection:
+        advance_watermark(connection, "org", mark)
+        for days in (14, 30, 31):  # the second step is the long one
+            move_watermark(connection, "org", replace(mark, stored_until=NOW + timedelta(days=days)))
+            prints.append(read_watermarks(connection, "org")[SObject.LEAD].mapping_fingerprint)
+    assert prints == ["print", "", ""]
 
 
 def test_rejects_are_counted_by_reason_most_frequent_first(story: Story, database: CustomerDatabase) -> None:

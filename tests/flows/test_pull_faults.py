@@ -3,6 +3,7 @@
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from itertools import product
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from tests.flows.killed_run import KillPoint, prepared_processes, run_and_die
 _DAY_IS_OVER = [{"errorCode": "REQUEST_LIMIT_EXCEEDED", "message": "TotalRequests Limit exceeded."}]
 _BUSY = [{"errorCode": "SERVER_UNAVAILABLE", "message": "try again"}]
 _CURSOR_GONE = [{"errorCode": "INVALID_QUERY_LOCATOR", "message": "invalid query locator"}]
+_NOT_IN_COMPOSITE = [{"errorCode": "INVALID_INPUT", "message": "not a valid resource"}]
 # 47 changed contacts on pages of 20: the first page, and two to follow.
 _CHANGES, _PAGE = 47, 20
 
@@ -86,6 +88,7 @@ def _without_stamps(result: Result) -> Result:
         Fault("status", path="queryAll", status=400, body=_BUSY, inner=True),
         Fault("status", path="/query/", status=400, body=_BUSY, inner=True),
         Fault("status", path="/query/", status=400, body=_CURSOR_GONE, inner=True),
+        Fault("status", path="/query/", status=404, body=_NOT_IN_COMPOSITE, inner=True),
     ],
     ids=lambda fault: f"{fault.action}-{fault.status}-{fault.nth}-{'inner' if fault.inner else 'outer'}",
 )
@@ -151,9 +154,15 @@ class _KilledError(BaseException):
     """Stands for a process that ends."""
 
 
-@pytest.mark.parametrize("step", ["land_batch", "advance_watermark"])
-@pytest.mark.parametrize("nth", [1, 2])
-@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize(
+    ("database_url", "step", "nth", "moment"),
+    [
+        *product(["sqlite"], ["land_batch", "move_watermark"], [1, 2], ["before", "after"]),
+        ("postgresql", "land_batch", 2, "after"),
+        ("postgresql", "move_watermark", 1, "before"),
+    ],
+    indirect=["database_url"],
+)
 def test_kill_while_storing_loses_nothing(
     changed: Rig, untroubled: Result, monkeypatch: pytest.MonkeyPatch, *, step: str, nth: int, moment: str
 ) -> None:

@@ -7,13 +7,14 @@ import os
 import random
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import tasks.customers
-from crm_sync.customers.tables import customer
+from crm_sync.customers.tables import customer, rejected_record, salesforce_record
 from crm_sync.errors import SyncError
 from standins.salesforce.daily_life import DailyLife
 from standins.salesforce.errors import RecordError
@@ -63,6 +64,13 @@ class World:
                     getattr(self.rig.org.records, name)(*arguments)
         self.open.append((1, late))
 
+    def come_to_rest(self) -> None:
+        """Let everything be seen, and nothing go wrong any more."""
+        self.rig.org.faults.clear()
+        for _, pending in self.open:
+            with suppress(RecordError):
+                pending.commit()
+
 
 def _go_wrong(rig: Rig, dice: random.Random, patch: pytest.MonkeyPatch) -> None:
     rig.org.faults.clear()
@@ -70,7 +78,7 @@ def _go_wrong(rig: Rig, dice: random.Random, patch: pytest.MonkeyPatch) -> None:
         action, about = dice.choice(_FAULTS)
         rig.org.faults.add(Fault(action, **{"path": "/composite", "nth": dice.randint(1, 2), **about}))  # type: ignore[arg-type]
     if dice.random() < 0.1:
-        step = dice.choice(["land_batch", "advance_watermark"])
+        step = dice.choice(["land_batch", "move_watermark"])
         patch.setattr(tasks.customers, step, _dying(getattr(tasks.customers, step), dice.random() < 0.5))
 
 
@@ -118,6 +126,22 @@ def _compare(rig: Rig, unique: str) -> None:
         status = "Customer" if record["Id"].startswith("003") else "Prospect"
         facts = (record["Id"], record["LastName"], not record["HasOptedOutOfEmail"], status)
         assert (row["salesforce_id"], row["lastname"], row["opt_in"], row["status"]) == facts, key
+    _compare_records(rig, unique)
+
+
+def _compare_records(rig: Rig, unique: str) -> None:
+    """Hold the mirror, and the records that cannot be used, against the org."""
+    people = [record for sobject in ("Lead", "Contact") for record in rig.people(sobject)]
+    mirror = {row["id"]: (row["system_modstamp"], row["is_deleted"]) for row in rig.rows(salesforce_record)}
+    assert mirror == {row["Id"]: (datetime.fromisoformat(row["SystemModstamp"]), row["IsDeleted"]) for row in people}
+    unusable = {row["Id"] for row in people if not row["IsDeleted"] and not (row["Email"] or unique == "Id")}
+    assert {row["id"] for row in rig.rows(rejected_record)} == unusable
+
+
+def _pull(rig: Rig) -> None:
+    total = rig.pull().total
+    outcomes = (total.inserted, total.updated, total.unchanged, total.superseded, total.rejected, total.deleted)
+    assert (total.read, min(*outcomes, 0)) == (sum(outcomes), 0)
 
 
 @pytest.mark.parametrize(
@@ -136,18 +160,15 @@ def test_whatever_happens_customers_are_what_the_org_holds(
         rig.sync()
         world = World(rig, dice)
         rig.org.settings.page_size = 5
-        for _ in range(int(os.environ.get("SOAK_CYCLES", cycles))):
-            rig.clock.move(minutes=dice.choice([1, 10, 10, 10]))
-            world.turn()
-            with monkeypatch.context() as patch, suppress(SyncError, _KilledError):
-                _go_wrong(rig, dice, patch)
-                rig.pull()
-        rig.org.faults.clear()
-        for _, pending in world.open:
-            with suppress(RecordError):
-                pending.commit()
-        rig.pull()
         try:
+            for _ in range(int(os.environ.get("SOAK_CYCLES", cycles))):
+                rig.clock.move(minutes=dice.choice([1, 10, 10, 10]))
+                world.turn()
+                with monkeypatch.context() as patch, suppress(SyncError, _KilledError):
+                    _go_wrong(rig, dice, patch)
+                    _pull(rig)
+            world.come_to_rest()
+            _pull(rig)
             _compare(rig, unique)
         except AssertionError as difference:
             raise AssertionError(f"replay it with SOAK_SEED={seed}") from difference

@@ -78,6 +78,12 @@ def test_blanks_around_names_are_taken_off() -> None:
     assert (link.salesforce_field, link.name) == ("City", "city")
 
 
+def test_one_field_has_one_spelling_and_the_salesforce_id_its_own() -> None:
+    mapping = ObjectMapping(links=[EMAIL, _option("email", "as typed"), _option("ID", "number")])
+
+    assert mapping.salesforce_fields == ["Email", "Id"]
+
+
 def test_only_yes_no_fields_can_say_the_opposite() -> None:
     with pytest.raises(ValidationError, match="Only opt_in and sms_opt_in"):
         _link("City", "city", opposite=True)
