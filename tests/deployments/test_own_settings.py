@@ -9,12 +9,17 @@ from blocks.customer_database import CustomerDatabase
 from blocks.data_mapping import DataMapping
 from blocks.named import named
 from blocks.salesforce_credentials import LoginKind, SalesforceCredentials
+from blocks.saved_block import SavedBlock
 from crm_sync.errors import ConfigurationError
 from crm_sync.mapping import Precedence
 from deployments.demo_org import save_demo_blocks
 from deployments.own_settings import is_saved, save_own_blocks
 
-_NAMES = {"salesforce": SalesforceCredentials, "customers": CustomerDatabase, "mapping": DataMapping}
+_NAMES: dict[str, type[SavedBlock]] = {
+    "salesforce": SalesforceCredentials,
+    "customers": CustomerDatabase,
+    "mapping": DataMapping,
+}
 
 
 @pytest.fixture(autouse=True)

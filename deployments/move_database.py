@@ -1,0 +1,44 @@
+"""`python -m deployments.move_database FROM TO`: the customer database moves, from SQLite to PostgreSQL for example."""
+
+import argparse
+import sys
+
+from blocks.customer_database import CustomerDatabase
+from blocks.named import named
+from crm_sync.customers.database import CustomerDatabase as OpenDatabase
+from crm_sync.customers.moving import copy_database
+from crm_sync.errors import ConfigurationError, SyncError
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Copy everything and say how many rows of each table; returns the exit code, which is not 0 when nothing moved."""
+    options = _parser().parse_args(arguments)
+    try:
+        source, target = _open(options.source), _open(options.target)
+        if source.name == target.name:
+            raise ConfigurationError("Both are the same database; name another one to move to.")
+        for moved in copy_database(source, target):
+            sys.stdout.write(f"{moved.table}: {moved.rows:,} rows\n")
+    except SyncError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    sys.stdout.write(f"All is in {target.name}; name it in the block of the customer database before anything runs.\n")
+    return 0
+
+
+def _open(given: str) -> OpenDatabase:
+    return OpenDatabase(given) if "://" in given else named(CustomerDatabase, given).open()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m deployments.move_database",
+        description=f"{__doc__} Stop everything that runs before. The database moved from stays as it is.",
+    )
+    parser.add_argument("source", metavar="FROM", help="URL, or the name of a saved Customer database block")
+    parser.add_argument("target", metavar="TO", help="the same, of a database that is empty or not there yet")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,28 @@
+"""The command that moves the customer database: what it says, and that it moves nothing into what is in use."""
+
+from pathlib import Path
+
+import pytest
+
+from crm_sync.customers.database import CustomerDatabase
+from deployments.move_database import main
+
+
+def test_it_says_what_it_moved_and_does_not_move_into_itself(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old, new = (f"sqlite:///{tmp_path / name}.db" for name in ("old", "new"))
+    CustomerDatabase(old).close()
+
+    assert main([old, new]) == 0
+    assert "customer: 0 rows" in capsys.readouterr().out
+    assert main([new, new]) == 1
+    assert "same database" in capsys.readouterr().err
+
+
+def test_address_that_cannot_be_read_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([f"sqlite:///{tmp_path / 'old.db'}", "mysql://ada:s3cret@host/db"]) == 1
+
+    said = capsys.readouterr().err
+    assert "cannot be mysql" in said
+    assert "s3cret" not in said
