@@ -37,7 +37,8 @@ def retry_outputs(
 
     Args:
         campaign: Name of the campaign.
-        which: limit, error, or an error code such as UNABLE_TO_LOCK_ROW, as the page of the push shows it.
+        which: limit, error, or an error code such as UNABLE_TO_LOCK_ROW, as the page of the push shows it. With limit
+            also those who still wait, because a limit or a kill left open what became of them.
         of_run: Only the outputs of this run; its number is on the page of the push.
         salesforce: Salesforce credentials, a saved block or its name.
         database: Customer database, a saved block or its name.

@@ -48,10 +48,17 @@ def enter(run: Run, queue: Queue, customer_ids: Collection[int] | None, selectio
 
 
 def enter_again(run: Run, queue: Queue, which: str, of_run: int | None) -> list[int]:
-    """Let the customers whose last output was `which` reach the step again, and return them."""
+    """Let the customers whose last output was `which` reach the step again, and return them.
+
+    With *limit* also those who still wait, because a limit or a kill left open what became of them.
+    """
     with run.database.transaction() as connection:
         found = find_outputs(connection, queue, which, run=of_run)
         campaigns.enter_campaign(connection, queue.campaign, found, utc_now(), step=queue.step)
+        if which.lower() == Output.LIMIT and of_run is None:
+            found += campaigns.find_left_behind(connection, queue, _worker(run), utc_now())
+    if not found:
+        get_run_logger().info("No customer's last output of campaign %s is %s.", queue.campaign, which)
     return found
 
 
@@ -61,7 +68,7 @@ def push_queue(run: Run, queue: Queue, checked: CheckedSettings, *, only: Collec
     A limit ends the sending and not the run: whoever was not sent leaves by *limit*.
     """
     tally = Tally(run, queue)
-    worker = Worker(run.number, this_process(), lives)
+    worker = _worker(run)
     until = utc_now()
     try:
         while True:
@@ -76,8 +83,14 @@ def push_queue(run: Run, queue: Queue, checked: CheckedSettings, *, only: Collec
             else:
                 _push(run, Batch(run, checked, tally, members), tally)
     finally:
-        with run.database.transaction() as connection:
-            campaigns.release_claims(connection, run.number)
+        # The claim of those in doubt ends with the run, and tells retry_outputs of them.
+        if not tally.leaves_doubt:
+            with run.database.transaction() as connection:
+                campaigns.release_claims(connection, run.number)
+
+
+def _worker(run: Run) -> Worker:
+    return Worker(run.number, this_process(), lives)
 
 
 def _push(run: Run, batch: Batch, tally: Tally) -> None:
@@ -87,7 +100,7 @@ def _push(run: Run, batch: Batch, tally: Tally) -> None:
         batch.yield_to_salesforce()
         _send(run, batch)
     except UnansweredError as cut:
-        tally.cut = str(cut)
+        tally.cut, tally.leaves_doubt = str(cut), True
         batch.cut(in_doubt=cut.in_doubt)
     except LimitReachedError as cut:
         tally.cut = str(cut)

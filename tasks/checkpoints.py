@@ -2,6 +2,7 @@
 
 from prefect import get_run_logger
 
+from crm_sync.customers.campaign_fields import keep_fields
 from crm_sync.customers.runs import (
     Checkpoint,
     forget_checkpoints,
@@ -37,12 +38,17 @@ def begin_or_resume(run: Run, checked: CheckedMapping, sobject: SObject) -> Chec
 
 
 def store_progress(run: Run, checked: CheckedMapping, reached: Checkpoint) -> None:
-    """Store that a page is done; with the last page, also that the object is complete up to `read_from`."""
+    """Store that a page is done; with the last page, also that the object is complete up to `read_from`.
+
+    What Salesforce said of its fields is kept for pushes, which then need not ask.
+    """
     with run.database.transaction() as connection:
         save_checkpoint(connection, run.org_key, reached)
         if reached.finished:
             mark = checked.watermark(reached.sobject, reached.read_from)
             advance_watermark(connection, run.org_key, mark)
+            if described := checked.described.get(reached.sobject):
+                keep_fields(connection, run.org_key, reached.sobject, described, run.started_at)
 
 
 def forget(run: Run, objects: list[SObject]) -> None:

@@ -1,7 +1,7 @@
 """Holding a mapping against what Salesforce describes."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -18,12 +18,14 @@ from tasks.retry_policy import TALKS_TO_SALESFORCE
 
 @dataclass(frozen=True)
 class CheckedMapping:
-    """The mapping as far as Salesforce shows its fields, their types, and the fields it does not show."""
+    """The mapping as far as Salesforce shows its fields, their types, the fields it does not show, and all it says of
+    the fields if it was asked."""
 
     rules: MappingRules
     types: dict[SObject, dict[str, str]]
     missing: dict[SObject, list[str]]
     saved: MappingRules
+    described: Mapping[SObject, dict[str, FieldDescription]] = field(default_factory=dict)
 
     def columns(self, sobject: SObject) -> list[str]:
         """Return the fields to read of `sobject`: the mapped ones, and those that every sync needs."""
@@ -58,9 +60,11 @@ def describe_object(org: SalesforceOrg, sobject: str) -> dict[str, FieldDescript
     return describe(org, sobject)
 
 
-def find_mapped_types(org: SalesforceOrg, rules: MappingRules) -> dict[SObject, dict[str, str | None]]:
-    """Return the type of every mapped field, None for those that Salesforce does not show."""
-    described: dict[str, dict[str, FieldDescription]] = {}
+def find_mapped_types(
+    org: SalesforceOrg, rules: MappingRules, described: dict[str, dict[str, FieldDescription]] | None = None
+) -> dict[SObject, dict[str, str | None]]:
+    """Return the type of every mapped field, None for those that Salesforce does not show; `described` is filled."""
+    described = {} if described is None else described
 
     def describe_once(name: str) -> dict[str, FieldDescription]:
         if name not in described:
@@ -77,8 +81,11 @@ def check_mapping(org: SalesforceOrg, rules: MappingRules, objects: Collection[S
 
     Raises MappingError when a unique field cannot be seen, a field cannot be read in bulk, or a filter is none.
     """
-    found = find_mapped_types(org, rules)
-    checked = leave_out_missing(rules, found)
+    described: dict[str, dict[str, FieldDescription]] = {}
+    found = find_mapped_types(org, rules, described)
+    checked = replace(
+        leave_out_missing(rules, found), described={one: described[one] for one in rules.mapped if one in described}
+    )
     for sobject, paths in checked.types.items():
         queries.refuse_compound_fields(sobject, paths)
     for sobject in objects:

@@ -1,12 +1,11 @@
 """A batch of members on its way to Salesforce: what each of them sends, and what became of it."""
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import pandas as pd
 
 from crm_sync.customers.campaign_customers import read_people, read_records
-from crm_sync.customers.campaign_fields import forget_fields, keep_fields, read_fields
+from crm_sync.customers.campaign_fields import forget_fields
 from crm_sync.customers.watermarks import read_watermarks
 from crm_sync.errors import LimitReachedError
 from crm_sync.mapping import SObject
@@ -15,10 +14,9 @@ from crm_sync.push_look import Question
 from crm_sync.push_result import Output
 from crm_sync.push_settings import CheckedSettings
 from crm_sync.push_targets import find_targets
-from crm_sync.salesforce.describe import FieldDescription
 from crm_sync.salesforce.record_writes import RecordWrites
 from crm_sync.salesforce.row_refusals import RowClass, row_classes
-from tasks.mapping_checks import describe_object
+from tasks.push_fields import KnownFields, ask_fields, known_fields
 from tasks.push_looks import look_before_writing
 from tasks.push_outputs import NOTHING, Tally
 from tasks.runs import Run, utc_now
@@ -26,21 +24,6 @@ from tasks.runs import Run, utc_now
 _REFUSED_FIELDS = {"INVALID_FIELD", "INVALID_FIELD_FOR_INSERT_UPDATE"}
 _CUT = "Salesforce takes no more requests for now; retry_outputs sends the customers of the output limit again."
 
-Described = Mapping[SObject, Mapping[str, FieldDescription]]
-
-
-def describe_objects(run: Run, sobjects: Iterable[SObject]) -> Described:
-    """Return the fields of the objects that are written to; asked for once a day."""
-    described = {}
-    for sobject in sobjects:
-        with run.database.transaction() as connection:
-            fields = read_fields(connection, run.org_key, sobject, utc_now())
-        if fields is None:
-            fields = describe_object(run.org, sobject)
-            with run.database.transaction() as connection:
-                keep_fields(connection, run.org_key, sobject, fields, utc_now())
-        described[sobject] = fields
-    return described
 
 
 @dataclass(frozen=True)
@@ -77,7 +60,7 @@ class Batch:
             if len((part := _part(self._people, targets.records, sobject, names)).people)
         }
         self._changes: dict[SObject, Changes] = {}
-        self._described: Described = {}
+        self._known: dict[SObject, KnownFields] = {}
 
     def settle_lost(self) -> None:
         """Settle those who lead to no record that can be written."""
@@ -87,8 +70,12 @@ class Batch:
     def find_changes(self) -> None:
         """Say what differs from what Salesforce is known to have; settle those with nothing to send, or nothing that
         Salesforce would take."""
-        self._described = describe_objects(self._run, self._parts)
+        self._known = {sobject: known_fields(self._run, sobject) for sobject in self._parts}
         self._changes = {sobject: self._compare(sobject) for sobject in self._parts}
+        self._settle_same()
+        doubtful = [sobject for sobject in self._parts if self._known[sobject].leave_doubt(self._changes[sobject])]
+        self._known |= ask_fields(self._run, doubtful)
+        self._changes |= {sobject: self._compare(sobject) for sobject in doubtful}
         self._settle_without_sending()
 
     def yield_to_salesforce(self) -> None:
@@ -112,7 +99,7 @@ class Batch:
         for sobject, changes in self._changes.items():
             people = self._parts[sobject].people
             records = pd.concat([people["record_id"].rename("Id"), changes.values], axis=1)  # noqa: PD011  # its own
-            types = {name: field.type for name, field in self._described[sobject].items()}
+            types = {name: field.type for name, field in self._known[sobject].fields.items()}
             going = changes.to_send & self._left[people.index]
             for chosen, group in ((going & changes.opts_out, urgent), (going & ~changes.opts_out, others)):
                 if chosen.any():
@@ -157,7 +144,7 @@ class Batch:
             part.people,
             part.known,
             links,
-            self._described[sobject],
+            self._known[sobject].fields,
             settings,
             now_there=by_row,
             own_before=part.merged if len(part.merged) else None,
@@ -169,7 +156,7 @@ class Batch:
         asked = people.loc[changes.to_send & self._left[people.index], "record_id"]
         if asked.empty or self._is_fresh(sobject):
             return None
-        described = self._described[sobject]
+        described = self._known[sobject].fields
         names = [link.salesforce_field for link in self._checked.links[sobject] if link.salesforce_field in described]
         return Question(sobject, list(asked), {name: described[name].type for name in names}, None)
 
@@ -182,11 +169,15 @@ class Batch:
         return mark is not None and (utc_now() - mark.stored_until).total_seconds() <= 60 * minutes
 
     def _settle_without_sending(self) -> None:
+        for changes in self._changes.values():
+            refused = changes.code.index[changes.code.notna()]
+            self._settle(self._is_in(refused), Output.ERROR, changes.code, changes.message)
+        self._settle_same()
+
+    def _settle_same(self) -> None:
         for sobject, changes in self._changes.items():
             people = self._parts[sobject].people
-            refused = changes.code.notna()
-            self._settle(self._is_in(people.index[refused]), Output.ERROR, changes.code, changes.message)
-            same = people.index[~refused & ~changes.to_send]
+            same = people.index[changes.code.isna() & ~changes.to_send]
             learnt = _learnt(people.loc[same], changes.learnt.loc[same])
             self._settle(self._is_in(same), Output.SUCCESS, learnt=learnt)
 

@@ -7,7 +7,7 @@ import pandas as pd
 from prefect import task
 
 from crm_sync.customers.campaign_outputs import store_outputs
-from crm_sync.customers.campaigns import Queue, count_waiting, release_claims
+from crm_sync.customers.campaigns import Queue, count_waiting
 from crm_sync.customers.database import CustomerDatabase
 from crm_sync.push_advice import group_causes
 from crm_sync.push_result import Output, PushResult
@@ -30,11 +30,12 @@ def store(
 
 @dataclass
 class Tally:
-    """What a run has stored so far."""
+    """What a run has stored so far; `leaves_doubt`: of some members it is not known whether they were written."""
 
     run: Run
     queue: Queue
     cut: str = ""
+    leaves_doubt: bool = False
     written: int = 0
     conflicts: dict[str, int] = field(default_factory=dict)
     conflict_examples: list[str] = field(default_factory=list)
@@ -72,9 +73,8 @@ class Tally:
         self.conflict_examples += list(some)
 
     def result(self) -> PushResult:
-        """Give back what is not settled, and say what the run came to."""
+        """Say what the run came to."""
         with self.run.database.transaction() as connection:
-            release_claims(connection, self.run.number)
             waiting = count_waiting(connection, self.queue)
         nothing = pd.DataFrame({name: pd.Series(dtype="str") for name in _COLUMNS})
         stored = pd.concat(self._stored, ignore_index=True) if self._stored else nothing

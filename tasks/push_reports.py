@@ -45,6 +45,13 @@ def _markdown(result: PushResult, checked: CheckedSettings) -> str:
         lines += [_cause(cause, result.org_host) for cause in result.causes]
     if result.limit:
         lines += ["", "Customers in *limit* were not sent; `retry_outputs` sends them again."]
+    if result.waiting:
+        lines += [
+            "",
+            f"{result.waiting:,} customers wait in the queue: they came later, another run is at work on them, or "
+            "Salesforce has their records and has not answered. The next push goes on with them, `retry_outputs` of "
+            "*limit* only with the last.",
+        ]
     if result.conflicts:
         lines += ["", "### Kept as Salesforce has it", "", "| field | customers |", "| --- | ---: |"]
         lines += [f"| {name} | {count:,} |" for name, count in result.conflicts.items()]

@@ -1,5 +1,6 @@
-"""What Salesforce said of an object's fields, kept so that not every push has to ask."""
+"""What Salesforce said of an object's fields, kept so that a push need not ask."""
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, delete, select
@@ -10,20 +11,27 @@ from crm_sync.mapping import SObject
 from crm_sync.push_fields import as_json, from_json
 from crm_sync.salesforce.describe import FieldDescription
 
-_KEPT = timedelta(days=1)
+# A push that would refuse a value asks again anyway, so what is kept may be old.
+_KEPT = timedelta(days=7)
 
 
-def read_fields(
-    connection: Connection, org: str, sobject: SObject, now: datetime
-) -> dict[str, FieldDescription] | None:
-    """Return the fields as Salesforce described them within the last day, or None."""
-    kept = select(described_object.c.fields).where(
+@dataclass(frozen=True)
+class KeptFields:
+    """Fields as Salesforce described them at a moment."""
+
+    fields: dict[str, FieldDescription]
+    described_at: datetime
+
+
+def read_fields(connection: Connection, org: str, sobject: SObject, now: datetime) -> KeptFields | None:
+    """Return the fields as Salesforce described them within the last week, or None."""
+    kept = select(described_object.c.fields, described_object.c.described_at).where(
         described_object.c.org == org,
         described_object.c.sobject == sobject,
         described_object.c.described_at > now - _KEPT,
     )
-    found = connection.scalars(kept).one_or_none()
-    return None if found is None else from_json(found)
+    found = connection.execute(kept).one_or_none()
+    return None if found is None else KeptFields(from_json(found.fields), found.described_at)
 
 
 def keep_fields(

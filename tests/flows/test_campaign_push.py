@@ -42,34 +42,6 @@ def test_changed_customers_reach_their_records(both_pushes: Pushes) -> None:
     assert both_pushes.waiting() == []
 
 
-def test_repeat_sends_nothing_and_asks_nothing(both_pushes: Pushes) -> None:
-    ids = both_pushes.enter_changed(3)
-    both_pushes.push()
-    both_pushes.enter(ids)
-
-    result = both_pushes.push()
-
-    assert result.success == set(ids)
-    assert result.written == 0
-    assert result.requests_used == 0
-    assert both_pushes.rig.requests() == []
-
-
-def test_push_of_up_to_1000_takes_a_look_and_a_write(pushes: Pushes) -> None:
-    pushes.enter_changed(1)
-    pushes.push()
-    pushes.enter_changed(200, job_title="Pilot")
-
-    result = pushes.push()
-
-    assert result.requests_used == 2
-    assert pushes.rig.requests() == ["composite", "composite"]
-    pushes.enter_changed(200, job_title="Captain")
-    assert pushes.push(customer_wins=True).requests_used == 1
-    pushes.enter_changed(200, job_title="Admiral")
-    assert pushes.push(trust_pull_minutes=60).requests_used == 1
-
-
 def test_lead_is_written(pushes: Pushes) -> None:
     lead = pushes.people(SObject.LEAD)[0]
     pushes.change([lead["id"]], job_title="Scout")
@@ -280,15 +252,6 @@ def test_settings_that_do_not_fit_stop_the_run_before_any_request(pushes: Pushes
     assert len(pushes.waiting()) == 2
 
 
-def test_fields_are_asked_for_once_a_day(pushes: Pushes) -> None:
-    pushes.enter_changed(1)
-    pushes.push()
-    assert pushes.rig.requests().count("describe") == 1
-    pushes.enter_changed(1, job_title="Pilot")
-    pushes.push()
-    assert pushes.rig.requests().count("describe") == 0
-
-
 def test_page_of_a_run_tells_causes_and_directions_and_nothing_about_people(pushes: Pushes) -> None:
     ids = pushes.enter_changed(3)
     pushes.change([ids[0]], job_title="x" * 129)
@@ -303,14 +266,3 @@ def test_page_of_a_run_tells_causes_and_directions_and_nothing_about_people(push
     assert "| firstname | <- | Contact.FirstName |" in page
     assert secret not in page
     assert "x" * 20 not in page
-
-
-def test_empty_queue_is_no_failure(pushes: Pushes) -> None:
-    result = pushes.push()
-    assert (result.state, len(result.continued), result.requests_used) == ("Completed", 0, 0)
-
-
-def test_always_send_writes_what_is_the_same(pushes: Pushes) -> None:
-    number = pushes.people()[0]["id"]
-    pushes.enter([number])
-    assert pushes.push(always_send=True).written == 1

@@ -2,10 +2,8 @@
 
 import signal
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
 from datetime import UTC, datetime
-from multiprocessing.context import ForkServerContext
+from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
 
 import pytest
@@ -19,6 +17,7 @@ from tests.flows.killed_run import KillPoint, prepared_processes, run_and_die
 from tests.flows.push_rig import CAMPAIGN, Pushes, holds
 
 Kill = Callable[[Pushes, KillPoint], None]
+Start = Callable[[Pushes, KillPoint], ForkServerProcess]
 _DAY_IS_OVER = [{"errorCode": "REQUEST_LIMIT_EXCEEDED", "message": "TotalRequests Limit exceeded."}]
 _COMPOSITE, _INGEST, _JOB = "/composite$", "/jobs/ingest$", r"/jobs/ingest/\w+$"
 
@@ -26,6 +25,7 @@ CLAIMED = KillPoint("UPDATE campaign_member SET claimed_by", "after")
 SENDING = KillPoint("INSERT INTO request_ledger", "after", parameter="write")
 STORING = KillPoint("INSERT INTO campaign_output", "before")
 STORED = KillPoint("INSERT INTO campaign_output", "after")
+NOWHERE = KillPoint("this is never said", "before")
 
 
 @pytest.fixture
@@ -156,7 +156,7 @@ def test_limit_after_a_lost_answer_leaves_the_doubtful_in_the_queue(both_pushes:
     result = state.result()
     assert state.name == "CutByLimit"
     assert (len(result.continued), result.waiting) == (0, 20)
-    after = both_pushes.push()
+    after = both_pushes.retry()
     assert after.success == set(ids)
     assert after.written == 0, "Salesforce was seen to have the values already"
     assert _agrees(both_pushes, ids)
@@ -182,10 +182,10 @@ def processes() -> ForkServerContext:
 
 
 @pytest.fixture
-def kill(processes: ForkServerContext, prefect_home: Path) -> Kill:
-    """Return a function that pushes in a process that dies at a point."""
+def start(processes: ForkServerContext, prefect_home: Path) -> Start:
+    """Return a function that pushes in a process of its own, which dies at a point if it comes there."""
 
-    def push_until(pushes: Pushes, point: KillPoint) -> None:
+    def start_push(pushes: Pushes, point: KillPoint) -> ForkServerProcess:
         blocks = pushes.rig.blocks() | {"settings": pushes.settings()}
         names = {parameter: f"killed-push-{parameter}" for parameter in blocks}
         names["settings"] = "salesforce-synchronize"
@@ -194,6 +194,17 @@ def kill(processes: ForkServerContext, prefect_home: Path) -> Kill:
         where = (PREFECT_API_URL.value(), str(prefect_home), point, names | {"campaign": CAMPAIGN})
         process = processes.Process(target=run_and_die, args=(*where, "campaign_push"))
         process.start()
+        return process
+
+    return start_push
+
+
+@pytest.fixture
+def kill(start: Start) -> Kill:
+    """Return a function that pushes in a process that dies at a point."""
+
+    def push_until(pushes: Pushes, point: KillPoint) -> None:
+        process = start(pushes, point)
         process.join()
         assert process.exitcode == -signal.SIGKILL
 
@@ -214,17 +225,18 @@ def test_killed_push_is_finished_by_the_next(both_pushes: Pushes, point: KillPoi
     assert "interrupted" in [row["state"] for row in both_pushes.rig.rows(sync_run)]
 
 
-def test_two_workers_share_a_queue(both_pushes: Pushes) -> None:
+def test_two_processes_share_a_queue(both_pushes: Pushes, start: Start) -> None:
     ids = both_pushes.enter_changed(100)
     both_pushes.rig.org.journal.clear()
 
-    with ThreadPoolExecutor(2) as threads:
-        runs = [threads.submit(copy_context().run, both_pushes.push) for _ in range(2)]
-    results = [run.result() for run in runs]
+    workers = [start(both_pushes, NOWHERE) for _ in range(2)]
+    for worker in workers:
+        worker.join()
 
-    assert results[0].success | results[1].success == set(ids)
-    assert not results[0].success & results[1].success
-    assert sum(result.written for result in results) == 100
+    assert [worker.exitcode for worker in workers] == [0, 0]
+    assert sorted(row["customer_id"] for row in both_pushes.outputs()[-100:]) == ids
+    assert both_pushes.waiting() == []
+    assert both_pushes.rig.requests() == ["composite"] * 2, "each record was written once"
     assert _agrees(both_pushes, ids)
 
 
