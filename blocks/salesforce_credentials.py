@@ -10,7 +10,7 @@ from pydantic import ConfigDict, Field, SecretStr, field_validator
 from blocks.pem import with_line_ends
 from blocks.saved_block import SavedBlock, picked_from_a_list
 from blocks.session_store import PrefectSessionStore
-from crm_sync.salesforce.endpoints import login_host, loopback_endpoint
+from crm_sync.salesforce.endpoints import is_my_domain, login_host, loopback_endpoint
 from crm_sync.salesforce.login import ClientCredentialsLogin, JwtLogin, Login, UserPasswordLogin
 from crm_sync.salesforce.org import API_VERSION, SalesforceOrg
 from crm_sync.salesforce.request_kinds import RequestKind
@@ -107,8 +107,9 @@ class SalesforceCredentials(SavedBlock, CredentialsBlock):
 
     @property
     def org_key(self) -> str:
-        """Which org requests are counted for: My Domain where it is known, else the user's."""
-        return self.my_domain or self.username
+        """Which org this is: My Domain's, however it is typed, or the user's, whose sessions tell its My Domain."""
+        host = login_host(self.my_domain, sandbox=self.sandbox)
+        return host if is_my_domain(host) else self.username
 
     def login(self) -> Login:
         """Return the login these settings describe."""

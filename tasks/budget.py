@@ -14,8 +14,8 @@ from tasks.waiting import Waiting
 BUDGET_BLOCK = "budget"
 
 
-def load_budget(budget: ApiBudget | str | None = None) -> ApiBudget:
-    """Return the block; the one named 'budget', or the defaults, when none is given.
+def find_budget(budget: ApiBudget | str | None = None) -> ApiBudget | None:
+    """Return the block; the one named 'budget' when none is given, None when that is not there either.
 
     Raises ConfigurationError when a given block is not there, or what was saved does not hold together.
     """
@@ -24,8 +24,13 @@ def load_budget(budget: ApiBudget | str | None = None) -> ApiBudget:
     try:
         saved = ApiBudget.load(BUDGET_BLOCK)
     except ValueError:  # Prefect's answer for a block that is not there
-        return ApiBudget()
+        return None
     return named(ApiBudget, cast(ApiBudget, saved))  # only in an event loop it would be a coroutine
+
+
+def load_budget(budget: ApiBudget | str | None = None) -> ApiBudget:
+    """Return the block as `find_budget` does, with its defaults when there is none."""
+    return find_budget(budget) or ApiBudget()
 
 
 def open_ledger(
@@ -35,9 +40,12 @@ def open_ledger(
     clock: Callable[[], datetime],
     budget: ApiBudget | str | None = None,
 ) -> RequestLedger:
-    """Return the ledger of a run, which waits for the hour as long as the settings say."""
-    block = load_budget(budget)
-    longest = timedelta(minutes=block.longest_wait_minutes)
+    """Return the ledger of a run, which waits for the hour as long as the settings say.
+
+    Where no settings are saved, as with another Prefect server, those last used with this database count.
+    """
+    block = find_budget(budget)
+    longest = timedelta(minutes=(block or ApiBudget()).longest_wait_minutes)
 
     def wait(refusal: LimitReachedError) -> bool:
         left = (refusal.until - clock()) if refusal.until else longest
@@ -47,4 +55,4 @@ def open_ledger(
         Waiting(f"the hour's budget until {refusal.until:%H:%M:%S} UTC").sleep(max(left.total_seconds(), 0) + 0.1)
         return True
 
-    return RequestLedger(database, org=org, flow=flow, rules=block.rules(), clock=clock, wait=wait)
+    return RequestLedger(database, org=org, flow=flow, rules=block.rules() if block else None, clock=clock, wait=wait)

@@ -13,10 +13,12 @@ from blocks.api_budget import ApiBudget
 from crm_sync.budget import BudgetRules, own_day
 from crm_sync.budget_report import budget_sentence, by_flow, forecast_day
 from crm_sync.customers.budget import BudgetFigures, RunCost, forget_old_requests, read_figures
+from crm_sync.customers.budget_settings import read_rules
 from crm_sync.customers.database import CustomerDatabase
+from crm_sync.customers.org_names import org_of
 from crm_sync.errors import DatabaseUnavailableError
 from tasks.alerts import raise_alerts
-from tasks.budget import load_budget
+from tasks.budget import find_budget
 from tasks.waiting import run_logger
 
 _ON_DARK = {
@@ -33,32 +35,33 @@ _ON_DARK = {
 
 def refresh_budget(
     database: CustomerDatabase,
-    org: str,
+    org_key: str,
     now: datetime,
     budget: ApiBudget | str | None = None,
     *,
     flows: Collection[str] = (),
 ) -> str:
     """Leave the budget's page as it is now, raise and clear alerts, and return the page's sentence."""
-    block = load_budget(budget)
-    rules = block.rules()
+    block = find_budget(budget)
     with database.transaction() as connection:
+        org = org_of(connection, org_key)
+        rules = read_rules(connection, org, block.rules() if block else None)
         forget_old_requests(connection, org, now)
         figures = read_figures(connection, org, now, rules.hour)
     sentence = budget_sentence(rules, sum(figures.hour.values()), sum(figures.day.values()), figures.org)
     create_markdown_artifact(_markdown(figures, rules, sentence), key="api-budget", description=sentence)
-    raise_alerts(database, org, now, rejects_above=block.alert_when_rejected, flows=flows)
+    raise_alerts(database, org, now, rejects_above=(block or ApiBudget()).alert_when_rejected, flows=flows)
     return sentence
 
 
 def refresh_budget_quietly(
-    database: CustomerDatabase, org: str, now: datetime, budget: ApiBudget | str | None = None
+    database: CustomerDatabase, org_key: str, now: datetime, budget: ApiBudget | str | None = None
 ) -> None:
     """Refresh the page at the end of a run; when that fails, the run ends as it would have ended."""
     if runtime.flow_run.id is None:  # Prefect leaves no page of what is no run
         return
     try:
-        refresh_budget(database, org, now, budget)
+        refresh_budget(database, org_key, now, budget)
     except (DatabaseUnavailableError, httpx.HTTPError, PrefectHTTPStatusError) as problem:
         run_logger().warning("The page of the API budget was not refreshed (%s).", type(problem).__name__)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from crm_sync.budget_forecast import Begun, forecast_full_sync
+from crm_sync.budget_forecast import Begun, FullSyncForecast, forecast_full_sync
 from crm_sync.customers.budget import bulk_polls_of_a_job, save_forecast
 from crm_sync.customers.ledger import Room
 from crm_sync.customers.runs import read_checkpoint
@@ -12,16 +12,44 @@ from tasks.connection_checks import count_records
 from tasks.runs import Run, utc_now
 from tasks.waiting import run_logger
 
-# Half an hour of requests: what takes more is not judged by the hour in which it begins.
-_LONG_RUN = 1800
+
+class DoesNotFitError(LimitReachedError):
+    """A run would take more requests than are left for it; `room`: how many are left."""
+
+    room: int = 0
 
 
-def forecast_sync(run: Run, objects: Sequence[SObject]) -> int | None:
-    """Forecast a full sync of these objects by one request, and return how many it will take with those made already.
+def forecast_sync(run: Run, objects: Sequence[SObject], *, split: bool = False) -> list[SObject]:
+    """Forecast a full sync of these objects by one request, and return those to read now.
 
-    None when Salesforce does not say how many records there are: the sync itself may still be possible. Raises
-    LimitReachedError when there is no room for it, before anything is started.
+    All of them when Salesforce does not say how many records there are: the sync itself may still be possible. When
+    there is no room for all, with `split` as many as fit; if none does, raises LimitReachedError before anything is
+    started.
     """
+    forecast = _forecast(run, objects)
+    if forecast is None or (refusal := announce_forecast(run, forecast.requests - run.ledger.used)) is None:
+        return list(objects)
+    fitting: list[SObject] = []
+    for sobject, requests in forecast.by_object.items():
+        if split and sum(forecast.by_object[one] for one in fitting) + requests <= refusal.room:
+            fitting.append(sobject)
+    if not fitting:
+        raise refusal
+    run_logger().warning("%s Now only %s.", refusal, " and ".join(fitting))
+    return fitting
+
+
+def leave_to_the_next_run(wanted: Sequence[SObject], fitting: Sequence[SObject]) -> None:
+    """Raise LimitReachedError when not every object fitted: what was read counts as done, and the run as cut."""
+    left = [str(sobject) for sobject in wanted if sobject not in fitting]
+    if left:
+        raise LimitReachedError(
+            f"{' and '.join(fitting)} is read; for {' and '.join(left)} there were too few requests left, and the next "
+            "run reads it."
+        )
+
+
+def _forecast(run: Run, objects: Sequence[SObject]) -> FullSyncForecast | None:
     try:
         records = count_records(run.org, [str(sobject) for sobject in objects])
     except FatalError as refusal:
@@ -33,36 +61,42 @@ def forecast_sync(run: Run, objects: Sequence[SObject]) -> int | None:
             for sobject in objects
             if (reached := read_checkpoint(connection, run.org_key, sobject))
         }
-        polls = bulk_polls_of_a_job(connection, run.org_key)
+        polls = bulk_polls_of_a_job(connection, run.ledger.org)
     by_object = {sobject: records[str(sobject)] for sobject in objects}
-    forecast = forecast_full_sync(by_object, begun=begun, polls=polls, used=run.ledger.used)
-    smaller = "sync fewer objects at a time (parameter `objects`)" if len(by_object) > 1 else ""
-    announce_forecast(run, forecast.requests, smaller=smaller)
-    return forecast.requests
+    return forecast_full_sync(by_object, begun=begun, polls=polls, used=run.ledger.used)
 
 
-def announce_forecast(run: Run, requests: int, *, smaller: str = "") -> None:
+def announce_forecast(run: Run, still: int) -> DoesNotFitError | None:
     """Store with the run how many requests it will take, those made already included, and say what is left.
 
-    Raises LimitReachedError when what is still to come does not fit; `smaller` says how to make the run smaller.
+    Returns what to say when what is still to come does not fit.
     """
     with run.database.transaction() as connection:
-        save_forecast(connection, run.number, requests)
-    room, still = run.ledger.room(utc_now()), max(requests - run.ledger.used, 0)
+        save_forecast(connection, run.number, run.ledger.used + still)
+    room = run.ledger.room(utc_now())
     day = "not known" if room.day is None else f"{room.day:,}"
     run_logger().info(
         "About %s requests; left are %s in this hour and %s in this day.", f"{still:,}", f"{room.hour:,}", day
     )
-    if not fits(still, room):
-        raise LimitReachedError(
-            f"This run would take about {still:,} Salesforce requests, with room for {room.hour:,} in this hour and "
-            f"{day} in this day, so it was not started; {smaller or 'start it later'}, or allow more in the API budget "
-            "block."
-        )
+    if fits(still, room):
+        return None
+    refusal = DoesNotFitError(
+        f"This run would take about {still:,} Salesforce requests, with room for {room.hour:,} in this hour and "
+        f"{day} in this day, so it was not started as a whole; start it later, let it do what fits (parameter "
+        "`split_to_fit`), or allow more in the API budget block."
+    )
+    refusal.room = room.hour if room.day is None else min(room.hour, room.day)
+    return refusal
 
 
 def fits(requests: int, room: Room) -> bool:
-    """Tell whether there is room; a run that takes hours waits for its turns, and only the day can cut it."""
+    """Tell whether there is room; a run that takes much of any hour waits for its turns, and only the day cuts it."""
     if room.day is not None and requests > room.day:
         return False
-    return requests <= room.hour or requests > _LONG_RUN
+    return requests <= room.hour or requests > room.whole_hour / 2
+
+
+def polls_of_a_job(run: Run) -> int:
+    """Return how often the flow's Bulk jobs were looked at in the last days until they had ended."""
+    with run.database.transaction() as connection:
+        return max(1, round(bulk_polls_of_a_job(connection, run.ledger.org, run.ledger.flow) or 1))

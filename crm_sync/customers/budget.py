@@ -8,6 +8,7 @@ from sqlalchemy import Connection, delete, func, select, update
 
 from crm_sync.budget import DAY, OrgUse
 from crm_sync.customers.breaker import ClosedBreaker, closed_breakers
+from crm_sync.customers.org_names import keys_of
 from crm_sync.customers.org_use import read_org_use
 from crm_sync.customers.tables import request_ledger, sync_run
 
@@ -43,7 +44,7 @@ class BudgetFigures:
 
 
 def read_figures(connection: Connection, org: str, now: datetime, hour: timedelta) -> BudgetFigures:
-    """Return the figures of the last 24 hours."""
+    """Return the figures of the last 24 hours; `org`: the name under which its requests are counted."""
     by_hour = {
         start: sum(_by_flow_and_kind(connection, org, start, start + timedelta(hours=1)).values())
         for start in hours_until(now)
@@ -81,22 +82,30 @@ def _by_flow_and_kind(
 def _runs(connection: Connection, org: str) -> list[RunCost]:
     columns = (sync_run.c.flow, sync_run.c.started_at, sync_run.c.requests_forecast, sync_run.c.requests_used)
     ended = (sync_run.c.requests_forecast.is_not(None), sync_run.c.ended_at.is_not(None))
-    query = select(*columns).where(sync_run.c.org == org, *ended).order_by(sync_run.c.id.desc()).limit(_SHOWN_RUNS)
+    query = (
+        select(*columns)
+        .where(sync_run.c.org.in_(keys_of(connection, org)), *ended)
+        .order_by(sync_run.c.id.desc())
+        .limit(_SHOWN_RUNS)
+    )
     return [RunCost(*row) for row in connection.execute(query)]
 
 
 def save_forecast(connection: Connection, sync_run_id: int, requests: int) -> None:
-    """Store with a run how many requests it will take in all."""
-    connection.execute(update(sync_run).values(requests_forecast=requests).where(sync_run.c.id == sync_run_id))
+    """Store with a run how many requests it will take in all; the first forecast stays."""
+    unknown = (sync_run.c.id == sync_run_id, sync_run.c.requests_forecast.is_(None))
+    connection.execute(update(sync_run).values(requests_forecast=requests).where(*unknown))
 
 
-def bulk_polls_of_a_job(connection: Connection, org: str) -> float | None:
-    """Return how often the full syncs of the last days looked at a job until it was complete, None without any."""
+def bulk_polls_of_a_job(connection: Connection, org: str, flow: str = "full_sync") -> float | None:
+    """Return how often runs of the last days looked at a job until it was complete, None without any."""
     kinds = select(request_ledger.c.kind, func.count()).where(
-        request_ledger.c.org == org, request_ledger.c.flow == "full_sync", request_ledger.c.status < _NO_SUCCESS
+        request_ledger.c.org == org, request_ledger.c.flow == flow, request_ledger.c.status < _NO_SUCCESS
     )
     made = {row[0]: row[1] for row in connection.execute(kinds.group_by(request_ledger.c.kind))}
-    return made["bulk_poll"] / made["bulk_job"] if made.get("bulk_job") and made.get("bulk_poll") else None
+    # A job that writes is created, given its records and begun; one that reads is only created.
+    jobs = made.get("bulk_job", 0) / (1 if flow == "full_sync" else 3)
+    return made["bulk_poll"] / jobs if jobs and made.get("bulk_poll") else None
 
 
 def forget_old_requests(connection: Connection, org: str, now: datetime) -> None:

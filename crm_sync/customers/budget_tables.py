@@ -1,8 +1,24 @@
-"""The tables of the request budget, beside the ledger: what the org last said, the breakers, backlogs and alerts."""
+"""The tables of the request budget, beside the ledger: orgs, what each last said, settings, breakers, alerts."""
 
 from sqlalchemy import Boolean, Column, Integer, Table, Text
 
-from crm_sync.customers.tables import Instant, metadata
+from crm_sync.customers.tables import JSON_OBJECT, Instant, metadata
+
+# Which org credentials lead to; without a row, no session has told it yet.
+org_name = Table(
+    "org_name",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("org", Text, nullable=False),
+)
+
+# The settings that were last used with a saved block, so that they count where that block is not there.
+budget_setting = Table(
+    "budget_setting",
+    metadata,
+    Column("org", Text, primary_key=True),
+    Column("rules", JSON_OBJECT, nullable=False),
+)
 
 org_use = Table(
     "org_use",

@@ -8,9 +8,11 @@ from uuid import uuid4
 
 from sqlalchemy import ColumnElement, Connection, func, insert, select, text, update
 
-from crm_sync.budget import DAY, BudgetRules, OrgUse, Use, day_room, hour_room, org_room, own_day
+from crm_sync.budget import DAY, BudgetRules, Kept, OrgUse, Use, day_room, hour_room, org_room, own_day
 from crm_sync.customers.breaker import Scope, claim_probes, close_breaker, closed_for, settle_probe
+from crm_sync.customers.budget_settings import settle_rules
 from crm_sync.customers.database import CustomerDatabase
+from crm_sync.customers.org_names import name_org, org_of
 from crm_sync.customers.org_use import ask_anew, read_org_use, save_org_use
 from crm_sync.customers.tables import request_ledger
 from crm_sync.errors import LimitReachedError
@@ -41,10 +43,14 @@ class _DayCount:
 
 @dataclass(frozen=True)
 class Room:
-    """How many more requests the flow may make; `day` is None as long as the org's allocation is not known."""
+    """How many more requests the flow may make; `day` is None as long as the org's allocation is not known.
+
+    `whole_hour`: how many it could make in an hour in which nobody has made any.
+    """
 
     hour: int
     day: int | None
+    whole_hour: int
 
 
 class RequestLedger:
@@ -60,11 +66,16 @@ class RequestLedger:
         clock: Callable[[], datetime] | None = None,
         wait: Callable[[LimitReachedError], bool] | None = None,
     ) -> None:
-        """Count for `org`. `wait` is told when the hour is full, and returns whether it has waited for its `until`."""
+        """Count for the org that credentials known as `org` lead to.
+
+        Without `rules`, those that were last given for this org count. `wait` is told when the hour is full, and
+        returns whether it has waited for its `until`.
+        """
         self._database = database
-        self._org = org
-        self._flow = flow
-        self._rules = rules or BudgetRules()
+        self._key = org
+        self.flow = flow
+        self._given = rules
+        self._host = ""
         self._clock = clock
         self._wait = wait
         self._holder = uuid4().hex
@@ -73,6 +84,27 @@ class RequestLedger:
         self._day: _DayCount | None = None
         self.used = 0
         self.last_usage: ApiUsage | None = None
+        with database.transaction() as connection:
+            self._org, self._rules = self._look_up(connection)
+
+    @property
+    def org(self) -> str:
+        """The org for which requests are counted."""
+        return self._org
+
+    def identify(self, host: str) -> None:
+        """Count for the org at `host` from now on, with all others whose sessions are of that host."""
+        if host == self._host:
+            return
+        with self._database.transaction() as connection:
+            _lock(connection)
+            name_org(connection, self._key, host)
+            self._org, self._rules = self._look_up(connection)
+        self._day, self._host = None, host
+
+    def _look_up(self, connection: Connection) -> tuple[str, BudgetRules]:
+        org = org_of(connection, self._key)
+        return org, settle_rules(connection, org, self._given)
 
     def reserve(self, kind: str, at: datetime) -> int:
         """Enter a request and return its number; raises LimitReachedError when there is no room or a breaker is closed.
@@ -124,11 +156,13 @@ class RequestLedger:
             _lock(connection)
             use, org = self._count(connection, at), read_org_use(connection, self._org)
         day = (
-            min(day_room(self._rules, self._flow, use, org), org_room(self._rules, self._flow, use, org))
-            if org
-            else None
+            min(day_room(self._rules, self.flow, use, org), org_room(self._rules, self.flow, use, org)) if org else None
         )
-        return Room(max(0, hour_room(self._rules, self._flow, use)), None if day is None else max(0, day))
+        return Room(
+            hour=max(0, hour_room(self._rules, self.flow, use)),
+            day=None if day is None else max(0, day),
+            whole_hour=hour_room(self._rules, self.flow, Use({}, {})),
+        )
 
     def _enter(self, connection: Connection, kind: str, at: datetime) -> int | _Refusal:
         _lock(connection)
@@ -138,10 +172,10 @@ class RequestLedger:
         if refusal := self._check(connection, use, org, at):
             return refusal
         # Only now is it certain that the request is made, so it may be the one that tries.
-        if org is not None and org_room(self._rules, self._flow, use, org) < 1:
+        if org is not None and org_room(self._rules, self.flow, use, org) < 1:
             ask_anew(connection, self._org, at)
         probed = claim_probes(connection, self._org, kind, self._holder, at)
-        entry = {"org": self._org, "at": at, "flow": self._flow, "kind": kind}
+        entry = {"org": self._org, "at": at, "flow": self.flow, "kind": kind}
         number: int = connection.execute(
             insert(request_ledger).values(entry).returning(request_ledger.c.id)
         ).scalar_one()
@@ -151,11 +185,11 @@ class RequestLedger:
 
     def _check(self, connection: Connection, use: Use, org: OrgUse | None, at: datetime) -> _Refusal | None:
         if org is not None:
-            if (room := day_room(self._rules, self._flow, use, org)) < 1:
+            if (room := day_room(self._rules, self.flow, use, org)) < 1:
                 return self._refuse_day(connection, org, use, room, at)
-            if org_room(self._rules, self._flow, use, org) < 1 and at < org.seen_at + _FIGURES_LAST:
+            if org_room(self._rules, self.flow, use, org) < 1 and at < org.seen_at + _FIGURES_LAST:
                 return _refuse_for_org(org)
-        if (room := hour_room(self._rules, self._flow, use)) < 1:
+        if (room := hour_room(self._rules, self.flow, use)) < 1:
             return self._refuse_hour(connection, use, room, at)
         return None
 
@@ -212,7 +246,7 @@ class RequestLedger:
         )
 
     def _for_others(self, made: int, allowed: int) -> str:
-        kept = sorted(other for other in self._rules.kept if other != self._flow)
+        kept = sorted(other for other, share in self._rules.kept.items() if share != Kept() and other != self.flow)
         return f", the rest kept for {' and '.join(kept)}" if made < allowed else ""
 
     def _room_again(self, connection: Connection, span: timedelta, room: int, at: datetime) -> datetime:

@@ -135,6 +135,7 @@ class SalesforceOrg:
                 return kept, False
             self._session = session = self._login.log_in(self._transport)
             self._store.save(session)
+            self._transport.belongs_to(session.instance_url)
             return session, True
 
     def _take_kept(self, ended: Session | None) -> Session | None:
@@ -142,6 +143,7 @@ class SalesforceOrg:
         if kept is None or not self._is_ours(kept) or (ended is not None and kept.session_id == ended.session_id):
             return None
         self._session = kept
+        self._transport.belongs_to(kept.instance_url)
         return kept
 
     def _is_ours(self, kept: Session) -> bool:

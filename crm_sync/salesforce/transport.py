@@ -34,6 +34,10 @@ class RequestLedger(Protocol):
         """Note that Salesforce takes no more requests, so that nobody sends any for a while."""
         ...
 
+    def identify(self, host: str) -> None:
+        """Note which org it is, by the host of a session."""
+        ...
+
 
 class Transport(requests.Session):
     """Sends a request only after both gates, counts it whatever becomes of it, and raises only our errors."""
@@ -81,6 +85,10 @@ class Transport(requests.Session):
         prepared = self.prepare_request(request)
         settings = self.merge_environment_settings(prepared.url or "", {}, stream, None, None)
         return self.send(prepared, kind=kind, **settings)
+
+    def belongs_to(self, instance_url: str) -> None:
+        """Count for the org at this address, or for the one behind the endpoint override."""
+        self._ledger.identify(self._endpoint[1] if self._endpoint else urlsplit(instance_url).netloc)
 
     def prepare_request(self, request: requests.Request) -> requests.PreparedRequest:
         """Aim the request at the endpoint override, or insist on https."""

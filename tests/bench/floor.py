@@ -131,6 +131,9 @@ class Uncounted:
     def limit_reached(self, kind: str, error: LimitReachedError, at: datetime) -> None:
         """Keep nothing."""
 
+    def identify(self, host: str) -> None:
+        """Keep nothing."""
+
 
 class NoStore:
     """A session store that forgets."""

@@ -33,6 +33,7 @@ class Ledger:
     reserved: list[str] = field(default_factory=list)
     settled: list[tuple[int, int, ApiUsage | None]] = field(default_factory=list)
     closed: list[tuple[str, type[LimitReachedError]]] = field(default_factory=list)
+    host: str = ""
 
     def reserve(self, kind: str, at: datetime) -> int:
         """Count a request."""
@@ -48,6 +49,10 @@ class Ledger:
     def limit_reached(self, kind: str, error: LimitReachedError, at: datetime) -> None:
         """Note that Salesforce has refused a request for a limit."""
         self.closed.append((kind, type(error)))
+
+    def identify(self, host: str) -> None:
+        """Note which org it is."""
+        self.host = host
 
 
 @dataclass
