@@ -19,6 +19,7 @@ from tasks.bulk_reads import download_pages, read_mapped, wait_for_bulk_job
 from tasks.checkpoints import begin_or_resume, forget, store_progress
 from tasks.customers import store_batch
 from tasks.forecasts import forecast_sync
+from tasks.gone_records import SeenRecords
 from tasks.mapping_checks import CheckedMapping, check_mapping
 from tasks.reports import Progress, publish_summary
 from tasks.runs import Run, ended, ended_early, log_errors_as_sentences, open_run
@@ -92,6 +93,7 @@ def _load(run: Run, checked: CheckedMapping, reached: Checkpoint) -> Counts:
         return Counts()
     counts = Counts()
     landing = Landing(checked.rules, checked.types, run.number, run.started_at)
+    seen = SeenRecords(run, landing, reached)
     job = wait_for_bulk_job(run.org, reached.sobject, reached.job_id)
     progress = Progress(_FLOW, reached.sobject, done=reached.rows_done, expected=job.records_processed)
     with TemporaryDirectory(prefix="full-sync-") as folder:
@@ -99,7 +101,8 @@ def _load(run: Run, checked: CheckedMapping, reached: Checkpoint) -> Counts:
             for batch in read_mapped(page, reached.sobject, checked, skip_rows=reached.rows_done):
                 counts += store_batch(run.database, run.org_key, batch, landing, reached)
                 reached = reached.after_rows(len(batch))
+                seen.add(batch)
                 progress.add(len(batch))
             reached = reached.after_page(page.next_locator)
             store_progress(run, checked, reached)
-    return counts
+    return counts + seen.mark_gone(job)

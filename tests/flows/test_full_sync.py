@@ -104,6 +104,26 @@ def test_customers_who_changed_are_updated_and_no_other_row_moves(rig: Rig) -> N
     assert (summary.total.inserted, summary.total.updated) == (0, 1)
 
 
+def test_records_that_salesforce_has_forgotten_are_deleted_here_too(both_rigs: Rig) -> None:
+    rig = both_rigs
+    rig.sync()
+    rig.clock.move(days=2)
+    gone = [row for row in rig.people("Contact") if not row["IsDeleted"] and row["Email"]][:3]
+    rig.org.records.insert("Contact", {"LastName": "New", "Email": "new@example.org"})
+    rig.pull()
+    for row in gone:
+        rig.org.records.purge("Contact", row["Id"])
+
+    summary = rig.sync()
+
+    deleted = {row["id"] for row in rig.rows(salesforce_record) if row["is_deleted"]}
+    bin_ = {row["Id"] for row in _everyone(rig) if row["IsDeleted"]}
+    assert deleted == bin_ | {row["Id"] for row in gone}
+    live = {row["unique_key"] for row in rig.rows(customer) if row["deleted_in_salesforce_at"] is None}
+    assert live == _speakers(rig).keys()
+    assert summary.total.deleted == len(bin_) + len(gone)
+
+
 def test_blocks_can_be_named(rig: Rig, sqlite_url: str) -> None:
     twin = rig.twin(sqlite_url.replace("customers", "twin"))
     names = {parameter: f"by-name-{parameter}" for parameter in rig.blocks()}

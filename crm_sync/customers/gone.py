@@ -1,0 +1,40 @@
+"""Records of the mirror that Salesforce no longer holds, not even in its recycle bin."""
+
+from datetime import datetime
+
+import pandas as pd
+from sqlalchemy import Connection, Text, cast, select
+
+from crm_sync.customers.mirror import as_read
+from crm_sync.customers.staging import stage
+from crm_sync.customers.tables import salesforce_record
+from crm_sync.transform import RECORD_COLUMNS
+
+
+def live_ids(connection: Connection, sobject: str, *, after: str, before: datetime, limit: int) -> pd.Series:
+    """Return Ids behind `after`, in the database's order, of records last stamped before a moment and not deleted."""
+    rows = connection.scalars(
+        select(salesforce_record.c.id)
+        .where(
+            salesforce_record.c.id > after,
+            salesforce_record.c.sobject == sobject,
+            salesforce_record.c.is_deleted.is_(False),
+            salesforce_record.c.system_modstamp < before,
+        )
+        .order_by(salesforce_record.c.id)
+        .limit(limit)
+    )
+    return pd.Series(list(rows), dtype="str")
+
+
+def as_deleted(connection: Connection, ids: pd.Series, fields: list[str]) -> pd.DataFrame:
+    """Return the mirror's records with these Ids as they were read, but as deleted ones."""
+    wanted = stage(connection, "staged_gone", ids.to_frame("id"))
+    columns = [
+        cast(salesforce_record.c[name], Text).label(name) if name == "field_values" else salesforce_record.c[name]
+        for name in RECORD_COLUMNS
+    ]
+    rows = connection.execute(
+        select(*columns).join_from(wanted, salesforce_record, salesforce_record.c.id == wanted.c.id)
+    )
+    return as_read(pd.DataFrame(rows.all(), columns=list(RECORD_COLUMNS)).assign(is_deleted=True), fields)

@@ -1,0 +1,77 @@
+"""Records that Salesforce no longer holds: deleted, and gone from its recycle bin before a pull could see it."""
+
+from datetime import datetime, timedelta
+
+import pandas as pd
+from prefect import task
+
+from crm_sync.counts import Counts
+from crm_sync.customers.database import CustomerDatabase
+from crm_sync.customers.gone import as_deleted, live_ids
+from crm_sync.customers.landing import Landing, land_batch
+from crm_sync.customers.runs import Checkpoint
+from crm_sync.mapping import SObject
+from crm_sync.salesforce.bulk import QueryJob
+from crm_sync.survivors import among
+from crm_sync.transform import map_records
+from tasks.retry_policy import IN_MEMORY
+from tasks.runs import Run
+
+_AT_ONCE = 50_000
+# What is younger may have come from a pull, after the Bulk job was made.
+_SETTLED = timedelta(days=1)
+
+
+class SeenRecords:
+    """The Ids that a full sync reads of an object. What the mirror has beside them is gone from Salesforce.
+
+    That can be told by a sync that reads the object from its first record, and every record: one that goes on where
+    another was cut has not seen all, and behind a condition nobody knows what there is.
+    """
+
+    def __init__(self, run: Run, landing: Landing, reached: Checkpoint) -> None:
+        """Start before the first record; keep nothing when the mirror holds nothing that could be gone."""
+        self._run = run
+        self._landing = landing
+        self._sobject = reached.sobject
+        self._before = reached.read_from - _SETTLED
+        self._ids: list[pd.Series] = []
+        is_whole = reached.sync_run_id == run.number and reached.locator is None and not reached.rows_done
+        self._can_tell = is_whole and not landing.rules.of(reached.sobject).condition and self._has_some()
+
+    def _has_some(self) -> bool:
+        with self._run.database.transaction() as connection:
+            return not live_ids(connection, self._sobject, after="", before=self._before, limit=1).empty
+
+    def add(self, batch: pd.DataFrame) -> None:
+        """Note the records of a batch."""
+        if self._can_tell:
+            self._ids.append(batch["id"])
+
+    def mark_gone(self, job: QueryJob) -> Counts:
+        """Store the records that are gone as deleted, unless some that the job has were not seen."""
+        if not self._ids or sum(map(len, self._ids)) < job.records_processed:
+            return Counts()
+        seen = pd.concat(self._ids, ignore_index=True)
+        return store_gone(self._run.database, self._sobject, seen, self._landing, self._before)
+
+
+@task(task_run_name="look for {sobject} records that are gone", **IN_MEMORY)
+def store_gone(
+    database: CustomerDatabase, sobject: SObject, seen: pd.Series, landing: Landing, before: datetime
+) -> Counts:
+    """Store every live record of the mirror that was not seen as deleted, as it was last read."""
+    counts, after = Counts(), ""
+    mapping = landing.rules.of(sobject)
+    while True:
+        with database.transaction() as connection:
+            known = live_ids(connection, sobject, after=after, before=before, limit=_AT_ONCE)
+        if known.empty:
+            return counts
+        after = str(known.iloc[-1])
+        gone = known[~among(known, seen)]
+        if len(gone):
+            with database.transaction() as connection:
+                records = as_deleted(connection, gone, mapping.salesforce_fields)
+                batch = map_records(records, sobject, mapping, landing.types[sobject])
+                counts += land_batch(connection, batch, sobject, landing)
