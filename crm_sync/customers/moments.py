@@ -82,7 +82,7 @@ def _checked(frame: pd.DataFrame) -> pd.DataFrame:
         if name not in frame or frame[name].isna().any():
             raise ValueError(f"every contact moment needs a value in {name}")
     ids = frame["moment_id"].astype("str").str.strip()
-    if (ids == "").any() or (ids.str.len() > _LONGEST_ID).any():
+    if (ids == "").any() or (ids.str.len() > _LONGEST_ID).any() or ids.str.contains("\0", regex=False).any():
         raise ValueError(f"a moment_id has 1 to {_LONGEST_ID} characters")
     columns = {"moment_id": ids, "customer_id": _integers(frame["customer_id"])}
     for name in (*_TEXTS, *_EARLIEST, *_LATEST, *_COUNTS):
@@ -93,7 +93,8 @@ def _checked(frame: pd.DataFrame) -> pd.DataFrame:
 
 def _typed(name: str, values: pd.Series) -> pd.Series:
     if name in _TEXTS:
-        texts = values.astype("str")
+        # A database takes no NUL, and would quote the text when it says so.
+        texts = values.astype("str").str.replace("\0", "")
         return texts.mask(texts.str.strip() == "")
     if name not in _COUNTS:
         return _instants(values)

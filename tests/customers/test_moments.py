@@ -153,6 +153,12 @@ def test_newest_text_counts_and_a_missing_one_keeps_what_is_known(database: Cust
     assert (row["subject"], row["campaign"], row["bounce_reason"], row["customer_id"]) == ("New", "Spring", "full", 2)
 
 
+def test_text_loses_what_no_database_takes(database: CustomerDatabase) -> None:
+    record_moments(database, [moment(subject="Ne\0ws", campaign="\0")], NOW)
+
+    assert (stored(database)["m1"]["subject"], stored(database)["m1"]["campaign"]) == ("News", None)
+
+
 def test_moments_come_as_a_frame_in_any_zone(database: CustomerDatabase) -> None:
     amsterdam = timezone(timedelta(hours=1))
     frame = pd.DataFrame(
@@ -179,6 +185,7 @@ def test_moments_come_as_a_frame_in_any_zone(database: CustomerDatabase) -> None
         ({"moment_id": None}, "a value in moment_id"),
         ({"moment_id": " "}, "1 to 64 characters"),
         ({"moment_id": "x" * 65}, "1 to 64 characters"),
+        ({"moment_id": "ada@x.org\0"}, "1 to 64 characters"),
         ({"customer_id": None}, "a value in customer_id"),
         ({"customer_id": "ada@x.org"}, "customer_id has a value that is no whole number"),
         ({"opens": 1.5}, "opens has a value that is no whole number"),
