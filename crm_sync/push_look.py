@@ -6,7 +6,7 @@ much has changed, its further pages, the Ids or a Bulk query follow, whichever t
 Sources: REST guide, "Composite" (five queries) and "Query" (pages of up to 2,000 records).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -80,6 +80,13 @@ class Question:
     def nothing(self) -> pd.DataFrame:
         """Return an answer without records."""
         return self.read([])
+
+
+def requests_to_look(records: Iterable[int]) -> int:
+    """Return how many requests a look at so many records of each object takes, unless very much has changed."""
+    queries = [ceil(number / IDS_PER_QUERY) for number in records]
+    named = [number for number in queries if number <= QUERIES_PER_REQUEST]
+    return ceil(sum(named) / QUERIES_PER_REQUEST) + len(queries) - len(named)
 
 
 class LookWay(StrEnum):

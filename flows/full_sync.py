@@ -18,7 +18,7 @@ from crm_sync.summary import SyncSummary
 from tasks.bulk_reads import download_pages, read_mapped, wait_for_bulk_job
 from tasks.checkpoints import begin_or_resume, forget, store_progress
 from tasks.customers import store_batch
-from tasks.forecasts import forecast_sync
+from tasks.forecasts import forecast_sync, leave_to_the_next_run
 from tasks.gone_records import SeenRecords
 from tasks.mapping_checks import CheckedMapping, check_mapping
 from tasks.reports import Progress, publish_summary
@@ -40,6 +40,8 @@ def full_sync(
     mapping: DataMapping | str = "mapping",
     objects: list[Literal["Contact", "Lead"]] = ["Contact", "Lead"],  # noqa: B006  # the form shows it; never changed
     start_again: bool = False,
+    *,
+    split_to_fit: bool = False,
 ) -> SyncSummary:
     """Bring every mapped lead and contact from Salesforce into the customer database.
 
@@ -51,6 +53,8 @@ def full_sync(
         mapping: Data mapping, a saved block or its name.
         objects: Which Salesforce objects to read.
         start_again: Start from the first record, even if an earlier run was cut short.
+        split_to_fit: When the requests left are too few for all objects, read those that fit and leave the others to
+            the next run; off: read none.
     """
     log_errors_as_sentences()
     try:
@@ -60,10 +64,11 @@ def full_sync(
             checked = check_mapping(run.org, rules, wanted)
             if start_again:
                 forget(run, wanted)
-            forecast_sync(run, wanted)
+            fitting = forecast_sync(run, wanted, split=split_to_fit)
             # All jobs first: Salesforce prepares one object's records while another's are stored.
-            begun = {sobject: begin_or_resume(run, checked, sobject) for sobject in wanted}
+            begun = {sobject: begin_or_resume(run, checked, sobject) for sobject in fitting}
             counts = {sobject: _sync_object(run, checked, reached) for sobject, reached in begun.items()}
+            leave_to_the_next_run(wanted, fitting)
             forget(run, wanted)
             resumed = [sobject for sobject, reached in begun.items() if reached.sync_run_id != run.number]
             missing = {sobject: checked.missing[sobject] for sobject in wanted}

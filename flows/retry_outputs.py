@@ -32,6 +32,7 @@ def retry_outputs(
     database: CustomerDatabase | str = "customers",
     mapping: DataMapping | str = "mapping",
     settings: SalesforceSynchronize | str = "salesforce-synchronize",
+    split_to_fit: bool = True,
 ) -> PushResult:
     """Send customers again whose last output of a campaign step was *limit*, *error* or one error cause.
 
@@ -44,6 +45,8 @@ def retry_outputs(
         database: Customer database, a saved block or its name.
         mapping: Data mapping, a saved block or its name.
         settings: Salesforce Synchronize settings of this campaign step, a saved block or its name.
+        split_to_fit: When the requests left are too few for all, send as many as fit, withdrawals of consent first, and
+            let the others leave by limit again; off: send nobody.
     """
     log_errors_as_sentences()
     try:
@@ -52,7 +55,7 @@ def retry_outputs(
         with open_run(_FLOW, salesforce, database, while_closed=True) as run:
             queue = open_queue(run, campaign, step.step)
             customers = enter_again(run, queue, which.strip(), of_run)
-            result = push_queue(run, queue, checked, only=customers)
+            result = push_queue(run, queue, checked, only=customers, split=split_to_fit)
             run.stop(result.state)
         publish_push(_FLOW, result, checked)
     except SyncError as error:

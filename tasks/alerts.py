@@ -24,7 +24,6 @@ from crm_sync.customers.alerts import (
     AlertChange,
     change_alerts,
     find_alerts,
-    note_backlog,
 )
 from crm_sync.customers.database import CustomerDatabase
 from tasks.waiting import run_logger
@@ -57,12 +56,6 @@ def raise_alerts(
     for change in changes:
         _emit(change, org)
     return changes
-
-
-def report_backlog(database: CustomerDatabase, org: str, name: str, waiting: int, now: datetime) -> None:
-    """Note at the end of a run how much is still waiting, in words such as "contact moments"."""
-    with database.transaction() as connection:
-        note_backlog(connection, org, name, waiting, now)
 
 
 def failed_flows(flows: Collection[str]) -> dict[str, str]:

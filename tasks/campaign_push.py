@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Collection
+from math import ceil
 
 from prefect import get_run_logger
 
@@ -14,6 +15,7 @@ from crm_sync.push_result import Output, PushResult
 from crm_sync.push_selection import FieldEquals
 from crm_sync.push_settings import CheckedSettings
 from tasks.bulk_reads import SLEEP
+from tasks.forecasts import announce_forecast
 from tasks.push_batch import Batch
 from tasks.push_outputs import Tally
 from tasks.push_worker import lives, this_process
@@ -62,10 +64,13 @@ def enter_again(run: Run, queue: Queue, which: str, of_run: int | None) -> list[
     return found
 
 
-def push_queue(run: Run, queue: Queue, checked: CheckedSettings, *, only: Collection[int] | None = None) -> PushResult:
+def push_queue(
+    run: Run, queue: Queue, checked: CheckedSettings, *, only: Collection[int] | None = None, split: bool = True
+) -> PushResult:
     """Send what the members of the queue have to tell Salesforce, and let each leave by one output.
 
-    A limit ends the sending and not the run: whoever was not sent leaves by *limit*.
+    A limit ends the sending and not the run: whoever was not sent leaves by *limit*. When the requests left are too
+    few for all: with `split` as many are sent as they suffice for, else nobody is.
     """
     tally = Tally(run, queue)
     worker = _worker(run)
@@ -81,7 +86,7 @@ def push_queue(run: Run, queue: Queue, checked: CheckedSettings, *, only: Collec
             if tally.cut:
                 tally.store(members, Output.LIMIT)
             else:
-                _push(run, Batch(run, checked, tally, members), tally)
+                _push(run, Batch(run, checked, tally, members), tally, split=split)
     finally:
         # The claim of those in doubt ends with the run, and tells retry_outputs of them.
         if not tally.leaves_doubt:
@@ -93,10 +98,11 @@ def _worker(run: Run) -> Worker:
     return Worker(run.number, this_process(), lives)
 
 
-def _push(run: Run, batch: Batch, tally: Tally) -> None:
+def _push(run: Run, batch: Batch, tally: Tally, *, split: bool) -> None:
     batch.settle_lost()
     try:
         batch.find_changes()
+        _keep_to_what_fits(run, batch, tally, split=split)
         batch.yield_to_salesforce()
         _send(run, batch)
     except UnansweredError as cut:
@@ -105,6 +111,17 @@ def _push(run: Run, batch: Batch, tally: Tally) -> None:
     except LimitReachedError as cut:
         tally.cut = str(cut)
         batch.cut()
+
+
+def _keep_to_what_fits(run: Run, batch: Batch, tally: Tally, *, split: bool) -> None:
+    """Say what the run will take, and leave out whom it would take too many requests to send."""
+    with run.database.transaction() as connection:
+        batches = max(1, ceil(campaigns.count_waiting(connection, tally.queue) / _MEMBERS_AT_ONCE))
+    needed = batch.requests()
+    refusal = announce_forecast(run, needed * batches)
+    if refusal and needed > refusal.room:
+        tally.cut = str(refusal)
+        batch.leave_after(batch.most_within(refusal.room) if split else 0)
 
 
 def _send(run: Run, batch: Batch) -> None:

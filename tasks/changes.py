@@ -21,6 +21,7 @@ from crm_sync.salesforce.json_rows import records_frame
 from crm_sync.salesforce.org import SalesforceOrg
 from crm_sync.transform import map_records
 from tasks.bulk_reads import download_pages, read_mapped, start_bulk_job, wait_for_bulk_job
+from tasks.forecasts import announce_forecast
 from tasks.mapping_checks import CheckedMapping
 from tasks.retry_policy import TALKS_TO_SALESFORCE
 from tasks.runs import Run
@@ -80,7 +81,8 @@ def _read_rest(run: Run, checked: CheckedMapping, found: dict[SObject, Changes],
     plan = plan_reads(rests)
     for rest in rests:
         get_run_logger().info("%s: %s more records, read %s", rest.sobject, f"{rest.rows:,}", plan.ways[rest.sobject])
-    get_run_logger().info("%s more requests expected", plan.requests)
+    if refusal := announce_forecast(run, plan.requests, advice=""):
+        raise refusal
     paths: deque[tuple[SObject, str]] = deque()
     for rest in rests:
         match plan.ways[rest.sobject]:

@@ -12,6 +12,8 @@ from tasks.connection_checks import count_records
 from tasks.runs import Run, utc_now
 from tasks.waiting import run_logger
 
+_SPLIT = ", let it do what fits (parameter `split_to_fit`)"
+
 
 class DoesNotFitError(LimitReachedError):
     """A run would take more requests than are left for it; `room`: how many are left."""
@@ -66,10 +68,10 @@ def _forecast(run: Run, objects: Sequence[SObject]) -> FullSyncForecast | None:
     return forecast_full_sync(by_object, begun=begun, polls=polls, used=run.ledger.used)
 
 
-def announce_forecast(run: Run, still: int) -> DoesNotFitError | None:
+def announce_forecast(run: Run, still: int, *, advice: str = _SPLIT) -> DoesNotFitError | None:
     """Store with the run how many requests it will take, those made already included, and say what is left.
 
-    Returns what to say when what is still to come does not fit.
+    Returns what to say when what is still to come does not fit; `advice`: what else to do than wait.
     """
     with run.database.transaction() as connection:
         save_forecast(connection, run.number, run.ledger.used + still)
@@ -82,8 +84,8 @@ def announce_forecast(run: Run, still: int) -> DoesNotFitError | None:
         return None
     refusal = DoesNotFitError(
         f"This run would take about {still:,} Salesforce requests, with room for {room.hour:,} in this hour and "
-        f"{day} in this day, so it was not started as a whole; start it later, let it do what fits (parameter "
-        "`split_to_fit`), or allow more in the API budget block."
+        f"{day} in this day, so it was not started as a whole; start it later{advice}, or allow more in the API "
+        "budget block."
     )
     refusal.room = room.hour if room.day is None else min(room.hour, room.day)
     return refusal

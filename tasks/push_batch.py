@@ -1,5 +1,6 @@
 """A batch of members on its way to Salesforce: what each of them sends, and what became of it."""
 
+from bisect import bisect_right
 from dataclasses import dataclass
 
 import pandas as pd
@@ -10,20 +11,21 @@ from crm_sync.customers.watermarks import read_watermarks
 from crm_sync.errors import LimitReachedError
 from crm_sync.mapping import SObject
 from crm_sync.push_changes import Changes, as_field_values, find_changes
-from crm_sync.push_look import Question
+from crm_sync.push_look import Question, requests_to_look
 from crm_sync.push_result import Output
 from crm_sync.push_settings import CheckedSettings
 from crm_sync.push_targets import find_targets
 from crm_sync.salesforce.record_writes import RecordWrites
 from crm_sync.salesforce.row_refusals import RowClass, row_classes
+from tasks.forecasts import polls_of_a_job
 from tasks.push_fields import KnownFields, ask_fields, known_fields
 from tasks.push_looks import look_before_writing
 from tasks.push_outputs import NOTHING, Tally
+from tasks.push_writes import requests_for
 from tasks.runs import Run, utc_now
 
 _REFUSED_FIELDS = {"INVALID_FIELD", "INVALID_FIELD_FOR_INSERT_UPDATE"}
 _CUT = "Salesforce takes no more requests for now; retry_outputs sends the customers of the output limit again."
-
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,32 @@ class Batch:
         self._known |= ask_fields(self._run, doubtful)
         self._changes |= {sobject: self._compare(sobject) for sobject in doubtful}
         self._settle_without_sending()
+
+    def requests(self, most: int | None = None) -> int:
+        """Return about how many requests it takes to send what is left, or the first `most` of it."""
+        going = self._in_turn().iloc[:most]
+        urgent, others = (_by_object(going[going["urgent"] == wanted]) for wanted in (True, False))
+        writes = requests_for(urgent, others, polls=polls_of_a_job(self._run))
+        if self._checked.settings.customer_wins:
+            return writes
+        asked = {sobject: number for sobject, number in _by_object(going).items() if not self._is_fresh(sobject)}
+        return writes + requests_to_look(asked.values())
+
+    def most_within(self, requests: int) -> int:
+        """Return how many of those left so many requests can send."""
+        return bisect_right(range(1, len(self._in_turn()) + 1), requests, key=self.requests)
+
+    def leave_after(self, most: int) -> None:
+        """Settle all but the first `most` of those to be sent as cut by the limit."""
+        self._settle(self._is_in(self._in_turn().index[most:]), Output.LIMIT)
+
+    def _in_turn(self) -> pd.DataFrame:
+        """Return who is to be sent (`sobject`, `urgent`), withdrawals of consent first."""
+        found = [pd.DataFrame({"sobject": pd.Series(dtype="str"), "urgent": pd.Series(dtype="bool")})]
+        for sobject, changes in self._changes.items():
+            going = changes.to_send & self._left[self._parts[sobject].people.index]
+            found.append(pd.DataFrame({"sobject": str(sobject), "urgent": changes.opts_out[going]}))
+        return pd.concat(found).sort_values("urgent", ascending=False, kind="stable")
 
     def yield_to_salesforce(self) -> None:
         """Take out what Salesforce has changed since the last pull."""
@@ -206,6 +234,10 @@ class Batch:
 
     def _is_in(self, rows: pd.Index) -> pd.Series:
         return pd.Series(self._people.index.isin(rows), index=self._people.index)
+
+
+def _by_object(going: pd.DataFrame) -> dict[SObject, int]:
+    return {SObject(str(name)): int(number) for name, number in going.groupby("sobject").size().items()}
 
 
 def _part(people: pd.DataFrame, records: pd.DataFrame, sobject: SObject, names: list[str]) -> _Part:

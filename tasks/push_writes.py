@@ -1,6 +1,6 @@
 """Writing records to Salesforce: collections or a Bulk job, whichever takes fewer requests; results as they come."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -8,6 +8,7 @@ import pandas as pd
 from prefect import task
 
 from crm_sync.errors import LimitReachedError, RetriableError
+from crm_sync.mapping import SObject
 from crm_sync.salesforce import bulk_ingest
 from crm_sync.salesforce.bulk_ingest import IngestJob, split_files
 from crm_sync.salesforce.ingest_results import read_ingest_results
@@ -121,6 +122,24 @@ def send(
         for one in group:
             if own.ways[one.sobject] is not WriteWay.COLLECTIONS:
                 yield from _send_bulk(org, one, own.ways[one.sobject], still_here)
+
+
+def requests_for(urgent: Mapping[SObject, int], others: Mapping[SObject, int], *, polls: int) -> int:
+    """Return how many requests `send` takes for so many records of each object, but for what is sent again.
+
+    `polls`: how often a Bulk job is asked before it has ended.
+    """
+    every = {name: urgent.get(name, 0) + others.get(name, 0) for name in {*urgent, *others}}
+    together = _plan_numbers(every)
+    if set(together.ways.values()) <= {WriteWay.COLLECTIONS}:
+        return together.requests
+    plans = [_plan_numbers(urgent), _plan_numbers(others)]
+    jobs = sum(way is not WriteWay.COLLECTIONS for plan in plans for way in plan.ways.values())
+    return sum(plan.requests for plan in plans) + jobs * (polls - 1)
+
+
+def _plan_numbers(records: Mapping[SObject, int]) -> WritePlan:
+    return plan_writes([WriteLoad(name, count, is_upsert=False) for name, count in records.items()])
 
 
 def _plan(group: Sequence[RecordWrites]) -> WritePlan:

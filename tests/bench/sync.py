@@ -13,6 +13,7 @@ from blocks.data_mapping import DataMapping
 from blocks.salesforce_credentials import SalesforceCredentials
 from crm_sync.mapping import MappingRules, ObjectMapping
 from crm_sync.standard_mapping import standard_contact_mapping
+from tests.bench.forecasts import last_forecast
 
 DEMO_USER = ("integration@demo.example", "demo-password", "demoToken")
 # 15 fields: the standard links of a contact.
@@ -31,7 +32,8 @@ def main(org_url: str, database_url: str) -> None:
     mapping = DataMapping(contact=MAPPING.contact, lead=MAPPING.lead)
     summary = full_sync(salesforce, database, mapping, objects=["Contact"])
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    figures = {"seconds": summary.seconds, "requests": summary.requests_used, "peak_mb": peak}
+    forecast = last_forecast(database_url)
+    figures = {"seconds": summary.seconds, "requests": summary.requests_used, "forecast": forecast, "peak_mb": peak}
     sys.stdout.write(json.dumps(figures) + "\n")
 
 

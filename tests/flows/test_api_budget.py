@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 from prefect import flow
+from pydantic import SecretStr
 from sqlalchemy import create_engine, insert
 
 from blocks.api_budget import ApiBudget, KeptShare
+from blocks.salesforce_credentials import LoginKind, SalesforceCredentials
 from crm_sync.customers.alerts import note_backlog
 from crm_sync.customers.budget_tables import alert, breaker
 from crm_sync.customers.database import parse_url
@@ -16,11 +18,13 @@ from crm_sync.customers.tables import request_ledger, sync_run
 from crm_sync.errors import ConfigurationError, LimitReachedError
 from crm_sync.mapping import SObject
 from flows.api_budget import api_budget
+from flows.check_connection import check_connection
 from standins.salesforce.faults import Fault
 from tasks.alerts import raise_alerts
 from tasks.budget import load_budget, open_ledger
 from tasks.forecasts import forecast_sync
 from tasks.runs import open_run, utc_now
+from tasks.waiting import Waiting
 from tests.flows.breakers import let_the_pause_pass
 from tests.flows.conftest import PEOPLE, Rig, artifact
 
@@ -146,12 +150,11 @@ def test_backlog_that_grows_three_times_raises_an_alert(rig: Rig) -> None:
 
 
 def test_forecast_is_stored_with_the_run_and_near_what_it_takes(rig: Rig) -> None:
-    forecast = _forecast(rig)
+    assert _forecast(rig) == _OBJECTS
 
     assert rig.requests() == ["login", "record_count"]
-    assert forecast == 2 + 2 * (1 + 2 + 1)
-    [row] = rig.rows(sync_run)
-    assert row["requests_forecast"] == forecast
+    forecast = 2 + 2 * (1 + 2 + 1)
+    assert [row["requests_forecast"] for row in rig.rows(sync_run)] == [forecast]
     # What a full sync with these two takes besides: two describes, a count, and one poll for each object here.
     assert abs(rig.sync().requests_used - forecast) <= 3
 
@@ -162,7 +165,7 @@ def test_run_that_does_not_fit_is_refused_before_it_starts(rig: Rig) -> None:
     with pytest.raises(LimitReachedError, match="would take about 8 Salesforce requests, with room for 5") as refused:
         _forecast(rig)
 
-    assert "sync fewer objects at a time" in str(refused.value)
+    assert "let it do what fits" in str(refused.value)
     assert rig.requests() == ["login", "record_count"]
     assert [row["state"] for row in rig.rows(sync_run)] == ["CutByLimit"]
 
@@ -175,9 +178,31 @@ def test_saved_block_named_budget_counts_for_every_run(rig: Rig) -> None:
             rig.sync()
     finally:
         ApiBudget.delete("budget")
-
     assert rig.requests() == ["login", "describe", "describe", "record_count"]
+
+    # As with another Prefect server, which does not have the block: the database remembers what it said.
+    with pytest.raises(LimitReachedError, match="with room for"):
+        rig.sync()
     assert load_budget().rules().per_hour == 3600
+    assert "of 10 |" in artifact("api-budget")
+
+
+def test_requests_of_all_who_log_in_to_an_org_are_on_its_page(rig: Rig) -> None:
+    app = SalesforceCredentials(
+        login_with=LoginKind.CLIENT_CREDENTIALS,
+        consumer_key="demo-consumer-key",
+        consumer_secret=SecretStr("demo-consumer-secret"),
+        my_domain="acme",
+        endpoint_url=rig.server.url,
+    )
+    for credentials in (rig.salesforce, app):
+        check_connection(credentials, rig.customers, rig.mapping)
+
+    made = len(rig.org.requests)
+    for credentials in (rig.salesforce, app):
+        said = api_budget(salesforce=credentials, database=rig.customers)
+        assert said.startswith(f"{made} of 3,600 requests in the last hour")
+    assert "Logins in the last 24 hours: 2." in artifact("api-budget")
 
 
 def test_more_cannot_be_kept_than_there_is() -> None:
@@ -185,11 +210,28 @@ def test_more_cannot_be_kept_than_there_is() -> None:
         ApiBudget(keep_for_pull=KeptShare(hour=50), keep_for_push=KeptShare(hour=50))
 
 
-def test_wait_for_the_hour_is_said_and_then_over(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
+def test_wait_is_said_after_a_few_seconds_and_then_every_minute(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "prefect")
+    now = 0.0
+
+    def sleep(seconds: float) -> None:
+        nonlocal now
+        now += seconds
+
+    waiting = Waiting("the hour's budget", clock=lambda: now)
+    waiting.sleep(4, sleep)
+    assert caplog.text == ""
+    waiting.sleep(130, sleep)
+
+    assert now == 134
+    said = [record.message for record in caplog.records]
+    assert said == [f"Waiting for the hour's budget ({seconds} s so far)." for seconds in (9, 69, 129)]
+
+
+def test_wait_for_the_hour_ends_when_there_is_room(rig: Rig) -> None:
     _fill(rig, 10, utc_now() - timedelta(hours=1) + timedelta(seconds=0.4))
     customers = rig.customers.open()
     block = ApiBudget(requests_per_hour=10, keep_for_pull=KeptShare(), keep_for_push=KeptShare())
-    caplog.set_level(logging.INFO, "prefect")
 
     ledger = open_ledger(customers, rig.salesforce.org_key, "full_sync", utc_now, block)
     ledger.reserve("query", utc_now())
@@ -199,9 +241,8 @@ def test_wait_for_the_hour_is_said_and_then_over(rig: Rig, caplog: pytest.LogCap
 
 
 @flow(name="forecast")
-def _forecast(rig: Rig) -> int:
+def _forecast(rig: Rig) -> list[SObject]:
     with open_run("full_sync", rig.salesforce, rig.customers) as run:
-        forecast = forecast_sync(run, _OBJECTS)
+        fitting = forecast_sync(run, _OBJECTS)
         run.stop("Completed")
-    assert forecast is not None
-    return forecast
+    return fitting
