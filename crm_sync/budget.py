@@ -3,15 +3,20 @@
 A share is kept for a flow, not taken from it: others may use the whole budget but for what is kept and not yet used.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(hours=24)
+_HOURS_A_DAY = DAY // HOUR
 
 # Flows whose work comes in thousands of requests and can wait; the others are never behind them in the queue.
 BACKGROUND = frozenset({"full_sync", "contact_moment_export"})
+
+# Flows that go on with the work of another one, and use what is kept for it.
+_IN_PLACE_OF = {"retry_outputs": "campaign_push"}
 
 
 @dataclass(frozen=True)
@@ -59,6 +64,11 @@ class Use:
     day: Mapping[str, int]
 
 
+def share_of(flow: str) -> str:
+    """Return for which flow the share is kept that `flow` uses."""
+    return _IN_PLACE_OF.get(flow, flow)
+
+
 def hour_room(rules: BudgetRules, flow: str, use: Use) -> int:
     """Return how many more requests `flow` may make in this hour; negative when others are over."""
     return rules.per_hour - sum(use.hour.values()) - _kept_for_others(rules, flow, use.hour, rules.per_hour, "hour")
@@ -89,6 +99,20 @@ def org_room(rules: BudgetRules, flow: str, use: Use, org: OrgUse) -> int:
     return room
 
 
+def lasting_pace(rules: BudgetRules, flow: str, org: OrgUse | None) -> int:
+    """Return how many requests an hour `flow` can count on when the others use all that is kept for them.
+
+    Of a rolling day, each hour gives back an even part; without the org's figures only the hour counts.
+    """
+    pace = hour_room(rules, flow, Use({}, {}))
+    if org is not None:
+        pace = min(pace, day_room(rules, flow, Use({}, {}), org) // _HOURS_A_DAY)
+    return max(pace, 1)
+
+
 def _kept_for_others(rules: BudgetRules, flow: str, used: Mapping[str, int], allowed: int, span: str) -> int:
-    shares = {other: getattr(kept, span) for other, kept in rules.kept.items() if other != flow}
-    return sum(max(0, round(allowed * share) - used.get(other, 0)) for other, share in shares.items())
+    shares = {other: getattr(kept, span) for other, kept in rules.kept.items() if other != share_of(flow)}
+    made: Counter[str] = Counter()
+    for other, requests in used.items():
+        made[share_of(other)] += requests
+    return sum(max(0, round(allowed * share) - made[other]) for other, share in shares.items())

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from sqlalchemy import ColumnElement, Connection, func, insert, select, text, update
 
-from crm_sync.budget import DAY, BudgetRules, Kept, OrgUse, Use, day_room, hour_room, org_room, own_day
+from crm_sync.budget import DAY, BudgetRules, Kept, OrgUse, Use, day_room, hour_room, org_room, own_day, share_of
 from crm_sync.customers.breaker import Scope, claim_probes, close_breaker, closed_for, settle_probe
 from crm_sync.customers.budget_settings import settle_rules
 from crm_sync.customers.database import CustomerDatabase
@@ -155,14 +155,13 @@ class RequestLedger:
         with self._database.transaction() as connection:
             _lock(connection)
             use, org = self._count(connection, at), read_org_use(connection, self._org)
-        day = (
-            min(day_room(self._rules, self.flow, use, org), org_room(self._rules, self.flow, use, org)) if org else None
-        )
-        return Room(
-            hour=max(0, hour_room(self._rules, self.flow, use)),
-            day=None if day is None else max(0, day),
-            whole_hour=hour_room(self._rules, self.flow, Use({}, {})),
-        )
+        hour, day = hour_room(self._rules, self.flow, use), None
+        if org is not None:
+            day = day_room(self._rules, self.flow, use, org)
+            # Older figures stop nobody: the first request of the run brings new ones.
+            day = min(day, org_room(self._rules, self.flow, use, org)) if _are_fresh(org, at) else day
+        whole_hour = hour_room(self._rules, self.flow, Use({}, {}))
+        return Room(max(0, hour), None if day is None else max(0, day), whole_hour)
 
     def _enter(self, connection: Connection, kind: str, at: datetime) -> int | _Refusal:
         _lock(connection)
@@ -187,7 +186,7 @@ class RequestLedger:
         if org is not None:
             if (room := day_room(self._rules, self.flow, use, org)) < 1:
                 return self._refuse_day(connection, org, use, room, at)
-            if org_room(self._rules, self.flow, use, org) < 1 and at < org.seen_at + _FIGURES_LAST:
+            if _are_fresh(org, at) and org_room(self._rules, self.flow, use, org) < 1:
                 return _refuse_for_org(org)
         if (room := hour_room(self._rules, self.flow, use)) < 1:
             return self._refuse_hour(connection, use, room, at)
@@ -246,7 +245,9 @@ class RequestLedger:
         )
 
     def _for_others(self, made: int, allowed: int) -> str:
-        kept = sorted(other for other, share in self._rules.kept.items() if share != Kept() and other != self.flow)
+        kept = sorted(
+            other for other, share in self._rules.kept.items() if share != Kept() and other != share_of(self.flow)
+        )
         return f", the rest kept for {' and '.join(kept)}" if made < allowed else ""
 
     def _room_again(self, connection: Connection, span: timedelta, room: int, at: datetime) -> datetime:
@@ -265,6 +266,10 @@ def _lock(connection: Connection) -> None:
     """Let one process count and enter at a time; on SQLite, the transaction itself sees to that."""
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LEDGER_LOCK})
+
+
+def _are_fresh(org: OrgUse, at: datetime) -> bool:
+    return at < org.seen_at + _FIGURES_LAST
 
 
 def _refuse_for_org(org: OrgUse) -> _Refusal:

@@ -68,6 +68,14 @@ def test_flow_with_a_share_may_use_what_nobody_needs(database: CustomerDatabase)
     assert spend(ledger(database, "campaign_push")) == 98
 
 
+def test_outputs_that_are_sent_again_use_what_is_kept_for_the_push(database: CustomerDatabase) -> None:
+    spend(ledger(database, "full_sync"))
+
+    assert spend(ledger(database, "retry_outputs")) == 3
+    assert spend(ledger(database, "campaign_push")) == 0
+    assert spend(ledger(database, "incremental_pull")) == 2
+
+
 def test_flow_without_a_share_is_told_for_whom_the_rest_is_kept_and_until_when(database: CustomerDatabase) -> None:
     fill(database, 50, NOON - timedelta(minutes=50))
     fill(database, 45, NOON - timedelta(minutes=20))
@@ -185,6 +193,13 @@ def test_room_is_what_a_run_may_still_make(database: CustomerDatabase) -> None:
     assert (asking.room(NOON).hour, asking.room(NOON).day) == (94, 50 - 1 - 7)
     spend(asking)
     assert (asking.room(NOON).hour, asking.room(NOON).day) == (52, 0)
+
+
+def test_old_figures_of_the_org_leave_room_to_ask_anew(database: CustomerDatabase) -> None:
+    org_said(database, ApiUsage(used=95, allowed=100))
+    asking = ledger(database, "full_sync")
+    assert asking.room(NOON).day == 0
+    assert asking.room(NOON + timedelta(minutes=15)).day == 50 - 1 - 7
 
 
 @pytest.mark.parametrize(
