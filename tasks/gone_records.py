@@ -7,7 +7,7 @@ from prefect import task
 
 from crm_sync.counts import Counts
 from crm_sync.customers.database import CustomerDatabase
-from crm_sync.customers.gone import as_deleted, live_ids
+from crm_sync.customers.gone import as_deleted, is_only_reader, live_ids
 from crm_sync.customers.landing import Landing, land_batch
 from crm_sync.customers.runs import Checkpoint
 from crm_sync.mapping import SObject
@@ -26,7 +26,8 @@ class SeenRecords:
     """The Ids that a full sync reads of an object. What the mirror has beside them is gone from Salesforce.
 
     That can be told by a sync that reads the object from its first record, and every record: one that goes on where
-    another was cut has not seen all, and behind a condition nobody knows what there is.
+    another was cut has not seen all, behind a condition nobody knows what there is, and what another user's sync has
+    brought may only be hidden from this one.
     """
 
     def __init__(self, run: Run, landing: Landing, reached: Checkpoint) -> None:
@@ -37,11 +38,12 @@ class SeenRecords:
         self._before = reached.read_from - _SETTLED
         self._ids: list[pd.Series] = []
         is_whole = reached.sync_run_id == run.number and reached.locator is None and not reached.rows_done
-        self._can_tell = is_whole and not landing.rules.of(reached.sobject).condition and self._has_some()
+        self._can_tell = is_whole and not landing.rules.of(reached.sobject).condition and self._is_needed()
 
-    def _has_some(self) -> bool:
+    def _is_needed(self) -> bool:
         with self._run.database.transaction() as connection:
-            return not live_ids(connection, self._sobject, after="", before=self._before, limit=1).empty
+            some = live_ids(connection, self._sobject, after="", before=self._before, limit=1)
+            return len(some) > 0 and is_only_reader(connection, self._run.org_key)
 
     def add(self, batch: pd.DataFrame) -> None:
         """Note the records of a batch."""

@@ -7,8 +7,13 @@ from sqlalchemy import Connection, Text, cast, select
 
 from crm_sync.customers.mirror import as_read
 from crm_sync.customers.staging import stage
-from crm_sync.customers.tables import salesforce_record
+from crm_sync.customers.tables import salesforce_record, watermark
 from crm_sync.transform import RECORD_COLUMNS
+
+
+def is_only_reader(connection: Connection, org: str) -> bool:
+    """Tell whether nobody else has filled the mirror: of another org, or as a user who sees other records."""
+    return not connection.scalars(select(watermark.c.org).where(watermark.c.org != org).limit(1)).all()
 
 
 def live_ids(connection: Connection, sobject: str, *, after: str, before: datetime, limit: int) -> pd.Series:

@@ -215,8 +215,8 @@ def processes() -> ForkServerContext:
         KillPoint("INSERT INTO request_ledger", "after", parameter="query"),
         KillPoint("INSERT INTO customer", "before"),
         KillPoint("INSERT INTO salesforce_record", "after"),
-        KillPoint("INSERT INTO watermark", "before"),
-        KillPoint("INSERT INTO watermark", "after"),
+        KillPoint("UPDATE watermark", "before"),
+        KillPoint("UPDATE watermark", "after"),
     ],
     ids=lambda point: f"{point.moment} {point.statement.rpartition(' ')[2]}",
 )
