@@ -34,7 +34,7 @@ _LATER_OPENS = {"last_opened_at", "opens"}
 class MomentRules:
     """The volume controls; as they stand, all of the last year goes, without the opens that machines made.
 
-    `kinds`: a moment goes when one of these happened, and only these are written. `campaigns`: by name, none means
+    `kinds`: a moment goes when one of these happened, and only these are shown. `campaigns`: by name, none means
     all. `most_per_run`: writes, of which a moment takes two with `both_objects` and a customer that is both.
     """
 

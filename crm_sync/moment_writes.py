@@ -9,7 +9,7 @@ import pandas as pd
 from crm_sync.mapping import SObject
 from crm_sync.moment_rules import MomentRules
 from crm_sync.salesforce.moment_objects import MomentObject, MomentObjects
-from crm_sync.salesforce.record_writes import RecordWrites
+from crm_sync.salesforce.record_writes import CLEAR, RecordWrites
 from crm_sync.salesforce.row_refusals import RowClass, row_classes
 
 # Characters, as installed; an address that is cut leads nowhere, so a longer one is left out.
@@ -31,10 +31,15 @@ def _digest(one: MomentObject, rules: MomentRules) -> str:
 
 
 def moment_writes(due: pd.DataFrame, one: MomentObject, rules: MomentRules) -> RecordWrites:
-    """Return the upserts of due moments (see `read_due`) of one object, in their order and with their index."""
-    values = _values(due, rules)
+    """Return the upserts of due moments (see `read_due`) of one object, in their order and with their index.
+
+    What a moment does not have, or the settings leave out, is cleared: Salesforce may have it from before.
+    """
+    asked_for = list(rules.fields())
+    values = _values(due, rules)[asked_for].fillna(CLEAR)
+    nothing = pd.Series(CLEAR, index=due.index, dtype="str")
     columns = {one.lookup: due["parent_id"]}
-    columns |= {one.fields[holds]: values[holds] for holds in rules.fields() if holds in one.fields}
+    columns |= {name: values[holds] if holds in asked_for else nothing for holds, name in one.fields.items()}
     types = {one.fields[holds]: "double" for holds in _NUMBERS if holds in one.fields}
     return RecordWrites(one.name, pd.DataFrame(columns), types, external_id=one.moment_id)
 
