@@ -1,7 +1,8 @@
 """What an export would cost before it starts, and when what waits will be through."""
 
+from bisect import bisect_right
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from crm_sync.mapping import SObject
@@ -11,17 +12,19 @@ from crm_sync.write_plan import WriteLoad, plan_writes
 MOMENTS_AT_ONCE = 100_000
 # Salesforce counts 2 KB of data storage for a record of a custom object, whatever is in it.
 _RECORD_BYTES = 2_048
-# The product's promise for any rolling hour.
-_REQUESTS_AN_HOUR = 3600
 
 
 @dataclass(frozen=True)
 class MomentForecast:
-    """What writing costs at most: `due` records, of which `new` make Salesforce hold more."""
+    """What writing costs at most: `due` records, of which `new` make Salesforce hold more.
+
+    `by_object`: how many of each object are waiting, also when a run writes fewer.
+    """
 
     due: int
     new: int
     requests: int
+    by_object: Mapping[SObject, int] = field(default_factory=dict)
 
     @property
     def storage_mb(self) -> float:
@@ -44,8 +47,13 @@ def counted_requests(number: int) -> str:
     return f"{number:,} request{'' if number == 1 else 's'}"
 
 
-def forecast(due: Mapping[SObject, int], new: Mapping[SObject, int], most: int | None = None) -> MomentForecast:
-    """Return the cost of writing so many moments of each object, or the first `most` of them."""
+def forecast(
+    due: Mapping[SObject, int], new: Mapping[SObject, int], most: int | None = None, *, polls: int = 1
+) -> MomentForecast:
+    """Return the cost of writing so many moments of each object, or the first `most` of them.
+
+    `polls`: how often a Bulk job is asked before it has ended.
+    """
     left = sum(due.values()) if most is None else min(most, sum(due.values()))
     share = left / max(sum(due.values()), 1)
     requests, waiting = 0, {sobject: due.get(sobject, 0) for sobject in (SObject.CONTACT, SObject.LEAD)}
@@ -57,15 +65,18 @@ def forecast(due: Mapping[SObject, int], new: Mapping[SObject, int], most: int |
             waiting[sobject] -= taken
             room -= taken
             loads.append(WriteLoad(sobject, taken, is_upsert=True))
-        requests += plan_writes(loads).requests
+        requests += plan_writes(loads, polls=polls).requests
         left -= sum(load.records for load in loads)
-    return MomentForecast(due=total, new=min(total, round(sum(new.values()) * share)), requests=requests)
+    rounded = min(total, round(sum(new.values()) * share))
+    return MomentForecast(due=total, new=rounded, requests=requests, by_object=due)
 
 
-def through_at(requests: int, *, possible_from: datetime, allowed_a_day: int | None) -> datetime:
-    """Return when so many requests can be made, in whole hours' budgets from then on.
+def most_within(cost: MomentForecast, requests: int, *, polls: int = 1) -> int:
+    """Return how many of the due moments so many requests can write."""
+    numbers = range(1, cost.due + 1)
+    return bisect_right(numbers, requests, key=lambda most: forecast(cost.by_object, {}, most, polls=polls).requests)
 
-    `allowed_a_day`: the org's allocation, of which a rolling day gives back an even part each hour.
-    """
-    an_hour = _REQUESTS_AN_HOUR if allowed_a_day is None else min(_REQUESTS_AN_HOUR, max(allowed_a_day // 24, 1))
+
+def through_at(requests: int, *, possible_from: datetime, an_hour: int) -> datetime:
+    """Return when so many requests can be made from then on, with so many an hour."""
     return possible_from + timedelta(hours=requests // an_hour)

@@ -7,7 +7,7 @@ from functools import reduce
 from operator import add
 
 from crm_sync.customers.moment_due import DueCount
-from crm_sync.customers.moment_results import TriedCount
+from crm_sync.customers.moment_results import RefusedMoment, TriedCount
 from crm_sync.mapping import SObject
 from crm_sync.moment_forecast import MomentForecast, counted_requests, forecast, through_at
 from crm_sync.salesforce.row_refusals import RowClass
@@ -41,25 +41,26 @@ class Backlog:
         return said
 
 
-def backlog(
-    due: Mapping[SObject, DueCount], *, possible_from: datetime | None = None, allowed_a_day: int | None = None
-) -> Backlog:
-    """Return what is due now as a backlog; with the moment from which requests are possible again, also when it will
-    be through at the present budget."""
+def backlog(due: Mapping[SObject, DueCount], *, possible_from: datetime | None = None, an_hour: int = 1) -> Backlog:
+    """Return what is due now as a backlog.
+
+    With the moment from which requests are possible again, and how many `an_hour`, also when it will be through.
+    """
     moments = sum(count.due for count in due.values())
     since = min((count.since for count in due.values() if count.since), default=None)
     if possible_from is None or not moments:
         return Backlog(moments, since)
     requests = forecast({sobject: count.due for sobject, count in due.items()}, {}).requests
-    through = through_at(requests, possible_from=possible_from, allowed_a_day=allowed_a_day)
+    through = through_at(requests, possible_from=possible_from, an_hour=an_hour)
     return Backlog(moments, since, requests, through)
 
 
 @dataclass(frozen=True)
 class MomentExportSummary:
     """The outcome of an export. `refusals` lists (object, RowClass, code, moments) of this run's last tries,
-    `refused_in_all` counts what stands refused from this run and earlier ones; `without_record` waits for its customer
-    to have a lead or contact, `left` for another run. `limit`: why the run was cut, if it was."""
+    `refused_moments` some of them one by one, `refused_in_all` counts what stands refused from this run and earlier
+    ones; `without_record` waits for its customer to have a lead or contact, `left` for another run. `limit`: why the
+    run was cut, if it was."""
 
     forecast: MomentForecast
     counts: Mapping[SObject, TriedCount]
@@ -70,7 +71,8 @@ class MomentExportSummary:
     requests_used: int
     seconds: float
     dry_run: bool = False
-    limit: str = field(default="")
+    limit: str = ""
+    refused_moments: list[RefusedMoment] = field(default_factory=list)
 
     @property
     def total(self) -> TriedCount:

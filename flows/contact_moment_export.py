@@ -35,6 +35,7 @@ def contact_moment_export(
     *,
     dry_run: bool = False,
     refused_again: bool = False,
+    split_to_fit: bool = True,
 ) -> MomentExportSummary:
     """Show each e-mail on the lead or contact it went to: sent, opened, clicked, bounced, with its online version.
 
@@ -49,6 +50,8 @@ def contact_moment_export(
             all of the last year.
         dry_run: Only say what a run would cost in requests and in Salesforce storage.
         refused_again: Also write what Salesforce refused before, when an administrator has mended the cause.
+        split_to_fit: When the requests left are too few for all, write as many as fit and leave the others to the next
+            run; off: write none.
     """
     log_errors_as_sentences()
     if comes_too_late(EVERY, utc_now()):
@@ -56,10 +59,10 @@ def contact_moment_export(
     try:
         names = named(ContactMomentObjects, objects).objects() if objects else MomentObjects()
         rules = named(ContactMomentSettings, settings).rules() if settings else MomentRules()
-        with open_run(_FLOW, salesforce, database) as run:
+        with open_run(_FLOW, salesforce, database, while_closed=True) as run:
             export = prepare_export(run, names, rules, refused_again=refused_again)
             cost = announce_cost(run, export)
-            limit = None if dry_run else export_due(run, export, cost)
+            limit = None if dry_run else export_due(run, export, cost, split=split_to_fit)
             summary = sum_up(run, export, cost, limit, dry_run=dry_run)
             publish_moments(summary)
             if limit is not None:

@@ -8,13 +8,16 @@ from datetime import datetime, timedelta
 import pandas as pd
 from prefect import get_run_logger, task
 
+from crm_sync.budget import lasting_pace
 from crm_sync.customers.alerts import note_backlog
+from crm_sync.customers.budget_settings import read_rules
 from crm_sync.customers.database import CustomerDatabase
 from crm_sync.customers.moment_due import MomentQuestion, count_due, count_without_record, read_due
-from crm_sync.customers.moment_results import count_refusals, count_tried, store_tried
+from crm_sync.customers.moment_results import count_refusals, count_tried, read_refused, store_tried
+from crm_sync.customers.org_use import read_org_use
 from crm_sync.errors import LimitReachedError
 from crm_sync.mapping import SObject
-from crm_sync.moment_forecast import MOMENTS_AT_ONCE, MomentForecast, forecast
+from crm_sync.moment_forecast import MOMENTS_AT_ONCE, MomentForecast, forecast, most_within
 from crm_sync.moment_rules import MomentRules
 from crm_sync.moment_summary import Backlog, MomentExportSummary, backlog
 from crm_sync.moment_writes import contents, moment_writes, tried, with_results, written_as
@@ -27,6 +30,7 @@ from crm_sync.salesforce.row_refusals import RowClass
 from crm_sync.salesforce.writes import split_requests, write_records
 from crm_sync.write_plan import WriteLoad, WriteWay, plan_writes
 from tasks.bulk_reads import SLEEP
+from tasks.forecasts import announce_forecast, polls_of_a_job
 from tasks.retry_policy import IN_MEMORY, TALKS_TO_SALESFORCE
 from tasks.runs import Run, utc_now
 
@@ -37,6 +41,8 @@ _MAY_BE_INLINE = 5_000
 # Salesforce does not say when a used-up day takes requests again; each hour gives some back.
 _PERHAPS_AGAIN = timedelta(hours=1)
 _BACKLOG = "contact moments"
+# More rows make the page of an artifact slow; all are in moment_export.
+_SHOWN_REFUSALS = 1_000
 
 
 @dataclass(frozen=True)
@@ -46,6 +52,8 @@ class MomentExport:
     objects: MomentObjects
     rules: MomentRules
     question: MomentQuestion
+    # How often a Bulk job is asked before it has ended.
+    polls: int = 1
 
     def writes(self, due: pd.DataFrame) -> list[RecordWrites]:
         """Return due moments as records, the object of contacts first, in their order and with their index."""
@@ -112,7 +120,8 @@ def store_results(database: CustomerDatabase, outcome: pd.DataFrame, *, were_sen
 def prepare_export(run: Run, objects: MomentObjects, rules: MomentRules, *, refused_again: bool) -> MomentExport:
     """Return what the steps of this run share."""
     shapes = written_as(objects, rules)
-    return MomentExport(objects, rules, MomentQuestion(rules, shapes, run.started_at, refused_again))
+    question = MomentQuestion(rules, shapes, run.started_at, refused_again)
+    return MomentExport(objects, rules, question, polls_of_a_job(run))
 
 
 def announce_cost(run: Run, export: MomentExport) -> MomentForecast:
@@ -121,15 +130,24 @@ def announce_cost(run: Run, export: MomentExport) -> MomentForecast:
         found = count_due(connection, export.question)
     due = {sobject: count.due for sobject, count in found.items()}
     new = {sobject: count.new for sobject, count in found.items()}
-    cost = forecast(due, new, export.rules.most_per_run)
+    cost = forecast(due, new, export.rules.most_per_run, polls=export.polls)
     get_run_logger().info("%s.", cost.sentence())
     return cost
 
 
-def export_due(run: Run, export: MomentExport, cost: MomentForecast) -> LimitReachedError | None:
-    """Write all due moments, a Bulk job's worth at a time; return the limit that cut this short, if one did."""
-    left = export.rules.most_per_run if cost.due else 0
+def export_due(run: Run, export: MomentExport, cost: MomentForecast, *, split: bool) -> LimitReachedError | None:
+    """Write all due moments, a Bulk job's worth at a time; return the limit that cut this short, if one did.
+
+    When the requests left are too few for all: with `split` those are written that they suffice for, else none.
+    """
+    if not cost.due:
+        return None
+    left = export.rules.most_per_run
+    if refusal := announce_forecast(run, cost.requests):
+        left = most_within(cost, refusal.room, polls=export.polls) if split else 0
+        get_run_logger().warning("%s %s contact moments are written now.", refusal, f"{left:,}" if left else "No")
     try:
+        run.ledger.check_open(utc_now())
         while left > 0:
             asked = min(left, MOMENTS_AT_ONCE)
             due = find_due(run.database, export.question, asked)
@@ -137,7 +155,7 @@ def export_due(run: Run, export: MomentExport, cost: MomentForecast) -> LimitRea
             left = left - len(due) if len(due) == asked else 0
     except LimitReachedError as limit:
         return limit
-    return None
+    return refusal
 
 
 def sum_up(
@@ -147,20 +165,25 @@ def sum_up(
     with run.database.transaction() as connection:
         counts = count_tried(connection, run.started_at)
         refusals = count_refusals(connection, run.started_at)
+        refused_moments = read_refused(connection, run.started_at, _SHOWN_REFUSALS)
         refused_in_all = sum(moments for *_, moments in count_refusals(connection))
         waiting = count_without_record(connection, export.question)
         due = count_due(connection, export.question) if cost.due and not dry_run else {}
+        pace = lasting_pace(
+            read_rules(connection, run.ledger.org, None), run.ledger.flow, read_org_use(connection, run.ledger.org)
+        )
         if not dry_run:
-            note_backlog(connection, run.org_key, _BACKLOG, sum(count.due for count in due.values()), utc_now())
-    usage, now = run.ledger.last_usage, utc_now()
+            note_backlog(connection, run.ledger.org, _BACKLOG, sum(count.due for count in due.values()), utc_now())
+    now = utc_now()
     possible_from = _possible_from(run, limit, now) if limit else None
     return MomentExportSummary(
         forecast=cost,
         counts=counts,
         refusals=refusals,
         refused_in_all=refused_in_all,
+        refused_moments=refused_moments,
         without_record=Backlog(waiting.due, waiting.since),
-        left=backlog(due, possible_from=possible_from, allowed_a_day=usage.allowed if usage else None),
+        left=backlog(due, possible_from=possible_from, an_hour=pace),
         requests_used=run.ledger.used,
         seconds=(now - run.started_at).total_seconds(),
         dry_run=dry_run,
@@ -199,7 +222,7 @@ def _export_batch(run: Run, export: MomentExport, due: pd.DataFrame) -> None:
 def _write_once(run: Run, export: MomentExport, todo: pd.DataFrame, expected: pd.DataFrame) -> pd.DataFrame:
     """Write moments, and return those that a repeat can help; raises LimitReachedError when Salesforce stops it."""
     repeated = [todo.index[:0]]
-    for results in _send(run, export.writes(todo)):
+    for results in _send(run, export, export.writes(todo)):
         outcome = with_results(expected.loc[results.index], results, export.objects.of(SObject.LEAD).moment_id)
         store_results(run.database, outcome, were_sent=True)
         if (outcome["refusal"] == RowClass.BUDGET).any():
@@ -211,9 +234,9 @@ def _write_once(run: Run, export: MomentExport, todo: pd.DataFrame, expected: pd
     return todo[todo.index.isin(repeated[0].append(repeated[1:]))]
 
 
-def _send(run: Run, writes: Sequence[RecordWrites]) -> Iterator[pd.DataFrame]:
+def _send(run: Run, export: MomentExport, writes: Sequence[RecordWrites]) -> Iterator[pd.DataFrame]:
     """Write the records with the fewest requests, and give their results request by request."""
-    ways = plan_writes([_load(one) for one in writes]).ways
+    ways = plan_writes([_load(one) for one in writes], polls=export.polls).ways
     jobs = [
         (part, _start_job(run.org, part, content, inline=ways[one.sobject] is WriteWay.BULK_INLINE))
         for one in writes

@@ -4,6 +4,7 @@ from dataclasses import asdict
 
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
+from crm_sync.customers.moment_results import RefusedMoment
 from crm_sync.moment_summary import Backlog, MomentExportSummary
 from crm_sync.salesforce.row_refusals import RowClass
 
@@ -33,6 +34,21 @@ def publish_moments(summary: MomentExportSummary) -> None:
             for sobject, row_class, code, moments in summary.refusals
         ]
         create_table_artifact(errors, key=f"{_KEY}-errors", description="Refused contact moments, by cause")
+        refused = [_refused(moment) for moment in summary.refused_moments]
+        said = f"{len(refused):,} of {summary.total.refused:,} refused contact moments; all are in moment_export"
+        create_table_artifact(refused, key=f"{_KEY}-refused", description=said)
+
+
+def _refused(moment: RefusedMoment) -> dict[str, str | int]:
+    # A sender may have made its key of an address, which has no place on a page.
+    key = "" if "@" in moment.moment_id else moment.moment_id
+    return {
+        "object": moment.sobject,
+        "code": moment.error_code,
+        "moment": key,
+        "lead or contact": moment.parent_id,
+        "tries": moment.attempts,
+    }
 
 
 def _page(summary: MomentExportSummary) -> str:

@@ -37,6 +37,17 @@ class TriedCount:
         )
 
 
+@dataclass(frozen=True)
+class RefusedMoment:
+    """A moment that Salesforce did not take for a lead or contact, and how often it was tried since it last did."""
+
+    sobject: str
+    error_code: str
+    moment_id: str
+    parent_id: str
+    attempts: int
+
+
 def store_tried(connection: Connection, tried: pd.DataFrame, now: datetime, *, were_sent: bool = True) -> None:
     """Store the outcome of moments that were sent, or with `were_sent` False found to be in Salesforce as they are.
 
@@ -91,3 +102,12 @@ def count_refusals(connection: Connection, since: datetime | None = None) -> lis
     query = select(done.sobject, done.refusal, func.coalesce(done.error_code, ""), moments).where(and_(*conditions))
     grouped = query.group_by(done.sobject, done.refusal, done.error_code).order_by(moments.desc(), done.error_code)
     return [(row[0], row[1], row[2], row[3]) for row in connection.execute(grouped)]
+
+
+def read_refused(connection: Connection, since: datetime, most: int) -> list[RefusedMoment]:
+    """Return moments whose last try, since then, was refused: at most so many, those of one cause together."""
+    done = moment_export.c
+    columns = (done.sobject, func.coalesce(done.error_code, ""), done.moment_id, done.parent_id, done.attempts)
+    query = select(*columns).where(done.refusal.is_not(None), done.tried_at >= since)
+    ordered = query.order_by(done.sobject, done.error_code, done.parent_id, done.moment_id).limit(most)
+    return [RefusedMoment(*row) for row in connection.execute(ordered)]

@@ -1,14 +1,17 @@
 """The contact moment export: which moments go, where to, with how many requests, and what is said of the others."""
 
+import json
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
 from blocks.contact_moment_objects import ContactMomentObjects
 from blocks.contact_moment_settings import ContactMomentSettings
-from crm_sync.customers.moment_tables import moment_export
+from crm_sync.customers.moment_tables import contact_moment, moment_export
 from crm_sync.customers.tables import sync_run
 from crm_sync.mapping import SObject
 from crm_sync.salesforce.moment_objects import MomentFields
@@ -161,6 +164,23 @@ def test_widened_settings_bring_moments_up_to_date_that_are_there_already(org: M
     assert org.shown(CONTACT)["g1"]["FirstOpenedAt__c"] == "2026-11-01T09:00:00.000Z"
 
 
+def test_what_a_setting_or_a_correction_takes_away_is_cleared_in_salesforce(org: MomentRig) -> None:
+    machine = {"first_machine_opened_at": SENT, "last_machine_opened_at": SENT, "machine_opens": 2}
+    org.record({"moment_id": "g1", "of": "grace", "bounced_at": SENT, "bounce_reason": "full", **machine})
+    org.export(settings=ContactMomentSettings(ignore_machine_opens=False))
+    with closing(org.rig.customers.open()) as database, database.transaction() as connection:
+        connection.execute(update(contact_moment).values(bounced_at=None, bounce_reason=None, version=2))
+
+    assert org.export().total.updated == 1
+
+    row = org.shown(CONTACT)["g1"]
+    assert (row["FirstOpenedAt__c"], row["LastOpenedAt__c"], row["Opens__c"]) == (None, None, 0)
+    assert (row["BouncedAt__c"], row["BounceReason__c"]) == (None, None)
+    org.assert_nothing_twice_nothing_lost()
+    org.export(settings=ContactMomentSettings(kinds=["sent", "bounced"]))
+    assert org.shown(CONTACT)["g1"]["Opens__c"] is None
+
+
 def test_cap_leaves_the_rest_to_the_next_run_and_says_so(org: MomentRig) -> None:
     settings = ContactMomentSettings(most_per_run=3)
     org.record_many(5, "ada", "grace")
@@ -232,9 +252,12 @@ def test_refused_moment_does_not_stop_the_rest_and_is_left_alone_until_it_change
     row = org.exports()["m00003"]
     assert (row["refusal"], row["error_code"], row["attempts"]) == ("data", "FIELD_CUSTOM_VALIDATION_EXCEPTION", 1)
     assert row["error_message"] == planted
-    errors = artifact("contact-moment-export-errors")
+    errors, refused = artifact("contact-moment-export-errors"), artifact("contact-moment-export-refused")
     assert "FIELD_CUSTOM_VALIDATION_EXCEPTION" in errors
-    assert "planted" not in errors + artifact("contact-moment-export-summary")
+    (person,) = org.rig.people("Contact")
+    told = {"object": "Contact", "code": "FIELD_CUSTOM_VALIDATION_EXCEPTION", "moment": "m00003", "tries": 1}
+    assert json.loads(refused) == [told | {"lead or contact": person["Id"]}]
+    assert "planted" not in errors + refused + artifact("contact-moment-export-summary")
     assert len(org.shown(LEAD) | org.shown(CONTACT)) == 5
     org.kinds()
     org.export()
@@ -244,6 +267,15 @@ def test_refused_moment_does_not_stop_the_rest_and_is_left_alone_until_it_change
     org.record({"moment_id": "m00003", "of": "grace", **opened(1)})
     assert org.export().total.added == 1
     org.assert_nothing_twice_nothing_lost()
+
+
+def test_key_made_of_an_address_is_on_no_page(org: MomentRig) -> None:
+    org.record({"moment_id": "spring-ada@planted.example", "of": "grace"})
+    org.rig.org.refusals.add("spring-ada@planted.example", code="STRING_TOO_LONG", message="too long")
+
+    org.export()
+
+    assert "planted" not in artifact("contact-moment-export-refused") + artifact("contact-moment-export-errors")
 
 
 def test_refused_moments_are_written_again_when_somebody_asks(org: MomentRig) -> None:

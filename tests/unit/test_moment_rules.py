@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from crm_sync.budget import BudgetRules, Kept, OrgUse, lasting_pace
 from crm_sync.customers.moment_due import DueCount
 from crm_sync.customers.moment_results import TriedCount
 from crm_sync.mapping import SObject
@@ -14,6 +15,7 @@ from crm_sync.moment_rules import MomentKind, MomentRules
 from crm_sync.moment_summary import Backlog, MomentExportSummary, backlog
 from crm_sync.moment_writes import contents, moment_writes, tried, with_results, written_as
 from crm_sync.salesforce.moment_objects import MomentFields, MomentObjects
+from crm_sync.salesforce.record_writes import CLEAR
 from crm_sync.salesforce.write_results import result_frame
 
 LEAD, CONTACT = SObject.LEAD, SObject.CONTACT
@@ -36,9 +38,9 @@ def due(*moments: dict[str, Any]) -> pd.DataFrame:
 
 
 def records(frame: pd.DataFrame, **rules: Any) -> list[dict[str, Any]]:
-    """Return what is sent of moments, without what is missing."""
+    """Return what is sent of moments, without what is cleared."""
     sent = moment_writes(frame, OURS.of(CONTACT), MomentRules(**rules)).records
-    return [{str(name): value for name, value in row.items() if pd.notna(value)} for _, row in sent.iterrows()]
+    return [{str(name): value for name, value in row.items() if value != CLEAR} for _, row in sent.iterrows()]
 
 
 def test_only_what_is_known_and_asked_for_is_written() -> None:
@@ -53,6 +55,17 @@ def test_only_what_is_known_and_asked_for_is_written() -> None:
         "SentAt__c": "2026-11-01T09:00:00Z",
         "BouncedAt__c": "2026-11-01T09:01:00Z",
     }
+
+
+def test_what_a_moment_does_not_have_or_nobody_asked_for_is_cleared() -> None:
+    contacts, rules = OURS.of(CONTACT), MomentRules(kinds=frozenset({MomentKind.BOUNCED}))
+    told = due({"subject": "News", "first_clicked_at": "2026-11-01T10:00:00Z", "clicks": 2})
+
+    sent = moment_writes(told, contacts, rules).records
+
+    kept = {contacts.lookup, "MomentId__c", "Subject__c", "SentAt__c"}
+    assert {name for name, value in sent.iloc[0].items() if value != CLEAR} == kept
+    assert set(sent) == {contacts.lookup, *contacts.fields.values()}
 
 
 def test_texts_are_cut_and_addresses_are_not() -> None:
@@ -163,17 +176,36 @@ def test_storage_is_two_kilobytes_a_new_record() -> None:
 
 
 @pytest.mark.parametrize(
-    ("requests", "allowed", "hours"), [(5, None, 0), (3_600, None, 1), (9_000, 1_000_000, 2), (2_000, 24_000, 2)]
+    ("requests", "an_hour", "hours"), [(5, 3_600, 0), (3_600, 3_600, 1), (9_000, 3_600, 2), (2_000, 1_000, 2)]
 )
-def test_backlog_is_through_when_the_budget_allows(requests: int, allowed: int | None, hours: int) -> None:
-    assert through_at(requests, possible_from=NOW, allowed_a_day=allowed) == NOW + timedelta(hours=hours)
+def test_backlog_is_through_when_the_budget_allows(requests: int, an_hour: int, hours: int) -> None:
+    assert through_at(requests, possible_from=NOW, an_hour=an_hour) == NOW + timedelta(hours=hours)
+
+
+@pytest.mark.parametrize(
+    ("rules", "allowed", "pace"),
+    [
+        (BudgetRules(), None, 3_600 - 36 - 72),
+        (BudgetRules(kept={}), 24_000, 500),
+        (BudgetRules(kept={}, share_of_day=1.0), 24_000, 1_000),
+        (BudgetRules(), 24_000, (12_000 - 600 - 1_200) // 24),
+        (BudgetRules(per_hour=100, kept={"incremental_pull": Kept(hour=0.2)}), 24_000, 80),
+        (BudgetRules(kept={}), 15, 1),
+    ],
+)
+def test_present_budget_is_what_the_settings_leave_to_the_export(
+    rules: BudgetRules, allowed: int | None, pace: int
+) -> None:
+    org = None if allowed is None else OrgUse(used=0, allowed=allowed, seen_at=NOW)
+
+    assert lasting_pace(rules, "contact_moment_export", org) == pace
 
 
 def test_backlog_begins_when_requests_are_possible_again() -> None:
     found = {LEAD: DueCount(700, 1, NOW), CONTACT: DueCount(800, 0, NOW - timedelta(days=1))}
     until = NOW + timedelta(minutes=20)
 
-    known = backlog(found, possible_from=until)
+    known = backlog(found, possible_from=until, an_hour=100)
 
     assert (known.moments, known.since, known.requests, known.through_at) == (1_500, NOW - timedelta(days=1), 2, until)
     assert backlog(found).through_at is None
