@@ -1,4 +1,4 @@
-"""Alerts as Prefect automations: one at each change of state, and the one that ends runs whose process is gone."""
+"""Alerts as Prefect automations: one at each change of state, and two that end runs whose machine is gone."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -24,12 +24,14 @@ _ON_CHANGE = {
 _SILENT = timedelta(minutes=30)
 # Prefect sends a heartbeat every half minute.
 _LOST = timedelta(minutes=5)
+# Longer than a container takes to start, its image to be fetched included.
+_NOT_BEGUN = timedelta(minutes=15)
 _PREFIX = "Deployteq: "
 
 
 def build_automations(notification: UUID | None = None) -> list[AutomationCore]:
     """Return every automation; alerts go to the notification block, or only show in Prefect's events."""
-    return [*_alerts(notification), _silence("incremental_pull", notification), _lost_runs()]
+    return [*_alerts(notification), _silence("incremental_pull", notification), _lost_runs(), _not_begun()]
 
 
 def _alerts(notification: UUID | None) -> Iterator[AutomationCore]:
@@ -53,8 +55,9 @@ def _alerts(notification: UUID | None) -> Iterator[AutomationCore]:
 def _silence(flow: str, notification: UUID | None) -> AutomationCore:
     """Wait for the next success after each one: so it comes once, and again only after another success."""
     about = f"{_PREFIX}{flow} has not succeeded for {round(_SILENT.total_seconds() / 60)} minutes"
-    # The event is named after the state, and ours are called CompletedWithRejects and the like too.
-    success = {"prefect.flow-run.Completed*"}
+    # The event is named after the state, and ours are called CompletedWithRejects and the like too. For the server, an
+    # asterisk stands for at least one character.
+    success = {"prefect.flow-run.Completed", "prefect.flow-run.Completed*"}
     return AutomationCore(
         name=about,
         description="Noticed by the Prefect server itself, also when nothing runs any more.",
@@ -76,24 +79,36 @@ def _lost_runs() -> AutomationCore:
     return AutomationCore(
         name=f"{_PREFIX}A run without a sign of life has crashed",
         description=f"After {round(_LOST.total_seconds() / 60)} minutes without a heartbeat or another event.",
-        trigger=EventTrigger(
-            after={"prefect.flow-run.heartbeat"},
-            # Whatever its final state is called.
-            expect={"prefect.flow-run.*"},
-            match={"prefect.resource.id": "prefect.flow-run.*"},
-            for_each={"prefect.resource.id"},
-            posture=Posture.Proactive,
-            threshold=1,
-            within=_LOST,
-        ),
-        actions=[
-            ChangeFlowRunState(
-                name="Crashed",
-                state=StateType.CRASHED,
-                message="Its process gives no sign of life; the next run goes on from where it stopped.",
-            )
-        ],
+        trigger=_nothing_after("prefect.flow-run.heartbeat", _LOST),
+        actions=[_crashed("Its process gives no sign of life; the next run goes on from where it stopped.")],
     )
+
+
+def _not_begun() -> AutomationCore:
+    """A run whose machine was lost just after it got it would stay Pending, and keep every later one out."""
+    return AutomationCore(
+        name=f"{_PREFIX}A run that was handed out and did not begin has crashed",
+        description=f"After {round(_NOT_BEGUN.total_seconds() / 60)} minutes in which nothing followed on Pending.",
+        trigger=_nothing_after("prefect.flow-run.Pending", _NOT_BEGUN),
+        actions=[_crashed("The machine that got it did not begin it; the next run does its work.")],
+    )
+
+
+def _nothing_after(event: str, within: timedelta) -> EventTrigger:
+    """Watch each run for itself; anything that happens to it is a sign, whatever its final state is called."""
+    return EventTrigger(
+        after={event},
+        expect={"prefect.flow-run.*"},
+        match={"prefect.resource.id": "prefect.flow-run.*"},
+        for_each={"prefect.resource.id"},
+        posture=Posture.Proactive,
+        threshold=1,
+        within=within,
+    )
+
+
+def _crashed(message: str) -> ChangeFlowRunState:
+    return ChangeFlowRunState(name="Crashed", state=StateType.CRASHED, message=message)
 
 
 def _tell(notification: UUID | None, subject: str, body: str) -> ActionTypes:

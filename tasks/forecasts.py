@@ -12,6 +12,8 @@ from tasks.connection_checks import count_records
 from tasks.runs import Run, utc_now
 from tasks.waiting import run_logger
 
+# Half an hour of requests: what takes more, or more than any hour has, is not judged by the hour in which it begins.
+_LONG_RUN = 1800
 _SPLIT = ", let it do what fits (parameter `split_to_fit`)"
 
 
@@ -92,10 +94,10 @@ def announce_forecast(run: Run, still: int, *, advice: str = _SPLIT) -> DoesNotF
 
 
 def fits(requests: int, room: Room) -> bool:
-    """Tell whether there is room; a run that takes much of any hour waits for its turns, and only the day cuts it."""
+    """Tell whether there is room; a run that takes hours waits for its turns, and only the day can cut it."""
     if room.day is not None and requests > room.day:
         return False
-    return requests <= room.hour or requests > room.whole_hour / 2
+    return requests <= room.hour or requests > min(_LONG_RUN, room.whole_hour)
 
 
 def polls_of_a_job(run: Run) -> int:

@@ -1,12 +1,16 @@
 """The automations: what they wait for, that applying them may be repeated, and that they come once at each change."""
 
+from datetime import UTC, datetime
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from prefect.blocks.notifications import CustomWebhookNotificationBlock
 from prefect.client.orchestration import get_client
 from prefect.events.actions import ChangeFlowRunState, DoNothing, SendNotification
 from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
+from prefect.server.events.schemas.automations import EventTrigger as ServerTrigger
+from prefect.server.events.schemas.events import ReceivedEvent
 
 from crm_sync.errors import ConfigurationError
 from deployments.automations import apply_automations, build_automations
@@ -63,7 +67,7 @@ def test_alerts_go_to_the_notification_block() -> None:
     with get_client(sync_client=True) as client:
         actions = [action for found in client.read_automations() for action in found.actions]
     told = [action for action in actions if isinstance(action, SendNotification)]
-    assert len(told) == len(_NAMES) - 1
+    assert len(told) == len(_NAMES) - 2, "all but those that end lost runs"
     assert {action.block_document_id for action in told} == {saved}
     assert apply_automations(notify) == []
 
@@ -78,7 +82,41 @@ def test_silence_is_told_once_until_the_next_success() -> None:
     [trigger] = [found.trigger for found in build_automations() if "not succeeded" in found.name]
     assert isinstance(trigger, EventTrigger)
     assert trigger.posture == Posture.Proactive
-    assert trigger.after == trigger.expect == {"prefect.flow-run.Completed*"}
+    assert trigger.after == trigger.expect
+
+
+@pytest.mark.parametrize(
+    ("flow", "state", "is_success"),
+    [
+        ("incremental_pull", "Completed", True),
+        ("incremental_pull", "CompletedWithRejects", True),
+        ("incremental_pull", "Failed", False),
+        ("incremental_pull", "Skipped", False),
+        ("full_sync", "Completed", False),
+    ],
+)
+def test_silence_ends_with_every_success_of_the_pull(flow: str, state: str, is_success: bool) -> None:
+    [silence] = [found for found in build_automations() if "not succeeded" in found.name]
+    trigger = ServerTrigger.model_validate(silence.trigger.model_dump(mode="json"))
+    event = ReceivedEvent(
+        occurred=datetime.now(UTC),
+        received=datetime.now(UTC),
+        event=f"prefect.flow-run.{state}",
+        id=uuid4(),
+        resource={"prefect.resource.id": f"prefect.flow-run.{uuid4()}"},
+        related=[
+            {
+                "prefect.resource.id": f"prefect.flow.{uuid4()}",
+                "prefect.resource.role": "flow",
+                "prefect.resource.name": flow,
+            }
+        ],
+    )
+
+    assert trigger.covers(event) is is_success
+    if is_success:
+        assert trigger.starts_after(event.event)
+        assert trigger.expects(event.event)
 
 
 def test_run_is_alive_as_long_as_anything_of_it_happens() -> None:
