@@ -1,4 +1,4 @@
-"""Every five minutes: the page of the request budget, and alerts for what has changed; no request is made."""
+"""Every five minutes: the pages of the request budget and of activity, and alerts; no request is made."""
 
 from prefect import flow
 
@@ -7,6 +7,7 @@ from blocks.customer_database import CustomerDatabase
 from blocks.named import named
 from blocks.salesforce_credentials import SalesforceCredentials
 from crm_sync.errors import SyncError
+from tasks.activity_reports import publish_activity
 from tasks.budget_reports import refresh_budget
 from tasks.runs import ended_early, log_errors_as_sentences, utc_now
 
@@ -22,6 +23,8 @@ def api_budget(
 ) -> str:
     """Show how many Salesforce requests were made, are left and will be made, and raise alerts.
 
+    A second page, activity, shows what the last runs did and what waits.
+
     Args:
         salesforce: Salesforce credentials, a saved block or its name: whose requests to show.
         database: Customer database, a saved block or its name.
@@ -32,6 +35,7 @@ def api_budget(
         credentials = named(SalesforceCredentials, salesforce)
         customers = named(CustomerDatabase, database).open()
         try:
+            publish_activity(customers, utc_now())
             return refresh_budget(customers, credentials.org_key, utc_now(), budget, flows=WATCHED)
         finally:
             customers.close()

@@ -14,6 +14,7 @@ from blocks.named import named
 from blocks.salesforce_credentials import SalesforceCredentials
 from crm_sync.counts import Counts
 from crm_sync.customers.landing import Landing
+from crm_sync.customers.record_changes import SHOWN_CHANGES, RecordChange
 from crm_sync.customers.watermarks import Watermark
 from crm_sync.errors import SyncError, UnknownFieldError
 from crm_sync.mapping import MappingRules, SObject
@@ -23,7 +24,7 @@ from tasks.changes import Changes, mapped_batches, read_changes, with_last
 from tasks.customers import preview_changes, store_changes
 from tasks.late_runs import comes_too_late, skipped
 from tasks.mapping_checks import CheckedMapping, check_mapping
-from tasks.reports import publish_changes, publish_summary
+from tasks.reports import publish_changes, publish_record_changes, publish_summary
 from tasks.runs import Run, ended, ended_early, log_errors_as_sentences, open_run, utc_now
 from tasks.watermarks import find_due, know_mapping
 
@@ -70,16 +71,18 @@ def incremental_pull(
                 full_sync(salesforce, database, mapping, objects=[sobject.value for sobject in due.full_sync])
                 due = find_due(run, rules)
             checked, found = _read(run, rules, due.marks, timedelta(minutes=overlap_minutes))
+            preview, changes = None, list[RecordChange]()
             if dry_run:
                 counts, preview = _preview(run, checked, found, show_values=show_values)
             else:
-                counts, preview = _store(run, checked, found, due.marks), None
+                counts, changes = _store(run, checked, found, due.marks)
             missing = {change.sobject: checked.missing[change.sobject] for change in found}
             summary = run.finish(
                 counts, own_rejects=True, missing_fields=missing, full_sync_due=due.after(found), changes=preview
             )
         publish_summary(_FLOW, summary)
         publish_changes(_FLOW, summary)
+        publish_record_changes(_FLOW, changes, summary)
     except SyncError as error:
         return ended_early(error)
     return ended(summary)
@@ -103,17 +106,26 @@ def _read(
 
 def _store(
     run: Run, checked: CheckedMapping, found: list[Changes], marks: dict[SObject, Watermark]
-) -> dict[SObject, Counts]:
-    """Store each object's changes, and with the last batch how far it is stored."""
-    counts = {}
+) -> tuple[dict[SObject, Counts], list[RecordChange]]:
+    """Store each object's changes, and with the last batch how far it is stored; return some of them to show."""
+    counts, shown = {}, list[RecordChange]()
     for change in found:
         known = checked.field_types(change.sobject)
         mark = replace(marks[change.sobject], stored_until=change.asked_at, field_types=known)
         counts[change.sobject] = Counts()
         for batch, is_last in with_last(mapped_batches(run, checked, change)):
-            stored = store_changes(run.database, run.org_key, batch, _landing(run, checked), mark, last=is_last)
+            stored, brought = store_changes(
+                run.database,
+                run.org_key,
+                batch,
+                _landing(run, checked),
+                mark,
+                last=is_last,
+                shown=SHOWN_CHANGES - len(shown),
+            )
             counts[change.sobject] += stored
-    return counts
+            shown += brought
+    return counts, shown
 
 
 def _preview(

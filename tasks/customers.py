@@ -7,6 +7,7 @@ from crm_sync.counts import Counts
 from crm_sync.customers.database import CustomerDatabase
 from crm_sync.customers.landing import Landing, land_batch
 from crm_sync.customers.preview import preview_batches
+from crm_sync.customers.record_changes import RecordChange, changes_to_come
 from crm_sync.customers.runs import Checkpoint, save_checkpoint
 from crm_sync.customers.watermarks import Watermark, move_watermark
 from crm_sync.mapping import SObject
@@ -33,15 +34,20 @@ def store_changes(
     mark: Watermark,
     *,
     last: bool,
-) -> Counts:
-    """Store one batch of changes; with the last one, also that the object is stored up to the watermark."""
-    counts = Counts()
+    shown: int = 0,
+) -> tuple[Counts, list[RecordChange]]:
+    """Store one batch of changes; with the last one, also that the object is stored up to the watermark.
+
+    Returns the counts, and at most `shown` of the records that differ from what was known.
+    """
+    counts, changes = Counts(), []
     with database.transaction() as connection:
         if batch is not None:
+            changes = changes_to_come(connection, batch, mark.sobject, shown)
             counts = land_batch(connection, batch, mark.sobject, landing)
         if last:
             move_watermark(connection, org_key, mark)
-    return counts
+    return counts, changes
 
 
 @task(task_run_name="find out what would change", **IN_MEMORY)

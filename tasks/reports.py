@@ -15,6 +15,7 @@ from prefect.artifacts import (
 from prefect.settings import PREFECT_API_URL
 
 from crm_sync.connection_report import ConnectionReport
+from crm_sync.customers.record_changes import SHOWN_CHANGES, RecordChange
 from crm_sync.mapping import SObject
 from crm_sync.salesforce.describe import Identity
 from crm_sync.summary import SyncSummary
@@ -84,10 +85,28 @@ def publish_changes(flow: str, summary: SyncSummary) -> None:
     create_markdown_artifact(f"{said}\n\n[Download them as JSON]({address})", key=f"{key}-download", description=said)
 
 
+def publish_record_changes(flow: str, changes: list[RecordChange], summary: SyncSummary) -> None:
+    """Leave which records a pull brought and which of their fields, with links; values are people's data."""
+    if not changes:
+        return
+    said = f"{len(changes):,} of {summary.total.read:,} records read brought something new."
+    if len(changes) >= SHOWN_CHANGES:
+        said = f"The first {len(changes):,} records that brought something new, of {summary.total.read:,} read."
+    lines = [f"## {_title(flow)}: what it brought", "", said, "", "| object | record | | fields |", "| - | - | - | - |"]
+    for change in changes:
+        link = _link(summary.org_host, change.salesforce_id)
+        lines.append(f"| {change.sobject} | {link} | {change.what} | {', '.join(change.fields)} |")
+    create_markdown_artifact("\n".join(lines), key=f"{flow.replace('_', '-')}-changes", description=said)
+
+
+def _title(flow: str) -> str:
+    return flow.replace("_", " ").capitalize()
+
+
 def _markdown(flow: str, summary: SyncSummary) -> str:
     outcomes = list(asdict(summary.total))
     lines = [
-        f"## {flow.replace('_', ' ').capitalize()}",
+        f"## {_title(flow)}",
         "",
         summary.sentence(),
         "",

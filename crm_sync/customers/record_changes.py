@@ -1,0 +1,60 @@
+"""What a pull brought, record by record and by the names of fields: for a person to look at, without anyone's data."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+from sqlalchemy import Connection, select
+
+from crm_sync.customers.tables import salesforce_record
+from crm_sync.mapping import SObject
+
+# More of them nobody reads, and each costs a look at the mirror.
+SHOWN_CHANGES = 200
+
+_KEPT = ("is_deleted", "is_converted", "master_record_id", "field_values")
+
+
+@dataclass(frozen=True)
+class RecordChange:
+    """A record that differs from what the mirror held: what happened to it, and to which of its mapped fields."""
+
+    sobject: SObject
+    salesforce_id: str
+    what: str
+    fields: tuple[str, ...] = ()
+
+
+def changes_to_come(connection: Connection, batch: pd.DataFrame, sobject: SObject, number: int) -> list[RecordChange]:
+    """Return the first changes that landing this batch will bring to the mirror, at most so many; ask before it lands.
+
+    `batch`: the columns of `map_records`.
+    """
+    some = batch.drop_duplicates("id", keep="last").head(number)
+    columns = (salesforce_record.c.id, *(salesforce_record.c[name] for name in _KEPT))
+    rows = connection.execute(select(*columns).where(salesforce_record.c.id.in_(some["id"].tolist())))
+    known = {row.id: row for row in rows}
+    changes = []
+    for record in some.itertuples():
+        what, fields = _difference(known.get(record.id), record)
+        if what:
+            changes.append(RecordChange(sobject, str(record.id), what, fields))
+    return changes
+
+
+def _difference(before: Any, after: Any) -> tuple[str, tuple[str, ...]]:
+    """Return what happened, nothing when nothing did, and the names of the fields that differ; both have _KEPT."""
+    if after.is_deleted:
+        if before is None or before.is_deleted:
+            return "", ()
+        merged = isinstance(after.master_record_id, str) and after.master_record_id
+        return f"merged into {merged}" if merged else "deleted", ()
+    if before is None:
+        return "new", ()
+    fields = tuple(name for name, new in json.loads(after.field_values).items() if new != before.field_values.get(name))
+    if before.is_deleted:
+        return "restored", fields
+    if after.is_converted and not before.is_converted:
+        return "converted", fields
+    return "changed" if fields else "", fields
