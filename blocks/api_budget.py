@@ -23,8 +23,8 @@ class ApiBudget(SavedBlock):
     _block_type_name = "API budget"
     _block_type_slug = "salesforce-api-budget"
     _description = (
-        "How many Salesforce requests may be made. It counts under the name 'budget'; without such a block, what was last "
-        "used with the customer database counts, or else the defaults."
+        "How many Salesforce requests may be made. It counts under the name 'budget'; without such a block, what was "
+        "last used with the customer database counts, or else the defaults."
     )
 
     model_config = ConfigDict(json_schema_extra=picked_from_a_list("requests_per_hour"))

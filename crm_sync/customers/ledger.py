@@ -85,6 +85,8 @@ class RequestLedger:
         self.used = 0
         self.last_usage: ApiUsage | None = None
         with database.transaction() as connection:
+            _lock(connection)
+            name_org(connection, self._key, org_of(connection, self._key))
             self._org, self._rules = self._look_up(connection)
 
     @property

@@ -25,7 +25,7 @@ def keys_of(connection: Connection, org: str) -> list[str]:
 def name_org(connection: Connection, key: str, host: str) -> None:
     """Note that `key` leads to the org at `host`, and count for it what was counted under the key or an older name."""
     before = org_of(connection, key)
-    # Always: a process that did not know the name may have counted under the key meanwhile.
+    # Always: a process that did not know the name, and was killed, may have counted under the key meanwhile.
     for old in {key, before} - {host}:
         _move(connection, old, host)
     if before != host:

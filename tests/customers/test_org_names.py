@@ -52,6 +52,16 @@ def test_users_of_one_org_share_its_day_and_its_breaker(database: CustomerDataba
         ann.check_open(NOON)
 
 
+def test_login_of_a_run_that_never_learned_the_org_counts_too(database: CustomerDatabase) -> None:
+    killed = ledger(database, "ann")
+    ledger(database, "ann").identify(ACME)
+    for _ in range(3):
+        killed.reserve("login", NOON)
+
+    with pytest.raises(LimitReachedError):
+        ledger(database, "ann").reserve("login", NOON)
+
+
 def test_breaker_that_was_closed_before_the_org_was_known_stays_closed(database: CustomerDatabase) -> None:
     ann = ledger(database, "ann")
     ann.limit_reached("login", LimitReachedError("Over.", code="REQUEST_LIMIT_EXCEEDED"), NOON)
