@@ -8,6 +8,7 @@ from uuid import UUID
 
 import pytest
 from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterDeploymentId
 from prefect.flow_engine import run_flow
 from prefect.states import Pending
 
@@ -73,5 +74,6 @@ def _scheduled(client: SyncPrefectClient, deployment: UUID, now: datetime) -> li
     """Return the runs of the last three intervals as the scheduler makes them, oldest first."""
     span = {"start_time": (now - 3 * EVERY).isoformat(), "end_time": now.isoformat(), "min_runs": 1, "max_runs": 3}
     client.request("POST", "/deployments/{id}/schedule", path_params={"id": deployment}, json=span)
-    runs = [run for run in client.read_flow_runs(limit=200) if run.deployment_id == deployment]
+    only_these = FlowRunFilter(deployment_id=FlowRunFilterDeploymentId(any_=[deployment]))
+    runs = client.read_flow_runs(flow_run_filter=only_these)
     return [run.id for run in sorted(runs, key=lambda run: run.expected_start_time or now)]
