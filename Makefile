@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test bench up deploy check
+.PHONY: demo test bench up deploy check audit
 
 demo: .venv/ready
 	@mkdir -p .demo/prefect
@@ -22,6 +22,12 @@ check: .venv/ready
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# In an environment of its own: it is no part of what it looks at. Fails when a package could not be looked up.
+audit:
+	$(PYTHON) -m venv build/audit
+	build/audit/bin/pip install --quiet --disable-pip-version-check pip-audit
+	build/audit/bin/pip-audit --strict --no-deps --disable-pip --requirement requirements.lock
 
 bench: .venv/ready
 	$(BIN)/python -m tests.bench

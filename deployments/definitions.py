@@ -5,8 +5,10 @@ from functools import partial
 from typing import Any, cast
 
 from prefect import Flow
+from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
 from prefect.deployments.runner import RunnerDeployment
+from prefect.exceptions import ObjectNotFound
 from prefect.schedules import Cron, Interval
 
 from blocks.customer_database import CustomerDatabase
@@ -66,6 +68,18 @@ def build_deployments(version: str | None = None) -> list[RunnerDeployment]:
         deploy(propose_mapping, org_blocks),
         deploy(install_contact_moment_objects, org_blocks, concurrency_limit=_IN_TURN),
     ]
+
+
+def keep_switched_off(client: SyncPrefectClient, deployment: RunnerDeployment) -> None:
+    """Leave its schedules switched off when a person has switched off those of the deployment that is there."""
+    try:
+        found = client.read_deployment_by_name(deployment.full_name)
+    except ObjectNotFound:
+        return
+    deployment.paused = found.paused
+    if found.schedules and not any(schedule.active for schedule in found.schedules):
+        for schedule in deployment.schedules or []:
+            schedule.active = False
 
 
 def _deployment(version: str | None, flow: Flow[..., Any], parameters: dict[str, Any], **rest: Any) -> RunnerDeployment:

@@ -20,7 +20,7 @@ from prefect.workers.utilities import get_default_base_job_template_for_infrastr
 
 from crm_sync.errors import ConfigurationError
 from deployments.automations import apply_automations
-from deployments.definitions import build_deployments
+from deployments.definitions import build_deployments, keep_switched_off
 from deployments.register import register
 from deployments.version import git_version
 from tasks.budget import load_budget
@@ -69,6 +69,7 @@ def deploy(pool: str, kind: str = "process", folder: str = "", image: str = "") 
         for name in register():
             yield f"concurrency limit {name}: made"
         for deployment in build_deployments(git_version()):
+            keep_switched_off(client, deployment)
             # Its only use here: the step that goes into the folder before a run begins.
             deployment.storage = LocalStorage(path=folder or os.environ.get(FOLDER) or str(Path.cwd()))
             yield f"deployment {deployment.full_name}: {_apply(client, deployment, pool, image)}"

@@ -29,6 +29,7 @@ class _Salesforce(BaseSettings):
     consumer_key: str = ""
     consumer_secret: SecretStr = SecretStr("")
     private_key_file: Path | None = None
+    endpoint_url: str = ""
 
 
 class _Customers(BaseSettings):

@@ -12,12 +12,13 @@ from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 import httpx
+from prefect.client.orchestration import get_client
 from prefect.runner import Runner
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from crm_sync.errors import ConfigurationError
 from deployments.automations import apply_automations
-from deployments.definitions import build_deployments
+from deployments.definitions import build_deployments, keep_switched_off
 from deployments.demo_campaign import save_demo_settings
 from deployments.demo_org import demo_org, save_demo_blocks
 from deployments.own_settings import save_own_blocks
@@ -50,8 +51,10 @@ def main() -> None:
         except ConfigurationError as problem:
             raise SystemExit(str(problem)) from None
         runner = _Runner(pause_on_shutdown=False, limit=4)
-        for deployment in build_deployments(git_version()):
-            runner.add_deployment(deployment)
+        with get_client(sync_client=True) as client:
+            for deployment in build_deployments(git_version()):
+                keep_switched_off(client, deployment)
+                runner.add_deployment(deployment)
         _say(f"Prefect UI: {api_url.removesuffix('/api')}", "Ctrl-C stops everything; what is saved stays.")
         asyncio.run(runner.start())
 

@@ -119,7 +119,7 @@ def _markdown(flow: str, summary: SyncSummary) -> str:
         "Deleted: in Salesforce's recycle bin, or gone.",
         *_pie(asdict(summary.total)),
         "",
-        f"{summary.requests_used} Salesforce requests, {summary.seconds:.1f} s, "
+        f"Salesforce requests: {summary.requests_used}. {summary.seconds:.1f} s, "
         f"{summary.records_per_second:,.0f} records a second.",
     ]
     if summary.resumed:

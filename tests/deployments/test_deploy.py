@@ -77,6 +77,20 @@ def test_what_somebody_changed_is_put_right_and_said(pool: str) -> None:
     assert corrected.global_concurrency_limit.limit == 1
 
 
+def test_schedule_that_somebody_switched_off_stays_off(pool: str) -> None:
+    list(deploy(pool))
+    with get_client(sync_client=True) as client:
+        found = client.read_deployment_by_name("incremental_pull/incremental-pull")
+        client.update_deployment_schedule(found.id, found.schedules[0].id, active=False)
+
+        assert "deployment incremental_pull/incremental-pull: unchanged" in list(deploy(pool))
+
+        after = client.read_deployment_by_name("incremental_pull/incremental-pull").schedules
+        others = client.read_deployment_by_name("full_sync/full-sync").schedules
+    assert [schedule.active for schedule in after] == [False]
+    assert [schedule.active for schedule in others] == [True]
+
+
 def test_runs_begin_in_the_folder_that_was_named(pool: str) -> None:
     list(deploy(pool, folder="/opt/deployteq"))
 

@@ -14,6 +14,7 @@ import pytest
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import FlowRun
 from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, PREFECT_HOME, temporary_settings
+from prefect.states import Pending
 
 from crm_sync.customers.moments import record_moments
 from crm_sync.customers.tables import checkpoint, customer, request_ledger, sync_run
@@ -39,6 +40,8 @@ _BURST, _PER_SECOND = 15, 3
 _UNDER_WAY = 6
 # Of the automation that ends a lost run; a living one gives a sign every half minute.
 _LOST_AFTER = timedelta(seconds=40)
+# Of the one that ends a run which never began; on a busy machine, a process takes long to begin.
+_NOT_BEGUN_AFTER = timedelta(seconds=90)
 _ALL_FOUR = ("full-sync", "incremental-pull", "contact-moment-export", "campaign-push")
 _ASKED: dict[str, dict[str, Any]] = {"campaign-push": {"campaign": CAMPAIGN}}
 
@@ -94,6 +97,7 @@ def the_team(postgresql: PostgresqlServer, tmp_path: Path, monkeypatch: pytest.M
     """Start everything but the workers: people are synced, moments wait, and customers wait in a campaign."""
     monkeypatch.chdir(_PROJECT)
     monkeypatch.setattr("deployments.automations._LOST", _LOST_AFTER)
+    monkeypatch.setattr("deployments.automations._NOT_BEGUN", _NOT_BEGUN_AFTER)
     prefects, customers = postgresql.new_database(migrated=False), postgresql.new_database()
     with (
         team.server_on_postgresql(next(prefects), tmp_path) as api_url,
@@ -150,6 +154,9 @@ def _deploy(rig: Rig, client: SyncPrefectClient) -> dict[str, UUID]:
 def test_power_cut_on_one_of_two_machines_loses_nothing(the_team: Team, tmp_path: Path) -> None:
     rig, api_url = the_team.rig, str(PREFECT_API_URL.value())
     asked_before, ledger_before = len(rig.org.requests), len(rig.rows(request_ledger))
+    # Handed to a machine that was lost before it began; while it is Pending, no other run of it begins.
+    stuck = the_team.start("api-budget")
+    the_team.client.set_flow_run_state(stuck, Pending())
     # The second page of contacts does not come: the full sync is in the middle, and stays there.
     rig.org.faults.add(Fault("delay", path=r"locator=", seconds=600))
     with (
@@ -168,6 +175,7 @@ def test_power_cut_on_one_of_two_machines_loses_nothing(the_team: Team, tmp_path
         assert _are_complete(the_team.ended(*again))
         # The last word: whatever came first, the full sync's page or the push, Salesforce and customers agree now.
         assert _are_complete(the_team.ended(the_team.start("incremental-pull")))
+        assert the_team.ended(stuck, the_team.start("api-budget")) == ["Crashed", "Completed"]
 
     for machine in ("one", "two"):
         assert "submitting flow run" in (tmp_path / machine / "worker.log").read_text(), f"{machine} had nothing to do"
