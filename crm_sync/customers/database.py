@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
+from crm_sync.customers.staging import detach_staged
 from crm_sync.errors import DatabaseUnavailableError
 
 _MIGRATIONS = Path(__file__).with_name("migrations")
@@ -110,6 +111,7 @@ def _make_engine(address: URL) -> Engine:
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _set_up_sqlite)
         event.listen(engine, "begin", _begin_immediate)
+        event.listen(engine, "checkin", detach_staged)
     return engine
 
 

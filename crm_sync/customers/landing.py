@@ -11,12 +11,10 @@ from sqlalchemy import Connection, text
 from crm_sync.counts import Counts
 from crm_sync.customers import mirror, upserts
 from crm_sync.customers.moves import follow_moves, join_left_behind, join_merged, mark_silent, plan_moves
-from crm_sync.customers.staging import stage
-from crm_sync.customers.tables import JSON_OBJECT
 from crm_sync.customers.upserts import Part
 from crm_sync.mapping import MappingRules, SObject
 from crm_sync.survivors import among, choose_voices
-from crm_sync.transform import RECORD_COLUMNS, map_records
+from crm_sync.transform import map_records
 
 _LANDING_LOCK = 7_023_002
 # What the choice of who speaks looks at.
@@ -45,11 +43,13 @@ def land_batch(connection: Connection, batch: pd.DataFrame, sobject: SObject, la
     """
     _one_at_a_time(connection)
     newest = _newest_versions(batch)
-    stage(connection, "staged_record", newest[[*RECORD_COLUMNS, "reject_reason"]], {"field_values": JSON_OBJECT})
-    met = mirror.meet_known(connection, only_changed=landing.only_changed)
-    fresh = newest[~among(newest["id"], pd.concat([met.stale, met.same]))] if len(met.stale) + len(met.same) else newest
+    fresh, staged = newest, mirror.stage_records(connection, newest)
+    met = mirror.meet_known(connection, staged, only_changed=landing.only_changed)
+    if len(met.stale) + len(met.same):
+        fresh = newest[~among(newest["id"], pd.concat([met.stale, met.same]))]
+        staged = mirror.stage_records(connection, fresh)
 
-    siblings = mirror.read_siblings(connection, met.moved, but_not=fresh["id"])
+    siblings = mirror.read_siblings(connection, staged, met.moved, but_not=fresh["id"])
     parts = [Part(sobject, True, fresh), *_map_mirror(siblings, landing)]
     known = pd.concat([part.records[_ORDER].assign(in_batch=part.in_batch) for part in parts], ignore_index=True)
     voices = choose_voices(known, landing.rules.precedence)
@@ -61,10 +61,10 @@ def land_batch(connection: Connection, batch: pd.DataFrame, sobject: SObject, la
     written = upserts.upsert_customers(connection, first, second, landing.rules, landing.now)
     join_left_behind(connection, moves, landing.now)
     mark_silent(connection, moves, landing.now)
-    mirror.upsert_records(connection)
+    mirror.upsert_records(connection, staged)
     mirror.link_siblings(connection, siblings if len(met.moved) else siblings[siblings["customer_id"].isna()])
-    join_merged(connection, _merged_away(fresh, siblings), landing.now)
-    mirror.write_rejects(connection, landing.sync_run_id, landing.now)
+    join_merged(connection, staged, _merged_away(fresh, siblings), landing.now)
+    mirror.write_rejects(connection, staged, landing.sync_run_id, landing.now)
     return _count(len(batch), known, voices.first, written, same=len(met.same))
 
 

@@ -11,10 +11,10 @@ from pyarrow import json as arrow_json
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Table,
     Text,
     and_,
     cast,
-    column,
     delete,
     exists,
     false,
@@ -23,14 +23,13 @@ from sqlalchemy import (
     null,
     or_,
     select,
-    table,
     true,
     update,
 )
 
 from crm_sync.customers.dialects import insert_for, write_and_count
 from crm_sync.customers.staging import stage
-from crm_sync.customers.tables import customer, rejected_record, salesforce_record
+from crm_sync.customers.tables import JSON_OBJECT, customer, rejected_record, salesforce_record
 from crm_sync.survivors import among
 from crm_sync.transform import RECORD_COLUMNS
 
@@ -47,11 +46,15 @@ class Met:
     echoes: pd.Series
 
 
-staged = table("staged_record", *(column(name) for name in (*RECORD_COLUMNS, "reject_reason")))
+def stage_records(connection: Connection, records: pd.DataFrame) -> Table:
+    """Stage mapped records: RECORD_COLUMNS and `reject_reason`."""
+    return stage(
+        connection, "staged_record", records[[*RECORD_COLUMNS, "reject_reason"]], {"field_values": JSON_OBJECT}
+    )
 
 
-def meet_known(connection: Connection, *, only_changed: bool) -> Met:
-    """Drop the staged records that bring nothing new, and say what the mirror holds of the others.
+def meet_known(connection: Connection, staged: Table, *, only_changed: bool) -> Met:
+    """Say which of the staged records bring nothing new, and what the mirror holds of the others.
 
     A record brings nothing new when the mirror holds a newer version; with `only_changed` also when it holds the
     very same one.
@@ -66,7 +69,7 @@ def meet_known(connection: Connection, *, only_changed: bool) -> Met:
     if only_changed:
         names = [name for name in RECORD_COLUMNS if name != "id"]
         is_same = and_(*(salesforce_record.c[name].is_not_distinct_from(staged.c[name]) for name in names))
-        is_echo = _is_echo(connection)
+        is_echo = _is_echo(connection, staged)
     rows = connection.execute(
         select(staged.c.id, salesforce_record.c.unique_key, is_stale, is_same, is_echo)
         .join_from(staged, salesforce_record, salesforce_record.c.id == staged.c.id)
@@ -75,15 +78,12 @@ def meet_known(connection: Connection, *, only_changed: bool) -> Met:
     met = pd.DataFrame(rows, columns=["id", "old_key", "is_stale", "is_same", "is_echo"])
     ids, old_keys = met["id"].astype("str"), met["old_key"].astype("str")
     stale, same, echo = (met[name].astype("bool") for name in ("is_stale", "is_same", "is_echo"))
-    if (stale | same).any():
-        known = exists().where(salesforce_record.c.id == staged.c.id, or_(is_stale, is_same))
-        connection.execute(delete(staged).where(known))
     echo &= ~stale & ~same
     moved = pd.DataFrame({"id": ids, "old_key": old_keys})[~stale & ~same & ~echo]
     return Met(stale=ids[stale], same=ids[same], moved=moved, echoes=ids[echo])
 
 
-def _is_echo(connection: Connection) -> ColumnElement[bool]:
+def _is_echo(connection: Connection, staged: Table) -> ColumnElement[bool]:
     """Tell whether a staged record has, but for its stamp, what the mirror has of it since a push."""
     names = [name for name in RECORD_COLUMNS if name not in {"id", "system_modstamp", "field_values"}]
     known: ColumnElement[Any]
@@ -105,7 +105,7 @@ def _is_echo(connection: Connection) -> ColumnElement[bool]:
     )
 
 
-def read_siblings(connection: Connection, moved: pd.DataFrame, *, but_not: pd.Series) -> pd.DataFrame:
+def read_siblings(connection: Connection, staged: Table, moved: pd.DataFrame, *, but_not: pd.Series) -> pd.DataFrame:
     """Return the mirror's other records of every key that the staged records have, or had (`moved`).
 
     RECORD_COLUMNS and `customer_id`, which is missing for a record that came while its key had no customer.
@@ -161,7 +161,7 @@ def as_read(siblings: pd.DataFrame, fields: list[str]) -> pd.DataFrame:
     return records
 
 
-def upsert_records(connection: Connection) -> int:
+def upsert_records(connection: Connection, staged: Table) -> int:
     """Write the staged records into the mirror, each linked to its customer; returns how many rows changed."""
     names = [*RECORD_COLUMNS]
     source = (
@@ -195,7 +195,7 @@ def link_siblings(connection: Connection, siblings: pd.DataFrame) -> None:
     )
 
 
-def write_rejects(connection: Connection, sync_run_id: int, now: datetime) -> None:
+def write_rejects(connection: Connection, staged: Table, sync_run_id: int, now: datetime) -> None:
     """Keep the staged records that cannot be used, and clear those of which a good version came."""
     names = ["id", "sobject", "reason", "system_modstamp", "sync_run_id", "rejected_at"]
     source = select(

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import pandas as pd
-from sqlalchemy import Connection, Table, and_, select, update
+from sqlalchemy import Connection, Row, Table, and_, func, select, update
 
-from crm_sync.customers import mirror
 from crm_sync.customers.staging import stage
 from crm_sync.customers.tables import customer, salesforce_record
 from crm_sync.mapping import Precedence
@@ -97,10 +96,11 @@ def mark_silent(connection: Connection, moves: Moves, now: datetime) -> None:
     )
 
 
-def join_merged(connection: Connection, losers: pd.Series, now: datetime) -> None:
+def join_merged(connection: Connection, staged: Table, losers: pd.Series, now: datetime) -> None:
     """Join the customers whose last record was merged in Salesforce to the customer of its master.
 
-    `losers`: Ids of merged records of the batch's keys; those merged into a record of the batch are looked up.
+    `losers`: Ids of merged records of the batch's keys; those merged into a record of the batch, which is `staged`, are
+    looked up.
     """
     loser, master = salesforce_record.alias("loser"), salesforce_record.alias("master")
     joined = (
@@ -116,10 +116,13 @@ def join_merged(connection: Connection, losers: pd.Series, now: datetime) -> Non
         # The last merge counts, where several records of one customer were merged.
         .order_by(loser.c.system_modstamp, loser.c.id)
     )
-    rows = connection.execute(joined.where(loser.c.master_record_id.in_(select(mirror.staged.c.id)))).all()
+    rows: list[Row[tuple[int, int]]] = []
+    if len(masters := _read_masters(connection, staged)):
+        known = stage(connection, "staged_master", masters.to_frame("id"))
+        rows += connection.execute(joined.where(loser.c.master_record_id.in_(select(known.c.id))))
     if len(losers):
         known = stage(connection, "staged_loser", losers.to_frame("id"))
-        rows = [*rows, *connection.execute(joined.where(loser.c.id.in_(select(known.c.id))))]
+        rows += connection.execute(joined.where(loser.c.id.in_(select(known.c.id))))
     found = pd.DataFrame(rows, columns=["customer_id", "master_customer_id"], dtype="Int64")
     if found.empty:
         return
@@ -134,6 +137,14 @@ def join_merged(connection: Connection, losers: pd.Series, now: datetime) -> Non
         .values(merged_into_customer_id=merged.c.master_customer_id, mail_status="INACTIVE", modified_at=now)
         .where(customer.c.id == merged.c.customer_id)
     )
+
+
+def _read_masters(connection: Connection, staged: Table) -> pd.Series:
+    """Return the Ids of the staged records into which others were merged."""
+    merged = salesforce_record.c.master_record_id == staged.c.id
+    # A subquery in this place is looked up by index; of a join, PostgreSQL went through the batch for every loser.
+    losers = select(func.count()).select_from(salesforce_record).where(merged).correlate(staged).scalar_subquery()
+    return pd.Series(connection.scalars(select(staged.c.id).where(losers > 0)).all(), dtype="str")
 
 
 def _stage_followed(connection: Connection, moves: Moves) -> Table:
