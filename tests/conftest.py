@@ -19,7 +19,8 @@ pytest_plugins = ["tests.prefect_server"]
 hypothesis.settings.register_profile("no deadline", deadline=None)
 hypothesis.settings.load_profile("no deadline")
 
-_TEMPLATE = "crm_sync_tests_template"
+# One a process: several may share the server of TEST_POSTGRESQL_URL.
+_TEMPLATE = f"crm_sync_tests_template_{os.getpid()}"
 
 
 class PostgresqlServer:

@@ -19,6 +19,12 @@ def _staged(connection: Connection, frame: pd.DataFrame) -> list[tuple[object, .
     return [tuple(row) for row in connection.execute(select(stage(connection, "staged_test", frame)))]
 
 
+def _stage_and_break(database: CustomerDatabase) -> None:
+    with database.transaction() as connection:
+        _staged(connection, pd.DataFrame({"a": ["y"] * 2_000}, dtype="str"))
+        raise InterruptedError
+
+
 # A large frame goes another way on SQLite.
 @pytest.mark.parametrize("times", [1, 1_000])
 @pytest.mark.parametrize("text", ODD)
@@ -65,9 +71,8 @@ def test_nothing_of_a_large_frame_is_left_behind(
     for _ in range(20):
         with database.transaction() as connection:
             _staged(connection, pd.DataFrame({"a": ["x"] * 2_000}, dtype="str"))
-        with pytest.raises(InterruptedError), database.transaction() as connection:
-            _staged(connection, pd.DataFrame({"a": ["y"] * 2_000}, dtype="str"))
-            raise InterruptedError
+        with pytest.raises(InterruptedError):
+            _stage_and_break(database)
     assert list((tmp_path / "empty").iterdir()) == []
     with database.transaction() as connection:
         assert _staged(connection, pd.DataFrame({"a": ["z"]}, dtype="str")) == [("z",)]
