@@ -123,3 +123,14 @@ def test_image_holds_what_the_services_need(services: dict[str, Any]) -> None:
 
 def _workers() -> tuple[str, str]:
     return "worker-1", "worker-2"
+
+
+def test_builder_gets_what_the_image_holds_and_no_secrets() -> None:
+    lines = (_FOLDER / "Dockerfile.dockerignore").read_text().splitlines()
+    sent = {line.removeprefix("!") for line in lines if line.startswith("!")}
+    dockerfile = (_FOLDER / "Dockerfile").read_text()
+    copied = {word for words in re.findall(r"^COPY (.*) \S+$", dockerfile, re.MULTILINE) for word in words.split()}
+
+    assert lines[1] == "*"
+    assert sent == copied
+    assert lines.index("**/.env") > max(lines.index(f"!{name}") for name in sent)
