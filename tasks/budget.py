@@ -39,8 +39,10 @@ def open_ledger(
     flow: str,
     clock: Callable[[], datetime],
     budget: ApiBudget | str | None = None,
+    *,
+    waits: bool = True,
 ) -> RequestLedger:
-    """Return the ledger of a run, which waits for the hour as long as the settings say.
+    """Return the ledger of a run, which waits for the hour as long as the settings say, or not at all.
 
     Where no settings are saved, as with another Prefect server, those last used with this database count.
     """
@@ -55,4 +57,5 @@ def open_ledger(
         Waiting(f"the hour's budget until {refusal.until:%H:%M:%S} UTC").sleep(max(left.total_seconds(), 0) + 0.1)
         return True
 
-    return RequestLedger(database, org=org, flow=flow, rules=block.rules() if block else None, clock=clock, wait=wait)
+    rules = block.rules() if block else None
+    return RequestLedger(database, org=org, flow=flow, rules=rules, clock=clock, wait=wait if waits else None)

@@ -96,7 +96,7 @@ def open_run(
 
     Raises ConfigurationError before any request is made when a block is missing or the database does not open, and
     LimitReachedError when Salesforce has lately refused requests for a limit, unless the flow has an answer of its own
-    to that (`while_closed`).
+    to limits (`while_closed`): it then does not wait for the hour either.
     """
     credentials = named(SalesforceCredentials, salesforce)
     with ExitStack() as stack:
@@ -104,7 +104,7 @@ def open_run(
         stack.callback(customers.close)
         for name in create_missing_limits():
             get_run_logger().warning("The concurrency limit %s did not exist; it was created with its default.", name)
-        ledger = open_ledger(customers, credentials.org_key, flow, utc_now, budget)
+        ledger = open_ledger(customers, credentials.org_key, flow, utc_now, budget, waits=not while_closed)
         throttle = stack.enter_context(open_throttle(flow))
         org = credentials.get_client(throttle=throttle, ledger=ledger, clock=utc_now)
         stack.callback(org.close)
