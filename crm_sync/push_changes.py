@@ -1,7 +1,7 @@
 """What a push sends of each customer: what differs from what Salesforce is known to have, and what it may overwrite."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 import pyarrow as pa
@@ -40,6 +40,15 @@ class Changes:
     def to_send(self) -> pd.Series:
         """Whose record is to be written."""
         return self.values.notna().any(axis=1) & self.code.isna()
+
+    def only_withdrawals(self, links: list[FieldLink]) -> "Changes":
+        """Leave of what is to be sent the withdrawals of consent.
+
+        They need no look at Salesforce: where a field says yes or no, what was changed there is what is sent.
+        """
+        consents = {link.salesforce_field for link in links if link.field_type is FieldType.YES_NO}
+        kept = {name: column.where(self.opts_out & (name in consents)) for name, column in self.values.items()}
+        return replace(self, values=pd.DataFrame(kept))
 
 
 def column_of(link: FieldLink) -> str:

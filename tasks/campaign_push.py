@@ -121,7 +121,11 @@ def _keep_to_what_fits(run: Run, batch: Batch, tally: Tally, *, split: bool) -> 
     refusal = announce_forecast(run, needed * batches)
     if refusal and needed > refusal.room:
         tally.cut = str(refusal)
-        batch.leave_after(batch.most_within(refusal.room) if split else 0)
+        most = batch.most_within(refusal.room) if split else 0
+        if split and refusal.room and not most:
+            batch.withdraw_only(refusal.room)
+        else:
+            batch.leave_after(most)
 
 
 def _send(run: Run, batch: Batch) -> None:

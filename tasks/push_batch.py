@@ -17,6 +17,7 @@ from crm_sync.push_settings import CheckedSettings
 from crm_sync.push_targets import find_targets
 from crm_sync.salesforce.record_writes import RecordWrites
 from crm_sync.salesforce.row_refusals import RowClass, row_classes
+from crm_sync.salesforce.writes import COLLECTIONS_PER_REQUEST, RECORDS_PER_COLLECTION
 from tasks.forecasts import polls_of_a_job
 from tasks.push_fields import KnownFields, ask_fields, known_fields
 from tasks.push_looks import look_before_writing
@@ -63,6 +64,9 @@ class Batch:
         }
         self._changes: dict[SObject, Changes] = {}
         self._known: dict[SObject, KnownFields] = {}
+        self._looks = not settings.customer_wins
+        # Who has more to send than a run sends.
+        self._unfinished = self._people.index[:0]
 
     def settle_lost(self) -> None:
         """Settle those who lead to no record that can be written."""
@@ -98,6 +102,20 @@ class Batch:
         """Settle all but the first `most` of those to be sent as cut by the limit."""
         self._settle(self._is_in(self._in_turn().index[most:]), Output.LIMIT)
 
+    def withdraw_only(self, requests: int) -> None:
+        """Keep the withdrawals of consent, as many as so many requests write without a look before.
+
+        All else is settled as cut by the limit, also where it is more that such a customer has to send.
+        """
+        urgent = int(self._in_turn()["urgent"].sum())
+        self.leave_after(min(urgent, requests * RECORDS_PER_COLLECTION * COLLECTIONS_PER_REQUEST))
+        for sobject, changes in self._changes.items():
+            kept = changes.only_withdrawals(self._checked.links[sobject])
+            left_out = (changes.values.notna() & kept.values.isna()).any(axis=1)  # noqa: PD011  # its own
+            self._unfinished = self._unfinished.union(left_out.index[left_out])
+            self._changes[sobject] = kept
+        self._looks = False
+
     def _in_turn(self) -> pd.DataFrame:
         """Return who is to be sent (`sobject`, `urgent`), withdrawals of consent first."""
         found = [pd.DataFrame({"sobject": pd.Series(dtype="str"), "urgent": pd.Series(dtype="bool")})]
@@ -108,7 +126,7 @@ class Batch:
 
     def yield_to_salesforce(self) -> None:
         """Take out what Salesforce has changed since the last pull."""
-        if self._checked.settings.customer_wins:
+        if not self._looks:
             return
         questions = [question for sobject in self._parts if (question := self._question(sobject))]
         if not questions:
@@ -149,6 +167,7 @@ class Batch:
         done = pd.Series(Output.ERROR.value, index=final.index, dtype="str").mask(
             final["success"], Output.SUCCESS.value
         )
+        done = done.mask(final["success"] & final.index.isin(self._unfinished), Output.LIMIT.value)
         learnt = self._sent(final.index[final["success"]])
         self._settle(self._is_in(final.index), done, final["error_code"], final["error_message"], learnt)
         self._tally.written += int(final["success"].sum())

@@ -124,6 +124,29 @@ def test_push_sends_withdrawals_of_consent_and_whom_else_fits(tmp_path: Path, sq
         assert (nobody.limit, len(rig.org.requests)) == (set(ids), before)
 
 
+def test_last_request_of_an_hour_withdraws_consent_without_a_look(rig: Rig) -> None:
+    rig.sync()
+    pushes = Pushes(rig)
+    mailed = [row["id"] for row in pushes.people() if row["opt_in"]]
+    both, only, title = mailed[:2], mailed[2:4], mailed[4:6]
+    pushes.change(both + title, job_title="Sailor")
+    pushes.change(both + only, opt_in=False)
+    pushes.enter(both + only + title)
+    _leave(rig, "campaign_push", 1)
+    rig.org.journal.clear()
+
+    result = campaign_push(CAMPAIGN, settings=pushes.settings(), **rig.blocks())
+
+    assert (result.success, result.limit) == (set(only), set(both + title))
+    assert rig.requests() == ["composite"]
+    records = [pushes.record(one) for one in both + only + title]
+    assert [bool(record["HasOptedOutOfEmail"]) for record in records] == [True] * 4 + [False] * 2
+    assert "Sailor" not in {record["Title"] for record in records}
+    _let_the_hour_pass(rig)
+    assert pushes.retry("limit").success == set(both + title)
+    assert [pushes.record(one)["Title"] for one in both] == ["Sailor"] * 2
+
+
 @pytest.mark.parametrize(
     ("requests", "room", "is_fitting"),
     [

@@ -89,6 +89,19 @@ def test_withdrawal_of_consent_is_told() -> None:
     assert not changes("true", "true", link=OPTED_OUT).opts_out.any()
 
 
+def test_withdrawals_alone_leave_out_all_else() -> None:
+    people = pd.DataFrame({column_of(TITLE): ["new", "new", "old"], column_of(OPTED_OUT): ["false", "true", "false"]})
+    known = pd.DataFrame({"Title": ["old"] * 3, "HasOptedOutOfEmail": ["false"] * 3})
+    rules = PushSettings(SObject.CONTACT, ("Title", "HasOptedOutOfEmail"))
+    found = find_changes(people.astype("str"), known.astype("str"), [TITLE, OPTED_OUT], FIELDS, rules)
+
+    kept = found.only_withdrawals([TITLE, OPTED_OUT])
+
+    assert kept.to_send.tolist() == [True, False, True]
+    going = kept.values[kept.to_send]  # noqa: PD011  # a frame of ours, by that name
+    assert as_field_values(going).tolist() == ['{"HasOptedOutOfEmail":"true"}'] * 2
+
+
 def test_customer_who_was_never_asked_withdraws_nothing() -> None:
     assert sent(changes(None, "false", link=OPTED_OUT)) is None
 
