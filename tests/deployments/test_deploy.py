@@ -77,7 +77,8 @@ def test_what_somebody_changed_is_put_right_and_said(pool: str) -> None:
     assert corrected.global_concurrency_limit.limit == 1
 
 
-def test_schedule_that_somebody_switched_off_stays_off(pool: str) -> None:
+def test_schedule_that_somebody_switched_off_stays_off(pool: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(VERSION, "v1")
     list(deploy(pool))
     with get_client(sync_client=True) as client:
         found = client.read_deployment_by_name("incremental_pull/incremental-pull")
