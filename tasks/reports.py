@@ -44,17 +44,21 @@ class Progress:
         self._done = done
         self._sobject = sobject
         key = f"{flow.replace('_', '-')}-{sobject.lower()}"
-        artifact = create_progress_artifact(self._percent, key=key, description=f"{sobject} records stored")
+        artifact = create_progress_artifact(self._percent, key=key, description=self._sentence)
         self._artifact = cast(UUID, artifact)  # only in an event loop it would be a coroutine
 
     @property
     def _percent(self) -> float:
-        return min(100.0, 100.0 * self._done / self._expected)
+        return round(min(100.0, 100.0 * self._done / self._expected), 1)
+
+    @property
+    def _sentence(self) -> str:
+        return f"{self._done:,} of {self._expected:,} {self._sobject} records stored"
 
     def add(self, records: int) -> None:
         """Show that `records` more are stored."""
         self._done += records
-        update_progress_artifact(self._artifact, self._percent)
+        update_progress_artifact(self._artifact, self._percent, self._sentence)
         get_run_logger().info("%s: %s of %s records", self._sobject, f"{self._done:,}", f"{self._expected:,}")
 
 

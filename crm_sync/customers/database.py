@@ -58,8 +58,8 @@ class CustomerDatabase:
 
     @property
     def name(self) -> str:
-        """The address, without its password."""
-        return self._engine.url.render_as_string(hide_password=True)
+        """The address, without its password and without settings, among which another one may be."""
+        return self._engine.url.set(query={}).render_as_string(hide_password=True)
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:

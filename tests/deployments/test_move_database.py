@@ -26,3 +26,10 @@ def test_address_that_cannot_be_read_is_one_sentence(tmp_path: Path, capsys: pyt
     said = capsys.readouterr().err
     assert "cannot be mysql" in said
     assert "s3cret" not in said
+
+
+def test_name_of_a_database_shows_no_password_wherever_it_stands(tmp_path: Path) -> None:
+    database = CustomerDatabase(f"sqlite:///{tmp_path / 'new.db'}?timeout=7")
+
+    assert database.name == f"sqlite:///{tmp_path / 'new.db'}"
+    database.close()
