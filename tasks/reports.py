@@ -96,7 +96,14 @@ def publish_record_changes(flow: str, changes: list[RecordChange], summary: Sync
     said = f"{len(changes):,} of {summary.total.read:,} records read brought something new."
     if len(changes) >= SHOWN_CHANGES:
         said = f"The first {len(changes):,} records that brought something new, of {summary.total.read:,} read."
-    lines = [f"## {_title(flow)}: what it brought", "", said, "", "| object | record | | fields |", "| - | - | - | - |"]
+    lines = [
+        f"## {_title(flow)}: what it brought",
+        "",
+        said,
+        "",
+        "| object | record | what happened | fields |",
+        "| - | - | - | - |",
+    ]
     for change in changes:
         link = _link(summary.org_host, change.salesforce_id)
         lines.append(f"| {change.sobject} | {link} | {change.what} | {', '.join(change.fields)} |")

@@ -15,6 +15,8 @@ from tests.browser.served import serve_demo
 _PICTURES = Path(__file__).parents[2] / "build" / "screenshots"
 _CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 _ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+# A machine that does much else at once is slow; nothing is waited for longer than it takes.
+_PATIENCE_MS = 90_000
 _SKIPPED = pytest.StashKey[str]()
 
 
@@ -41,6 +43,7 @@ def marketer(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Conf
     with serve_demo(tmp_path_factory.mktemp("demo")) as served, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=_CHROMIUM, args=_ARGUMENTS)
         page = browser.new_page(viewport={"width": 1400, "height": 1000})
+        page.set_default_timeout(_PATIENCE_MS)
         yield Marketer(page, served, _PICTURES)
         page.screenshot(path=_PICTURES / "last.png")
         browser.close()

@@ -10,8 +10,9 @@ from tests.browser.served import Served
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
 
-_RUN_SECONDS = 90
+_RUN_SECONDS = 180
 _SUBMITS = 5
+_PATIENCE_SECONDS = 20
 _ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 
 
@@ -48,8 +49,18 @@ class Marketer:
 
     def save(self) -> None:
         """Save the form, and see the block's own page."""
-        self.page.get_by_role("button", name="Save", exact=True).click()
-        self.page.wait_for_url(re.compile(r"/blocks/block/[0-9a-f-]+$"))
+        save, saved = (
+            self.page.get_by_role("button", name="Save", exact=True),
+            self.page.get_by_text("Paste this snippet"),
+        )
+        for _ in range(_SUBMITS):
+            save.click()
+            # A server on SQLite is at times too busy to take it; a person then presses again.
+            for _ in range(_PATIENCE_SECONDS):
+                if saved.count():
+                    return
+                self.page.wait_for_timeout(1000)
+        raise AssertionError("the form was not saved")
 
     def open_run_form(self, deployment: str) -> None:
         """Open the form that starts a run of a deployment."""
@@ -67,6 +78,11 @@ class Marketer:
 
     def submit(self, deployment: str) -> dict[str, Any]:
         """Start the run of the form, follow it to its page, and return it when it has ended."""
+        self.start()
+        return self.wait_for_end(deployment)
+
+    def start(self) -> None:
+        """Start the run of the form, and follow it to its page."""
         view, busy = self.page.get_by_role("button", name="View run"), self.page.get_by_text("Unknown error")
         for _ in range(_SUBMITS):
             self.page.get_by_role("button", name="Submit", exact=True).click()
@@ -77,6 +93,9 @@ class Marketer:
             busy.first.wait_for(state="detached")
         view.click()
         self.page.wait_for_url("**/runs/flow-run/*")
+
+    def wait_for_end(self, deployment: str) -> dict[str, Any]:
+        """Return the newest run of a deployment when it has ended, and see that on the page."""
         for _ in range(_RUN_SECONDS):
             run = self.served.newest_run(deployment)
             if run["state_type"] in _ENDED:
@@ -98,6 +117,19 @@ class Marketer:
         self.page.locator("a[href*='/artifacts/artifact/']").first.click()
         self.page.get_by_role("tab", name="Raw").wait_for()
         return self.page.locator("body")
+
+    def look_at_progress(self, artifact: str) -> int:
+        """Wait until a run under way shows how far it is, and return the percentage."""
+        run = self.page.url
+        for _ in range(_RUN_SECONDS):
+            self.page.get_by_role("tab", name="Artifacts").click()
+            self.page.wait_for_timeout(1000)
+            if self.page.locator(f"a[href$='/artifacts/key/{artifact}']").count():
+                found = re.search(r"Progress: (\d+)", self.look_at(artifact).inner_text())
+                if found and int(found[1]):
+                    return int(found[1])
+            self.page.goto(run)
+        raise AssertionError(f"nothing shows how far {artifact} is")
 
     def picture(self, name: str, *, whole: bool = False) -> None:
         """Keep a picture of the page."""

@@ -13,7 +13,10 @@ from typing import IO, Any
 
 import requests
 from requests.adapters import HTTPAdapter
+from sqlalchemy import Connection
 from urllib3.util import Retry
+
+from crm_sync.customers.database import CustomerDatabase
 
 _REPOSITORY = Path(__file__).parents[2]
 _START_SECONDS = 240
@@ -25,9 +28,10 @@ _BUSY = Retry(total=8, backoff_factor=0.2, status_forcelist=[503], allowed_metho
 class Served:
     """A Prefect server with every deployment served."""
 
-    def __init__(self, url: str) -> None:
-        """Ask the server at `url`."""
+    def __init__(self, url: str, folder: Path) -> None:
+        """Ask the server at `url`, which keeps its files in `folder`."""
         self.url = url
+        self.folder = folder
         self._session = requests.Session()
         self._session.mount("http://", HTTPAdapter(max_retries=_BUSY))
 
@@ -56,6 +60,25 @@ class Served:
         (run,) = self.ask("/flow_runs/filter", **asked)
         found: dict[str, Any] = run
         return found
+
+    def tell_org(self, **orders: Any) -> Any:
+        """Give orders to the stand-in org, as its sales people and its limits would; return what came of them."""
+        endpoint = self.block("salesforce")["endpoint_url"]
+        answer = self._session.post(f"{endpoint}/__control", json=orders, timeout=30)
+        answer.raise_for_status()
+        return answer.json()["done"]
+
+    @contextmanager
+    def customers(self) -> Iterator[Connection]:
+        """Give a transaction in the customer database: the Deployteq side of the demo."""
+        url = f"sqlite:///{self.folder / '.demo' / 'customers.db'}"
+        with closing(CustomerDatabase(url)) as database, database.transaction() as connection:
+            yield connection
+
+    def kept(self) -> dict[str, str]:
+        """Return what Prefect and the processes have written anywhere, by file."""
+        files = [*(self.folder / "prefect").rglob("*"), self.folder / "up.log"]
+        return {path.name: path.read_bytes().decode("latin-1") for path in files if path.is_file()}
 
     def without_schedules(self) -> None:
         """Let only those runs begin that a person asks for."""
@@ -93,7 +116,7 @@ def serve_demo(folder: Path) -> Iterator[Served]:
         try:
             ready.wait(_START_SECONDS)
             assert process.poll() is None, f"The demo did not start:\n{log.read_text()[-3000:]}"
-            with closing(Served(f"http://127.0.0.1:{port}")) as served:
+            with closing(Served(f"http://127.0.0.1:{port}", folder)) as served:
                 served.without_schedules()
                 yield served
         finally:

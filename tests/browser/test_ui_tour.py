@@ -1,21 +1,92 @@
 """What a marketer does at the Prefect UI, in a real browser: settings, a mapping, runs, and what the runs leave."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
+from crm_sync.customers.campaign_demo import change_customers, choose_contacts
+from crm_sync.customers.campaigns import enter_campaign
+from crm_sync.customers.tables import customer
 from crm_sync.standard_mapping import standard_contact_mapping, standard_lead_mapping
+from tasks.runs import utc_now
 from tests.browser.marketer import Marketer
 
 _LINKS = {"contact": standard_contact_mapping().links, "lead": standard_lead_mapping().links}
 
 
+_CAMPAIGN = "spring"
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A full sync that somebody watched: the run that ended, and the percentage that stood there under way."""
+
+    run: dict[str, Any]
+    percent: int
+
+
 @pytest.fixture(scope="module")
-def synced(marketer: Marketer) -> dict[str, Any]:
-    """Start a full sync from its form, and return the run that ended."""
+def watched(marketer: Marketer) -> Watched:
+    """Start a full sync from its form, and look how far it is while the second page of contacts is on its way."""
+    slow = {"action": "delay", "path": "locator=", "seconds": 30}
+    marketer.served.tell_org(settings={"bulk_max_records": 100}, faults=[slow])
     marketer.open_run_form("full-sync")
     marketer.picture("full-sync-form", whole=True)
-    return marketer.submit("full-sync")
+    marketer.start()
+    percent = marketer.look_at_progress("full-sync-contact")
+    marketer.picture("full-sync-under-way")
+    run = marketer.served.newest_run("full-sync")
+    _open(marketer, run, "Running")
+    return Watched(marketer.wait_for_end("full-sync"), percent)
+
+
+@pytest.fixture
+def synced(watched: Watched) -> dict[str, Any]:
+    """Return the full sync that has ended."""
+    return watched.run
+
+
+@pytest.fixture(scope="module")
+def pushed(marketer: Marketer, watched: Watched) -> dict[str, Any]:
+    """Let customers reach the campaign step, some of them in trouble, and return the push that a person started."""
+    with marketer.served.customers() as connection:
+        contacts = choose_contacts(connection, 10, without_title="Guest")
+        ids = list(contacts)
+        change_customers(connection, ids, utc_now(), job_title="Guest")
+        change_customers(connection, ids[:3], utc_now(), job_title="x" * 129)
+        enter_campaign(connection, _CAMPAIGN, ids, utc_now())
+    limited = {"keys": [contacts[one] for one in ids[3:5]], "code": "REQUEST_LIMIT_EXCEEDED", "message": "Limit."}
+    marketer.served.tell_org(refusals=[limited])
+    marketer.open_run_form("campaign-push")
+    marketer.page.get_by_label("campaign", exact=True).fill(_CAMPAIGN)
+    marketer.picture("campaign-push-form", whole=True)
+    return marketer.submit("campaign-push")
+
+
+def test_new_credentials_are_entered_and_tested(marketer: Marketer) -> None:
+    endpoint = marketer.served.block("salesforce")["endpoint_url"]
+    marketer.new_block("salesforce-credentials")
+    entered = {
+        "Name": "own",
+        "Username (Optional)": "integration@demo.example",
+        "Password (Optional)": "demo-password",
+        "Security token (Optional)": "demoToken",
+        "Endpoint override (Optional)": endpoint,
+    }
+    for label, value in entered.items():
+        marketer.page.get_by_label(label, exact=True).fill(value)
+    marketer.picture("new-credentials-form", whole=True)
+    marketer.save()
+
+    assert marketer.served.block("own")["password"] == "********"
+    marketer.open_run_form("check-connection")
+    marketer.choice("salesforce").first.click()
+    marketer.page.get_by_role("option", name="own").click()
+    run = marketer.submit("check-connection")
+    assert run["state_name"] == "Completed"
+    assert "Logged in to Demo Org" in run["state"]["message"]
 
 
 def test_a_changed_setting_is_saved_and_the_password_stays(marketer: Marketer) -> None:
@@ -95,8 +166,9 @@ def test_full_sync_shows_its_rejects_by_reason(marketer: Marketer, synced: dict[
         assert int(row.get_by_role("cell").last.inner_text()) > 0
 
 
-def test_full_sync_shows_its_progress(marketer: Marketer, synced: dict[str, Any]) -> None:
-    _open(marketer, synced)
+def test_full_sync_shows_its_progress_under_way_and_at_the_end(marketer: Marketer, watched: Watched) -> None:
+    assert 0 < watched.percent < 100
+    _open(marketer, watched.run)
 
     page = marketer.look_at("full-sync-contact")
     marketer.picture("full-sync-progress")
@@ -119,6 +191,54 @@ def test_dry_run_of_the_pull_shows_changes_and_writes_nothing(marketer: Marketer
     assert run["state"]["message"] in page.inner_text()
 
 
+def test_pull_shows_what_it_brought(marketer: Marketer, synced: dict[str, Any]) -> None:
+    person = {"LastName": "Newcomer", "Email": "newcomer@planted.example"}
+    ((new,),) = marketer.served.tell_org(records=[["insert", "Contact", person]])
+
+    run = marketer.run("incremental-pull")
+
+    assert run["state_type"] == "COMPLETED"
+    page = marketer.look_at("incremental-pull-changes")
+    marketer.picture("incremental-pull-changes", whole=True)
+    assert page.get_by_role("row", name=f"Contact {new} new").count() == 1
+
+
+def test_push_shows_its_outputs_and_errors_by_cause(marketer: Marketer, pushed: dict[str, Any]) -> None:
+    assert pushed["state_name"] == "CutByLimit"
+    _open(marketer, pushed)
+
+    page = marketer.look_at("campaign-push-summary")
+    marketer.picture("campaign-push-summary", whole=True)
+    for output, customers in (("continue", 10), ("success", 5), ("error", 3), ("limit", 2)):
+        assert page.get_by_role("row", name=f"{output} {customers}", exact=True).count() == 1
+    assert page.get_by_role("row", name="STRING_TOO_LONG 3 no").count() == 1
+
+
+def test_customers_of_an_output_are_sent_again(marketer: Marketer, pushed: dict[str, Any]) -> None:
+    marketer.served.tell_org(clear_refusals=True)
+    marketer.open_run_form("retry-outputs")
+    marketer.page.get_by_label("campaign", exact=True).fill(_CAMPAIGN)
+    marketer.page.get_by_label("which (Optional)").fill("limit")
+    marketer.picture("retry-outputs-form", whole=True)
+
+    run = marketer.submit("retry-outputs")
+
+    assert "2 success" in run["state"]["message"]
+    marketer.look_at("retry-outputs-summary")
+    marketer.picture("retry-outputs-summary", whole=True)
+
+
+def test_budget_and_activity_are_pages_with_charts(marketer: Marketer, pushed: dict[str, Any]) -> None:
+    run = marketer.run("api-budget")
+
+    for key, charts, said in (("api-budget", 1, "requests in the last hour"), ("activity", 4, "could not be used")):
+        _open(marketer, run)
+        page = marketer.look_at(key)
+        page.locator("svg[id^='mermaid']").nth(charts - 1).wait_for()
+        marketer.picture(key, whole=True)
+        assert said in page.inner_text()
+
+
 def test_proposed_mapping_can_be_copied_and_is_saved_under_its_own_name(marketer: Marketer) -> None:
     marketer.open_run_form("propose-mapping")
     marketer.page.get_by_label("save_as (Optional)").fill("proposed")
@@ -138,6 +258,20 @@ def test_proposed_mapping_can_be_copied_and_is_saved_under_its_own_name(marketer
     assert "Score__c" in [link["salesforce_field"] for link in marketer.served.block("proposed")["lead"]["links"]]
 
 
-def _open(marketer: Marketer, run: dict[str, Any]) -> None:
+def test_nobodys_data_and_no_secret_is_kept_by_prefect_after_the_tour(
+    marketer: Marketer, synced: dict[str, Any], pushed: dict[str, Any]
+) -> None:
+    """Database, logs, artifacts, states, events and parameters of everything above."""
+    with marketer.served.customers() as connection:
+        addresses = [address for (address,) in connection.execute(select(customer.c.email_address)) if address]
+    kept = marketer.served.kept()
+
+    assert any(synced["state"]["message"] in text for text in kept.values()), "the search would not find what is there"
+    assert len(addresses) > 200
+    for planted in ("demo-password", "demoToken", *addresses):
+        assert [place for place, text in kept.items() if planted in text] == []
+
+
+def _open(marketer: Marketer, run: dict[str, Any], state: str = "") -> None:
     marketer.page.goto(f"{marketer.served.url}/v2/runs/flow-run/{run['id']}")
-    marketer.page.get_by_text(run["state_name"], exact=True).first.wait_for()
+    marketer.page.get_by_text(state or run["state_name"], exact=True).first.wait_for()
