@@ -50,7 +50,7 @@ def change(org_file: Path, records: int, changes: int) -> None:
     stamp, title = f"{now:%Y-%m-%dT%H:%M:%S}.000Z", f"Title of {now:%H:%M:%S}"
     with closing(sqlite3.connect(org_file, timeout=60)) as org, org:
         org.execute(
-            "UPDATE Contact SET Title = ?, SystemModstamp = ?, LastModifiedDate = ? WHERE n % ? = 1",
+            "UPDATE Contact SET Title = ?, SystemModstamp = ?, LastModifiedDate = ? WHERE n % ? = 0",
             (title, stamp, stamp, max(records // changes, 1)),
         )
 
