@@ -11,7 +11,7 @@ from json import dumps
 from typing import Any
 from urllib.parse import quote
 
-from crm_sync.errors import JobGoneError, QueryError, SalesforceUnavailableError, SyncError
+from crm_sync.errors import JobGoneError, LimitReachedError, QueryError, SalesforceUnavailableError, SyncError
 from crm_sync.salesforce.error_codes import error_for
 from crm_sync.salesforce.limit_info import read_server_time
 from crm_sync.salesforce.org import SalesforceOrg
@@ -60,7 +60,11 @@ def ask_together(org: SalesforceOrg, paths: Sequence[str]) -> Answers:
         # Numbers keep every digit, as in CSV.
         parsed = response.json(parse_int=str, parse_float=str)
         answers = {answer["referenceId"]: answer for answer in parsed["compositeResponse"]}
-    pages = [_read_page(answers.get(f"q{place}"), server_time) for place in range(len(paths))]
+    try:
+        pages = [_read_page(answers.get(f"q{place}"), server_time) for place in range(len(paths))]
+    except LimitReachedError as limit:
+        org.note_limit(RequestKind.QUERY, limit)
+        raise
     # The answer is dated when it is sent; what was committed while it was made up may be missing from it.
     return Answers(pages, asked_at=server_time - response.elapsed)
 

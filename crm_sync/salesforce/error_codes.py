@@ -208,12 +208,12 @@ def error_for(status: int, body: bytes, *, kind: RequestKind, now: datetime) -> 
             "Salesforce no longer knows this Bulk job or its results; the object has to be read again.",
             code=complaint.code or None,
         )
-    return _limit(complaint, now) or _by_code(complaint, kind) or _by_status(status, complaint, kind)
+    return limit_for(complaint, now) or _by_code(complaint, kind) or _by_status(status, complaint, kind)
 
 
 def limit_in(message: str) -> SyncError | None:
     """Return the limit that the reason of a failed Bulk job speaks of, if it does."""
-    return _limit(Complaint(_known_form(message.partition(":")[0].strip()), message), None)
+    return limit_for(Complaint(_known_form(message.partition(":")[0].strip()), message), None)
 
 
 def read_complaint(body: bytes) -> Complaint:
@@ -248,7 +248,8 @@ def _known_form(code: object) -> str:
     return code if isinstance(code, str) and re.fullmatch(r"\w{1,80}", code) else ""
 
 
-def _limit(complaint: Complaint, now: datetime | None) -> SyncError | None:
+def limit_for(complaint: Complaint, now: datetime | None = None) -> SyncError | None:
+    """Return the limit that a complaint is about, None when it is about something else."""
     for rule in _LIMITS:
         if rule.matches(complaint):
             error = rule.error(rule.sentence, code=complaint.code or None)

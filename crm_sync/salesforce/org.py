@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import requests
 from simple_salesforce.api import Salesforce
 
-from crm_sync.errors import AuthenticationError, SalesforceUnavailableError, SessionExpiredError
+from crm_sync.errors import AuthenticationError, LimitReachedError, SalesforceUnavailableError, SessionExpiredError
 from crm_sync.salesforce.login import Login, Session
 from crm_sync.salesforce.request_kinds import RequestKind
 from crm_sync.salesforce.transport import Transport
@@ -94,6 +94,10 @@ class SalesforceOrg:
             )
 
         return self._with_session(send)
+
+    def note_limit(self, kind: RequestKind, limit: LimitReachedError) -> None:
+        """Let nobody ask for a while, because a part of a composite was refused for a limit."""
+        self._transport.note_limit(kind, limit)
 
     def ask(self, question: Callable[[Salesforce], T]) -> T:
         """Answer a question that simple-salesforce can ask, with the same session, gates and errors."""

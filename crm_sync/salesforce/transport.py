@@ -127,6 +127,10 @@ class Transport(requests.Session):
             raise
         return response
 
+    def note_limit(self, kind: RequestKind, limit: LimitReachedError) -> None:
+        """Close the breaker for a limit that only a part of an answer speaks of; its HTTP status was 200."""
+        self._ledger.limit_reached(kind, limit, self._clock())
+
     def _send_counted(
         self, request: requests.PreparedRequest, kind: RequestKind, settings: dict[str, Any]
     ) -> requests.Response:

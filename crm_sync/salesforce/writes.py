@@ -11,8 +11,14 @@ from typing import Any
 
 import pandas as pd
 
-from crm_sync.errors import AuthenticationError, AuthorizationError, FatalError, SalesforceUnavailableError
-from crm_sync.salesforce.error_codes import Complaint, read_complaint
+from crm_sync.errors import (
+    AuthenticationError,
+    AuthorizationError,
+    FatalError,
+    LimitReachedError,
+    SalesforceUnavailableError,
+)
+from crm_sync.salesforce.error_codes import Complaint, limit_for, read_complaint
 from crm_sync.salesforce.org import SalesforceOrg, read_json
 from crm_sync.salesforce.record_writes import RecordWrites, json_records
 from crm_sync.salesforce.request_kinds import RequestKind
@@ -108,7 +114,7 @@ def _write_composite(org: SalesforceOrg, calls: Sequence[_Collection], bodies: S
     composite = f'{{"allOrNone":false,"compositeRequest":[{subrequests}]}}'
     response = org.request("POST", "composite", RequestKind.WRITE, data=composite.encode(), headers=_JSON)
     answers = _subanswers(read_json(response), len(calls))
-    return [frame for call, answer in zip(calls, answers, strict=True) for frame in _read_subanswer(call, *answer)]
+    return [frame for call, answer in zip(calls, answers, strict=True) for frame in _read_subanswer(org, call, *answer)]
 
 
 def _subanswers(answer: Any, count: int) -> list[tuple[int, Any]]:
@@ -119,10 +125,12 @@ def _subanswers(answer: Any, count: int) -> list[tuple[int, Any]]:
     raise SalesforceUnavailableError("Salesforce's answer to a composite is not readable; the request can be repeated.")
 
 
-def _read_subanswer(call: _Collection, status: int, body: Any) -> list[pd.DataFrame]:
+def _read_subanswer(org: SalesforceOrg, call: _Collection, status: int, body: Any) -> list[pd.DataFrame]:
     if status == _GOOD:
         return call.read(body)
     complaint = read_complaint(json.dumps(body).encode())
+    if isinstance(limit := limit_for(complaint), LimitReachedError):
+        org.note_limit(RequestKind.WRITE, limit)
     return call.refused(Complaint(complaint.code or f"HTTP {status}", complaint.message))
 
 

@@ -167,6 +167,8 @@ def test_a_collection_that_failed_gives_its_records_its_code(
     assert set(failed["error_code"]) == {code}
     assert set(row_classes(failed["error_code"], failed["error_message"])) == {row_class}
     assert failed["record_id"].tolist() == ids[200:400]
+    # The request itself had the status 200, and yet nobody else should ask.
+    assert rig.ledger.closed == ([("write", LimitReachedError)] if row_class == RowClass.BUDGET else [])
 
 
 def test_an_unknown_field_of_one_object_leaves_the_other_object(rig: Rig) -> None:
