@@ -84,7 +84,11 @@ def meet_known(connection: Connection, staged: Table, *, only_changed: bool) -> 
 
 
 def _is_echo(connection: Connection, staged: Table) -> ColumnElement[bool]:
-    """Tell whether a staged record has, but for its stamp, what the mirror has of it since a push."""
+    """Tell whether a staged record has, but for its stamp, what the mirror has of it since a push.
+
+    Only where its customer has changed since: a full sync that had read the record before it was pushed may have set
+    the customer back meanwhile, as of its own start, and then the customer has to hear of the push.
+    """
     names = [name for name in RECORD_COLUMNS if name not in {"id", "system_modstamp", "field_values"}]
     known: ColumnElement[Any]
     new: ColumnElement[Any]
@@ -96,6 +100,7 @@ def _is_echo(connection: Connection, staged: Table) -> ColumnElement[bool]:
         customer.c.id == salesforce_record.c.customer_id,
         customer.c.salesforce_id == salesforce_record.c.id,
         customer.c.merged_into_customer_id.is_(None),
+        customer.c.modified_at > salesforce_record.c.pushed_at,
     )
     return and_(
         salesforce_record.c.pushed_at.is_not(None),

@@ -1,8 +1,9 @@
 """Customers of a campaign, written back to Salesforce."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 
 import pytest
+from sqlalchemy import update
 
 from crm_sync.customers.tables import customer
 from crm_sync.mapping import SObject
@@ -78,6 +79,18 @@ def test_what_changes_here_after_a_push_survives_its_echo(both_pushes: Pushes) -
     both_pushes.enter(ids)
     both_pushes.push(fields=fields)
     assert [both_pushes.record(one)["Title"] for one in ids] == titles
+
+
+def test_customer_that_a_full_sync_set_back_during_a_push_hears_of_the_push(both_pushes: Pushes) -> None:
+    began = datetime.now(UTC)
+    ids = both_pushes.enter_changed(2, job_title="Navigator")
+    both_pushes.push(fields=["Title"])
+    # What a full sync does that began before the push, read the record before it, and stored it while it was going on.
+    both_pushes.execute(update(customer).where(customer.c.id == ids[0]).values(job_title="Buyer", modified_at=began))
+
+    both_pushes.rig.pull()
+
+    assert [both_pushes.customer(one)["job_title"] for one in ids] == ["Navigator", "Navigator"]
 
 
 def test_every_type_of_field_finds_its_way_back(both_pushes: Pushes) -> None:
