@@ -15,7 +15,7 @@ deploy: .venv/ready
 	$(BIN)/python -m deployments.deploy --pool "$(or $(POOL),deployteq)" $(if $(TYPE),--type "$(TYPE)") $(if $(IMAGE),--image "$(IMAGE)") $(if $(FOLDER),--folder "$(FOLDER)")
 
 test: check
-	$(BIN)/pytest
+	$(BIN)/pytest -n logical --maxprocesses 4 --dist loadfile
 
 check: .venv/ready
 	$(BIN)/ruff format --check

@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import psycopg
@@ -109,3 +110,11 @@ def database(database_url: str) -> Iterator[CustomerDatabase]:
     opened = CustomerDatabase(database_url)
     yield opened
     opened.close()
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Say aloud what did not run: of that, a green end says nothing."""
+    if skipped := terminalreporter.stats.get("skipped"):
+        terminalreporter.section("TESTS DID NOT RUN", red=True, bold=True)
+        for reason in sorted({report.longrepr[2] for report in skipped}):
+            terminalreporter.line(reason)

@@ -5,7 +5,6 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -17,7 +16,6 @@ _CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser",
 _ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 # A machine that does much else at once is slow; nothing is waited for longer than it takes.
 _PATIENCE_MS = 90_000
-_SKIPPED = pytest.StashKey[str]()
 
 
 def _missing() -> str:
@@ -30,10 +28,9 @@ def _missing() -> str:
 
 # A module's own, not the session's: Playwright's event loop would be there for every later test.
 @pytest.fixture(scope="module")
-def marketer(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Iterator[Marketer]:
+def marketer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Marketer]:
     """Serve the demo, open the browser, and yield the person before it."""
     if missing := _missing():
-        pytestconfig.stash[_SKIPPED] = missing
         # Where the tests are asked for, as in CI, a missing browser is a failure.
         (pytest.fail if os.environ.get("REQUIRE_BROWSER") else pytest.skip)(f"NO BROWSER TEST RUNS: {missing}")
     from playwright.sync_api import sync_playwright  # noqa: PLC0415  # may be missing, as said above
@@ -47,10 +44,3 @@ def marketer(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Conf
         yield Marketer(page, served, _PICTURES)
         page.screenshot(path=_PICTURES / "last.png")
         browser.close()
-
-
-def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """Say aloud that the browser tests were left out."""
-    if missing := config.stash.get(_SKIPPED, ""):
-        terminalreporter.section("BROWSER TESTS DID NOT RUN", red=True, bold=True)
-        terminalreporter.line(missing)
