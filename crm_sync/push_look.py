@@ -6,7 +6,7 @@ much has changed, its further pages, the Ids or a Bulk query follow, whichever t
 Sources: REST guide, "Composite" (five queries) and "Query" (pages of up to 2,000 records).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -82,13 +82,6 @@ class Question:
         return self.read([])
 
 
-def requests_to_look(records: Iterable[int]) -> int:
-    """Return how many requests a look at so many records of each object takes, unless very much has changed."""
-    queries = [ceil(number / IDS_PER_QUERY) for number in records]
-    named = [number for number in queries if number <= QUERIES_PER_REQUEST]
-    return ceil(sum(named) / QUERIES_PER_REQUEST) + len(queries) - len(named)
-
-
 class LookWay(StrEnum):
     """How to go on after the first page of every change."""
 
@@ -101,9 +94,29 @@ def choose_way(first: Page | None, question: Question) -> LookWay:
     """Return the way with the fewest further requests; of equals the simplest. Without a first page, by Ids."""
     if first is None:
         return LookWay.IDS
-    further = {
-        LookWay.PAGES: ceil(first.total / max(len(first.records), 1)) - 1,
-        LookWay.IDS: question.requests_by_ids,
-        LookWay.BULK: 1 + _BULK_LOOKS + ceil(first.total / _BULK_PAGE),
-    }
+    further = _further(first.total, len(first.records), question.requests_by_ids)
     return min(further, key=lambda way: further[way])
+
+
+def requests_to_look(records: Mapping[SObject, int], changed: Callable[[SObject], int]) -> int:
+    """Return how many requests a look at so many records of each object takes.
+
+    `changed`: how many records of an object are known to have changed since its last pull; asked only of an object
+    whose records one request cannot name.
+    """
+    queries = {sobject: ceil(number / IDS_PER_QUERY) for sobject, number in records.items()}
+    many = [sobject for sobject, number in queries.items() if number > QUERIES_PER_REQUEST]
+    named = sum(number for sobject, number in queries.items() if sobject not in many)
+    further = (
+        _further(changed(sobject), IDS_PER_QUERY, ceil(queries[sobject] / QUERIES_PER_REQUEST)) for sobject in many
+    )
+    return ceil(named / QUERIES_PER_REQUEST) + sum(1 + max(0, min(ways.values())) for ways in further)
+
+
+def _further(changed: int, on_a_page: int, by_ids: int) -> dict[LookWay, int]:
+    """Return how many requests each way takes after the first page."""
+    return {
+        LookWay.PAGES: ceil(changed / max(on_a_page, 1)) - 1,
+        LookWay.IDS: by_ids,
+        LookWay.BULK: 1 + _BULK_LOOKS + ceil(changed / _BULK_PAGE),
+    }

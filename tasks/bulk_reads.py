@@ -66,8 +66,12 @@ def download_pages(
 def read_mapped(
     page: bulk.ResultsPage, sobject: SObject, checked: CheckedMapping, *, skip_rows: int
 ) -> Iterator[pd.DataFrame]:
-    """Give the page's records in batches, mapped; the next batch is mapped while the database stores one."""
+    """Give the page's records in batches, mapped; the next batch is mapped while the database stores one.
+
+    Each in the order of its keys: what a database looks up and inserts, it then does page by page of an index.
+    """
     mapping, types = checked.rules.of(sobject), checked.types[sobject]
     rows = {"skip_rows": skip_rows, "expected_rows": page.number_of_records}
     batches = read_batches(page.path, columns=checked.columns(sobject), **rows)
-    return one_ahead(map_records(batch, sobject, mapping, types) for batch in batches)
+    mapped = (map_records(batch, sobject, mapping, types) for batch in batches)
+    return one_ahead(batch.sort_values("unique_key") for batch in mapped)

@@ -79,18 +79,20 @@ def announce_forecast(run: Run, still: int, *, advice: str = _SPLIT) -> DoesNotF
         save_forecast(connection, run.number, run.ledger.used + still)
     room = run.ledger.room(utc_now())
     day = "not known" if room.day is None else f"{room.day:,}"
-    run_logger().info(
-        "About %s requests; left are %s in this hour and %s in this day.", f"{still:,}", f"{room.hour:,}", day
-    )
+    run_logger().info("About %s; left are %s in this hour and %s in this day.", _requests(still), f"{room.hour:,}", day)
     if fits(still, room):
         return None
     refusal = DoesNotFitError(
-        f"This run would take about {still:,} Salesforce requests, with room for {room.hour:,} in this hour and "
+        f"This run would take about {_requests(still)}, with room for {room.hour:,} in this hour and "
         f"{day} in this day, so it was not started as a whole; start it later{advice}, or allow more in the API "
         "budget block."
     )
     refusal.room = room.hour if room.day is None else min(room.hour, room.day)
     return refusal
+
+
+def _requests(number: int) -> str:
+    return f"{number:,} Salesforce request{'' if number == 1 else 's'}"
 
 
 def fits(requests: int, room: Room) -> bool:

@@ -17,7 +17,8 @@ from crm_sync.transform import map_records
 from tasks.retry_policy import IN_MEMORY
 from tasks.runs import Run
 
-_AT_ONCE = 50_000
+# Every look goes through all seen Ids anew, so few of them.
+_AT_ONCE = 250_000
 # What is younger may have come from a pull, after the Bulk job was made.
 _SETTLED = timedelta(days=1)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from crm_sync.customers.campaign_customers import read_people, read_records
+from crm_sync.customers.campaign_customers import count_pushed, read_people, read_records
 from crm_sync.customers.campaign_fields import forget_fields
 from crm_sync.customers.watermarks import read_watermarks
 from crm_sync.errors import LimitReachedError
@@ -65,6 +65,7 @@ class Batch:
         self._changes: dict[SObject, Changes] = {}
         self._known: dict[SObject, KnownFields] = {}
         self._looks = not settings.customer_wins
+        self._pushed_by_object: dict[SObject, int] = {}
         # Who has more to send than a run sends.
         self._unfinished = self._people.index[:0]
 
@@ -92,7 +93,14 @@ class Batch:
         if self._checked.settings.customer_wins:
             return writes
         asked = {sobject: number for sobject, number in _by_object(going).items() if not self._is_fresh(sobject)}
-        return writes + requests_to_look(asked.values())
+        return writes + requests_to_look(asked, self._pushed)
+
+    def _pushed(self, sobject: SObject) -> int:
+        """Return how many records of an object pushes have changed since it was last pulled."""
+        if sobject not in self._pushed_by_object:
+            with self._run.database.transaction() as connection:
+                self._pushed_by_object[sobject] = count_pushed(connection, sobject)
+        return self._pushed_by_object[sobject]
 
     def most_within(self, requests: int) -> int:
         """Return how many of those left so many requests can send."""

@@ -15,6 +15,7 @@ from blocks.api_budget import ApiBudget
 from blocks.customer_database import CustomerDatabase
 from blocks.named import named
 from blocks.salesforce_credentials import SalesforceCredentials
+from crm_sync.arrow_memory import give_freed_memory_back
 from crm_sync.counts import Counts
 from crm_sync.customers.database import CustomerDatabase as OpenDatabase
 from crm_sync.customers.ledger import RequestLedger
@@ -98,6 +99,7 @@ def open_run(
     LimitReachedError when Salesforce has lately refused requests for a limit, unless the flow has an answer of its own
     to limits (`while_closed`): it then does not wait for the hour either.
     """
+    give_freed_memory_back()
     credentials = named(SalesforceCredentials, salesforce)
     with ExitStack() as stack:
         customers = named(CustomerDatabase, database).open()

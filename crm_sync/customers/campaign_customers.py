@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import Column, ColumnElement, Connection, Text, cast, select
+from sqlalchemy import Column, ColumnElement, Connection, Text, cast, func, select
 
 from crm_sync.customer_fields import FieldType
 from crm_sync.customers.campaigns import stage_ids
@@ -60,6 +60,14 @@ def read_records(connection: Connection, ids: pd.Series, fields: Mapping[SObject
     texts = [name for name in READ_COLUMNS if not name.startswith("is_")]
     found = found.astype(dict.fromkeys(texts, "str") | {"is_deleted": "bool", "is_converted": "bool"})
     return pd.concat([found, values[every]], axis=1)
+
+
+def count_pushed(connection: Connection, sobject: SObject) -> int:
+    """Return how many records of an object pushes have written since a pull last read them."""
+    pushed = select(func.count()).where(
+        salesforce_record.c.sobject == sobject, salesforce_record.c.pushed_at.is_not(None)
+    )
+    return connection.scalars(pushed).one()
 
 
 def _value(connection: Connection, link: FieldLink) -> ColumnElement[str]:

@@ -58,13 +58,13 @@ def land_batch(connection: Connection, batch: pd.DataFrame, sobject: SObject, la
     follow_moves(connection, moves, landing.now)
     news = ~_only_echoes(known, voices.first, met)
     first, second = _only(parts, voices.first & news), _only(parts, voices.second & news)
-    written = upserts.upsert_customers(connection, first, second, landing.rules, landing.now)
+    written = upserts.upsert_customers(connection, first, second, landing.rules, landing.now, any_known=met.any_known)
     join_left_behind(connection, moves, landing.now)
     mark_silent(connection, moves, landing.now)
-    mirror.upsert_records(connection, staged)
+    mirror.upsert_records(connection, staged, any_known=met.any_known)
     mirror.link_siblings(connection, siblings if len(met.moved) else siblings[siblings["customer_id"].isna()])
     join_merged(connection, staged, _merged_away(fresh, siblings), landing.now)
-    mirror.write_rejects(connection, staged, landing.sync_run_id, landing.now)
+    mirror.write_rejects(connection, staged, landing.sync_run_id, landing.now, any_known=met.any_known)
     return _count(len(batch), known, voices.first, written, same=len(met.same))
 
 

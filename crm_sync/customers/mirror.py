@@ -11,6 +11,7 @@ from pyarrow import json as arrow_json
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    FromClause,
     Table,
     Text,
     and_,
@@ -19,11 +20,11 @@ from sqlalchemy import (
     exists,
     false,
     func,
+    insert,
     literal,
     null,
     or_,
     select,
-    true,
     update,
 )
 
@@ -38,12 +39,13 @@ from crm_sync.transform import RECORD_COLUMNS
 class Met:
     """What the mirror holds of a batch: `stale` and `same`, the Ids of records that bring nothing new; `moved`, the
     `id` and `old_key` of those whose unique key was another one before; `echoes`, the Ids of those that only bring back
-    what a push gave them, and that speak for their customer already."""
+    what a push gave them, and that speak for their customer already; `any_known`, whether it holds any of them."""
 
     stale: pd.Series
     same: pd.Series
     moved: pd.DataFrame
     echoes: pd.Series
+    any_known: bool
 
 
 def stage_records(connection: Connection, records: pd.DataFrame) -> Table:
@@ -70,17 +72,18 @@ def meet_known(connection: Connection, staged: Table, *, only_changed: bool) -> 
         names = [name for name in RECORD_COLUMNS if name != "id"]
         is_same = and_(*(salesforce_record.c[name].is_not_distinct_from(staged.c[name]) for name in names))
         is_echo = _is_echo(connection, staged)
-    rows = connection.execute(
-        select(staged.c.id, salesforce_record.c.unique_key, is_stale, is_same, is_echo)
-        .join_from(staged, salesforce_record, salesforce_record.c.id == staged.c.id)
-        .where(or_(is_stale, is_moved, is_same, is_echo))
-    ).all()
+    known = select(staged.c.id, salesforce_record.c.unique_key, is_stale, is_same, is_echo).join_from(
+        staged, salesforce_record, salesforce_record.c.id == staged.c.id
+    )
+    any_known = bool(connection.scalar(select(known.exists())))
+    telling = known.where(or_(is_stale, is_moved, is_same, is_echo))
+    rows = connection.execute(telling).all() if any_known else []
     met = pd.DataFrame(rows, columns=["id", "old_key", "is_stale", "is_same", "is_echo"])
     ids, old_keys = met["id"].astype("str"), met["old_key"].astype("str")
     stale, same, echo = (met[name].astype("bool") for name in ("is_stale", "is_same", "is_echo"))
     echo &= ~stale & ~same
     moved = pd.DataFrame({"id": ids, "old_key": old_keys})[~stale & ~same & ~echo]
-    return Met(stale=ids[stale], same=ids[same], moved=moved, echoes=ids[echo])
+    return Met(stale=ids[stale], same=ids[same], moved=moved, echoes=ids[echo], any_known=any_known)
 
 
 def _is_echo(connection: Connection, staged: Table) -> ColumnElement[bool]:
@@ -166,19 +169,28 @@ def as_read(siblings: pd.DataFrame, fields: list[str]) -> pd.DataFrame:
     return records
 
 
-def upsert_records(connection: Connection, staged: Table) -> int:
-    """Write the staged records into the mirror, each linked to its customer; returns how many rows changed."""
+def upsert_records(connection: Connection, staged: Table, *, any_known: bool) -> int:
+    """Write the staged records into the mirror, each linked to its customer; returns how many rows changed.
+
+    `any_known`: whether the mirror held any of them before.
+    """
     names = [*RECORD_COLUMNS]
-    source = (
-        select(*(staged.c[name] for name in names), customer.c.id.label("customer_id"))
-        .join_from(staged, customer, customer.c.unique_key == staged.c.unique_key, isouter=True)
-        .where(true())  # without a WHERE, SQLite reads ON CONFLICT as part of the join
+    row: dict[str, ColumnElement[Any]] = {name: staged.c[name] for name in names} | {"customer_id": customer.c.id}
+    source = select(*(value.label(name) for name, value in row.items())).join_from(
+        staged, customer, customer.c.unique_key == staged.c.unique_key, isouter=True
     )
-    insert = insert_for(connection, salesforce_record).from_select([*names, "customer_id"], source)
-    new = {name: insert.excluded[name] for name in [*names, "customer_id"] if name != "id"}
-    differs = or_(*(salesforce_record.c[name].is_distinct_from(value) for name, value in new.items()))
-    changes = new | {"pushed_at": null()}
-    return write_and_count(connection, insert.on_conflict_do_update(index_elements=["id"], set_=changes, where=differs))
+    if not any_known:
+        return write_and_count(connection, insert(salesforce_record).from_select([*row], source))
+    # What is the same is left out before its conflict: there PostgreSQL locks it, which is a write.
+    mirrored = salesforce_record.alias("mirrored")
+    source = source.join(mirrored, mirrored.c.id == staged.c.id, isouter=True).where(_differs(mirrored, row))
+    upsert = insert_for(connection, salesforce_record).from_select([*row], source)
+    changes = {name: upsert.excluded[name] for name in row if name != "id"} | {"pushed_at": null()}
+    return write_and_count(connection, upsert.on_conflict_do_update(index_elements=["id"], set_=changes))
+
+
+def _differs(known: FromClause, new: dict[str, ColumnElement[Any]]) -> ColumnElement[bool]:
+    return or_(*(known.c[name].is_distinct_from(value) for name, value in new.items()))
 
 
 def link_siblings(connection: Connection, siblings: pd.DataFrame) -> None:
@@ -200,8 +212,11 @@ def link_siblings(connection: Connection, siblings: pd.DataFrame) -> None:
     )
 
 
-def write_rejects(connection: Connection, staged: Table, sync_run_id: int, now: datetime) -> None:
-    """Keep the staged records that cannot be used, and clear those of which a good version came."""
+def write_rejects(connection: Connection, staged: Table, sync_run_id: int, now: datetime, *, any_known: bool) -> None:
+    """Keep the staged records that cannot be used, and clear those of which a good version came.
+
+    `any_known`: whether the mirror held any of them before; otherwise none can be cleared.
+    """
     names = ["id", "sobject", "reason", "system_modstamp", "sync_run_id", "rejected_at"]
     source = select(
         staged.c.id,
@@ -211,9 +226,10 @@ def write_rejects(connection: Connection, staged: Table, sync_run_id: int, now: 
         literal(sync_run_id, rejected_record.c.sync_run_id.type),
         literal(now, rejected_record.c.rejected_at.type),
     ).where(staged.c.reject_reason.is_not(None))
-    insert = insert_for(connection, rejected_record).from_select(names, source)
+    upsert = insert_for(connection, rejected_record).from_select(names, source)
     connection.execute(
-        insert.on_conflict_do_update(index_elements=["id"], set_={name: insert.excluded[name] for name in names[1:]})
+        upsert.on_conflict_do_update(index_elements=["id"], set_={name: upsert.excluded[name] for name in names[1:]})
     )
-    good = select(staged.c.id).where(staged.c.reject_reason.is_(None))
-    connection.execute(delete(rejected_record).where(rejected_record.c.id.in_(good)))
+    if any_known:
+        good = select(staged.c.id).where(staged.c.reject_reason.is_(None))
+        connection.execute(delete(rejected_record).where(rejected_record.c.id.in_(good)))

@@ -9,12 +9,15 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import pandas as pd
-from sqlalchemy import Connection, Row, Table, and_, func, select, update
+from sqlalchemy import Connection, Row, Table, func, select, update
 
 from crm_sync.customers.staging import stage
 from crm_sync.customers.tables import customer, salesforce_record
 from crm_sync.mapping import Precedence
 from crm_sync.survivors import Voices, among, in_order
+
+# Far below the number of values that a statement may hold; a batch has a few hundred merged records.
+_IDS_AT_ONCE = 1_000
 
 
 @dataclass(frozen=True)
@@ -105,7 +108,7 @@ def join_merged(connection: Connection, staged: Table, losers: pd.Series, now: d
     loser, master = salesforce_record.alias("loser"), salesforce_record.alias("master")
     joined = (
         select(loser.c.customer_id, master.c.customer_id.label("master_customer_id"))
-        .join_from(loser, master, and_(master.c.id == loser.c.master_record_id, loser.c.master_record_id.is_not(None)))
+        .join_from(loser, master, master.c.id == loser.c.master_record_id)
         .join(customer, customer.c.id == loser.c.customer_id)
         .where(
             loser.c.is_deleted,
@@ -117,12 +120,11 @@ def join_merged(connection: Connection, staged: Table, losers: pd.Series, now: d
         .order_by(loser.c.system_modstamp, loser.c.id)
     )
     rows: list[Row[tuple[int, int]]] = []
-    if len(masters := _read_masters(connection, staged)):
-        known = stage(connection, "staged_master", masters.to_frame("id"))
-        rows += connection.execute(joined.where(loser.c.master_record_id.in_(select(known.c.id))))
-    if len(losers):
-        known = stage(connection, "staged_loser", losers.to_frame("id"))
-        rows += connection.execute(joined.where(loser.c.id.in_(select(known.c.id))))
+    for column, ids in ((loser.c.master_record_id, _read_masters(connection, staged)), (loser.c.id, losers)):
+        for start in range(0, len(ids), _IDS_AT_ONCE):
+            # Values, not a table of them: joined to one, PostgreSQL went through every loser there is for each.
+            some = ids.iloc[start : start + _IDS_AT_ONCE].tolist()
+            rows += connection.execute(joined.where(column.in_(some)))
     found = pd.DataFrame(rows, columns=["customer_id", "master_customer_id"], dtype="Int64")
     if found.empty:
         return

@@ -7,12 +7,13 @@ large frame is written by Arrow's own driver into a file of its own, which is at
 import os
 import sqlite3
 from contextlib import closing
-from io import BytesIO
+from io import RawIOBase
 from pathlib import Path
 from tempfile import mkstemp
 from typing import Any
 
 import pandas as pd
+import psycopg
 import pyarrow as pa
 from adbc_driver_sqlite import dbapi as arrow_sqlite
 from pyarrow import csv
@@ -23,6 +24,8 @@ from crm_sync.customers.tables import Instant
 
 # With fewer rows, making the file costs more than it saves.
 _ROWS_FOR_A_FILE = 1_000
+# A few hundred kilobytes, which the socket takes without waiting.
+_ROWS_FOR_A_WRITE = 1_000
 # SQLite attaches ten at most, if it was not built otherwise (limits of SQLite, no. 11).
 _FILES_AT_ONCE = 8
 _ATTACHED = "staged files"
@@ -89,12 +92,26 @@ def _column_type(arrow_type: pa.DataType) -> TypeEngine[Any]:
 
 def _copy(connection: Connection, table: Table, content: pa.Table) -> None:
     # Text is quoted and null is not, which is how COPY tells an empty text from null.
-    rows = BytesIO()
-    csv.write_csv(content, rows, csv.WriteOptions(include_header=False, quoting_style="needed"))
+    options = csv.WriteOptions(include_header=False, quoting_style="needed", batch_size=_ROWS_FOR_A_WRITE)
     names = ", ".join(f'"{name}"' for name in content.column_names)
     cursor = connection.connection.cursor()
     with cursor.copy(f"COPY {table.name} ({names}) FROM STDIN (FORMAT csv)") as copy:
-        copy.write(rows.getbuffer())
+        csv.write_csv(content, _CopyFile(copy), options)
+
+
+class _CopyFile(RawIOBase):
+    """A file whose content goes to COPY as it is written: the server reads some rows while the next are made."""
+
+    def __init__(self, copy: psycopg.Copy) -> None:
+        self._copy = copy
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, rows: bytes | bytearray | memoryview) -> int:  # type: ignore[override]  # of all buffers, Arrow gives bytes
+        content = bytes(rows)
+        self._copy.write(content)
+        return len(content)
 
 
 def _execute_many(connection: Connection, table: Table, content: pa.Table) -> None:

@@ -1,6 +1,6 @@
 """Writes customers from the records that speak for them; only linked fields, and only what differs."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
@@ -26,7 +26,6 @@ from sqlalchemy import (
     type_coerce,
     update,
 )
-from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from crm_sync.customers.dialects import insert_for, write_and_count
 from crm_sync.customers.staging import stage
@@ -57,12 +56,19 @@ class Part:
 
 
 def upsert_customers(
-    connection: Connection, first: list[Part], second: list[Part], rules: MappingRules, now: datetime
+    connection: Connection,
+    first: list[Part],
+    second: list[Part],
+    rules: MappingRules,
+    now: datetime,
+    *,
+    any_known: bool,
 ) -> Written:
     """Insert or update a customer for each record that speaks first; only those of the batch are counted.
 
     `second`: the records of the other sObject, which fill what only theirs has links for (a converted lead's Id,
-    for example). Without one, what an earlier one filled is emptied.
+    for example). Without one, what an earlier one filled is emptied. `any_known`: whether the mirror held any of the
+    batch's records before, so that most of its customers may be there as they are to be.
     """
     inserted = updated = 0
     accompanied = pd.concat([pd.Series(dtype="str"), *(part.records["unique_key"] for part in second)])
@@ -72,7 +78,9 @@ def upsert_customers(
         for group, is_alone in _by_company(part.records, accompanied):
             staged = _stage_customers(connection, group, rules.of(part.sobject))
             emptied = _only_of(_other(part.sobject), rules) if is_alone else None
-            statement = _upsert(connection, staged, rules.of(part.sobject), emptied, now)
+            statement = _upsert(
+                connection, staged, rules.of(part.sobject), emptied, now, any_known=any_known or not part.in_batch
+            )
             changed += write_and_count(connection, statement)
         if part.in_batch:
             new = _count_above(connection, highest, now)
@@ -100,11 +108,12 @@ def _add_second_voices(connection: Connection, part: Part, rules: MappingRules, 
     if not extra.links:
         return
     staged = _stage_customers(connection, part.records, extra)
-    values = _new_values(connection, staged.c, extra) | {"second_salesforce_id": staged.c.salesforce_id}
+    row = dict(staged.c.items())
+    values = _new_values(connection, row, extra) | {"second_salesforce_id": row["salesforce_id"]}
     connection.execute(
         update(customer)
         .values(**values, modified_at=now)
-        .where(customer.c.unique_key == staged.c.unique_key, _differs(values, staged.c))
+        .where(customer.c.unique_key == staged.c.unique_key, _differs(values, row))
     )
 
 
@@ -133,37 +142,58 @@ def _count_above(connection: Connection, highest: int, now: datetime) -> int:
 
 
 def _upsert(
-    connection: Connection, staged: Table, mapping: ObjectMapping, emptied: ObjectMapping | None, now: datetime
+    connection: Connection,
+    staged: Table,
+    mapping: ObjectMapping,
+    emptied: ObjectMapping | None,
+    now: datetime,
+    *,
+    any_known: bool,
 ) -> Insert:
     moment = literal(now, Instant())
-    row: dict[str, ColumnElement[Any]] = {
-        **{column.name: column for column in staged.c},
-        "created_at": moment,
-        "modified_at": moment,
-    }
+    row: dict[str, ColumnElement[Any]] = {column.name: column for column in staged.c}
     if mapping.status:
         row["status"] = literal(mapping.status, customer.c.status.type)
+    stamped = row | {"created_at": moment, "modified_at": moment}
     # Without a WHERE, SQLite reads ON CONFLICT as part of the FROM clause.
-    source = select(*(value.label(name) for name, value in row.items())).where(true())
-    insert = insert_for(connection, customer).from_select(list(row), source)
-    values = _new_values(connection, insert.excluded, mapping) | {
-        **({"status": insert.excluded.status} if mapping.status else {}),
-        "salesforce_object": insert.excluded.salesforce_object,
-        "salesforce_id": insert.excluded.salesforce_id,
+    source = select(*(value.label(name) for name, value in stamped.items())).where(true())
+    if any_known:
+        # PostgreSQL locks a row at its conflict, which is a write, even if nothing of it changes.
+        differs = _differs(_spoken(connection, row, mapping, emptied), row)
+        source = source.join_from(staged, customer, customer.c.unique_key == staged.c.unique_key, isouter=True).where(
+            or_(customer.c.id.is_(None), differs)
+        )
+    insert = insert_for(connection, customer).from_select([*stamped], source)
+    excluded = dict(insert.excluded.items())
+    values = _spoken(connection, excluded, mapping, emptied)
+    return insert.on_conflict_do_update(
+        index_elements=["unique_key"], set_={**values, "modified_at": moment}, where=_differs(values, excluded)
+    )
+
+
+def _spoken(
+    connection: Connection,
+    row: Mapping[str, ColumnElement[Any]],
+    mapping: ObjectMapping,
+    emptied: ObjectMapping | None,
+) -> dict[str, ColumnElement[Any]]:
+    """Return what a customer becomes when `row` speaks for it."""
+    values = _new_values(connection, row, mapping) | {
+        **({"status": row["status"]} if mapping.status else {}),
+        "salesforce_object": row["salesforce_object"],
+        "salesforce_id": row["salesforce_id"],
         "deleted_in_salesforce_at": null(),
         "merged_into_customer_id": null(),
         # A customer that was joined to another one is a person of its own again.
         "mail_status": case((customer.c.merged_into_customer_id.is_not(None), None), else_=customer.c.mail_status),
     }
     if emptied:
-        values |= _without(connection, values, emptied, insert.excluded.salesforce_object)
-    return insert.on_conflict_do_update(
-        index_elements=["unique_key"], set_={**values, "modified_at": moment}, where=_differs(values, insert.excluded)
-    )
+        values |= _without(connection, values, emptied, row["salesforce_object"])
+    return values
 
 
 def _new_values(
-    connection: Connection, row: ReadOnlyColumnCollection[str, Any], mapping: ObjectMapping
+    connection: Connection, row: Mapping[str, ColumnElement[Any]], mapping: ObjectMapping
 ) -> dict[str, ColumnElement[Any]]:
     values: dict[str, ColumnElement[Any]] = {
         link.name: row[link.name] for link in mapping.links if link.kind is CustomerFieldKind.STANDARD
@@ -211,7 +241,7 @@ def _merged_options(connection: Connection, new: ColumnElement[Any], names: list
     return type_coerce(merged, JSON_OBJECT)
 
 
-def _differs(values: dict[str, ColumnElement[Any]], row: ReadOnlyColumnCollection[str, Any]) -> ColumnElement[bool]:
+def _differs(values: dict[str, ColumnElement[Any]], row: Mapping[str, ColumnElement[Any]]) -> ColumnElement[bool]:
     changes = {
         name: customer.c[name].is_distinct_from(value) for name, value in values.items() if name != "mail_status"
     }

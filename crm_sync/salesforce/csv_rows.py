@@ -51,12 +51,12 @@ def read_whole_rows(file: IO[bytes], block_bytes: int) -> Iterator[bytes]:
     The last block may lack its line end, or its closing quote when the file was cut.
     """
     rest = b""
-    while piece := file.read(block_bytes):
-        rest += piece
-        ends, _ = row_ends(rest)
-        if len(ends):
-            after = int(ends[-1]) + 1
-            yield rest[:after]
-            rest = rest[after:]
+    while len(block := rest + file.read(block_bytes)) > len(rest):
+        ends, _ = row_ends(block)
+        after = int(ends[-1]) + 1 if len(ends) else 0
+        # Held once while somebody works with it: a block is a good part of a run's memory.
+        block, rest = block[:after], block[after:]
+        if block:
+            yield block
     if rest:
         yield rest

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from crm_sync.mapping import SObject
-from crm_sync.push_look import LookWay, Question, choose_way
+from crm_sync.push_look import LookWay, Question, choose_way, requests_to_look
 from crm_sync.salesforce.changes import Page
 
 PULLED = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
@@ -50,3 +50,22 @@ def test_answer_holds_only_what_was_asked_for() -> None:
     ]
     assert asked.read([Page(rows, 3, None)]).index.tolist() == asked.ids
     assert asked.nothing().empty
+
+
+@pytest.mark.parametrize(
+    ("records", "changed", "requests"),
+    [
+        ({SObject.CONTACT: 10_000}, 100_000, 1),
+        ({SObject.CONTACT: 4_000, SObject.LEAD: 4_000}, 100_000, 1),
+        ({SObject.CONTACT: 100_000}, 0, 1),
+        ({SObject.CONTACT: 100_000}, 2_000, 1),
+        ({SObject.CONTACT: 100_000}, 6_000, 3),
+        ({SObject.CONTACT: 100_000}, 100_000, 1 + 4),
+        ({SObject.CONTACT: 20_000}, 100_000, 1 + 2),
+        ({SObject.CONTACT: 100_000, SObject.LEAD: 100}, 2_000, 2),
+    ],
+)
+def test_forecast_of_a_look_knows_what_pushes_have_changed(
+    records: dict[SObject, int], changed: int, requests: int
+) -> None:
+    assert requests_to_look(records, lambda _: changed) == requests
