@@ -73,5 +73,9 @@ def read_mapped(
     mapping, types = checked.rules.of(sobject), checked.types[sobject]
     rows = {"skip_rows": skip_rows, "expected_rows": page.number_of_records}
     batches = read_batches(page.path, columns=checked.columns(sobject), **rows)
-    mapped = (map_records(batch, sobject, mapping, types) for batch in batches)
-    return one_ahead(batch.sort_values("unique_key") for batch in mapped)
+
+    def ready(batch: pd.DataFrame) -> pd.DataFrame:
+        return map_records(batch, sobject, mapping, types).sort_values("unique_key")
+
+    # Not a generator: that would keep each batch as it was read beside the one as it is mapped.
+    return one_ahead(map(ready, batches))
