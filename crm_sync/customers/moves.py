@@ -107,7 +107,7 @@ def join_merged(connection: Connection, staged: Table, losers: pd.Series, now: d
     """
     loser, master = salesforce_record.alias("loser"), salesforce_record.alias("master")
     joined = (
-        select(loser.c.customer_id, master.c.customer_id.label("master_customer_id"))
+        select(loser.c.customer_id, master.c.customer_id, loser.c.system_modstamp, loser.c.id)
         .join_from(loser, master, master.c.id == loser.c.master_record_id)
         .join(customer, customer.c.id == loser.c.customer_id)
         .where(
@@ -116,24 +116,20 @@ def join_merged(connection: Connection, staged: Table, losers: pd.Series, now: d
             customer.c.id != master.c.customer_id,
             customer.c.merged_into_customer_id.is_distinct_from(master.c.customer_id),
         )
-        # The last merge counts, where several records of one customer were merged.
-        .order_by(loser.c.system_modstamp, loser.c.id)
     )
-    rows: list[Row[tuple[int, int]]] = []
+    rows: list[Row[tuple[int, int, datetime, str]]] = []
     for column, ids in ((loser.c.master_record_id, _read_masters(connection, staged)), (loser.c.id, losers)):
         for start in range(0, len(ids), _IDS_AT_ONCE):
             # Values, not a table of them: joined to one, PostgreSQL went through every loser there is for each.
             some = ids.iloc[start : start + _IDS_AT_ONCE].tolist()
             rows += connection.execute(joined.where(column.in_(some)))
-    found = pd.DataFrame(rows, columns=["customer_id", "master_customer_id"], dtype="Int64")
-    if found.empty:
+    if not rows:
         return
-    merged = stage(
-        connection,
-        "staged_merge",
-        found.drop_duplicates("customer_id", keep="last"),
-        dict.fromkeys(found.columns, customer.c.id.type),
-    )
+    # The last merge counts, where several records of one customer were merged.
+    found = pd.DataFrame(rows, columns=["customer_id", "master_customer_id", "merged_at", "loser_id"])
+    last = found.sort_values(["merged_at", "loser_id"]).drop_duplicates("customer_id", keep="last")
+    pairs = last[["customer_id", "master_customer_id"]].astype("Int64")
+    merged = stage(connection, "staged_merge", pairs, dict.fromkeys(pairs.columns, customer.c.id.type))
     connection.execute(
         update(customer)
         .values(merged_into_customer_id=merged.c.master_customer_id, mail_status="INACTIVE", modified_at=now)
