@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import pandas as pd
-from sqlalchemy import Connection, Row, Table, func, select, update
+from sqlalchemy import ColumnElement, Connection, FromClause, Row, Table, exists, func, select, tuple_, update
 
 from crm_sync.customers.staging import stage
 from crm_sync.customers.tables import customer, salesforce_record
@@ -115,6 +115,7 @@ def join_merged(connection: Connection, staged: Table, losers: pd.Series, now: d
             customer.c.deleted_in_salesforce_at.is_not(None),
             customer.c.id != master.c.customer_id,
             customer.c.merged_into_customer_id.is_distinct_from(master.c.customer_id),
+            ~_is_merged_later(loser),
         )
     )
     rows: list[Row[tuple[int, int, datetime, str]]] = []
@@ -134,6 +135,21 @@ def join_merged(connection: Connection, staged: Table, losers: pd.Series, now: d
         update(customer)
         .values(merged_into_customer_id=merged.c.master_customer_id, mail_status="INACTIVE", modified_at=now)
         .where(customer.c.id == merged.c.customer_id)
+    )
+
+
+def _is_merged_later(loser: FromClause) -> ColumnElement[bool]:
+    """Tell whether another record of the loser's customer was merged after it, into one that is known."""
+    later, master = salesforce_record.alias("later"), salesforce_record.alias("later_master")
+    return exists(
+        select(later.c.id)
+        .join_from(later, master, master.c.id == later.c.master_record_id)
+        .where(
+            later.c.unique_key == loser.c.unique_key,
+            later.c.is_deleted,
+            master.c.customer_id != loser.c.customer_id,
+            tuple_(later.c.system_modstamp, later.c.id) > tuple_(loser.c.system_modstamp, loser.c.id),
+        )
     )
 
 

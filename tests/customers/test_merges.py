@@ -86,6 +86,17 @@ def test_last_merge_counts(story: Story, monkeypatch: pytest.MonkeyPatch, ids_at
     assert _joined(story)[_LOSER] == _MASTER
 
 
+def test_earlier_master_that_is_read_again_does_not_get_the_customer(story: Story) -> None:
+    story.land(
+        story.contact(1, _MASTER), story.contact(2, _LOSER), story.contact(3, _LOSER), story.contact(4, "c@x.org")
+    )
+    story.land(_merged(story, 2, _LOSER, into=1, at=8), _merged(story, 3, _LOSER, into=4, at=5))
+
+    story.land(story.contact(4, "c@x.org", at=9))
+
+    assert _joined(story)[_LOSER] == _MASTER
+
+
 @pytest.fixture
 def by_id(database: CustomerDatabase) -> Story:
     """Tell customers apart by Salesforce Id."""
