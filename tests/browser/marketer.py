@@ -76,13 +76,12 @@ class Marketer:
         """Return the boxes to choose from that show one of these texts."""
         return self.page.locator("button", has_text=re.compile(f"^({'|'.join(shown)})$"))
 
-    def submit(self, deployment: str) -> dict[str, Any]:
+    def submit(self) -> dict[str, Any]:
         """Start the run of the form, follow it to its page, and return it when it has ended."""
-        self.start()
-        return self.wait_for_end(deployment)
+        return self.wait_for_end(self.start())
 
-    def start(self) -> None:
-        """Start the run of the form, and follow it to its page."""
+    def start(self) -> str:
+        """Start the run of the form, follow it to its page, and return its id."""
         view, busy = self.page.get_by_role("button", name="View run"), self.page.get_by_text("Unknown error")
         for _ in range(_SUBMITS):
             self.page.get_by_role("button", name="Submit", exact=True).click()
@@ -93,22 +92,23 @@ class Marketer:
             busy.first.wait_for(state="detached")
         view.click()
         self.page.wait_for_url("**/runs/flow-run/*")
+        return re.split("[/?]", self.page.url.partition("/flow-run/")[2])[0]
 
-    def wait_for_end(self, deployment: str) -> dict[str, Any]:
-        """Return the newest run of a deployment when it has ended, and see that on the page."""
+    def wait_for_end(self, run_id: str) -> dict[str, Any]:
+        """Return a run when it has ended, and see that on its page, which is open."""
         for _ in range(_RUN_SECONDS):
-            run = self.served.newest_run(deployment)
+            run = self.served.run(run_id)
             if run["state_type"] in _ENDED:
                 self.page.reload()
                 self.page.get_by_text(run["state_name"], exact=True).first.wait_for()
                 return run
             self.page.wait_for_timeout(1000)
-        raise AssertionError(f"{deployment} is still {run['state_name']}: {run['state']['message']}")
+        raise AssertionError(f"{run['name']} is still {run['state_name']}: {run['state']['message']}")
 
     def run(self, deployment: str) -> dict[str, Any]:
         """Start a run with what its form says already."""
         self.open_run_form(deployment)
-        return self.submit(deployment)
+        return self.submit()
 
     def look_at(self, artifact: str) -> "Locator":
         """Open what a run left behind, from the run's own page, and return the page's text."""

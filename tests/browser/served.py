@@ -41,7 +41,9 @@ class Served:
 
     def ask(self, path: str, **question: Any) -> Any:
         """Return the answer to a POST."""
-        return self._send("POST", path, question).json()
+        answer = self._session.post(f"{self.url}/api{path}", json=question, timeout=30)
+        answer.raise_for_status()
+        return answer.json()
 
     def deployments(self) -> dict[str, dict[str, Any]]:
         """Return the deployments by name."""
@@ -54,10 +56,9 @@ class Served:
         data: dict[str, Any] = found[0]["data"]
         return data
 
-    def newest_run(self, deployment: str) -> dict[str, Any]:
-        """Return the run of a deployment that was asked for last."""
-        asked = {"deployments": {"name": {"any_": [deployment]}}, "sort": "EXPECTED_START_TIME_DESC", "limit": 1}
-        (run,) = self.ask("/flow_runs/filter", **asked)
+    def run(self, run_id: str) -> dict[str, Any]:
+        """Return a flow run."""
+        (run,) = self.ask("/flow_runs/filter", flow_runs={"id": {"any_": [run_id]}})
         found: dict[str, Any] = run
         return found
 
@@ -79,18 +80,6 @@ class Served:
         """Return what Prefect and the processes have written anywhere, by file."""
         files = [*(self.folder / "prefect").rglob("*"), self.folder / "up.log"]
         return {path.name: path.read_bytes().decode("latin-1") for path in files if path.is_file()}
-
-    def without_schedules(self) -> None:
-        """Let only those runs begin that a person asks for."""
-        for deployment in self.deployments().values():
-            for schedule in deployment["schedules"]:
-                path = f"/deployments/{deployment['id']}/schedules/{schedule['id']}"
-                self._send("PATCH", path, {"active": False})
-
-    def _send(self, method: str, path: str, content: dict[str, Any]) -> requests.Response:
-        answer = self._session.request(method, f"{self.url}/api{path}", json=content, timeout=30)
-        answer.raise_for_status()
-        return answer
 
 
 @contextmanager
@@ -117,7 +106,6 @@ def serve_demo(folder: Path) -> Iterator[Served]:
             ready.wait(_START_SECONDS)
             assert process.poll() is None, f"The demo did not start:\n{log.read_text()[-3000:]}"
             with closing(Served(f"http://127.0.0.1:{port}", folder)) as served:
-                served.without_schedules()
                 yield served
         finally:
             _stop(process)
@@ -129,6 +117,7 @@ def _environment(folder: Path) -> dict[str, str]:
     return own | {
         "PREFECT_HOME": str(folder / "prefect"),
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_SERVER_SERVICES_SCHEDULER_ENABLED": "false",  # only those runs begin that a person asks for
         "PREFECT_RUNNER_POLL_FREQUENCY": "1",  # a run that was asked for begins at once
         "PYTHONPATH": os.pathsep.join([str(_REPOSITORY), *filter(None, [os.environ.get("PYTHONPATH")])]),
     }

@@ -34,12 +34,11 @@ def watched(marketer: Marketer) -> Watched:
     marketer.served.tell_org(settings={"bulk_max_records": 100}, faults=[slow])
     marketer.open_run_form("full-sync")
     marketer.picture("full-sync-form", whole=True)
-    marketer.start()
+    started = marketer.start()
     percent = marketer.look_at_progress("full-sync-contact")
     marketer.picture("full-sync-under-way")
-    run = marketer.served.newest_run("full-sync")
-    _open(marketer, run, "Running")
-    return Watched(marketer.wait_for_end("full-sync"), percent)
+    _open(marketer, marketer.served.run(started), "Running")
+    return Watched(marketer.wait_for_end(started), percent)
 
 
 @pytest.fixture
@@ -62,7 +61,7 @@ def pushed(marketer: Marketer, watched: Watched) -> dict[str, Any]:
     marketer.open_run_form("campaign-push")
     marketer.page.get_by_label("campaign", exact=True).fill(_CAMPAIGN)
     marketer.picture("campaign-push-form", whole=True)
-    return marketer.submit("campaign-push")
+    return marketer.submit()
 
 
 def test_new_credentials_are_entered_and_tested(marketer: Marketer) -> None:
@@ -84,7 +83,7 @@ def test_new_credentials_are_entered_and_tested(marketer: Marketer) -> None:
     marketer.open_run_form("check-connection")
     marketer.choice("salesforce").first.click()
     marketer.page.get_by_role("option", name="own").click()
-    run = marketer.submit("check-connection")
+    run = marketer.submit()
     assert run["state_name"] == "Completed"
     assert "Logged in to Demo Org" in run["state"]["message"]
 
@@ -181,7 +180,7 @@ def test_dry_run_of_the_pull_shows_changes_and_writes_nothing(marketer: Marketer
     marketer.page.get_by_label("dry_run (Optional)").click()
     marketer.picture("incremental-pull-form", whole=True)
 
-    run = marketer.submit("incremental-pull")
+    run = marketer.submit()
 
     assert run["parameters"]["dry_run"] is True
     assert run["state_name"] == "DryRun"
@@ -221,7 +220,7 @@ def test_customers_of_an_output_are_sent_again(marketer: Marketer, pushed: dict[
     marketer.page.get_by_label("which (Optional)").fill("limit")
     marketer.picture("retry-outputs-form", whole=True)
 
-    run = marketer.submit("retry-outputs")
+    run = marketer.submit()
 
     assert "2 success" in run["state"]["message"]
     marketer.look_at("retry-outputs-summary")
@@ -244,7 +243,7 @@ def test_proposed_mapping_can_be_copied_and_is_saved_under_its_own_name(marketer
     marketer.page.get_by_label("save_as (Optional)").fill("proposed")
     marketer.picture("propose-mapping-form", whole=True)
 
-    run = marketer.submit("propose-mapping")
+    run = marketer.submit()
 
     assert run["state_name"] == "Completed"
     page = marketer.look_at("mapping-proposal")

@@ -10,6 +10,7 @@ import pytest
 from prefect.settings import PREFECT_API_URL
 from sqlalchemy import insert
 
+from blocks.salesforce_synchronize import SalesforceSynchronize
 from crm_sync.customers.tables import customer, request_ledger, sync_run
 from standins.salesforce.faults import Fault
 from tests.flows.conftest import Rig, start_rig
@@ -19,6 +20,7 @@ from tests.flows.push_rig import CAMPAIGN, Pushes, holds
 Kill = Callable[[Pushes, KillPoint], None]
 Start = Callable[[Pushes, KillPoint], ForkServerProcess]
 _DAY_IS_OVER = [{"errorCode": "REQUEST_LIMIT_EXCEEDED", "message": "TotalRequests Limit exceeded."}]
+_STEP = "salesforce-synchronize"
 _COMPOSITE, _INGEST, _JOB = "/composite$", "/jobs/ingest$", r"/jobs/ingest/\w+$"
 
 CLAIMED = KillPoint("UPDATE campaign_member SET claimed_by", "after")
@@ -184,13 +186,13 @@ def processes() -> ForkServerContext:
 
 
 @pytest.fixture
-def start(processes: ForkServerContext, prefect_home: Path) -> Start:
-    """Return a function that pushes in a process of its own, which dies at a point if it comes there."""
+def start(processes: ForkServerContext, prefect_home: Path) -> Iterator[Start]:
+    """Give a function that pushes in a process of its own, which dies at a point if it comes there."""
 
     def start_push(pushes: Pushes, point: KillPoint) -> ForkServerProcess:
         blocks = pushes.rig.blocks() | {"settings": pushes.settings()}
         names = {parameter: f"killed-push-{parameter}" for parameter in blocks}
-        names["settings"] = "salesforce-synchronize"
+        names["settings"] = _STEP
         for parameter, block in blocks.items():
             block.save(names[parameter], overwrite=True)
         where = (PREFECT_API_URL.value(), str(prefect_home), point, names | {"campaign": CAMPAIGN})
@@ -198,7 +200,9 @@ def start(processes: ForkServerContext, prefect_home: Path) -> Start:
         process.start()
         return process
 
-    return start_push
+    yield start_push
+    # Elsewhere a block of that name is what a deployment's form picks.
+    SalesforceSynchronize.delete(_STEP)
 
 
 @pytest.fixture
