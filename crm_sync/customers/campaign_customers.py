@@ -9,6 +9,7 @@ from sqlalchemy import Column, ColumnElement, Connection, Text, cast, func, sele
 
 from crm_sync.customer_fields import FieldType
 from crm_sync.customers.campaigns import stage_ids
+from crm_sync.customers.frames import frame_of
 from crm_sync.customers.mirror import as_read
 from crm_sync.customers.staging import stage
 from crm_sync.customers.tables import customer, salesforce_record
@@ -32,7 +33,7 @@ def read_people(
         customer.c.id, customer.c.modified_at, customer.c.merged_into_customer_id.is_not(None), *columns
     ).join(staged, staged.c.customer_id == customer.c.id)
     names = ["customer_id", "modified_at", "is_joined", *(column.name for column in columns)]
-    found = pd.DataFrame(connection.execute(query).all(), columns=names)
+    found = frame_of(connection.execute(query), names)
     for column, link in zip(columns, links, strict=True):
         texts = found.pop(column.name).astype("str")
         name = "own_id" if column.name == "v0" else column_of(link)
@@ -51,7 +52,7 @@ def read_records(connection: Connection, ids: pd.Series, fields: Mapping[SObject
         for name in names
     ]
     query = select(*columns).join(staged, staged.c.id == salesforce_record.c.id)
-    rows = pd.DataFrame(connection.execute(query).all(), columns=names)
+    rows = frame_of(connection.execute(query), names)
     if rows.empty:
         nothing = pd.Series(dtype="str")
         return pd.DataFrame(dict.fromkeys([*READ_COLUMNS, *every], nothing))

@@ -14,6 +14,7 @@ from sqlalchemy import BigInteger, ColumnElement, Connection, and_, case, func, 
 
 from crm_sync.customers.campaign_tables import campaign, campaign_member
 from crm_sync.customers.dialects import insert_for, write_and_count
+from crm_sync.customers.frames import frame_of
 from crm_sync.customers.staging import stage
 from crm_sync.customers.tables import Instant, customer, sync_run
 
@@ -112,8 +113,9 @@ def claim_members(
         .where(campaign_member.c.id.in_(chosen))
         .returning(campaign_member.c.id, campaign_member.c.customer_id)
     )
-    rows = connection.execute(statement).all()
-    return pd.DataFrame(rows, columns=["member_id", "customer_id"]).astype("int64").sort_values("member_id")
+    return (
+        frame_of(connection.execute(statement), ["member_id", "customer_id"]).astype("int64").sort_values("member_id")
+    )
 
 
 def find_left_behind(connection: Connection, queue: Queue, worker: Worker, now: datetime) -> list[int]:

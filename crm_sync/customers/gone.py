@@ -3,12 +3,10 @@
 from datetime import datetime
 
 import pandas as pd
-from sqlalchemy import Connection, Text, cast, select
+from sqlalchemy import Connection, select
 
-from crm_sync.customers.mirror import as_read
-from crm_sync.customers.staging import stage
+from crm_sync.customers.mirror import as_read, read_records
 from crm_sync.customers.tables import salesforce_record, watermark
-from crm_sync.transform import RECORD_COLUMNS
 
 
 def is_only_reader(connection: Connection, org: str) -> bool:
@@ -34,12 +32,4 @@ def live_ids(connection: Connection, sobject: str, *, after: str, before: dateti
 
 def as_deleted(connection: Connection, ids: pd.Series, fields: list[str]) -> pd.DataFrame:
     """Return the mirror's records with these Ids as they were read, but as deleted ones."""
-    wanted = stage(connection, "staged_gone", ids.to_frame("id"))
-    columns = [
-        cast(salesforce_record.c[name], Text).label(name) if name == "field_values" else salesforce_record.c[name]
-        for name in RECORD_COLUMNS
-    ]
-    rows = connection.execute(
-        select(*columns).join_from(wanted, salesforce_record, salesforce_record.c.id == wanted.c.id)
-    )
-    return as_read(pd.DataFrame(rows.all(), columns=list(RECORD_COLUMNS)).assign(is_deleted=True), fields)
+    return as_read(read_records(connection, ids).assign(is_deleted=True), fields)

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import accumulate
 
 import pandas as pd
 from sqlalchemy import Connection, text
@@ -11,10 +10,10 @@ from sqlalchemy import Connection, text
 from crm_sync.counts import Counts
 from crm_sync.customers import mirror, upserts
 from crm_sync.customers.moves import follow_moves, join_left_behind, join_merged, mark_silent, plan_moves
+from crm_sync.customers.siblings import have_spoken, link_siblings, map_siblings, read_siblings
 from crm_sync.customers.upserts import Part
 from crm_sync.mapping import MappingRules, SObject
 from crm_sync.survivors import among, choose_voices
-from crm_sync.transform import map_records
 
 _LANDING_LOCK = 7_023_002
 # What the choice of who speaks looks at.
@@ -49,20 +48,34 @@ def land_batch(connection: Connection, batch: pd.DataFrame, sobject: SObject, la
         fresh = newest[~among(newest["id"], pd.concat([met.stale, met.same]))]
         staged = mirror.stage_records(connection, fresh)
 
-    siblings = mirror.read_siblings(connection, staged, met.moved, but_not=fresh["id"])
-    parts = [Part(sobject, True, fresh), *_map_mirror(siblings, landing)]
-    known = pd.concat([part.records[_ORDER].assign(in_batch=part.in_batch) for part in parts], ignore_index=True)
+    siblings = read_siblings(connection, staged, met.moved, but_not=fresh["id"])
+    # Records of an object that is mapped no longer have no say.
+    heard = siblings[siblings["sobject"].isin(landing.rules.mapped)]
+    known = pd.concat(
+        [
+            fresh[_ORDER].assign(in_batch=True, speaks=False, with_second=False),
+            heard[[*_ORDER, "speaks", "with_second"]].assign(in_batch=False),
+        ],
+        ignore_index=True,
+    )
     voices = choose_voices(known, landing.rules.precedence)
     moves = plan_moves(known, voices, met.moved, landing.rules.precedence)
 
     follow_moves(connection, moves, landing.now)
-    news = ~_only_echoes(known, voices.first, met)
-    first, second = _only(parts, voices.first & news), _only(parts, voices.second & news)
-    written = upserts.upsert_customers(connection, first, second, landing.rules, landing.now, any_known=met.any_known)
+    news = ~_only_echoes(known, voices.first, met) & ~have_spoken(known, voices)
+    first, second = known["id"][voices.first & news], known["id"][voices.second & news]
+    others = known["id"][~known["in_batch"] & (voices.first | voices.second) & news]
+    parts = [
+        Part(sobject, True, fresh),
+        *map_siblings(connection, others, landing.rules, landing.types),
+    ]
+    written = upserts.upsert_customers(
+        connection, _only(parts, first), _only(parts, second), landing.rules, landing.now, any_known=met.any_known
+    )
     join_left_behind(connection, moves, landing.now)
     mark_silent(connection, moves, landing.now)
     mirror.upsert_records(connection, staged, any_known=met.any_known)
-    mirror.link_siblings(connection, siblings if len(met.moved) else siblings[siblings["customer_id"].isna()])
+    link_siblings(connection, siblings if len(met.moved) else siblings[siblings["customer_id"].isna()])
     join_merged(connection, staged, _merged_away(fresh, siblings), landing.now)
     mirror.write_rejects(connection, staged, landing.sync_run_id, landing.now, any_known=met.any_known)
     return _count(len(batch), known, voices.first, written, same=len(met.same))
@@ -81,10 +94,9 @@ def _merged_away(*frames: pd.DataFrame) -> pd.Series:
     return pd.concat(merged)
 
 
-def _only(parts: list[Part], chosen: pd.Series) -> list[Part]:
-    """Return of each part the chosen records; `chosen` covers the parts one after the other."""
-    ends = accumulate(len(part.records) for part in parts)
-    masks = [chosen.iloc[end - len(part.records) : end].to_numpy() for part, end in zip(parts, ends, strict=True)]
+def _only(parts: list[Part], ids: pd.Series) -> list[Part]:
+    """Return of each part the records with these Ids."""
+    masks = [among(part.records["id"], ids) for part in parts]
     return [replace(part, records=part.records[mask]) for part, mask in zip(parts, masks, strict=True) if mask.any()]
 
 
@@ -108,18 +120,6 @@ def _count(read: int, known: pd.DataFrame, first: pd.Series, written: upserts.Wr
         rejected=rejected,
         deleted=deleted,
     )
-
-
-def _map_mirror(siblings: pd.DataFrame, landing: Landing) -> list[Part]:
-    """Map what the mirror holds as if it had just been read; records of an object that is mapped no longer are out."""
-    mapped = []
-    for name, group in siblings.groupby("sobject"):
-        sobject = SObject(str(name))
-        mapping = landing.rules.of(sobject)
-        if mapping.links:
-            records = mirror.as_read(group, mapping.salesforce_fields)
-            mapped.append(Part(sobject, False, map_records(records, sobject, mapping, landing.types[sobject])))
-    return mapped
 
 
 def _one_at_a_time(connection: Connection) -> None:

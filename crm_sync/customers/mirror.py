@@ -25,13 +25,12 @@ from sqlalchemy import (
     null,
     or_,
     select,
-    update,
 )
 
 from crm_sync.customers.dialects import insert_for, write_and_count
+from crm_sync.customers.frames import frame_of
 from crm_sync.customers.staging import stage
 from crm_sync.customers.tables import JSON_OBJECT, customer, rejected_record, salesforce_record
-from crm_sync.survivors import among
 from crm_sync.transform import RECORD_COLUMNS
 
 
@@ -78,7 +77,7 @@ def meet_known(connection: Connection, staged: Table, *, only_changed: bool) -> 
     any_known = bool(connection.scalar(select(known.exists())))
     telling = known.where(or_(is_stale, is_moved, is_same, is_echo))
     rows = connection.execute(telling).all() if any_known else []
-    met = pd.DataFrame(rows, columns=["id", "old_key", "is_stale", "is_same", "is_echo"])
+    met = frame_of(rows, ["id", "old_key", "is_stale", "is_same", "is_echo"])
     ids, old_keys = met["id"].astype("str"), met["old_key"].astype("str")
     stale, same, echo = (met[name].astype("bool") for name in ("is_stale", "is_same", "is_echo"))
     echo &= ~stale & ~same
@@ -113,24 +112,17 @@ def _is_echo(connection: Connection, staged: Table) -> ColumnElement[bool]:
     )
 
 
-def read_siblings(connection: Connection, staged: Table, moved: pd.DataFrame, *, but_not: pd.Series) -> pd.DataFrame:
-    """Return the mirror's other records of every key that the staged records have, or had (`moved`).
-
-    RECORD_COLUMNS and `customer_id`, which is missing for a record that came while its key had no customer.
-    """
-    names = [*RECORD_COLUMNS, "customer_id"]
+def read_records(connection: Connection, ids: pd.Series) -> pd.DataFrame:
+    """Return the mirror's rows with these Ids: RECORD_COLUMNS, `field_values` as text."""
+    wanted = stage(connection, "staged_id", ids.to_frame("id"))
     columns = [
         cast(salesforce_record.c[name], Text).label(name) if name == "field_values" else salesforce_record.c[name]
-        for name in names
+        for name in RECORD_COLUMNS
     ]
-    same_key = and_(salesforce_record.c.unique_key == staged.c.unique_key, salesforce_record.c.id != staged.c.id)
-    rows = [*connection.execute(select(*columns).join_from(staged, salesforce_record, same_key)).all()]
-    if len(moved):
-        left = stage(connection, "staged_old_key", moved[["old_key"]])
-        of_old_keys = salesforce_record.c.unique_key == left.c.old_key
-        rows += connection.execute(select(*columns).join_from(left, salesforce_record, of_old_keys)).all()
-    found = pd.DataFrame(rows, columns=names).drop_duplicates("id")
-    return found[~among(found["id"], but_not)]
+    rows = connection.execute(
+        select(*columns).join_from(wanted, salesforce_record, salesforce_record.c.id == wanted.c.id)
+    )
+    return frame_of(rows, RECORD_COLUMNS)
 
 
 def cut_ids(connection: Connection, after: str, *, parts: int) -> list[str]:
@@ -145,12 +137,12 @@ def cut_ids(connection: Connection, after: str, *, parts: int) -> list[str]:
     return sorted(found for found in cuts if found > after)
 
 
-def as_read(siblings: pd.DataFrame, fields: list[str]) -> pd.DataFrame:
+def as_read(rows: pd.DataFrame, fields: list[str]) -> pd.DataFrame:
     """Turn mirror rows (RECORD_COLUMNS) back into records as they were read from Salesforce: text columns.
 
     `fields`: the mapped fields; one that was not mapped when the record was read is missing.
     """
-    lines = BytesIO("\n".join(siblings["field_values"]).encode())
+    lines = BytesIO("\n".join(rows["field_values"]).encode())
     # Without a schema a text that looks like a date or a number would be read as one.
     as_text = arrow_json.ParseOptions(
         explicit_schema=pa.schema([(field, pa.large_string()) for field in fields]),
@@ -159,7 +151,7 @@ def as_read(siblings: pd.DataFrame, fields: list[str]) -> pd.DataFrame:
     whole = arrow_json.ReadOptions(block_size=max(1 << 20, lines.getbuffer().nbytes))
     values = arrow_json.read_json(lines, whole, as_text)
     records = pd.DataFrame({name: pd.Series(values.column(name), dtype="str") for name in fields})
-    own = siblings.reset_index(drop=True)
+    own = rows.reset_index(drop=True)
     records["Id"] = own["id"].astype("str")
     records["SystemModstamp"] = own["system_modstamp"].map(datetime.isoformat).astype("str")
     records["MasterRecordId"] = own["master_record_id"].astype("str")
@@ -193,25 +185,6 @@ def _differs(known: FromClause, new: dict[str, ColumnElement[Any]]) -> ColumnEle
     return or_(*(known.c[name].is_distinct_from(value) for name, value in new.items()))
 
 
-def link_siblings(connection: Connection, siblings: pd.DataFrame) -> None:
-    """Link records of the mirror (`id`) to the customers that their keys have by now.
-
-    A record that came while its key had no customer (it was rejected or deleted) is linked to none.
-    """
-    if siblings.empty:
-        return
-    unlinked = stage(connection, "staged_sibling", siblings[["id"]])
-    connection.execute(
-        update(salesforce_record)
-        .values(customer_id=customer.c.id)
-        .where(
-            salesforce_record.c.id == unlinked.c.id,
-            customer.c.unique_key == salesforce_record.c.unique_key,
-            salesforce_record.c.customer_id.is_distinct_from(customer.c.id),
-        )
-    )
-
-
 def write_rejects(connection: Connection, staged: Table, sync_run_id: int, now: datetime, *, any_known: bool) -> None:
     """Keep the staged records that cannot be used, and clear those of which a good version came.
 
@@ -231,5 +204,7 @@ def write_rejects(connection: Connection, staged: Table, sync_run_id: int, now: 
         upsert.on_conflict_do_update(index_elements=["id"], set_={name: upsert.excluded[name] for name in names[1:]})
     )
     if any_known:
-        good = select(staged.c.id).where(staged.c.reject_reason.is_(None))
+        rejected = rejected_record.alias("rejected")
+        good = select(rejected.c.id).join_from(staged, rejected, rejected.c.id == staged.c.id)
+        good = good.where(staged.c.reject_reason.is_(None))
         connection.execute(delete(rejected_record).where(rejected_record.c.id.in_(good)))

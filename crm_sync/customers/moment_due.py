@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 from sqlalchemy import CTE, ColumnElement, Connection, Select, Text, and_, case, exists, func, or_, select, type_coerce
 
+from crm_sync.customers.frames import frame_of
 from crm_sync.customers.moment_tables import contact_moment, moment_export
 from crm_sync.customers.moment_targets import targets_of
 from crm_sync.mapping import SObject
@@ -77,9 +78,7 @@ def read_due(connection: Connection, question: MomentQuestion, most: int) -> pd.
     }
     chosen = query.with_only_columns(*(columns[name].label(name) for name in _DUE_COLUMNS)).where(untried)
     order = (target.c.sobject, target.c.parent_id, moments.moment_id)
-    rows = connection.execute(chosen.order_by(*order).limit(most)).all()
-    # As tuples: of SQLAlchemy's rows, pandas asks each what it is, which takes longer than the query.
-    found = pd.DataFrame([tuple(row) for row in rows], columns=list(_DUE_COLUMNS))
+    found = frame_of(connection.execute(chosen.order_by(*order).limit(most)), _DUE_COLUMNS)
     return found.astype(dict.fromkeys(_DUE_TEXTS, "str") | dict.fromkeys(("version", *_COUNTS), "int64"))
 
 

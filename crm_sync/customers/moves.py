@@ -11,6 +11,7 @@ from datetime import datetime
 import pandas as pd
 from sqlalchemy import ColumnElement, Connection, FromClause, Row, Table, exists, func, select, tuple_, update
 
+from crm_sync.customers.frames import frame_of
 from crm_sync.customers.staging import stage
 from crm_sync.customers.tables import customer, salesforce_record
 from crm_sync.mapping import Precedence
@@ -127,7 +128,7 @@ def join_merged(connection: Connection, staged: Table, losers: pd.Series, now: d
     if not rows:
         return
     # The last merge counts, where several records of one customer were merged.
-    found = pd.DataFrame(rows, columns=["customer_id", "master_customer_id", "merged_at", "loser_id"])
+    found = frame_of(rows, ["customer_id", "master_customer_id", "merged_at", "loser_id"])
     last = found.sort_values(["merged_at", "loser_id"]).drop_duplicates("customer_id", keep="last")
     pairs = last[["customer_id", "master_customer_id"]].astype("Int64")
     merged = stage(connection, "staged_merge", pairs, dict.fromkeys(pairs.columns, customer.c.id.type))

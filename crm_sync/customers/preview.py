@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Connection, select
 
 from crm_sync.counts import Counts
 from crm_sync.customers.database import CustomerDatabase
+from crm_sync.customers.frames import frame_of
 from crm_sync.customers.landing import Landing, land_batch
 from crm_sync.customers.tables import customer
 from crm_sync.mapping import SObject
@@ -50,9 +51,9 @@ def _by_id(ids: pd.Index) -> Iterator[ColumnElement[bool]]:
 
 def _customers(connection: Connection, which: ColumnElement[bool]) -> pd.DataFrame:
     """Return customers by id, one column per field and per option."""
-    rows = connection.execute(select(customer).where(which)).all()
+    rows = connection.execute(select(customer).where(which))
     # As objects: pandas would turn the Ids of a column that lacks some into decimals.
-    found = pd.DataFrame(rows, columns=[column.name for column in customer.c], dtype="object")
+    found = frame_of(rows, [column.name for column in customer.c], dtype="object")
     options = pd.json_normalize(list(found["options"])).set_axis(found.index) if len(found) else pd.DataFrame()
     return found.join(options.add_prefix("option ")).set_index("id", drop=False).rename_axis(None)
 
