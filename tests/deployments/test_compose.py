@@ -70,6 +70,15 @@ def test_workers_start_when_the_deployments_are_made(services: dict[str, Any]) -
         assert pool in services["deploy"]["command"]
 
 
+def test_server_may_write_the_pages_of_its_ui() -> None:
+    image = (_FOLDER / "Dockerfile").read_text()
+    (user,) = re.findall(r"^USER (\w+)$", image, re.MULTILINE)
+
+    # In its default place, among the packages that root has installed, it cannot, and serves no UI.
+    assert f"ENV PREFECT_UI_STATIC_DIRECTORY=/home/{user}/" in image
+    assert f"useradd --create-home --uid 1000 {user}" in image
+
+
 def test_clients_know_the_way_in(services: dict[str, Any]) -> None:
     password = services["prefect-server"]["environment"]["PREFECT_SERVER_API_AUTH_STRING"]
     for name in ("deploy", *_workers()):
