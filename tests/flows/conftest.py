@@ -35,6 +35,7 @@ from tasks.throttle import LIMITS
 PASSWORD = "planted-password-5f1e"
 TOKEN = "plantedToken77"
 PEOPLE = 400
+FEW = 60
 Row = dict[str, Any]
 Result = dict[str, list[Row]]
 
@@ -210,3 +211,25 @@ def empty_rig(tmp_path: Path, sqlite_url: str) -> Iterator[Rig]:
     """Start an org without people."""
     with start_rig(tmp_path, sqlite_url, people=0) as started:
         yield started
+
+
+def settled(rig: Rig) -> Rig:
+    """Sync, let an hour pass, and begin the journal anew."""
+    rig.sync()
+    rig.clock.move(hours=1)
+    rig.org.journal.clear()
+    return rig
+
+
+@pytest.fixture
+def synced(tmp_path: Path, sqlite_url: str) -> Iterator[Rig]:
+    """Start an org whose people were synced an hour ago, with a journal that starts now."""
+    with start_rig(tmp_path, sqlite_url, people=FEW) as rig:
+        yield settled(rig)
+
+
+@pytest.fixture
+def both_synced(tmp_path: Path, database_url: str) -> Iterator[Rig]:
+    """Start the same, once with SQLite and once with PostgreSQL."""
+    with start_rig(tmp_path, database_url, people=FEW) as rig:
+        yield settled(rig)

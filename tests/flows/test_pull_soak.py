@@ -22,7 +22,7 @@ from standins.salesforce.faults import Fault
 from standins.salesforce.pending import Pending
 from tasks.changes import ask
 from tests.flows.conftest import Rig, start_rig
-from tests.flows.test_incremental_pull import by_unique_field
+from tests.flows.pulls import by_unique_field
 
 Row = dict[str, Any]
 
