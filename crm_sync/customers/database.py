@@ -36,7 +36,7 @@ _SQLITE_SETTINGS = (
     # A batch rewrites pages all over the key's index; carried over after each, they would be written twice as often.
     "PRAGMA wal_autocheckpoint = 32768",
     "PRAGMA temp_store = MEMORY",
-    "PRAGMA cache_size = -8192",
+    "PRAGMA cache_size = -16384",  # with half of it, 20,000 changes take half as long again
 )
 
 
