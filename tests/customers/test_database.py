@@ -42,7 +42,7 @@ def test_url_that_cannot_be_used_is_refused_in_a_sentence(url: str, said: str) -
         ("postgres://host/customers", "postgresql+psycopg"),
         ("postgresql://host/customers", "postgresql+psycopg"),
         ("postgresql+asyncpg://host/customers", "postgresql+psycopg"),
-        ("sqlite+aiosqlite:////tmp/customers.db", "sqlite"),
+        ("sqlite+aiosqlite:///customers.db", "sqlite"),
     ],
 )
 def test_any_driver_means_ours(url: str, driver: str) -> None:
