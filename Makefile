@@ -15,7 +15,7 @@ deploy: .venv/ready
 	$(BIN)/python -m deployments.deploy --pool "$(or $(POOL),deployteq)" $(if $(TYPE),--type "$(TYPE)") $(if $(IMAGE),--image "$(IMAGE)") $(if $(FOLDER),--folder "$(FOLDER)")
 
 test: check
-	$(BIN)/pytest -n logical --maxprocesses 4 --dist loadfile
+	$(BIN)/pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 check: .venv/ready
 	$(BIN)/ruff format --check
@@ -34,7 +34,7 @@ bench: .venv/ready
 
 .venv/ready: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; say which with: make PYTHON=python3.12")'
-	$(PYTHON) -m venv .venv
+	$(PYTHON) -m venv --upgrade-deps .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e .
 	touch $@
