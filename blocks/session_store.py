@@ -11,9 +11,12 @@ from prefect.blocks.system import Secret
 from prefect.client.orchestration import get_client
 from prefect.concurrency.sync import concurrency
 from prefect.exceptions import ObjectAlreadyExists
-from pydantic import JsonValue, SecretStr
+from pydantic import JsonValue, SecretStr, TypeAdapter
 
 from crm_sync.salesforce.login import Login, Session
+from crm_sync.salesforce.refused_logins import RefusedLogin
+
+_REFUSED = TypeAdapter(RefusedLogin)
 
 
 class PrefectSessionStore:
@@ -23,23 +26,27 @@ class PrefectSessionStore:
         """Name the Secret after the login, without showing the user."""
         digest = sha256(f"{login.host}/{login.user}".encode()).hexdigest()[:16]
         self._name = f"salesforce-session-{digest}"
+        self._refused_name = f"salesforce-refused-{digest}"
         # One for each user, since logging in as one need not wait for a login as another.
         self._one_login = f"salesforce-login-{digest}"
 
     def load(self) -> Session | None:
         """Return the kept session, if there is one."""
-        try:
-            kept = Secret.load(self._name)
-        except ValueError:  # Prefect's answer for a block that is not there
-            return None
-        # Prefect gives the JSON in a Secret back as what it stands for.
-        return Session(**cast(Secret[JsonValue], kept).get())  # type: ignore[arg-type]  # it is the dict of `save`
+        kept = _load(self._name)
+        return Session(**kept) if kept else None
 
     def save(self, session: Session) -> None:
         """Keep the session instead of the one before."""
-        # Not Secret[str]: Prefect would save that as another block type, and `load` would not find it.
-        secret: Secret[Any] = Secret(value=SecretStr(json.dumps(asdict(session))))
-        secret.save(self._name, overwrite=True)
+        _save(self._name, asdict(session))
+
+    def refused(self) -> RefusedLogin | None:
+        """Return the login that Salesforce refused last, if there is one."""
+        kept = _load(self._refused_name)
+        return _REFUSED.validate_python(kept) if kept else None
+
+    def note_refused(self, refused: RefusedLogin | None) -> None:
+        """Keep a refused login instead of the one before, or none."""
+        _save(self._refused_name, _REFUSED.dump_python(refused, mode="json") if refused else {})
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:
@@ -49,3 +56,18 @@ class PrefectSessionStore:
             client.upsert_global_concurrency_limit_by_name(self._one_login, limit=1)
         with concurrency(self._one_login, occupy=1, strict=True, timeout_seconds=300):
             yield
+
+
+def _load(name: str) -> dict[str, Any]:
+    try:
+        kept = Secret.load(name)
+    except ValueError:  # Prefect's answer for a block that is not there
+        return {}
+    # Prefect gives the JSON in a Secret back as what it stands for.
+    return cast(dict[str, Any], cast(Secret[JsonValue], kept).get())
+
+
+def _save(name: str, content: dict[str, Any]) -> None:
+    # Not Secret[str]: Prefect would save that as another block type, and `load` would not find it.
+    secret: Secret[Any] = Secret(value=SecretStr(json.dumps(content)))
+    secret.save(name, overwrite=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from crm_sync.mapping import SObject
+from crm_sync.salesforce.record_ids import full_ids
 
 # Salesforce merges and converts one by one; longer chains are not followed.
 _HOPS = 5
@@ -31,6 +32,7 @@ def find_targets(people: pd.DataFrame, read: ReadRecords, sobject: SObject, *, f
     `people`: `own_id` (text, may be missing), `is_joined` (boolean, joined to another customer), `modified_at`.
     `read` returns the mirror's rows of Ids, with READ_COLUMNS at least.
     """
+    people = people.assign(own_id=full_ids(people["own_id"]))
     current = people["own_id"].where(people["own_id"].str.fullmatch(_ID, na=False))
     records = read(current.dropna().drop_duplicates()).set_index("id", drop=False)
     for _ in range(_HOPS):

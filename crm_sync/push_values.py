@@ -1,6 +1,8 @@
 """The way back of the mapping: a customer's values as Salesforce takes them, and the checks that Salesforce makes."""
 
+from contextlib import suppress
 from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
 
 import pandas as pd
 
@@ -12,6 +14,7 @@ from crm_sync.transform import convert
 
 NUMBER_TYPES = frozenset({"int", "long", "double", "currency", "percent"})
 _NUMBER = r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
+_LONGEST_NUMBER = 40
 _DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _EMAIL = r"[^@\s,;<>()]+@[^@\s,;<>()]+\.[^@\s.,;<>()]{2,}"
 _YES, _NO = ("y", "yes", "true", "1"), ("n", "no", "false", "0")
@@ -127,10 +130,19 @@ def _plain_number(texts: pd.Series) -> pd.Series:
     """Spell equal numbers alike, with every digit kept."""
     plain = texts.str.removeprefix("+")
     if (powers := plain.str.contains("[eE]", na=False)).any():
-        plain = plain.mask(powers, pd.to_numeric(plain[powers], errors="coerce").astype("float").map(repr))
+        plain = plain.mask(powers, plain[powers].map(_without_power).astype("str"))
     plain = plain.str.replace(r"(\.[0-9]*?)0+$", r"\1", regex=True).str.replace(r"\.$", "", regex=True)
     plain = plain.str.replace(r"^(-?)0+(?=[0-9])", r"\1", regex=True).str.replace(r"^(-?)\.", r"\g<1>0.", regex=True)
     return plain.mask(plain == "-0", "0")
+
+
+def _without_power(text: str) -> str:
+    """Return 1.2E-5 as 0.000012, digit by digit; what is no number, or a monstrous one, as it is."""
+    with suppress(InvalidOperation):
+        number = Decimal(text)
+        if number.is_finite() and abs(number.adjusted()) <= _LONGEST_NUMBER:
+            return f"{number:f}"
+    return text
 
 
 def _moments(texts: pd.Series) -> pd.Series:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -30,10 +31,15 @@ def start_bulk_job(org: SalesforceOrg, sobject: SObject, soql: str) -> bulk.Quer
     return bulk.create_query_job(org, soql)
 
 
-@task(task_run_name="wait for Bulk job of {sobject}", **TALKS_TO_SALESFORCE)
+@task(task_run_name="look at Bulk job of {sobject}", **TALKS_TO_SALESFORCE)
+def look_at_bulk_job(org: SalesforceOrg, sobject: SObject, job_id: str) -> bulk.QueryJob:
+    """Ask how far a job is."""
+    return bulk.read_job(org, job_id)
+
+
 def wait_for_bulk_job(org: SalesforceOrg, sobject: SObject, job_id: str) -> bulk.QueryJob:
     """Wait until the results can be read; every look is a request, so looks get rarer."""
-    return bulk.wait_for_job(org, job_id, SLEEP.get())
+    return bulk.wait_for_job(partial(look_at_bulk_job, org, sobject, job_id), SLEEP.get())
 
 
 @task(task_run_name="download {sobject} page {number}", **TALKS_TO_SALESFORCE)

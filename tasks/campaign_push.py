@@ -15,11 +15,12 @@ from crm_sync.push_result import Output, PushResult
 from crm_sync.push_selection import FieldEquals
 from crm_sync.push_settings import CheckedSettings
 from tasks.bulk_reads import SLEEP
+from tasks.doubt import UnansweredError
 from tasks.forecasts import announce_forecast
 from tasks.push_batch import Batch
 from tasks.push_outputs import Tally
 from tasks.push_worker import lives, this_process
-from tasks.push_writes import UnansweredError, send
+from tasks.push_writes import send
 from tasks.runs import Run, utc_now
 
 # As many members at once as a Bulk job takes well; so many rows fit into memory many times over.

@@ -26,6 +26,7 @@ def count_records(org: SalesforceOrg, sobjects: list[str]) -> dict[str, int]:
 
 def inspect_connection(run: Run, rules: MappingRules) -> ConnectionReport:
     """Log in, and hold every link of the mapping against Salesforce."""
+    run.org.try_refused_login()
     who = read_identity(run.org)
     found = find_mapped_types(run.org, rules)
     fields = [

@@ -21,8 +21,7 @@ from crm_sync.moment_forecast import MOMENTS_AT_ONCE, MomentForecast, forecast, 
 from crm_sync.moment_rules import MomentRules
 from crm_sync.moment_summary import Backlog, MomentExportSummary, backlog
 from crm_sync.moment_writes import contents, moment_writes, tried, with_results, written_as
-from crm_sync.salesforce import bulk_ingest
-from crm_sync.salesforce.ingest_results import read_ingest_results
+from crm_sync.salesforce.bulk_ingest import split_files
 from crm_sync.salesforce.moment_objects import MomentObjects
 from crm_sync.salesforce.org import SalesforceOrg
 from crm_sync.salesforce.record_writes import RecordWrites, csv_file
@@ -30,6 +29,8 @@ from crm_sync.salesforce.row_refusals import RowClass
 from crm_sync.salesforce.writes import split_requests, write_records
 from crm_sync.write_plan import WriteLoad, WriteWay, plan_writes
 from tasks.bulk_reads import SLEEP
+from tasks.bulk_writes import read_results, start_job, wait_for_job
+from tasks.doubt import Doubt
 from tasks.forecasts import announce_forecast, polls_of_a_job
 from tasks.retry_policy import IN_MEMORY, TALKS_TO_SALESFORCE
 from tasks.runs import Run, utc_now
@@ -72,36 +73,6 @@ def find_due(database: CustomerDatabase, question: MomentQuestion, most: int) ->
 def write_request(org: SalesforceOrg, writes: Sequence[RecordWrites], records: int) -> pd.DataFrame:
     """Write up to 1,000 moments with one request; when its answer is lost it is repeated as it is."""
     return pd.concat(write_records(org, writes))
-
-
-@task(task_run_name="make Bulk job for {writes.sobject}", **TALKS_TO_SALESFORCE)
-def make_job(org: SalesforceOrg, writes: RecordWrites, content: bytes, *, inline: bool) -> str:
-    """Make a Bulk job and return its Id; with `inline` it has its records and begins at once."""
-    return bulk_ingest.create_ingest_job(org, writes, inline=content if inline else None).id
-
-
-@task(task_run_name="upload to Bulk job {job_id}", **TALKS_TO_SALESFORCE)
-def upload(org: SalesforceOrg, job_id: str, content: bytes) -> None:
-    """Give the job its records."""
-    bulk_ingest.upload_csv(org, job_id, content)
-
-
-@task(task_run_name="begin Bulk job {job_id}", **TALKS_TO_SALESFORCE)
-def begin(org: SalesforceOrg, job_id: str) -> None:
-    """Let Salesforce write the job's records."""
-    bulk_ingest.close_ingest_job(org, job_id)
-
-
-@task(task_run_name="wait for Bulk job {job_id}", **TALKS_TO_SALESFORCE)
-def wait_for_job(org: SalesforceOrg, job_id: str, records: int) -> bulk_ingest.IngestJob:
-    """Wait until the job has ended, well or not; every look is a request, so looks get rarer."""
-    return bulk_ingest.wait_for_ingest(org, job_id, records, SLEEP.get())
-
-
-@task(task_run_name="read results of Bulk job {job.id}", **TALKS_TO_SALESFORCE)
-def read_results(org: SalesforceOrg, job: bulk_ingest.IngestJob, writes: RecordWrites) -> pd.DataFrame:
-    """Return what became of each record of the job."""
-    return read_ingest_results(org, job, writes)
 
 
 @task(task_run_name="let locks go", **IN_MEMORY)
@@ -238,24 +209,16 @@ def _send(run: Run, export: MomentExport, writes: Sequence[RecordWrites]) -> Ite
     """Write the records with the fewest requests, and give their results request by request."""
     ways = plan_writes([_load(one) for one in writes], polls=export.polls).ways
     jobs = [
-        (part, _start_job(run.org, part, content, inline=ways[one.sobject] is WriteWay.BULK_INLINE))
+        (part, start_job(run.org, part, content, Doubt(), inline=ways[one.sobject] is WriteWay.BULK_INLINE))
         for one in writes
         if ways[one.sobject] is not WriteWay.COLLECTIONS
-        for part, content in bulk_ingest.split_files(one)
+        for part, content in split_files(one)
     ]
     # While Salesforce works on the jobs.
     for request in split_requests([one for one in writes if ways[one.sobject] is WriteWay.COLLECTIONS]):
         yield write_request(run.org, request, sum(map(len, request)))
     for part, job_id in jobs:
         yield read_results(run.org, wait_for_job(run.org, job_id, len(part)), part)
-
-
-def _start_job(org: SalesforceOrg, writes: RecordWrites, content: bytes, *, inline: bool) -> str:
-    job_id = make_job(org, writes, content, inline=inline)
-    if not inline:
-        upload(org, job_id, content)
-        begin(org, job_id)
-    return job_id
 
 
 def _load(writes: RecordWrites) -> WriteLoad:

@@ -1,5 +1,6 @@
 """Looking at the contact moment objects in Salesforce, and installing them."""
 
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -8,7 +9,7 @@ from prefect.artifacts import create_markdown_artifact
 
 from crm_sync.errors import ConfigurationError
 from crm_sync.moment_objects_report import INTEGRATION_SET, MomentObjectsReport
-from crm_sync.salesforce.metadata import Deployment, start_deployment, wait_for_deployment
+from crm_sync.salesforce.metadata import Deployment, read_deployment, start_deployment, wait_for_deployment
 from crm_sync.salesforce.metadata_source import Package, build_package
 from crm_sync.salesforce.moment_object_checks import ObjectCheck, check_object
 from crm_sync.salesforce.moment_objects import MomentObject, MomentObjects
@@ -41,10 +42,10 @@ def start_installation(org: SalesforceOrg, package: Package) -> str:
     return start_deployment(org, package.content)
 
 
-@task(task_run_name="wait for installation", **TALKS_TO_SALESFORCE)
-def wait_for_installation(org: SalesforceOrg, deployment_id: str) -> Deployment:
-    """Wait until Salesforce has installed or refused the objects; looks get rarer."""
-    return wait_for_deployment(org, deployment_id, SLEEP.get())
+@task(task_run_name="look at installation", **TALKS_TO_SALESFORCE)
+def look_at_installation(org: SalesforceOrg, deployment_id: str) -> Deployment:
+    """Ask how far the installation is."""
+    return read_deployment(org, deployment_id)
 
 
 def bring_into_place(run: Run, objects: MomentObjects, *, check_only: bool) -> MomentObjectsReport:
@@ -103,7 +104,7 @@ def _package(found: tuple[ObjectCheck, ...]) -> Package:
 def _install(org: SalesforceOrg, package: Package) -> Deployment:
     deployment_id = start_installation(org, package)
     get_run_logger().info("Salesforce installs the contact moment objects (deployment %s).", deployment_id)
-    return wait_for_installation(org, deployment_id)
+    return wait_for_deployment(partial(look_at_installation, org, deployment_id), SLEEP.get())
 
 
 def _with_earlier(before: Assignment, after: Assignment) -> Assignment:

@@ -2,60 +2,22 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import pandas as pd
 from prefect import task
 
-from crm_sync.errors import LimitReachedError, RetriableError
 from crm_sync.mapping import SObject
-from crm_sync.salesforce import bulk_ingest
-from crm_sync.salesforce.bulk_ingest import IngestJob, split_files
-from crm_sync.salesforce.ingest_results import read_ingest_results
+from crm_sync.salesforce.bulk_ingest import split_files
 from crm_sync.salesforce.org import SalesforceOrg
 from crm_sync.salesforce.record_writes import RecordWrites, csv_file
 from crm_sync.salesforce.writes import split_requests, write_records
 from crm_sync.write_plan import WriteLoad, WritePlan, WriteWay, plan_writes
-from tasks.bulk_reads import SLEEP
+from tasks.bulk_writes import read_results, start_job, wait_for_job
+from tasks.doubt import Doubt, UnansweredError
 from tasks.retry_policy import TALKS_TO_SALESFORCE
 
 # Fewer records than this never go by a Bulk job, so the length of their CSV need not be known.
 _SURELY_COLLECTIONS = 1_000
-
-
-class UnansweredError(LimitReachedError):
-    """A limit was reached after Salesforce got records and before it said what became of them.
-
-    `in_doubt`: the labels of those records.
-    """
-
-    in_doubt: tuple[int, ...] = ()
-
-
-@dataclass
-class Doubt:
-    """Whether records may have been written by an attempt that got no answer."""
-
-    exists: bool = False
-
-    @contextmanager
-    def arises_here(self) -> Iterator[None]:
-        """Note that an attempt inside of this got no answer."""
-        try:
-            yield
-        except RetriableError:
-            self.exists = True
-            raise
-
-    @contextmanager
-    def remains(self) -> Iterator[None]:
-        """Tell a limit that was met in doubt from one that left nothing written."""
-        try:
-            yield
-        except LimitReachedError as cut:
-            if self.exists:
-                raise UnansweredError(str(cut), code=cut.code, until=cut.until) from cut
-            raise
 
 
 @task(task_run_name="write records", **TALKS_TO_SALESFORCE)
@@ -63,40 +25,6 @@ def write_together(org: SalesforceOrg, writes: Sequence[RecordWrites], doubt: Do
     """Write up to 1,000 records with one request; a repeat writes the same values to the same records."""
     with doubt.arises_here():
         return write_records(org, writes)
-
-
-@task(task_run_name="start Bulk job for {writes.sobject}", **TALKS_TO_SALESFORCE)
-def create_job(org: SalesforceOrg, writes: RecordWrites, content: bytes, doubt: Doubt, *, inline: bool) -> IngestJob:
-    """Make a job; with `inline` it has its records and begins."""
-    if not inline:
-        return bulk_ingest.create_ingest_job(org, writes)
-    with doubt.arises_here():
-        return bulk_ingest.create_ingest_job(org, writes, inline=content)
-
-
-@task(task_run_name="upload records to {job_id}", **TALKS_TO_SALESFORCE)
-def upload(org: SalesforceOrg, job_id: str, content: bytes) -> None:
-    """Give a job its records."""
-    bulk_ingest.upload_csv(org, job_id, content)
-
-
-@task(task_run_name="begin Bulk job {job_id}", **TALKS_TO_SALESFORCE)
-def close_job(org: SalesforceOrg, job_id: str, doubt: Doubt) -> None:
-    """Let Salesforce begin to write."""
-    with doubt.arises_here():
-        bulk_ingest.close_ingest_job(org, job_id)
-
-
-@task(task_run_name="wait for Bulk job {job_id}", **TALKS_TO_SALESFORCE)
-def wait_for_job(org: SalesforceOrg, job_id: str, records: int, still_here: Callable[[], None]) -> IngestJob:
-    """Wait until a job has ended; every look is a request, so looks get rarer."""
-    return bulk_ingest.wait_for_ingest(org, job_id, records, SLEEP.get(), lambda _: still_here())
-
-
-@task(task_run_name="read results of Bulk job {job.id}", **TALKS_TO_SALESFORCE)
-def read_results(org: SalesforceOrg, job: IngestJob, writes: RecordWrites) -> pd.DataFrame:
-    """Return what became of each record."""
-    return read_ingest_results(org, job, writes)
 
 
 def send(
@@ -168,13 +96,10 @@ def _send_bulk(
     for part, content in split_files(writes):
         doubt, inline = Doubt(), way is WriteWay.BULK_INLINE
         with _about([part]), doubt.remains():
-            job = create_job(org, part, content, doubt, inline=inline)
-            if not inline:
-                upload(org, job.id, content)
-                close_job(org, job.id, doubt)
+            job_id = start_job(org, part, content, doubt, inline=inline)
             # From here on Salesforce writes, whether or not it is asked again.
             doubt.exists = True
-            ended = wait_for_job(org, job.id, len(part), still_here)
+            ended = wait_for_job(org, job_id, len(part), still_here)
             results = read_results(org, ended, part)
         yield results
 

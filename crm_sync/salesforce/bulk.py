@@ -13,9 +13,10 @@ from typing import Any
 import requests
 
 from crm_sync.errors import JobFailedError, JobGoneError, JobLimitError, PaginationError, SalesforceUnavailableError
+from crm_sync.salesforce.answers import read_json
 from crm_sync.salesforce.csv_rows import RowCounter
 from crm_sync.salesforce.error_codes import limit_in
-from crm_sync.salesforce.org import SalesforceOrg, read_json
+from crm_sync.salesforce.org import SalesforceOrg
 from crm_sync.salesforce.query_refusals import query_detail
 from crm_sync.salesforce.request_kinds import RequestKind
 
@@ -101,18 +102,11 @@ def poll_delays() -> Iterator[float]:
         delay = min(2 * delay, _LONGEST_DELAY)
 
 
-def wait_for_job(
-    org: SalesforceOrg,
-    job_id: str,
-    sleep: Callable[[float], None],
-    on_poll: Callable[[QueryJob], None] | None = None,
-) -> QueryJob:
-    """Poll until the job is complete and return it; raises as `read_job` does."""
+def wait_for_job(look: Callable[[], QueryJob], sleep: Callable[[float], None]) -> QueryJob:
+    """Look, more and more rarely, until the job is complete, and return it; `look` is `read_job` of it."""
     for delay in poll_delays():
         sleep(delay)
-        job = read_job(org, job_id)
-        if on_poll is not None:
-            on_poll(job)
+        job = look()
         if job.is_complete:
             break
     return job
@@ -156,11 +150,12 @@ def download_page(
 def _read_page_headers(response: requests.Response, target: Path) -> ResultsPage:
     locator = response.headers.get("Sforce-Locator", "")
     number = response.headers.get("Sforce-NumberOfRecords", "")
-    if not number.isdecimal():
+    # Without its locator a page would pass for the last one.
+    if not number.isdecimal() or not locator:
         raise SalesforceUnavailableError(
-            "Salesforce did not say how many records a results page holds; it can be read again."
+            "Salesforce did not say how many records a results page holds and what follows it; it can be read again."
         )
-    return ResultsPage(target, None if locator in {"", "null"} else locator, int(number))
+    return ResultsPage(target, None if locator == "null" else locator, int(number))
 
 
 def _write_rows(response: requests.Response, part: Path) -> int:

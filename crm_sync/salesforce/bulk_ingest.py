@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from crm_sync.errors import FatalError, JobFailedError, JobGoneError, QueryError, SalesforceUnavailableError
-from crm_sync.salesforce.org import SalesforceOrg, read_json
+from crm_sync.salesforce.answers import read_json
+from crm_sync.salesforce.org import SalesforceOrg
 from crm_sync.salesforce.record_writes import RecordWrites, csv_file
 from crm_sync.salesforce.request_kinds import RequestKind
 from crm_sync.salesforce.row_refusals import is_past_its_step
@@ -74,12 +75,12 @@ def create_ingest_job(org: SalesforceOrg, writes: RecordWrites, *, inline: bytes
 
 
 def upload_csv(org: SalesforceOrg, job_id: str, content: bytes) -> None:
-    """Give the job its records, once; one request, which may be repeated when its answer was lost.
+    """Give the job its records; one request. When its answer was lost, another job is needed.
 
-    Rule: Bulk 2.0 guide, "Upload Job Data"; a job takes data once, so a refused second time is the first's success.
+    Rule: Bulk 2.0 guide, "Upload Job Data"; a job that got data twice cannot be closed any more.
     """
     path = f"jobs/ingest/{job_id}/batches"
-    with _about_ingest(job_id), _unless_done_before():
+    with _about_ingest(job_id):
         org.request("PUT", path, RequestKind.BULK_JOB, data=content, headers={"Content-Type": _CSV})
 
 
@@ -115,19 +116,11 @@ def ingest_delays(records: int) -> Iterator[float]:
         delay = min(2 * delay, _LONGEST_DELAY)
 
 
-def wait_for_ingest(
-    org: SalesforceOrg,
-    job_id: str,
-    records: int,
-    sleep: Callable[[float], None],
-    on_poll: Callable[[IngestJob], None] | None = None,
-) -> IngestJob:
-    """Poll until a job of so many records has ended, well or not, and return it; raises as `read_ingest_job` does."""
+def wait_for_ingest(look: Callable[[], IngestJob], records: int, sleep: Callable[[float], None]) -> IngestJob:
+    """Look until a job of so many records has ended, well or not, and return it; `look` is `read_ingest_job` of it."""
     for delay in ingest_delays(records):
         sleep(delay)
-        job = read_ingest_job(org, job_id)
-        if on_poll is not None:
-            on_poll(job)
+        job = look()
         if job.has_ended:
             break
     return job

@@ -3,15 +3,16 @@
 Rule: REST guide, "Composite": 25 subrequests, of which five may be queries; "Query More Results".
 """
 
+import json
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from json import dumps
 from typing import Any
 from urllib.parse import quote
 
 from crm_sync.errors import JobGoneError, LimitReachedError, QueryError, SalesforceUnavailableError, SyncError
+from crm_sync.salesforce.answers import raise_ended_session, read_json
 from crm_sync.salesforce.error_codes import error_for
 from crm_sync.salesforce.limit_info import read_server_time
 from crm_sync.salesforce.org import SalesforceOrg
@@ -53,12 +54,12 @@ def ask_together(org: SalesforceOrg, paths: Sequence[str]) -> Answers:
     """
     parts = [{"method": "GET", "url": path, "referenceId": f"q{place}"} for place, path in enumerate(paths)]
     body = {"allOrNone": False, "compositeRequest": parts}
-    response = org.request("POST", "composite", RequestKind.QUERY, json=body)
+    response = org.request("POST", "composite", RequestKind.QUERY, json=body, inspect=raise_ended_session)
     server_time = read_server_time(response.headers)
     answers: dict[str, Any] = {}
-    with suppress(ValueError, KeyError, TypeError):
-        # Numbers keep every digit, as in CSV.
-        parsed = response.json(parse_int=str, parse_float=str)
+    # Numbers keep every digit, as in CSV.
+    parsed = read_json(response, numbers_as_text=True)
+    with suppress(KeyError, TypeError):
         answers = {answer["referenceId"]: answer for answer in parsed["compositeResponse"]}
     try:
         pages = [_read_page(answers.get(f"q{place}"), server_time) for place in range(len(paths))]
@@ -73,7 +74,7 @@ def _read_page(answer: Any, now: datetime) -> Page | SyncError:
     with suppress(KeyError, TypeError, ValueError):
         status, body = int(answer["httpStatusCode"]), answer["body"]
         if status != _GOOD:
-            error = error_for(status, dumps(body).encode(), kind=RequestKind.QUERY, now=now)
+            error = error_for(status, json.dumps(body).encode(), kind=RequestKind.QUERY, now=now)
             if isinstance(error, (QueryError, JobGoneError)):
                 return error
             raise error

@@ -104,9 +104,22 @@ _RULES = (
         "Another transaction in Salesforce holds the record" + _TRY_AGAIN,
     ),
     _Rule(
-        "SERVER_UNAVAILABLE QUERY_TIMEOUT TXN_SECURITY_METERING_ERROR UNKNOWN_EXCEPTION SERVERUNAVAILABLE",
+        "SERVER_UNAVAILABLE QUERY_TIMEOUT TXN_SECURITY_METERING_ERROR UNKNOWN_EXCEPTION SERVERUNAVAILABLE "
+        "REQUEST_RUNNING_TOO_LONG INTERNAL_ERROR TEMPORARILY_UNAVAILABLE",
         SalesforceUnavailableError,
         "Salesforce could not finish the request in time" + _TRY_AGAIN,
+    ),
+    _Rule(
+        "API_CURRENTLY_DISABLED ORG_IN_MAINTENANCE FUNCTIONALITY_TEMPORARILY_UNAVAILABLE SSO_SERVICE_DOWN "
+        "INSERT_UPDATE_DELETE_NOT_ALLOWED_DURING_MAINTENANCE",
+        SalesforceUnavailableError,
+        "Salesforce is being maintained or has a fault of its own" + _TRY_AGAIN,
+    ),
+    _Rule(
+        "UNKNOWN_ERROR",
+        SalesforceUnavailableError,
+        "Salesforce asks for another try" + _TRY_AGAIN,
+        says="retry your request",
     ),
     _Rule(
         "JOB_NOT_COMPLETE",
@@ -133,7 +146,7 @@ _RULES = (
         says="compound data",
     ),
     _Rule(
-        "API_DISABLED_FOR_ORG API_CURRENTLY_DISABLED",
+        "API_DISABLED_FOR_ORG",
         AuthorizationError,
         "The API is not enabled for the Salesforce org or the integration user; enable it in Salesforce "
         "(permission 'API Enabled').",
@@ -272,8 +285,8 @@ def _by_code(complaint: Complaint, kind: RequestKind) -> SyncError | None:
 def _by_status(status: int, complaint: Complaint, kind: RequestKind) -> SyncError:
     code = complaint.code or f"HTTP {status}"
     is_refused = HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR
-    # A SOAP fault has the status 500 and a code.
-    if kind is RequestKind.LOGIN and (is_refused or complaint.code):
+    is_fault = status == HTTPStatus.INTERNAL_SERVER_ERROR and complaint.code  # of SOAP
+    if kind is RequestKind.LOGIN and (is_refused or is_fault) and status not in _TRANSIENT:
         return AuthenticationError(
             f"Salesforce refused the login of the integration user ({code}); check the Salesforce credentials block.",
             code=code,

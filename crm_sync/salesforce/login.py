@@ -4,6 +4,7 @@ Every login counts towards Salesforce's 3600 logins per user and hour, so a sess
 """
 
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Any, Protocol
 from xml.parsers.expat import ExpatError
 from xml.sax.saxutils import escape
@@ -44,6 +45,11 @@ class Login(Protocol):
         """Who logs in: with `host`, it tells whether a kept session is this one's."""
         ...
 
+    @property
+    def fingerprint(self) -> str:
+        """What tells these credentials from changed ones, without showing them."""
+        ...
+
     def log_in(self, transport: Transport) -> Session:
         """Return a new session; raises AuthenticationError, LoginLimitError, SalesforceUnavailableError."""
         ...
@@ -68,6 +74,11 @@ class UserPasswordLogin:
     def user(self) -> str:
         """The username."""
         return self.username
+
+    @property
+    def fingerprint(self) -> str:
+        """A digest of host, username, password and token."""
+        return _digest(self.host, self.username, self.password, self.security_token)
 
     def log_in(self, transport: Transport) -> Session:
         """Log in over SOAP, always with version 64.0 whatever version is read with later."""
@@ -106,6 +117,11 @@ class ClientCredentialsLogin:
         """The consumer key, since the run-as user is only known to Salesforce."""
         return self.consumer_key
 
+    @property
+    def fingerprint(self) -> str:
+        """A digest of host, key and secret."""
+        return _digest(self.host, self.consumer_key, self.consumer_secret)
+
     def log_in(self, transport: Transport) -> Session:
         """Ask for a token; there is no refresh token, a new one is asked for in the same way."""
         return _log_in(
@@ -137,6 +153,11 @@ class JwtLogin:
         """The username."""
         return self.username
 
+    @property
+    def fingerprint(self) -> str:
+        """A digest of host, username and keys."""
+        return _digest(self.host, self.username, self.consumer_key, self.private_key)
+
     def log_in(self, transport: Transport) -> Session:
         """Sign and ask for a token; the audience is the login or test host, also with a My Domain."""
         is_sandbox = self.sandbox or ".sandbox." in self.host or self.host.startswith("test.")
@@ -157,6 +178,10 @@ class JwtLogin:
             ) from None
 
 
+def _digest(*parts: str) -> str:
+    return sha256("\0".join(parts).encode()).hexdigest()
+
+
 def _log_in(login: Login, transport: Transport, **arguments: Any) -> Session:
     answer: tuple[str | None, str | None] = (None, None)
     try:
@@ -167,6 +192,7 @@ def _log_in(login: Login, transport: Transport, **arguments: Any) -> Session:
     session_id, instance = answer
     if not session_id or not instance:
         raise SalesforceUnavailableError("Salesforce's answer to the login was not readable; it can be tried again.")
-    # The library cuts "-api" out of the host; a My Domain is the instance's host too, and may hold that.
-    host = login.host if is_my_domain(login.host) else instance.rstrip("/")
+    # The library cuts "-api" out of what SOAP says; a My Domain is the instance's host too, and may hold that.
+    is_cut = "-api" in login.host and isinstance(login, UserPasswordLogin)
+    host = login.host if is_cut else instance.rstrip("/")
     return Session(session_id=session_id, instance_url=f"https://{host}", user=login.user, login_host=login.host)

@@ -25,6 +25,16 @@ _REFUSALS = (
         "the user is locked out after too many wrong passwords; unlock the user in Salesforce under "
         "Setup > Users, then check the password in the Salesforce credentials block.",
     ),
+    (
+        "LOGIN_DURING_RESTRICTED_DOMAIN",
+        "",
+        "the user may not log in from this machine's IP address; add it to the Login IP Ranges of the user's profile.",
+    ),
+    (
+        "LOGIN_DURING_RESTRICTED_TIME",
+        "",
+        "the user may not log in at this hour; widen the Login Hours of the user's profile.",
+    ),
     ("ORG_LOCKED", "", "the org is locked; ask Salesforce support to unlock it."),
     ("TRIAL_EXPIRED", "", "the org's trial has ended; use an org with a licence."),
     (
@@ -50,7 +60,7 @@ _REFUSALS = (
         "credentials or a certificate (JWT) instead.",
     ),
     (
-        "API_DISABLED_FOR_ORG API_CURRENTLY_DISABLED",
+        "API_DISABLED_FOR_ORG",
         "",
         "the API is not enabled for the org or the user; give the user the permission 'API Enabled'.",
     ),

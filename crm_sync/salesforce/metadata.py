@@ -96,11 +96,11 @@ def read_deployment(org: SalesforceOrg, deployment_id: str) -> Deployment:
     return Deployment(_text(result, "id"), status, is_done, succeeded, tuple(failures))
 
 
-def wait_for_deployment(org: SalesforceOrg, deployment_id: str, sleep: Callable[[float], None]) -> Deployment:
-    """Ask more and more rarely until the deployment is done, and return it; every look is a request."""
+def wait_for_deployment(look: Callable[[], Deployment], sleep: Callable[[float], None]) -> Deployment:
+    """Look more and more rarely until the deployment is done, and return it; `look` is `read_deployment` of it."""
     for delay in poll_delays():
         sleep(delay)
-        deployment = read_deployment(org, deployment_id)
+        deployment = look()
         if deployment.is_done:
             break
     return deployment

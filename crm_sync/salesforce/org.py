@@ -9,7 +9,9 @@ import requests
 from simple_salesforce.api import Salesforce
 
 from crm_sync.errors import AuthenticationError, LimitReachedError, SalesforceUnavailableError, SessionExpiredError
+from crm_sync.salesforce.answers import UNREADABLE
 from crm_sync.salesforce.login import Login, Session
+from crm_sync.salesforce.refused_logins import RefusedLogin, refused_again
 from crm_sync.salesforce.request_kinds import RequestKind
 from crm_sync.salesforce.transport import Transport
 
@@ -27,6 +29,14 @@ class SessionStore(Protocol):
 
     def save(self, session: Session) -> None:
         """Keep the session instead of the one before."""
+        ...
+
+    def refused(self) -> RefusedLogin | None:
+        """Return the login that Salesforce refused last, if there is one."""
+        ...
+
+    def note_refused(self, refused: RefusedLogin | None) -> None:
+        """Keep a refused login instead of the one before, or none."""
         ...
 
     def exclusive(self) -> AbstractContextManager[object]:
@@ -60,6 +70,11 @@ class SalesforceOrg:
         """The host of the session in use, empty before the first request."""
         return urlsplit(self._session.instance_url).netloc if self._session else ""
 
+    def try_refused_login(self) -> None:
+        """Log in anew at the next request even with credentials that were refused: a person asks for it."""
+        if self._store.refused() is not None:
+            self._store.note_refused(None)
+
     def close(self) -> None:
         """Give back the connections; the session goes on."""
         self._transport.close()
@@ -76,12 +91,16 @@ class SalesforceOrg:
         params: Mapping[str, Any] | None = None,
         stream: bool = False,
         headers: Mapping[str, str] | None = None,
+        inspect: Callable[[requests.Response], None] | None = None,
     ) -> requests.Response:
-        """Send a request below /services/data/v<version>, or to a path that itself begins with /services/."""
+        """Send a request below /services/data/v<version>, or to a path that itself begins with /services/.
+
+        `inspect` may raise SessionExpiredError for what only the answer's body says; a new session is then taken too.
+        """
         resource = path if path.startswith("/services/") else f"/services/data/v{self.api_version}/{path.lstrip('/')}"
 
         def send(session: Session) -> requests.Response:
-            return self._transport.call(
+            response = self._transport.call(
                 kind,
                 method,
                 session.instance_url + resource,
@@ -92,6 +111,9 @@ class SalesforceOrg:
                 files=files,
                 stream=stream,
             )
+            if inspect is not None:
+                inspect(response)
+            return response
 
         return self._with_session(send)
 
@@ -104,7 +126,7 @@ class SalesforceOrg:
         with suppress(requests.JSONDecodeError):
             return self._with_session(lambda session: question(self._client(session)))
         # Not chained: the library's error holds the whole answer.
-        raise SalesforceUnavailableError(_UNREADABLE)
+        raise SalesforceUnavailableError(UNREADABLE)
 
     def _client(self, session: Session) -> Salesforce:
         return Salesforce(
@@ -137,10 +159,25 @@ class SalesforceOrg:
             # While this one waited, another process may have logged in.
             if kept := self._take_kept(ended):
                 return kept, False
-            self._session = session = self._login.log_in(self._transport)
+            self._session = session = self._log_in()
             self._store.save(session)
             self._transport.belongs_to(session.instance_url)
             return session, True
+
+    def _log_in(self) -> Session:
+        """Log in, but do not send credentials again that Salesforce has just refused."""
+        before = self._store.refused()
+        if before is not None and (waits := before.stops(self._login, self._transport.now())):
+            raise waits
+        try:
+            session = self._login.log_in(self._transport)
+        except AuthenticationError as error:
+            if refused := refused_again(before, self._login, error, self._transport.now()):
+                self._store.note_refused(refused)
+            raise
+        if before is not None:
+            self._store.note_refused(None)
+        return session
 
     def _take_kept(self, ended: Session | None) -> Session | None:
         kept = self._store.load()
@@ -152,13 +189,3 @@ class SalesforceOrg:
 
     def _is_ours(self, kept: Session) -> bool:
         return (kept.user, kept.login_host) == (self._login.user, self._login.host)
-
-
-_UNREADABLE = "Salesforce's answer broke off or is no JSON; the request can be tried again."
-
-
-def read_json(response: requests.Response) -> Any:
-    """Return the parsed answer; raises SalesforceUnavailableError when it is empty, cut or no JSON."""
-    with suppress(requests.RequestException):
-        return response.json()
-    raise SalesforceUnavailableError(_UNREADABLE)

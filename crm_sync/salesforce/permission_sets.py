@@ -7,7 +7,8 @@ from typing import Any
 from simple_salesforce.format import format_soql
 
 from crm_sync.errors import AuthenticationError, FatalError, SalesforceUnavailableError
-from crm_sync.salesforce.org import SalesforceOrg, read_json
+from crm_sync.salesforce.answers import read_json
+from crm_sync.salesforce.org import SalesforceOrg
 from crm_sync.salesforce.request_kinds import RequestKind
 
 _ASSIGNED = (

@@ -86,6 +86,10 @@ class Transport(requests.Session):
         settings = self.merge_environment_settings(prepared.url or "", {}, stream, None, None)
         return self.send(prepared, kind=kind, **settings)
 
+    def now(self) -> datetime:
+        """Return the present moment, by the clock that was passed in."""
+        return self._clock()
+
     def belongs_to(self, instance_url: str) -> None:
         """Count for the org at this address, or for the one behind the endpoint override."""
         self._ledger.identify(self._endpoint[1] if self._endpoint else urlsplit(instance_url).netloc)

@@ -18,15 +18,19 @@ from crm_sync.errors import (
     LimitReachedError,
     SalesforceUnavailableError,
 )
+from crm_sync.salesforce.answers import raise_ended_session, read_json
 from crm_sync.salesforce.error_codes import Complaint, limit_for, read_complaint
-from crm_sync.salesforce.org import SalesforceOrg, read_json
+from crm_sync.salesforce.org import SalesforceOrg
 from crm_sync.salesforce.record_writes import RecordWrites, json_records
 from crm_sync.salesforce.request_kinds import RequestKind
 from crm_sync.salesforce.write_results import all_refused, read_rows
 
 RECORDS_PER_COLLECTION = 200
 COLLECTIONS_PER_REQUEST = 5
-_JSON = {"Content-Type": "application/json"}
+# Else Salesforce runs the org's assignment rules at each update of a lead, and it changes hands (REST guide,
+# "Assignment Rule Header"). A subrequest does not inherit it.
+_KEEP_OWNER = {"Sforce-Auto-Assign": "FALSE"}
+_JSON = {"Content-Type": "application/json", **_KEEP_OWNER}
 _GOOD = 200
 # A composite takes this for a reference to another subrequest's answer, inside of values too.
 _REFERENCE = "@{"
@@ -108,11 +112,19 @@ def write_records(org: SalesforceOrg, writes: Sequence[RecordWrites]) -> list[pd
 def _write_composite(org: SalesforceOrg, calls: Sequence[_Collection], bodies: Sequence[str]) -> list[pd.DataFrame]:
     base = f"/services/data/v{org.api_version}/"
     subrequests = ",".join(
-        f'{{"method":"PATCH","url":{json.dumps(base + call.path)},"referenceId":"c{number}","body":{body}}}'
+        f'{{"method":"PATCH","url":{json.dumps(base + call.path)},"referenceId":"c{number}",'
+        f'"httpHeaders":{json.dumps(_KEEP_OWNER)},"body":{body}}}'
         for number, (call, body) in enumerate(zip(calls, bodies, strict=True))
     )
     composite = f'{{"allOrNone":false,"compositeRequest":[{subrequests}]}}'
-    response = org.request("POST", "composite", RequestKind.WRITE, data=composite.encode(), headers=_JSON)
+    response = org.request(
+        "POST",
+        "composite",
+        RequestKind.WRITE,
+        data=composite.encode(),
+        headers=_JSON,
+        inspect=raise_ended_session,
+    )
     answers = _subanswers(read_json(response), len(calls))
     return [frame for call, answer in zip(calls, answers, strict=True) for frame in _read_subanswer(org, call, *answer)]
 

@@ -51,16 +51,22 @@ def upload(org: Org, request: Request, version: str, job_id: str) -> Answer:
     job = _job(org, version, job_id)
     if job.state != "Open":
         raise SalesforceError(400, "INVALIDJOBSTATE", f"Upload to a job in state {job.state} is not allowed")
-    if job.content is not None:
-        message = (
-            f"Found multiple contents for job: <{job.id}>, please 'Close' / 'Abort' / 'Delete' the current Job "
-            "then create a new Job and make sure you only do 'PUT' once on a given Job."
-        )
-        raise SalesforceError(400, "INVALIDJOBSTATE", message)
+    job.uploads += 1
+    _check_contents(job)
     if len(request.body) > MAX_UPLOAD:
         raise SalesforceError(413, "REQUEST_ENTITY_TOO_LARGE", "The uploaded data exceeds the limit of 150 MB")
     job.content = request.body
     return Answer(201)
+
+
+def _check_contents(job: IngestJob) -> None:
+    """Refuse a job that got records twice; Salesforce sees it at the second time, and when the job is closed."""
+    if job.uploads > 1:
+        message = (
+            f"Found multiple contents for job: <{job.id}>, please 'Close' / 'Abort' / 'Delete' the current Job "
+            "then create a new Job and make sure you only do 'PUT' once on a given Job."
+        )
+        raise SalesforceError(400, "INVALIDJOB", f"InvalidJob : {message}")
 
 
 def change(org: Org, request: Request, version: str, job_id: str) -> Answer:
@@ -68,6 +74,7 @@ def change(org: Org, request: Request, version: str, job_id: str) -> Answer:
     job = _job(org, version, job_id)
     wanted = request.json().get("state")
     if wanted == "UploadComplete":
+        _check_contents(job)
         if job.state != "Open":
             raise SalesforceError(400, "INVALIDJOBSTATE", f"Closing already {job.state} Job not allowed")
         if job.content is None:

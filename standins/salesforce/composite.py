@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from .errors import SalesforceError, not_found
-from .messages import Answer, Request, error_answer, json_answer
+from .messages import Answer, Request, error_answer
 from .org import Org
 from .references import references_resolved
 
@@ -64,7 +64,8 @@ class _Run:
         body = references_resolved(part.get("body"), self._bodies)
         fault = self._org.faults.due(part["method"], url, inner=True)
         if fault:
-            return json_answer(fault.body, fault.status)
+            # In ASCII, so that it may hold anything.
+            return Answer(fault.status, json.dumps(fault.body).encode())
         inner = _subrequest(self._request, {**part, "url": url, "body": body})
         if self._kind_of(inner) not in _ALLOWED:
             raise not_found()

@@ -44,6 +44,7 @@ class IngestJob:
     ending: Ending | None
     state: str = "Open"
     content: bytes | None = None
+    uploads: int = 0
     header: list[str] = field(default_factory=list)
     written: list[tuple[list[str], Outcome]] = field(default_factory=list)
     unprocessed: list[list[str]] = field(default_factory=list)

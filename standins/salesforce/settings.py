@@ -45,6 +45,9 @@ class OrgSettings:
     block_for: timedelta = timedelta(hours=4)
     app_name: str | None = None
 
+    # The owner to whom an active assignment rule gives each lead that is written without "Sforce-Auto-Assign: FALSE".
+    leads_are_assigned_to: str | None = None
+
     page_size: int = 2000
     max_cursors: int = 50
     cursors_show_changes: bool = False

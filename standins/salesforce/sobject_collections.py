@@ -84,9 +84,18 @@ def _write(org: Org, request: Request, operation: Operation) -> Answer:
     for sobject, row in zip(types, rows, strict=True):
         values = readable(sobject, row)
         key = values.pop("Id", None) if operation == "update" else None
+        if sobject.name == "Lead":
+            values |= _assignment(org, request)
         writes.append(Write(operation, sobject, values, key))
     outcomes = write_all(org, writes, all_or_none=body.get("allOrNone") is True)
     return json_answer([outcome.body() for outcome in outcomes])
+
+
+def _assignment(org: Org, request: Request) -> dict[str, str]:
+    """Return what the org's assignment rule sets, which runs unless a header says otherwise."""
+    owner = org.settings.leads_are_assigned_to
+    is_off = request.headers.get("sforce-auto-assign", "TRUE").upper() == "FALSE"
+    return {} if owner is None or is_off else {"OwnerId": owner}
 
 
 def _rows(body: dict[str, Any]) -> list[dict[str, Any]]:

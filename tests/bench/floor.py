@@ -155,6 +155,12 @@ class NoStore:
     def save(self, session: Session) -> None:
         """Keep nothing."""
 
+    def refused(self) -> None:
+        """Return nothing."""
+
+    def note_refused(self, refused: object) -> None:
+        """Keep nothing."""
+
     def exclusive(self) -> AbstractContextManager[object]:
         """Wait for nobody."""
         return nullcontext()
@@ -167,7 +173,7 @@ def download(org_url: str, scratch: Path) -> Iterator[Path]:
     )
     org = SalesforceOrg(UserPasswordLogin(*DEMO_USER), transport, NoStore())
     job = bulk.create_query_job(org, build_select("Contact", MAPPING.contact.salesforce_fields))
-    bulk.wait_for_job(org, job.id, sleep)
+    bulk.wait_for_job(partial(bulk.read_job, org, job.id), sleep)
     locator, number = None, 0
     while locator or not number:
         number += 1

@@ -13,6 +13,7 @@ from crm_sync.errors import LimitReachedError
 from crm_sync.salesforce.limit_info import ApiUsage
 from crm_sync.salesforce.login import Login, Session, UserPasswordLogin
 from crm_sync.salesforce.org import SalesforceOrg
+from crm_sync.salesforce.refused_logins import RefusedLogin
 from crm_sync.salesforce.request_kinds import RequestKind
 from crm_sync.salesforce.transport import Transport
 from standins.salesforce.journal import Entry
@@ -60,6 +61,7 @@ class Store:
     """A session store in memory."""
 
     session: Session | None = None
+    refusal: RefusedLogin | None = None
     lock: Any = field(default_factory=threading.Lock)
 
     def load(self) -> Session | None:
@@ -69,6 +71,14 @@ class Store:
     def save(self, session: Session) -> None:
         """Keep a session."""
         self.session = session
+
+    def refused(self) -> RefusedLogin | None:
+        """Return the login that was refused last."""
+        return self.refusal
+
+    def note_refused(self, refused: RefusedLogin | None) -> None:
+        """Keep a refused login."""
+        self.refusal = refused
 
     def exclusive(self) -> AbstractContextManager[object]:
         """Let one log in at a time."""

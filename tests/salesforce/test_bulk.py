@@ -1,6 +1,7 @@
 """Bulk 2.0 query jobs: sparing polls, whole pages, and plain words when a job is gone."""
 
 from collections.abc import Callable
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ from crm_sync.salesforce.bulk_csv import read_batches
 from crm_sync.salesforce.csv_rows import RowCounter
 from crm_sync.salesforce.org import SalesforceOrg
 from crm_sync.salesforce.queries import build_select, select_columns
+from standins.salesforce import bulk_query
 from standins.salesforce.faults import Action, Fault
 from tests.salesforce.conftest import Rig
 
@@ -43,7 +45,7 @@ def no_wait(seconds: float) -> None:
 def job(rig: Rig) -> str:
     """Return a complete job over the three leads."""
     job_id = create_query_job(rig.org, SOQL).id
-    wait_for_job(rig.org, job_id, no_wait)
+    wait_for_job(partial(read_job, rig.org, job_id), no_wait)
     return job_id
 
 
@@ -64,15 +66,11 @@ def test_polls_back_off_to_two_minutes() -> None:
 def test_job_is_polled_after_each_wait_until_complete(rig: Rig) -> None:
     rig.standin.settings.bulk_polls = 3
     waits: list[float] = []
-    states: list[str] = []
-    job = wait_for_job(
-        rig.org, create_query_job(rig.org, SOQL).id, waits.append, lambda polled: states.append(polled.state)
-    )
+    job = wait_for_job(partial(read_job, rig.org, create_query_job(rig.org, SOQL).id), waits.append)
     assert job.is_complete
     assert job.records_processed == 3
-    assert waits == [1, 2, 4, 8][: len(states)]
-    assert states[-1] == "JobComplete"
-    assert rig.stop_and_read_kinds().count("bulk_job") == len(states)
+    assert waits == [1, 2, 4, 8]
+    assert rig.stop_and_read_kinds().count("bulk_job") == len(waits)
 
 
 def test_pages_hold_every_record_once(rig: Rig, download: Callable[..., ResultsPage]) -> None:
@@ -89,19 +87,27 @@ def test_pages_hold_every_record_once(rig: Rig, download: Callable[..., ResultsP
     assert len(rig.ledger.reserved) == len(rig.stop_and_read_journal())
 
 
+def test_page_without_its_locator_does_not_pass_for_the_last(
+    monkeypatch: pytest.MonkeyPatch, download: Callable[..., ResultsPage]
+) -> None:
+    monkeypatch.setattr(bulk_query, "_locator", lambda offset: "")
+    with pytest.raises(SalesforceUnavailableError, match="what follows it"):
+        download(max_records=1)
+
+
 def test_deleted_records_are_read_too_unless_left_out(rig: Rig, tmp_path: Path) -> None:
     gone = rig.standin.records.insert("Contact", {"LastName": "Gone"})
     rig.standin.records.delete("Contact", gone)
     numbers = []
     for include_deleted in (True, False):
         job_id = create_query_job(rig.org, "SELECT Id FROM Contact", include_deleted=include_deleted).id
-        numbers.append(wait_for_job(rig.org, job_id, no_wait).records_processed)
+        numbers.append(wait_for_job(partial(read_job, rig.org, job_id), no_wait).records_processed)
     assert numbers == [2, 1]
 
 
 def test_empty_result_is_a_page_without_rows(rig: Rig, tmp_path: Path) -> None:
     job_id = create_query_job(rig.org, build_select("Lead", [], where="LastName = 'Nobody'")).id
-    wait_for_job(rig.org, job_id, no_wait)
+    wait_for_job(partial(read_job, rig.org, job_id), no_wait)
     page = download_page(rig.org, job_id, locator=None, max_records=5, target=tmp_path / "page.csv")
     assert (page.number_of_records, page.next_locator) == (0, None)
     assert list(read_batches(page.path, expected_rows=0)) == []
@@ -133,7 +139,7 @@ def test_failed_job_tells_the_reason_without_values(rig: Rig) -> None:
     rig.standin.bulk_jobs.fail_next("InvalidBatch : bad value 'Lovelace' for field 'Score__c'")
     job_id = create_query_job(rig.org, SOQL).id
     with pytest.raises(JobFailedError, match="field Score__c") as caught:
-        wait_for_job(rig.org, job_id, no_wait)
+        wait_for_job(partial(read_job, rig.org, job_id), no_wait)
     assert "Lovelace" not in str(caught.value)
 
 
@@ -141,7 +147,7 @@ def test_job_that_failed_for_the_day_is_a_limit(rig: Rig) -> None:
     rig.standin.bulk_jobs.fail_next("Max bulk v2 query jobs (10000) per 24 hrs has been reached")
     job_id = create_query_job(rig.org, SOQL).id
     with pytest.raises(LimitReachedError):
-        wait_for_job(rig.org, job_id, no_wait)
+        wait_for_job(partial(read_job, rig.org, job_id), no_wait)
 
 
 def test_aborted_job_is_a_failed_job(rig: Rig) -> None:

@@ -2,12 +2,14 @@
 
 import io
 import zipfile
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from crm_sync.errors import AuthorizationError, LimitReachedError, SalesforceUnavailableError
-from crm_sync.salesforce.metadata import read_deployment, start_deployment, wait_for_deployment
+from crm_sync.salesforce.metadata import Deployment, read_deployment, start_deployment, wait_for_deployment
 from crm_sync.salesforce.metadata_source import build_package
 from standins.salesforce.faults import Fault
 from tests.salesforce.conftest import Rig
@@ -33,8 +35,17 @@ def without(content: bytes, ending: str) -> bytes:
     return target.getvalue()
 
 
+def no_wait(_: float) -> None:
+    """Go on at once."""
+
+
+def started(rig: Rig, content: bytes) -> Callable[[], Deployment]:
+    """Begin a deployment, and return how to look at it."""
+    return partial(read_deployment, rig.org, start_deployment(rig.org, content))
+
+
 def test_deployed_objects_are_in_the_org(rig: Rig, content: bytes) -> None:
-    deployment = wait_for_deployment(rig.org, start_deployment(rig.org, content), lambda seconds: None)
+    deployment = wait_for_deployment(started(rig, content), no_wait)
 
     assert (deployment.succeeded, deployment.failures) == (True, ())
     assert {LEADS, CONTACTS} <= set(rig.standin.schema)
@@ -44,7 +55,7 @@ def test_looks_get_rarer_and_every_one_passes_the_gates(rig: Rig, content: bytes
     rig.standin.settings.deployment_polls = 3
     waited: list[float] = []
 
-    wait_for_deployment(rig.org, start_deployment(rig.org, content), waited.append)
+    wait_for_deployment(started(rig, content), waited.append)
 
     assert waited == [1, 2, 4, 8]
     kinds = rig.stop_and_read_kinds()
@@ -55,7 +66,7 @@ def test_looks_get_rarer_and_every_one_passes_the_gates(rig: Rig, content: bytes
 def test_component_failure_names_the_component_and_its_problem(rig: Rig, content: bytes) -> None:
     deployment_id = start_deployment(rig.org, without(content, "DeployteqIntegration.permissionset"))
 
-    deployment = wait_for_deployment(rig.org, deployment_id, lambda seconds: None)
+    deployment = wait_for_deployment(partial(read_deployment, rig.org, deployment_id), no_wait)
 
     assert (deployment.is_done, deployment.succeeded) == (True, False)
     [failure] = deployment.failures
@@ -67,7 +78,7 @@ def test_component_failure_names_the_component_and_its_problem(rig: Rig, content
 def test_failure_of_the_whole_is_one_sentence(rig: Rig, content: bytes) -> None:
     rig.standin.deployments.fail_next("Custom objects\n  are used up.")
 
-    deployment = wait_for_deployment(rig.org, start_deployment(rig.org, content), lambda seconds: None)
+    deployment = wait_for_deployment(started(rig, content), no_wait)
 
     assert [failure.sentence() for failure in deployment.failures] == ["The deployment: Custom objects are used up."]
 
@@ -76,7 +87,7 @@ def test_session_that_ends_in_the_middle_is_renewed_once(rig: Rig, content: byte
     deployment_id = start_deployment(rig.org, content)
     rig.standin.logins.expire_all()
 
-    assert wait_for_deployment(rig.org, deployment_id, lambda seconds: None).succeeded
+    assert wait_for_deployment(partial(read_deployment, rig.org, deployment_id), no_wait).succeeded
 
     assert rig.stop_and_count_logins() == 2
 

@@ -2,14 +2,17 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
 
 import pytest
 
 from crm_sync.errors import AuthenticationError, FatalError, LoginLimitError
 from crm_sync.salesforce.org import SalesforceOrg
 from crm_sync.salesforce.request_kinds import RequestKind
+from crm_sync.salesforce.transport import Transport
 from standins.salesforce.faults import Fault
-from tests.salesforce.conftest import Rig, user_login
+from tests.salesforce.conftest import NOW, Rig, user_login
+from tests.salesforce.test_login import client_login
 
 
 def ask(org: SalesforceOrg) -> int:
@@ -95,6 +98,52 @@ def test_refused_login_is_not_tried_again(rig: Rig) -> None:
         ask(org)
     assert rig.stop_and_read_kinds() == ["login"]
     assert rig.store.session is None
+
+
+def wrong(rig: Rig, now: datetime = NOW) -> SalesforceOrg:
+    """Return an org for wrong credentials, at a later time."""
+    transport = Transport(throttle=lambda _: None, ledger=rig.ledger, clock=lambda: now, endpoint_url=rig.server.url)
+    return SalesforceOrg(user_login(password="wrong"), transport, rig.store)
+
+
+def test_wrong_password_does_not_lock_the_user_out(rig: Rig) -> None:
+    """Refused credentials wait longer each time, so that ten tries, which lock a user out, take days."""
+    for minutes in range(0, 24 * 60, 10):
+        with pytest.raises(AuthenticationError, match="password or security token is wrong"):
+            ask(wrong(rig, NOW + timedelta(minutes=minutes)))
+    assert rig.stop_and_count_logins() == 7
+
+
+def test_wrong_password_says_when_it_is_tried_again(rig: Rig) -> None:
+    with pytest.raises(AuthenticationError):
+        ask(wrong(rig))
+    with pytest.raises(AuthenticationError, match=f"after {NOW + timedelta(minutes=15):%d %B %H:%M} UTC"):
+        ask(wrong(rig, NOW + timedelta(minutes=14)))
+    assert rig.stop_and_count_logins() == 1
+
+
+def test_changed_credentials_are_tried_at_once(rig: Rig) -> None:
+    with pytest.raises(AuthenticationError):
+        ask(wrong(rig))
+    assert ask(rig.another_org()) == 200
+    assert rig.store.refusal is None
+
+
+def test_a_person_may_try_refused_credentials_at_once(rig: Rig) -> None:
+    with pytest.raises(AuthenticationError):
+        ask(wrong(rig))
+    org = wrong(rig)
+    org.try_refused_login()
+    with pytest.raises(AuthenticationError, match=r"Salesforce credentials block\.$"):
+        ask(org)
+    assert rig.stop_and_count_logins() == 2
+
+
+def test_refusal_that_salesforce_does_not_count_is_tried_each_time(rig: Rig) -> None:
+    for _ in range(2):
+        with pytest.raises(AuthenticationError):
+            ask(rig.another_org(client_login(consumer_secret="wrong")))
+    assert rig.stop_and_count_logins() == 2
 
 
 def test_login_limit_leaves_the_kept_session_alone(rig: Rig) -> None:

@@ -148,6 +148,19 @@ def refusal(status: int, code: str) -> dict[str, Any]:
     return {"status": status, "body": [{"errorCode": code, "message": "m"}]}
 
 
+@pytest.mark.parametrize("title", ["Head of sales", "a template's @{name}"])
+def test_a_lead_that_is_written_keeps_its_owner(rig: Rig, title: str) -> None:
+    rig.standin.settings.leads_are_assigned_to = "005000000000009AAA"
+    (lead,) = leads(rig.standin, 1)
+    owner = rig.standin.records.get("Lead", lead)["OwnerId"]
+
+    (results,) = write_records(rig.org, [updates("Lead", [{"Id": lead, "Title": title}])])
+
+    assert results["success"].all()
+    after = rig.standin.records.get("Lead", lead)
+    assert (after["Title"], after["OwnerId"]) == (title, owner)
+
+
 @pytest.mark.parametrize(
     ("fault", "code", "row_class"),
     [

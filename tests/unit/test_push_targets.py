@@ -1,6 +1,7 @@
 """Which record a push goes to."""
 
 import pandas as pd
+import pytest
 
 from crm_sync.mapping import SObject
 from crm_sync.push_targets import READ_COLUMNS, find_targets
@@ -64,6 +65,17 @@ def test_merge_loser_leads_to_its_master_over_a_conversion() -> None:
 
 def test_deleted_record_is_an_error() -> None:
     assert targets(CONTACT, mirror=[record(CONTACT, is_deleted=True)])["code"].tolist() == ["ENTITY_IS_DELETED"]
+
+
+@pytest.mark.parametrize(
+    ("copied", "whole"), [("003D000000QmkPd", "003D000000QmkPdIAJ"), ("00QaBcDeFGHIjkl", "00QaBcDeFGHIjklU0D")]
+)
+def test_id_of_15_characters_is_made_whole(copied: str, whole: str) -> None:
+    sobject = SObject.LEAD if copied.startswith("00Q") else SObject.CONTACT
+    found = targets(copied, None, whole[:-1] + "?", mirror=[record(whole)], sobject=sobject)
+    assert found["record_id"].tolist()[0] == whole
+    assert found["code"].tolist()[1:] == ["MISSING_ARGUMENT", "MALFORMED_ID"]
+    assert pd.isna(found["code"].tolist()[0])
 
 
 def test_customer_without_an_id_or_with_none_that_can_be() -> None:

@@ -56,6 +56,8 @@ def one(value: str | None, link: FieldLink, described: FieldDescription) -> tupl
         ("12.50", OPTION, field("double", digits=16), "12.5"),
         ("007", OPTION, field("int", digits=8), "7"),
         ("1e3", OPTION, field("double"), "1000"),
+        ("1.20E-5", OPTION, field("double"), "0.000012"),
+        ("12345678901234567.89E2", OPTION, field("double"), "1234567890123456789"),
         ("12345678901234567.89", OPTION, field("double"), "12345678901234567.89"),
         (
             "Books;Art",
@@ -127,6 +129,8 @@ def test_open_pick_list_takes_any_value() -> None:
         ("false", None, OPT_IN, "picklist"),
         ("12.50", "12.5", OPTION, "double"),
         ("0.5", ".50", OPTION, "double"),
+        ("0.000010", "1.0E-5", OPTION, "double"),
+        ("12000000000000000", "1.2E16", OPTION, "double"),
         ("Books;Art", "Art;Books", OPTION, "multipicklist"),
         ("Books; Art;Art;", "Art;Books", OPTION, "multipicklist"),
         ("2026-01-01T10:00:00+01:00", "2026-01-01T09:00:00.000Z", OPTION, "datetime"),
