@@ -16,6 +16,7 @@ NUMBER_TYPES = frozenset({"int", "long", "double", "currency", "percent"})
 _NUMBER = r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
 _LONGEST_NUMBER = 40
 _DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+_TIME = r"\A((?:[01][0-9]|2[0-3]):[0-5][0-9])(?::([0-5][0-9])(?:\.([0-9]{1,3})[0-9]*)?)?Z?\Z"
 _EMAIL = r"[^@\s,;<>()]+@[^@\s,;<>()]+\.[^@\s.,;<>()]{2,}"
 _YES, _NO = ("y", "yes", "true", "1"), ("n", "no", "false", "0")
 _FORM = "%Y-%m-%dT%H:%M:%S.000Z"
@@ -43,6 +44,8 @@ def comparable(values: pd.Series, link: FieldLink, described_type: str) -> pd.Se
         texts = _plain_number(texts)
     elif described_type == "datetime":
         texts = _moments(texts).fillna(texts)
+    elif described_type == "time":
+        texts = _times(texts).fillna(texts)
     elif described_type == "multipicklist":
         texts = _as_sets(texts)
     return texts
@@ -76,7 +79,7 @@ def to_salesforce(values: pd.Series, link: FieldLink, field: FieldDescription) -
         large = pd.to_numeric(content, errors="coerce").abs() >= 10**field.digits
         message = f"{field.label}: value outside of valid range on numeric field"
         out = _refuse(out, large.fillna(False), "NUMBER_OUTSIDE_VALID_RANGE", message)
-    elif field.length and field.type not in {"date", "datetime", "boolean"}:
+    elif field.length and field.type not in {"date", "datetime", "time", "boolean"}:
         long = content.str.len().gt(field.length)
         message = f"{field.label}: data value too large (max length={field.length})"
         out = _refuse(out, long, "STRING_TOO_LONG", message)
@@ -111,7 +114,8 @@ def _converted(texts: pd.Series, link: FieldLink, field: FieldDescription) -> pd
         return days.where(fits.fillna(False).astype("bool"))
     if field.type == "datetime":
         return _moments(texts)
-    return texts
+    # A value that is no time would make Salesforce refuse all records of its collection.
+    return _times(texts) if field.type == "time" else texts
 
 
 def _yes_or_no(texts: pd.Series, field: FieldDescription, *, opposite: bool) -> pd.Series:
@@ -149,6 +153,13 @@ def _moments(texts: pd.Series) -> pd.Series:
     """Return datetimes in UTC as Salesforce spells them; one without a zone is UTC."""
     moments = pd.to_datetime(texts, format="ISO8601", utc=True, errors="coerce")
     return moments.dt.strftime(_FORM).astype("str")
+
+
+def _times(texts: pd.Series) -> pd.Series:
+    """Return times of day as Salesforce spells them, in UTC; seconds may be left out."""
+    parts = texts.str.extract(_TIME)
+    hours_and_minutes, seconds = parts[0], parts[1].fillna("00")
+    return hours_and_minutes + ":" + seconds + "." + parts[2].fillna("").str.pad(3, "right", "0") + "Z"
 
 
 def _as_sets(texts: pd.Series) -> pd.Series:

@@ -18,7 +18,7 @@ from crm_sync.salesforce.request_kinds import RequestKind
 FIRST_PAUSE = timedelta(minutes=15)
 LONGEST_PAUSE = timedelta(hours=1)
 # Longer than any request may take: a prober that was killed is given up then.
-PROBE_TIME = timedelta(minutes=4)
+PROBE_TIME = timedelta(minutes=11)
 
 _ON_ITS_WAY = ""
 _SUCCESS = range(200, 300)

@@ -51,14 +51,20 @@ class Transport(requests.Session):
         endpoint_url: str | None = None,
         connect_timeout: float = 10.0,
         read_timeout: float = 120.0,
+        write_timeout: float = 610.0,
     ) -> None:
-        """Keep the gates; timeouts are in seconds, `endpoint_url` may only name this machine."""
+        """Keep the gates; timeouts are in seconds, `endpoint_url` may only name this machine.
+
+        Salesforce works for up to ten minutes on a call (limits quick reference). Records are not written again while
+        it may still be writing them; the two would fight for locks.
+        """
         super().__init__()
         self._throttle = throttle
         self._ledger = ledger
         self._clock = clock
         self._endpoint = loopback_endpoint(endpoint_url) if endpoint_url else None
         self._timeout = (connect_timeout, read_timeout)
+        self._timeout_of_writes = (connect_timeout, write_timeout)
         # The task is the only layer that retries.
         self.mount("https://", HTTPAdapter(max_retries=0))
         self.mount("http://", HTTPAdapter(max_retries=0))
@@ -120,7 +126,8 @@ class Transport(requests.Session):
         if kind is None:
             kind = kind_of(request.method or "", request.path_url)
         settings["allow_redirects"] = False
-        settings["timeout"] = settings.get("timeout") or self._timeout
+        own = self._timeout_of_writes if kind is RequestKind.WRITE else self._timeout
+        settings["timeout"] = settings.get("timeout") or own
         settings["verify"] = settings.get("verify") or True
         self._throttle(kind)
         response = self._send_counted(request, kind, settings)

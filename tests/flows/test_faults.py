@@ -88,6 +88,14 @@ def test_short_limit_on_concurrent_calls_is_waited_for(rig: Rig, untroubled: Res
     assert rig.result() == untroubled
 
 
+def test_slow_job_outlives_more_single_faults_than_a_request_has_tries(rig: Rig, untroubled: Result) -> None:
+    rig.org.settings.bulk_polls = 24
+    rig.org.faults.add(*(Fault("status", path=_POLL, nth=look) for look in range(1, 15, 2)))
+
+    assert rig.state().is_completed()
+    assert rig.result() == untroubled
+
+
 def test_job_that_salesforce_fails_ends_the_run_with_its_reason(rig: Rig) -> None:
     rig.org.bulk_jobs.fail_next("InternalServerError : Error during execution")
 

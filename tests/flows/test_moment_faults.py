@@ -122,6 +122,16 @@ def test_locked_rows_of_a_bulk_job_are_written_again(bulky: MomentRig) -> None:
     bulky.assert_nothing_twice_nothing_lost()
 
 
+def test_bulk_job_that_gives_up_for_locks_has_the_rest_written_again(bulky: MomentRig) -> None:
+    reason = "TooManyLockFailure : Too many lock failure 10 Batch will be retried"
+    bulky.rig.org.ingest_jobs.end_next("Failed", reason, after_rows=2_000)
+
+    summary = bulky.export()
+
+    assert (summary.state, summary.total.added) == ("Completed", BULKY)
+    bulky.assert_nothing_twice_nothing_lost()
+
+
 def test_lead_that_is_converted_between_pull_and_write_waits_for_the_next_pull(org: MomentRig) -> None:
     (lead,) = org.rig.people("Lead")
     org.record({"moment_id": "a1", "of": "ada"}, {"moment_id": "g1", "of": "grace"})

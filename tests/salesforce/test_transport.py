@@ -226,6 +226,17 @@ def test_slow_answer_runs_into_the_read_timeout(rig: Rig) -> None:
         transport.get("https://x.my.salesforce.com/services/data/v67.0/limits")
 
 
+def test_a_write_is_waited_for_longer_than_a_question(rig: Rig) -> None:
+    """Salesforce may work on it for ten minutes; what is written again meanwhile fights with the first for locks."""
+    rig.standin.faults.add(Fault("delay", path="/limits", seconds=0.2, times=2))
+    url = "https://x.my.salesforce.com/services/data/v67.0/limits"
+    headers = {"Authorization": f"Bearer {rig.org.session.session_id}"}
+    with make_transport(endpoint_url=rig.server.url, read_timeout=0.05) as transport:
+        assert transport.call(RequestKind.WRITE, "GET", url, headers=headers).status_code == 200
+        with pytest.raises(SalesforceUnavailableError, match="ReadTimeout"):
+            transport.call(RequestKind.LIMITS, "GET", url, headers=headers)
+
+
 def test_redirect_is_not_followed_and_names_the_address(rig: Rig) -> None:
     rig.standin.faults.add(Fault("status", path="/limits", status=302))
     with pytest.raises(ConfigurationError, match="My Domain"):
