@@ -36,29 +36,17 @@ class WritePlan:
     requests: int
 
 
-def plan_writes(
-    loads: Sequence[WriteLoad],
-    *,
-    polls: int = 1,
-    expects_failures: bool = True,
-    reads_ids: bool = False,
-    collections: int = COLLECTIONS_PER_REQUEST,
-) -> WritePlan:
+def plan_writes(loads: Sequence[WriteLoad], *, polls: int = 1) -> WritePlan:
     """Return the plan with the fewest requests; of equals that with most collections, whose results come at once.
 
-    `polls`: how often a Bulk job is asked before it has ended; `expects_failures`: whether to count the request for
-    failed rows; `reads_ids`: whether the Ids of upserted records are read; `collections`: a request's.
+    `polls`: how often a Bulk job is asked before it has ended; the request for failed rows is counted too.
     """
-    results = int(expects_failures)
     choices = [_ways(load) for load in loads]
     plans = [
         WritePlan(
             ways={load.sobject: way for load, way in zip(loads, ways, strict=True)},
-            requests=_together(loads, ways, collections)
-            + sum(
-                _bulk(load, way, polls + results + int(reads_ids and load.is_upsert))
-                for load, way in zip(loads, ways, strict=True)
-            ),
+            requests=_together(loads, ways)
+            + sum(_bulk(load, way, polls + 1) for load, way in zip(loads, ways, strict=True)),
         )
         for ways in product(*choices)
     ]
@@ -74,12 +62,12 @@ def _ways(load: WriteLoad) -> tuple[WriteWay, ...]:
     return (WriteWay.COLLECTIONS, WriteWay.BULK)
 
 
-def _together(loads: Sequence[WriteLoad], ways: Sequence[WriteWay], collections: int) -> int:
+def _together(loads: Sequence[WriteLoad], ways: Sequence[WriteWay]) -> int:
     """Return the requests of all that goes by collections: updates share a collection, upserts do not."""
     going = [load for load, way in zip(loads, ways, strict=True) if way is WriteWay.COLLECTIONS]
     updates = sum(load.records for load in going if not load.is_upsert)
     calls = _calls(updates) + sum(_calls(load.records) for load in going if load.is_upsert)
-    return ceil(calls / collections)
+    return ceil(calls / COLLECTIONS_PER_REQUEST)
 
 
 def _calls(records: int) -> int:

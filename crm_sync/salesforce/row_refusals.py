@@ -46,6 +46,8 @@ _ROW_RULES = (
     _RowRule("", RowClass.BUDGET, says=r"max bulk v2 .*per 24 hrs"),
     # In the message too: a trigger or a flow of the org that met the lock reports it under its own code.
     _RowRule("", RowClass.TRANSIENT, says="UNABLE_TO_LOCK_ROW|TooManyLockFailure"),
+    # What the org's triggers may use up counts for a whole composite; what is written again is less each time.
+    _RowRule("", RowClass.TRANSIENT, says=r"System\.LimitException"),
     _RowRule(
         "SERVER_UNAVAILABLE QUERY_TIMEOUT TXN_SECURITY_METERING_ERROR UNKNOWN_EXCEPTION INTERNAL_ERROR "
         "REQUEST_RUNNING_TOO_LONG TOO_MANY_APEX_REQUESTS API_CURRENTLY_DISABLED ORG_IN_MAINTENANCE "

@@ -68,20 +68,15 @@ class _Collection:
         return [all_refused(part, complaint) for part in self.parts]
 
 
-def split_requests(
-    writes: Sequence[RecordWrites], *, collections: int = COLLECTIONS_PER_REQUEST
-) -> list[list[RecordWrites]]:
+def split_requests(writes: Sequence[RecordWrites]) -> list[list[RecordWrites]]:
     """Return the records in their order, cut into lists that `write_records` sends in one request each.
 
-    An org whose governor limits a whole composite exceeds takes `collections=1`. Records with "@{" in a value, which
-    a composite would take for a reference, go in requests of their own.
+    Records with "@{" in a value, which a composite would take for a reference, go in requests of their own.
     """
-    if not 1 <= collections <= COLLECTIONS_PER_REQUEST:
-        raise ValueError("a request holds one to five collections")
     plain = [one.where(~_holds_reference(one)) for one in writes]
     # Updates of several sObjects may share a collection, upserts may not.
     plain.sort(key=lambda one: one.external_id is not None)
-    requests = _cut(plain, collections * RECORDS_PER_COLLECTION)
+    requests = _cut(plain, COLLECTIONS_PER_REQUEST * RECORDS_PER_COLLECTION)
     for one in writes:
         requests += _cut([one.where(_holds_reference(one))], RECORDS_PER_COLLECTION)
     return requests

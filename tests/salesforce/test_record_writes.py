@@ -99,6 +99,7 @@ def test_an_index_with_repeats_is_refused() -> None:
         ("TooManyLockFailure", "Batch failed after ten tries", "transient"),
         ("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", "Sync: UNABLE_TO_LOCK_ROW, unable to obtain access", "transient"),
         ("CANNOT_EXECUTE_FLOW_TRIGGER", "This error occurred: UNABLE_TO_LOCK_ROW: unable to", "transient"),
+        ("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", "Sync: System.LimitException: Too many SOQL queries", "transient"),
         ("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", "Sync: execution of BeforeUpdate", "rights"),
         ("INSERT_UPDATE_DELETE_NOT_ALLOWED_DURING_MAINTENANCE", "", "transient"),
         ("REQUEST_RUNNING_TOO_LONG", "", "transient"),

@@ -280,7 +280,6 @@ def test_more_records_are_cut_into_as_few_requests_as_hold_them() -> None:
     of_leads, of_contacts = (RecordWrites(name, frame, {}) for name in ("Lead", "Contact"))
     requests = split_requests([of_leads, of_contacts])
     assert [sum(map(len, request)) for request in requests] == [1000, 1000, 1000, 1000, 600]
-    assert len(split_requests([of_leads], collections=1)) == 12
     upsert_leads, upsert_contacts = (
         RecordWrites(name, frame.iloc[:450].rename(columns={"Id": KEY}), {}, external_id=KEY)
         for name in ("Lead", "Contact")
@@ -293,8 +292,7 @@ def test_more_records_are_cut_into_as_few_requests_as_hold_them() -> None:
 
 
 @pytest.mark.parametrize("sizes", [(950, 50, 0), (850, 100, 50), (999, 2, 1_000), (201, 201, 601), (3_001, 1_999, 999)])
-@pytest.mark.parametrize("collections", [1, 2, 5])
-def test_the_plan_foretells_how_many_requests_there_are(sizes: tuple[int, int, int], collections: int) -> None:
+def test_the_plan_foretells_how_many_requests_there_are(sizes: tuple[int, int, int]) -> None:
     frame = pd.DataFrame({"Id": [str(n) for n in range(max(sizes))]}, dtype="str")
     moments = frame.rename(columns={"Id": KEY}).iloc[: sizes[2]]
     writes = [
@@ -303,15 +301,9 @@ def test_the_plan_foretells_how_many_requests_there_are(sizes: tuple[int, int, i
         RecordWrites("Contact", frame.iloc[: sizes[1]], {}),
     ]
     loads = [WriteLoad(one.sobject, len(one), is_upsert=one.external_id is not None) for one in writes]
-    requests = split_requests(writes, collections=collections)
-    assert len(requests) == plan_writes(loads, polls=1_000, collections=collections).requests
+    requests = split_requests(writes)
+    assert len(requests) == plan_writes(loads, polls=1_000).requests
     assert sum(len(part) for request in requests for part in request) == sum(sizes)
-
-
-@pytest.mark.parametrize("collections", [0, 6])
-def test_a_request_holds_one_to_five_collections(collections: int) -> None:
-    with pytest.raises(ValueError, match="one to five"):
-        split_requests([], collections=collections)
 
 
 def test_updates_and_upserts_fill_one_request_together(rig: Rig) -> None:
