@@ -12,7 +12,7 @@ from typing import Any
 
 import requests
 
-from crm_sync.errors import JobFailedError, JobGoneError, JobLimitError, PaginationError, SalesforceUnavailableError
+from crm_sync.errors import JobFailedError, JobLimitError, PaginationError, SalesforceUnavailableError
 from crm_sync.salesforce.answers import read_json
 from crm_sync.salesforce.csv_rows import RowCounter
 from crm_sync.salesforce.error_codes import limit_in
@@ -168,17 +168,3 @@ def _write_rows(response: requests.Response, part: Path) -> int:
             file.write(clean)
         return counter.rows
     return -1
-
-
-def abort_job(org: SalesforceOrg, job_id: str) -> None:
-    """Stop a query job; one request. Rule: Bulk 2.0 guide, "Abort a Query Job"."""
-    org.request("PATCH", f"jobs/query/{job_id}", RequestKind.BULK_JOB, json={"state": "Aborted"})
-
-
-def delete_job(org: SalesforceOrg, job_id: str) -> None:
-    """Remove a query job and its results, if they are still there; one request.
-
-    Rule: Bulk 2.0 guide, "Delete a Query Job"; only a job that has ended can be deleted.
-    """
-    with suppress(JobGoneError):
-        org.request("DELETE", f"jobs/query/{job_id}", RequestKind.BULK_JOB)

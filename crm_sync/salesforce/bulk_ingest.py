@@ -126,12 +126,6 @@ def wait_for_ingest(look: Callable[[], IngestJob], records: int, sleep: Callable
     return job
 
 
-def abort_ingest_job(org: SalesforceOrg, job_id: str) -> None:
-    """Stop a job, unless it has ended or is gone; one request. What it has written stays written."""
-    with suppress(JobGoneError), _about_ingest(job_id), _unless_done_before():
-        org.request("PATCH", f"jobs/ingest/{job_id}", RequestKind.BULK_JOB, json={"state": "Aborted"})
-
-
 def _job(answer: Any) -> IngestJob:
     with suppress(KeyError, TypeError, ValueError, AttributeError):
         return IngestJob(

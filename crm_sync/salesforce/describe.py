@@ -23,7 +23,6 @@ class FieldDescription:
     updateable: bool = True
     createable: bool = True
     nillable: bool = True
-    filterable: bool = True
     external_id: bool = False
     picklist_values: tuple[str, ...] = ()
     is_restricted: bool = False
@@ -64,24 +63,12 @@ def _describe_field(field: dict[str, Any]) -> FieldDescription:
         updateable=bool(field.get("updateable")),
         createable=bool(field.get("createable")),
         nillable=bool(field.get("nillable")),
-        filterable=bool(field.get("filterable")),
         external_id=bool(field.get("externalId")),
         picklist_values=picklist,
         is_restricted=bool(field.get("restrictedPicklist")),
         relationship_name=field.get("relationshipName") or "",
         refers_to=tuple(field.get("referenceTo") or ()),
     )
-
-
-def api_limits(org: SalesforceOrg) -> dict[str, tuple[int, int]]:
-    """Return (remaining, max) by the limit's name, such as DailyApiRequests; one request.
-
-    Rule: REST guide, "Limits"; needs the permission View Setup, and lags a few minutes behind.
-    """
-    answer = org.ask(lambda client: client.limits())
-    if not isinstance(answer, dict):
-        raise SalesforceUnavailableError("Salesforce's list of limits is not readable; it can be asked for again.")
-    return {name: (int(limit["Remaining"]), int(limit["Max"])) for name, limit in answer.items()}
 
 
 def record_counts(org: SalesforceOrg, sobjects: Sequence[str]) -> dict[str, int]:

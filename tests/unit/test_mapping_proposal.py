@@ -23,7 +23,6 @@ def _fields(*said: Said) -> dict[str, FieldDescription]:
             updateable=True,
             createable=True,
             nillable=True,
-            filterable=True,
             external_id=False,
             picklist_values=(),
         )
