@@ -1,10 +1,12 @@
 """What a check of the connection tells a person, without touching anything."""
 
+import pytest
+
 from crm_sync.customers.tables import customer, sync_run
 from crm_sync.errors import AuthenticationError
 from crm_sync.mapping import SObject
 from flows.check_connection import check_connection
-from tests.flows.conftest import Rig, artifact
+from tests.flows.conftest import PASSWORD, Rig, artifact
 
 
 def test_check_tells_who_where_and_how_much(rig: Rig) -> None:
@@ -49,3 +51,18 @@ def test_check_of_a_wrong_password_is_one_sentence(rig: Rig) -> None:
 
     assert isinstance(state.result(raise_on_failure=False), AuthenticationError)
     assert (state.name, state.is_failed()) == ("Failed", True)
+
+
+def test_refused_login_is_left_alone_until_a_person_checks(rig: Rig) -> None:
+    rig.org.settings.password = "changed-since"
+    for _ in range(2):
+        with pytest.raises(AuthenticationError, match="password or security token is wrong"):
+            rig.sync()
+    assert rig.requests() == ["login"]
+
+    check_connection(**rig.blocks(), return_state=True)
+    assert rig.requests() == ["login", "login"]
+
+    rig.org.settings.password = PASSWORD
+    assert check_connection(**rig.blocks()).fields
+    assert rig.sync().total.inserted
