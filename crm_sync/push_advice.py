@@ -15,7 +15,11 @@ _BY_CLASS = {
     RowClass.RIGHTS: ("The integration user may not write this; change it in Salesforce, then retry_outputs.", True),
 }
 _BY_CODE = {
-    "MISSING_ARGUMENT": ("The customer has no Salesforce Id; a pull fills it in when it finds the record.", False),
+    "MISSING_ARGUMENT": (
+        "The customer has no Id of such a record: it may be known as the other object, lead or contact; else a pull fills "
+        "it in when it finds the record.",
+        False,
+    ),
     "STRING_TOO_LONG": ("The value is longer than the Salesforce field; shorten it here or lengthen the field.", False),
     "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST": ("The value is not in the pick list; add it there or change it.", False),
     "INVALID_EMAIL_ADDRESS": ("Salesforce does not take this as an e-mail address; correct it here.", False),

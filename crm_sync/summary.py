@@ -64,7 +64,8 @@ class SyncSummary:
         requests = "1 request" if self.requests_used == 1 else f"{self.requests_used} requests"
         said = f"{total.read:,} records read in {self.seconds:.1f} s with {requests}; {changed}"
         if self.rejected:
-            said += f"; {self.rejected:,} records could not be used (see rejected_record)"
+            records = "1 record" if self.rejected == 1 else f"{self.rejected:,} records"
+            said += f"; {records} could not be used (see rejected_record)"
         for sobject, names in self.missing_fields.items():
             said += f"; {sobject} no longer shows {', '.join(names)}" if names else ""
         for sobject, reason in self.full_sync_due.items():

@@ -1,6 +1,6 @@
 """The deployments: which flow runs when, and what its form in the UI starts with."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, cast
 
@@ -9,7 +9,7 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
 from prefect.deployments.runner import RunnerDeployment
 from prefect.exceptions import ObjectNotFound
-from prefect.schedules import Cron, Interval
+from prefect.schedules import Cron, Interval, Schedule
 
 from blocks.customer_database import CustomerDatabase
 from blocks.data_mapping import DataMapping
@@ -32,6 +32,7 @@ _IN_TURN = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitSt
 _OR_NOT_AT_ALL = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW)
 
 _BUDGET_EVERY = timedelta(minutes=5)
+_ANCHOR = datetime(2026, 1, 1, tzinfo=UTC)
 
 _BLOCKS = {
     "salesforce": SalesforceCredentials,
@@ -59,12 +60,17 @@ def build_deployments(version: str | None = None) -> list[RunnerDeployment]:
     return [
         # A weekly repair of whatever no change ever announced; the first one is started by hand.
         deploy(full_sync, blocks, schedule=Cron("0 3 * * 0", timezone="Europe/Amsterdam"), concurrency_limit=_IN_TURN),
-        deploy(incremental_pull, blocks, schedule=Interval(EVERY), concurrency_limit=_OR_NOT_AT_ALL),
-        deploy(contact_moment_export, org_blocks, schedule=Interval(MOMENTS_EVERY), concurrency_limit=_OR_NOT_AT_ALL),
+        deploy(incremental_pull, blocks, schedule=_every(EVERY, minute=0), concurrency_limit=_OR_NOT_AT_ALL),
+        deploy(
+            contact_moment_export,
+            org_blocks,
+            schedule=_every(MOMENTS_EVERY, minute=4),
+            concurrency_limit=_OR_NOT_AT_ALL,
+        ),
         deploy(campaign_push, push_blocks, concurrency_limit=_IN_TURN),
         deploy(retry_outputs, push_blocks, concurrency_limit=_IN_TURN),
         deploy(check_connection, blocks),
-        deploy(api_budget, org_blocks, schedule=Interval(_BUDGET_EVERY), concurrency_limit=_OR_NOT_AT_ALL),
+        deploy(api_budget, org_blocks, schedule=_every(_BUDGET_EVERY, minute=2), concurrency_limit=_OR_NOT_AT_ALL),
         deploy(propose_mapping, org_blocks),
         deploy(install_contact_moment_objects, org_blocks, concurrency_limit=_IN_TURN),
     ]
@@ -80,6 +86,12 @@ def keep_switched_off(client: SyncPrefectClient, deployment: RunnerDeployment) -
     if found.schedules and not any(schedule.active for schedule in found.schedules):
         for schedule in deployment.schedules or []:
             schedule.active = False
+
+
+def _every(period: timedelta, *, minute: int) -> Schedule:
+    """Repeat from a minute of the hour on: no two at once, since each starts a process and a Prefect server on SQLite
+    takes one writer; and always the same, also after `make deploy`."""
+    return Interval(period, anchor_date=_ANCHOR + timedelta(minutes=minute))
 
 
 def _deployment(version: str | None, flow: Flow[..., Any], parameters: dict[str, Any], **rest: Any) -> RunnerDeployment:

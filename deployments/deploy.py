@@ -116,9 +116,6 @@ def _content(deployment: DeploymentResponse) -> dict[str, Any]:
     content = deployment.model_dump(mode="json", include=_CONTENT)
     limit = deployment.global_concurrency_limit
     schedules = [each.model_dump(mode="json", include={"schedule", "active"}) for each in deployment.schedules]
-    for each in schedules:
-        # Of an interval without one, the server takes the moment at which it got it.
-        each["schedule"].pop("anchor_date", None)
     return content | {"global_concurrency_limit": limit.limit if limit else None, "schedules": schedules}
 
 

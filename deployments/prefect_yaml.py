@@ -72,7 +72,7 @@ def _schedule(schedule: Any) -> dict[str, Any]:
     if isinstance(schedule, CronSchedule):
         return {"cron": schedule.cron, "timezone": schedule.timezone}
     if isinstance(schedule, IntervalSchedule):
-        return {"interval": int(schedule.interval.total_seconds())}
+        return {"interval": int(schedule.interval.total_seconds()), "anchor_date": schedule.anchor_date.isoformat()}
     raise NotImplementedError(f"prefect.yaml has no form for a {type(schedule).__name__} yet; add it here.")
 
 

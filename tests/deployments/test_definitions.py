@@ -1,6 +1,7 @@
 """What is deployed: names, schedules, limits, forms, and that a schedule really makes runs."""
 
 import typing
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from prefect import Flow
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterId
+from prefect.client.schemas.schedules import IntervalSchedule
 from prefect.deployments.runner import RunnerDeployment
 from prefect.flows import load_flow_from_entrypoint
 from prefect.utilities.callables import parameter_schema
@@ -68,6 +70,24 @@ def test_pull_that_is_still_going_makes_the_next_one_be_left_out(deployments: di
     assert deployment.concurrency_options.collision_strategy == "CANCEL_NEW"
     (schedule,) = deployment.schedules or []
     assert schedule.schedule.interval == timedelta(minutes=10)  # type: ignore[union-attr]  # it is an interval
+
+
+def test_no_two_start_at_once(deployments: dict[str, RunnerDeployment]) -> None:
+    """Each start is a process, and a Prefect server on SQLite takes one writer at a time."""
+    starts = Counter(
+        minute
+        for deployment in deployments.values()
+        for each in deployment.schedules or []
+        if isinstance(each.schedule, IntervalSchedule)
+        for minute in range(24 * 60)
+        if (timedelta(minutes=minute) - _minutes(each.schedule)) % each.schedule.interval == timedelta(0)
+    )
+
+    assert set(starts.values()) == {1}
+
+
+def _minutes(schedule: IntervalSchedule) -> timedelta:
+    return timedelta(hours=schedule.anchor_date.hour, minutes=schedule.anchor_date.minute)
 
 
 def test_what_has_to_go_on_by_itself_has_a_schedule(deployments: dict[str, RunnerDeployment]) -> None:
