@@ -16,8 +16,8 @@ _BY_CLASS = {
 }
 _BY_CODE = {
     "MISSING_ARGUMENT": (
-        "The customer has no Id of such a record: it may be known as the other object, lead or contact; else a pull fills "
-        "it in when it finds the record.",
+        "The customer has no Id of such a record: it may be known as the other object, lead or contact; else a pull "
+        "fills it in when it finds the record.",
         False,
     ),
     "STRING_TOO_LONG": ("The value is longer than the Salesforce field; shorten it here or lengthen the field.", False),

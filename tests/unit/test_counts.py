@@ -30,7 +30,7 @@ def test_summary_adds_the_objects_up() -> None:
     assert summary.records_per_second == 2.0
     assert summary.state == "CompletedWithRejects"
     assert "4 records read in 2.0 s with 4 requests; 2 customers added, 1 updated" in summary.sentence()
-    assert "1 records could not be used" in summary.sentence()
+    assert "1 record could not be used" in summary.sentence()
 
 
 def test_summary_of_a_run_that_changed_nothing() -> None:
