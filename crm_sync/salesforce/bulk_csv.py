@@ -21,7 +21,7 @@ def read_batches(
     columns: Sequence[str] | None = None,
     skip_rows: int = 0,
     expected_rows: int | None = None,
-    block_bytes: int = 7 << 20,
+    block_bytes: int = 6 << 20,
 ) -> Iterator[pd.DataFrame]:
     """Yield the page's rows in order as frames of Arrow-backed text; memory holds one block at a time.
 
