@@ -70,10 +70,15 @@ class Served:
         return answer.json()["done"]
 
     @contextmanager
+    def database(self) -> Iterator[CustomerDatabase]:
+        """Open the customer database: the Deployteq side of the demo."""
+        with closing(CustomerDatabase(f"sqlite:///{self.folder / '.demo' / 'customers.db'}")) as database:
+            yield database
+
+    @contextmanager
     def customers(self) -> Iterator[Connection]:
-        """Give a transaction in the customer database: the Deployteq side of the demo."""
-        url = f"sqlite:///{self.folder / '.demo' / 'customers.db'}"
-        with closing(CustomerDatabase(url)) as database, database.transaction() as connection:
+        """Give a transaction in it."""
+        with self.database() as database, database.transaction() as connection:
             yield connection
 
     def kept(self) -> dict[str, str]:

@@ -10,6 +10,7 @@ from crm_sync.customers.campaign_demo import change_customers, choose_contacts
 from crm_sync.customers.campaigns import enter_campaign
 from crm_sync.customers.tables import customer
 from crm_sync.standard_mapping import standard_contact_mapping, standard_lead_mapping
+from deployments.demo_moments import demo_moments
 from tasks.runs import utc_now
 from tests.browser.marketer import Marketer
 
@@ -200,6 +201,23 @@ def test_pull_shows_what_it_brought(marketer: Marketer, synced: dict[str, Any]) 
     page = marketer.look_at("incremental-pull-changes")
     marketer.picture("incremental-pull-changes", whole=True)
     assert page.get_by_role("row", name=f"Contact {new} new").count() == 1
+
+
+def test_objects_are_installed_and_moments_go_to_their_records(marketer: Marketer, synced: dict[str, Any]) -> None:
+    with marketer.served.database() as database:
+        moments = demo_moments(database, seed=1, now=utc_now(), customers=20)
+
+    installed = marketer.run("install-contact-moment-objects")
+
+    assert installed["state_type"] == "COMPLETED"
+    page = marketer.look_at("contact-moment-objects")
+    marketer.picture("contact-moment-objects", whole=True)
+    assert "Related Lists" in page.inner_text()
+    run = marketer.run("contact-moment-export")
+    assert run["state_name"] == "Completed"
+    assert f"{moments} contact moments added to Salesforce" in run["state"]["message"]
+    marketer.look_at("contact-moment-export-summary")
+    marketer.picture("contact-moment-export-summary", whole=True)
 
 
 def test_push_shows_its_outputs_and_errors_by_cause(marketer: Marketer, pushed: dict[str, Any]) -> None:
