@@ -125,5 +125,5 @@ def publish_moment_objects(report: MomentObjectsReport) -> None:
     for title, entries in sections.items():
         if entries:
             lines += ["", f"### {title}", "", *(f"- {entry}" for entry in entries)]
-    lines += ["", f"{report.requests_used} Salesforce requests, at {report.org_host}."]
+    lines += ["", f"Salesforce requests: {report.requests_used}, at {report.org_host}."]
     create_markdown_artifact("\n".join(lines), key="contact-moment-objects", description=report.sentence())

@@ -77,7 +77,7 @@ def _page(summary: MomentExportSummary) -> str:
         _waiting("for their customer to have a lead or contact", summary.without_record),
         f"| refused, from this run and earlier ones | {summary.refused_in_all:,} | | |",
         "",
-        f"{summary.requests_used} Salesforce requests, {summary.seconds:.1f} s, "
+        f"Salesforce requests: {summary.requests_used}. {summary.seconds:.1f} s, "
         f"{summary.moments_per_second:,.0f} moments a second.",
     ]
     return "\n".join(lines)

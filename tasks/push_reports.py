@@ -35,7 +35,7 @@ def _markdown(result: PushResult, checked: CheckedSettings) -> str:
         "| --- | ---: |",
         *(f"| {name} | {count:,} |" for name, count in result.counts.items()),
         "",
-        f"{result.requests_used} Salesforce requests. Every customer is in the table `campaign_output`, run "
+        f"Salesforce requests: {result.requests_used}. Every customer is in the table `campaign_output`, run "
         f"{result.run}, with Salesforce's own message.",
     ]
     if result.causes:
