@@ -19,14 +19,12 @@ _FAILED, _SUCCESSFUL, _UNPROCESSED = "failedResults", "successfulResults", "unpr
 _ERROR, _ID, _CREATED = "sf__Error", "sf__Id", "sf__Created"
 
 
-def read_ingest_results(
-    org: SalesforceOrg, job: IngestJob, writes: RecordWrites, *, with_ids: bool = False
-) -> pd.DataFrame:
+def read_ingest_results(org: SalesforceOrg, job: IngestJob, writes: RecordWrites) -> pd.DataFrame:
     """Return the result frame of an ended job's records, see `result_frame`; no request when all went well.
 
-    Failed rows cost one request, and so do the unprocessed ones of a job that ended early and, `with_ids`, the Ids of
-    what an upsert wrote; without, `record_id` is missing and `created` False after an upsert. A record of which
-    Salesforce says nothing was not sent: it has the job's state and reason for its error.
+    Failed rows cost one request, and so do the unprocessed ones of a job that ended early. After an upsert, `record_id`
+    is as a rule missing and `created` False. A record of which Salesforce says nothing was not sent: it has the job's
+    state and reason for its error.
     Rule: Bulk 2.0 guide, "Get Job Failed / Successful / Unprocessed Record Results".
     """
     failed = _read(org, job, _FAILED, writes, [_ERROR], rows=job.records_failed)
@@ -35,7 +33,7 @@ def read_ingest_results(
     done = ~is_failed & ~is_untried
     record_id, created = writes.known_ids, pd.Series(False, index=writes.records.index)
     succeeded = job.records_processed - job.records_failed
-    if (with_ids and writes.external_id) or done.sum() != succeeded:
+    if done.sum() != succeeded:
         written = _read(org, job, _SUCCESSFUL, writes, [_ID, _CREATED], rows=succeeded)
         known = written.drop_duplicates(writes.key_field).set_index(writes.key_field)
         # A key that is in both results was there twice, and one of the two was refused.

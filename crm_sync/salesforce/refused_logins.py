@@ -42,6 +42,6 @@ def refused_again(
     """Return for how long a refused login is not tried again: twice as long each time; None if that does no harm."""
     if error.code not in _COUNTED:
         return None
-    known = before is not None and before.fingerprint == login.fingerprint
-    pause = min(2 * before.pause, LONGEST_PAUSE) if before is not None and known else FIRST_PAUSE
+    same = before if before and before.fingerprint == login.fingerprint else None
+    pause = min(2 * same.pause, LONGEST_PAUSE) if same else FIRST_PAUSE
     return RefusedLogin(login.fingerprint, pause, now + pause, str(error), error.code)
