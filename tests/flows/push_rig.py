@@ -146,6 +146,24 @@ class Pushes:
         """Empty a table."""
         self.execute(table.delete())
 
+    def agree(self, ids: list[int], title: str = "Navigator") -> bool:
+        """Tell whether exactly those records hold the title whose customers' last output is success."""
+        last = {row["customer_id"]: row["output"] for row in self.outputs()}
+        members = [row["member_id"] for row in self.outputs()]
+        titles = {row["Id"]: row["Title"] for row in self.rig.people("Contact")}
+        records = {row["id"]: row["salesforce_id"] for row in self.rig.rows(customer)}
+        written = {one for one in ids if titles[records[one]] == title}
+        return len(members) == len(set(members)) and written == {one for one in ids if last.get(one) == "success"}
+
+
+def ready_pushes(rig: Rig) -> Pushes:
+    """Give a synced org whose fields are known."""
+    rig.sync()
+    started = Pushes(rig)
+    started.enter_changed(1, job_title="First")
+    started.push()
+    return started
+
 
 def holds(result: PushResult) -> bool:
     """Tell whether the outputs are disjoint and together those who continue."""

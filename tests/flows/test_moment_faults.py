@@ -4,14 +4,11 @@ Each story ends by holding the org's moments against the database's.
 """
 
 import re
-import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
 import pytest
-from prefect.settings import PREFECT_API_URL
 
 from blocks.api_budget import ApiBudget
 from blocks.contact_moment_objects import ContactMomentObjects
@@ -22,29 +19,17 @@ from crm_sync.mapping import SObject
 from standins.salesforce.faults import Fault
 from tests.flows.breakers import let_the_pause_pass
 from tests.flows.conftest import artifact
-from tests.flows.killed_run import KillPoint, prepared_processes, run_and_die
-from tests.flows.moment_rig import MomentRig, start_moment_rig
+from tests.flows.moment_rig import BULKY, MomentRig, two_known_people
 
 LEAD, CONTACT = SObject.LEAD, SObject.CONTACT
-# With more than six requests by collections, a Bulk job takes fewer, also when it is looked at twice.
-BULKY = 6_500
 _DAY_IS_OVER = [{"errorCode": "REQUEST_LIMIT_EXCEEDED", "message": "TotalRequests Limit exceeded."}]
 _COMPOSITE, _INGEST, _UPLOAD, _JOB = "/composite$", "/jobs/ingest$", "/batches$", r"/jobs/ingest/\w+$"
-
-STORING = KillPoint("INSERT INTO moment_export", "before")
-STORED = KillPoint("INSERT INTO moment_export", "after")
-STORING_SECOND = KillPoint("INSERT INTO moment_export", "before", nth=2)
-SENDING = KillPoint("INSERT INTO request_ledger", "after", parameter="write")
-Kill = Callable[[MomentRig, KillPoint], None]
 
 
 @pytest.fixture
 def org(tmp_path: Path, sqlite_url: str) -> Iterator[MomentRig]:
     """Give an org with a lead and a contact who are customers here."""
-    with start_moment_rig(tmp_path, sqlite_url) as rig:
-        rig.lead("ada")
-        rig.contact("grace")
-        rig.pull()
+    with two_known_people(tmp_path, sqlite_url) as rig:
         yield rig
 
 
@@ -268,59 +253,3 @@ def test_two_writers_at_once_are_no_reason_to_give_a_moment_up(org: MomentRig) -
 
     assert org.export().state == "Completed"
     org.assert_nothing_twice_nothing_lost()
-
-
-@pytest.fixture(scope="module")
-def processes() -> ForkServerContext:
-    """Return a source of processes that can be killed."""
-    return prepared_processes("contact_moment_export")
-
-
-@pytest.fixture
-def kill(processes: ForkServerContext, prefect_home: Path) -> Kill:
-    """Return a function that runs an export in a process that dies at a point."""
-
-    def run_until(org: MomentRig, point: KillPoint) -> None:
-        blocks = {"salesforce": org.rig.salesforce, "database": org.rig.customers}
-        for parameter, block in blocks.items():
-            block.save(f"killed-export-{parameter}", overwrite=True)
-        names = {parameter: f"killed-export-{parameter}" for parameter in blocks}
-        where = (PREFECT_API_URL.value(), str(prefect_home), point, names)
-        process = processes.Process(target=run_and_die, args=(*where, "contact_moment_export"))
-        process.start()
-        process.join()
-        assert process.exitcode == -signal.SIGKILL
-
-    return run_until
-
-
-@pytest.mark.parametrize("point", [SENDING, STORING, STORED, STORING_SECOND], ids=lambda point: str(point.moment))
-def test_run_that_is_killed_is_finished_by_the_next(many: MomentRig, kill: Kill, point: KillPoint) -> None:
-    kill(many, point)
-
-    assert many.export().state == "Completed"
-
-    many.assert_nothing_twice_nothing_lost()
-    assert {row["refusal"] for row in many.rows(moment_export)} == {None}
-
-
-def test_kill_between_salesforces_commit_and_ours_repeats_the_write(many: MomentRig, kill: Kill) -> None:
-    kill(many, STORING)
-    assert len(many.shown(LEAD)) == 1_000, "Salesforce has to have them, for this to mean anything"
-    assert many.rows(moment_export) == []
-    ids = {moment: row["Id"] for moment, row in many.shown(LEAD).items()}
-
-    many.export()
-
-    assert {moment: many.shown(LEAD)[moment]["Id"] for moment in ids} == ids
-    many.assert_nothing_twice_nothing_lost()
-
-
-def test_kill_while_a_bulk_job_writes_repeats_the_write(bulky: MomentRig, kill: Kill) -> None:
-    kill(bulky, KillPoint("INSERT INTO request_ledger", "after", parameter="bulk_poll"))
-    assert bulky.rows(moment_export) == []
-
-    assert bulky.export().state == "Completed"
-
-    bulky.assert_nothing_twice_nothing_lost()
-    assert len(bulky.shown(CONTACT)) == BULKY

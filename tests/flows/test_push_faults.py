@@ -1,63 +1,31 @@
 """What goes wrong while customers are written: each leaves by one output, and the record agrees with it."""
 
-import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
 
 import pytest
-from prefect.settings import PREFECT_API_URL
 from sqlalchemy import insert
 
-from blocks.salesforce_synchronize import SalesforceSynchronize
-from crm_sync.customers.tables import customer, request_ledger, sync_run
+from crm_sync.customers.tables import request_ledger
 from standins.salesforce.faults import Fault
 from tests.flows.conftest import Rig, start_rig
-from tests.flows.killed_run import KillPoint, prepared_processes, run_and_die
-from tests.flows.push_rig import CAMPAIGN, Pushes, holds
+from tests.flows.push_rig import Pushes, holds, ready_pushes
 
-Kill = Callable[[Pushes, KillPoint], None]
-Start = Callable[[Pushes, KillPoint], ForkServerProcess]
 _DAY_IS_OVER = [{"errorCode": "REQUEST_LIMIT_EXCEEDED", "message": "TotalRequests Limit exceeded."}]
-_STEP = "salesforce-synchronize"
 _COMPOSITE, _INGEST, _JOB = "/composite$", "/jobs/ingest$", r"/jobs/ingest/\w+$"
-
-CLAIMED = KillPoint("UPDATE campaign_member SET claimed_by", "after")
-SENDING = KillPoint("INSERT INTO request_ledger", "after", parameter="write")
-STORING = KillPoint("INSERT INTO campaign_output", "before")
-STORED = KillPoint("INSERT INTO campaign_output", "after")
-NOWHERE = KillPoint("this is never said", "before")
 
 
 @pytest.fixture
 def pushes(rig: Rig) -> Pushes:
     """Give a synced org whose fields are known."""
-    return _ready(rig)
+    return ready_pushes(rig)
 
 
 @pytest.fixture
 def both_pushes(both_rigs: Rig) -> Pushes:
     """Give the same, once with SQLite and once with PostgreSQL."""
-    return _ready(both_rigs)
-
-
-def _ready(rig: Rig) -> Pushes:
-    rig.sync()
-    started = Pushes(rig)
-    started.enter_changed(1, job_title="First")
-    started.push()
-    return started
-
-
-def _agrees(pushes: Pushes, ids: list[int], title: str = "Navigator") -> bool:
-    """Tell whether exactly those records hold the title whose customers' last output is success."""
-    last = {row["customer_id"]: row["output"] for row in pushes.outputs()}
-    members = [row["member_id"] for row in pushes.outputs()]
-    titles = {row["Id"]: row["Title"] for row in pushes.rig.people("Contact")}
-    records = {row["id"]: row["salesforce_id"] for row in pushes.rig.rows(customer)}
-    written = {one for one in ids if titles[records[one]] == title}
-    return len(members) == len(set(members)) and written == {one for one in ids if last.get(one) == "success"}
+    return ready_pushes(both_rigs)
 
 
 @pytest.mark.parametrize("action", ["reset", "reset_after", "truncate", "html"])
@@ -68,7 +36,7 @@ def test_lost_answer_is_made_good(pushes: Pushes, action: str) -> None:
 
     assert pushes.push().success == set(ids)
 
-    assert _agrees(pushes, ids)
+    assert pushes.agree(ids)
 
 
 def test_locked_records_are_sent_again_and_only_they(both_pushes: Pushes) -> None:
@@ -80,7 +48,7 @@ def test_locked_records_are_sent_again_and_only_they(both_pushes: Pushes) -> Non
 
     assert result.success == set(ids)
     assert both_pushes.rig.requests() == ["composite"] * 3
-    assert _agrees(both_pushes, ids)
+    assert both_pushes.agree(ids)
 
 
 def test_record_that_stays_locked_leaves_by_error_and_can_be_retried(pushes: Pushes) -> None:
@@ -92,11 +60,11 @@ def test_record_that_stays_locked_leaves_by_error_and_can_be_retried(pushes: Pus
     assert result.error == {ids[0]}
     assert result.success == set(ids[1:])
     assert [(cause.code, cause.can_retry) for cause in result.causes] == [("UNABLE_TO_LOCK_ROW", True)]
-    assert _agrees(pushes, ids)
+    assert pushes.agree(ids)
     pushes.rig.org.refusals.clear()
     again = pushes.retry("UNABLE_TO_LOCK_ROW")
     assert again.success == again.continued == {ids[0]}
-    assert _agrees(pushes, ids)
+    assert pushes.agree(ids)
 
 
 def test_limit_midway_sends_the_rest_to_limit_without_a_further_call(both_pushes: Pushes) -> None:
@@ -112,10 +80,10 @@ def test_limit_midway_sends_the_rest_to_limit_without_a_further_call(both_pushes
     assert result.success == set(ids[1:])
     assert holds(result)
     assert both_pushes.rig.requests() == ["composite"] * 3
-    assert _agrees(both_pushes, ids)
+    assert both_pushes.agree(ids)
     again = both_pushes.retry()
     assert again.success == again.continued == {ids[0]}
-    assert _agrees(both_pushes, ids)
+    assert both_pushes.agree(ids)
 
 
 def test_used_up_hour_sends_everyone_to_limit_and_asks_nothing(both_pushes: Pushes) -> None:
@@ -145,7 +113,7 @@ def test_refusal_of_a_whole_part_by_the_limit_is_limit(pushes: Pushes) -> None:
 
     assert pushes.push().limit == set(ids)
 
-    assert _agrees(pushes, ids)
+    assert pushes.agree(ids)
 
 
 def test_limit_after_a_lost_answer_leaves_the_doubtful_in_the_queue(both_pushes: Pushes) -> None:
@@ -163,7 +131,7 @@ def test_limit_after_a_lost_answer_leaves_the_doubtful_in_the_queue(both_pushes:
     after = both_pushes.retry()
     assert after.success == set(ids)
     assert after.written == 0, "Salesforce was seen to have the values already"
-    assert _agrees(both_pushes, ids)
+    assert both_pushes.agree(ids)
 
 
 def test_withdrawals_of_consent_go_first(pushes: Pushes) -> None:
@@ -180,78 +148,11 @@ def test_withdrawals_of_consent_go_first(pushes: Pushes) -> None:
 
 
 @pytest.fixture(scope="module")
-def processes() -> ForkServerContext:
-    """Return a source of processes that can be killed."""
-    return prepared_processes("campaign_push")
-
-
-@pytest.fixture
-def start(processes: ForkServerContext, prefect_home: Path) -> Iterator[Start]:
-    """Give a function that pushes in a process of its own, which dies at a point if it comes there."""
-
-    def start_push(pushes: Pushes, point: KillPoint) -> ForkServerProcess:
-        blocks = pushes.rig.blocks() | {"settings": pushes.settings()}
-        names = {parameter: f"killed-push-{parameter}" for parameter in blocks}
-        names["settings"] = _STEP
-        for parameter, block in blocks.items():
-            block.save(names[parameter], overwrite=True)
-        where = (PREFECT_API_URL.value(), str(prefect_home), point, names | {"campaign": CAMPAIGN})
-        process = processes.Process(target=run_and_die, args=(*where, "campaign_push"))
-        process.start()
-        return process
-
-    yield start_push
-    # Elsewhere a block of that name is what a deployment's form picks.
-    SalesforceSynchronize.delete(_STEP)
-
-
-@pytest.fixture
-def kill(start: Start) -> Kill:
-    """Return a function that pushes in a process that dies at a point."""
-
-    def push_until(pushes: Pushes, point: KillPoint) -> None:
-        process = start(pushes, point)
-        process.join()
-        assert process.exitcode == -signal.SIGKILL
-
-    return push_until
-
-
-@pytest.mark.parametrize("point", [CLAIMED, SENDING, STORING, STORED], ids=["claimed", "sending", "storing", "stored"])
-def test_killed_push_is_finished_by_the_next(both_pushes: Pushes, point: KillPoint, kill: Kill) -> None:
-    ids = both_pushes.enter_changed(20)
-    kill(both_pushes, point)
-
-    result = both_pushes.push()
-
-    assert result.waiting == 0
-    assert result.success == (set() if point is STORED else set(ids))
-    assert result.conflicts == {}
-    assert _agrees(both_pushes, ids)
-    assert "interrupted" in [row["state"] for row in both_pushes.rig.rows(sync_run)]
-
-
-def test_two_processes_share_a_queue(both_pushes: Pushes, start: Start) -> None:
-    ids = both_pushes.enter_changed(100)
-    both_pushes.rig.org.journal.clear()
-
-    workers = [start(both_pushes, NOWHERE) for _ in range(2)]
-    for worker in workers:
-        worker.join()
-
-    assert [worker.exitcode for worker in workers] == [0, 0]
-    assert sorted(row["customer_id"] for row in both_pushes.outputs()[-100:]) == ids
-    assert both_pushes.waiting() == []
-    assert both_pushes.rig.requests() == ["composite"] * 2, "each record was written once"
-    assert _agrees(both_pushes, ids)
-
-
-@pytest.fixture(scope="module")
 def large_org(tmp_path_factory: pytest.TempPathFactory, prefect_home: Path) -> Iterator[Pushes]:
     """Give an org with so many contacts that they go by a Bulk job; every test gives them a title of its own."""
     folder = tmp_path_factory.mktemp("large")
     with start_rig(folder, f"sqlite:///{folder / 'customers.db'}", people=6_200) as rig:
-        yield _ready(rig)
+        yield ready_pushes(rig)
 
 
 @pytest.fixture
@@ -273,7 +174,7 @@ def test_bulk_job_maps_success_and_failure_to_the_outputs(bulky: Pushes) -> None
     assert len(result.success) == 3_099
     assert bulky.rig.requests() == ["composite", "ingest_jobs", "ingest_job", "ingest_results"]
     assert holds(result)
-    assert _agrees(bulky, ids, "Pilot")
+    assert bulky.agree(ids, "Pilot")
 
 
 def test_bulk_job_that_ends_early_has_its_unprocessed_records_sent_again(bulky: Pushes) -> None:
@@ -283,7 +184,7 @@ def test_bulk_job_that_ends_early_has_its_unprocessed_records_sent_again(bulky: 
     result = bulky.push(fields=["Title"])
 
     assert result.success == set(ids)
-    assert _agrees(bulky, ids, "Captain")
+    assert bulky.agree(ids, "Captain")
 
 
 def test_limit_before_a_bulk_job_comes_after_the_withdrawals_of_consent(bulky: Pushes) -> None:
@@ -295,7 +196,7 @@ def test_limit_before_a_bulk_job_comes_after_the_withdrawals_of_consent(bulky: P
 
     assert result.success == set(ids[3_000:3_010])
     assert len(result.limit) == 3_090
-    assert _agrees(bulky, ids, "Purser")
+    assert bulky.agree(ids, "Purser")
 
 
 def test_limit_after_a_bulk_job_has_begun_leaves_its_members_to_the_next_run(bulky: Pushes) -> None:
@@ -308,4 +209,4 @@ def test_limit_after_a_bulk_job_has_begun_leaves_its_members_to_the_next_run(bul
     result = bulky.push(fields=["Title"])
     assert result.success == set(ids)
     assert result.written == 0
-    assert _agrees(bulky, ids, "Bosun")
+    assert bulky.agree(ids, "Bosun")

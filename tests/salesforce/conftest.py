@@ -140,3 +140,8 @@ def rig() -> Iterator[Rig]:
         ) as transport:
             org = SalesforceOrg(user_login(), transport, store)
             yield Rig(standin, server, ledger, throttled, store, transport, org)
+
+
+def make_transport(**changes: Any) -> Transport:
+    parts: dict[str, Any] = {"throttle": lambda kind: None, "ledger": Ledger(), "clock": lambda: NOW}
+    return Transport(**(parts | changes))

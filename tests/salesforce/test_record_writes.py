@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from crm_sync.errors import MappingError
 from crm_sync.salesforce.record_writes import CLEAR, RecordWrites, json_records
 from crm_sync.salesforce.row_refusals import row_classes
-from tests.salesforce.test_writes import KEY, updates
+from tests.salesforce.write_steps import KEY, updates
 
 # Salesforce takes UTF-8, in which a lone surrogate cannot be.
 VALUES = (

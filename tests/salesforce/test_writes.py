@@ -1,64 +1,20 @@
 """Collections in a composite: one request, a result for each record, and only what was meant is written."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 import pytest
 
 from crm_sync.errors import LimitReachedError, SalesforceUnavailableError
-from crm_sync.salesforce.record_writes import CLEAR, RecordWrites
+from crm_sync.salesforce.record_writes import RecordWrites
 from crm_sync.salesforce.row_refusals import RowClass, row_classes
 from crm_sync.salesforce.writes import split_requests, write_records
 from crm_sync.write_plan import WriteLoad, plan_writes
-from standins.salesforce.common_fields import reference
-from standins.salesforce.custom_objects import custom_object
 from standins.salesforce.faults import Fault
-from standins.salesforce.fields import Field
-from standins.salesforce.org import Org
 from tests.salesforce.conftest import Rig
+from tests.salesforce.write_steps import KEY, codes, contacts, leads, moment_object, sent, updates, upserts
 
-KEY = "Key__c"
 INNER: dict[str, Any] = {"inner": True, "path": "composite/sobjects"}
-
-
-def updates(sobject: str, records: Sequence[dict[str, Any]], index: Any = None, **types: str) -> RecordWrites:
-    """Return records to update by Id, as a caller makes them."""
-    return RecordWrites(sobject, pd.DataFrame(records, index=index, dtype="str"), types)
-
-
-def upserts(sobject: str, records: Sequence[dict[str, Any]], index: Any = None, **types: str) -> RecordWrites:
-    """Return records to upsert by the external id of the moments' stand-in."""
-    return RecordWrites(sobject, pd.DataFrame(records, index=index, dtype="str"), types, external_id=KEY)
-
-
-def contacts(org: Org, number: int, **values: Any) -> list[str]:
-    return [org.records.insert("Contact", {"LastName": "Smit", **values}) for _ in range(number)]
-
-
-def leads(org: Org, number: int) -> list[str]:
-    return [org.records.insert("Lead", {"LastName": "Smit", "Company": "C"}) for _ in range(number)]
-
-
-def moment_object(org: Org, name: str, parent: str) -> str:
-    """Add an object with an external id, a lookup, a number and a boolean."""
-    key = Field(KEY, "Key", length=40, external_id=True, unique=True, nillable=False)
-    fields = (
-        key,
-        reference("Parent__c", "Parent", parent),
-        Field("Subject__c", "Subject", length=255),
-        Field("Opened__c", "Opened", "boolean", defaulted=True, default=False, nillable=False),
-        Field("Clicks__c", "Clicks", "double", precision=18, scale=2),
-    )
-    return org.add_object(custom_object(name, "Moment", *fields)).name
-
-
-def sent(rig: Rig) -> list[str]:
-    return [kind for kind in rig.stop_and_read_kinds() if kind != "login"]
-
-
-def codes(results: pd.DataFrame) -> list[str | None]:
-    return [None if pd.isna(code) else code for code in results["error_code"]]
 
 
 def test_a_thousand_records_of_two_objects_are_one_request(rig: Rig) -> None:
@@ -205,74 +161,6 @@ def test_an_unknown_external_id_field_is_a_matter_of_rights(rig: Rig) -> None:
     (results,) = write_records(rig.org, [RecordWrites(moments, frame, {}, external_id="Subject__c")])
     assert codes(results) == ["NOT_FOUND"]
     assert row_classes(results["error_code"], results["error_message"]).tolist() == [RowClass.RIGHTS]
-
-
-def test_a_missing_value_leaves_the_field_and_clear_empties_it(rig: Rig) -> None:
-    kept, cleared, changed = contacts(rig.standin, 3, Title="Boss", Phone="1", Score__c=3)
-    write_records(
-        rig.org,
-        [
-            updates(
-                "Contact",
-                [
-                    {"Id": kept, "Title": None, "Phone": "2", "Score__c": None},
-                    {"Id": cleared, "Title": CLEAR, "Phone": None, "Score__c": CLEAR},
-                    {"Id": changed, "Title": "", "Phone": CLEAR, "Score__c": "4.50"},
-                ],
-                Score__c="double",
-            )
-        ],
-    )
-    stored = [rig.standin.records.get("Contact", one) for one in (kept, cleared, changed)]
-    assert [(one["Title"], one["Phone"], one["Score__c"]) for one in stored] == [
-        ("Boss", "2", 3),
-        (None, "1", None),
-        (None, None, 4.5),
-    ]
-
-
-@pytest.mark.parametrize("text", ['née "X"\nSecond\tline\\', "日本語 😀", "a,b;'c'", "@{c0[0].id}", "#N/A!", "null"])
-def test_any_text_arrives_as_it_is(rig: Rig, text: str) -> None:
-    one, other = contacts(rig.standin, 2)
-    writes = [updates("Contact", [{"Id": one, "Title": "Boss"}, {"Id": other, "Title": text}])]
-    for request in split_requests(writes):
-        assert all(frame["success"].all() for frame in write_records(rig.org, request))
-    assert rig.standin.records.get("Contact", other)["Title"] == text
-    assert rig.standin.records.get("Contact", one)["Title"] == "Boss"
-
-
-def test_a_text_like_a_reference_travels_outside_of_composites(rig: Rig) -> None:
-    ids = contacts(rig.standin, 500)
-    titles = ["@{c0[0].id}" if place % 100 == 7 else "Boss" for place in range(500)]
-    frame = pd.DataFrame({"Id": ids, "Title": titles}, dtype="str")
-    writes = [RecordWrites("Contact", frame, {})]
-    with pytest.raises(ValueError, match="split_requests"):
-        write_records(rig.org, writes)
-    requests = split_requests(writes)
-    results = pd.concat([frame for request in requests for frame in write_records(rig.org, request)])
-    assert results["success"].all()
-    assert sorted(results.index) == list(range(500))
-    assert [rig.standin.records.get("Contact", one)["Title"] for one in ids] == titles
-    assert sent(rig) == ["composite", "collections"]
-
-
-def test_texts_like_references_of_two_objects_are_one_request_each(rig: Rig) -> None:
-    lead_ids, contact_ids = leads(rig.standin, 2), contacts(rig.standin, 2)
-    writes = [
-        updates(name, [{"Id": one, "Title": title} for one, title in zip(ids, ("@{x}", "Boss"), strict=True)])
-        for name, ids in (("Lead", lead_ids), ("Contact", contact_ids))
-    ]
-    results = [frame for request in split_requests(writes) for frame in write_records(rig.org, request)]
-    assert all(frame["success"].all() for frame in results)
-    assert rig.standin.records.get("Contact", contact_ids[0])["Title"] == "@{x}"
-    assert sent(rig) == ["composite", "collections", "collections"]
-
-
-def test_a_refused_collection_outside_of_a_composite_is_a_result_too(rig: Rig) -> None:
-    (one,) = contacts(rig.standin, 1)
-    (results,) = write_records(rig.org, [updates("Contact", [{"Id": one, "Gone__c": "@{x}"}])])
-    assert codes(results) == ["INVALID_FIELD"]
-    assert results["was_sent"].all()
 
 
 def test_more_records_are_cut_into_as_few_requests_as_hold_them() -> None:

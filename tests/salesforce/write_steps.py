@@ -1,0 +1,54 @@
+"""What tests of writes have in common: records to write, objects to write them to, and what was told of them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from crm_sync.salesforce.record_writes import RecordWrites
+from standins.salesforce.common_fields import reference
+from standins.salesforce.custom_objects import custom_object
+from standins.salesforce.fields import Field
+from standins.salesforce.org import Org
+from tests.salesforce.conftest import Rig
+
+KEY = "Key__c"
+
+
+def updates(sobject: str, records: Sequence[dict[str, Any]], index: Any = None, **types: str) -> RecordWrites:
+    """Return records to update by Id, as a caller makes them."""
+    return RecordWrites(sobject, pd.DataFrame(records, index=index, dtype="str"), types)
+
+
+def upserts(sobject: str, records: Sequence[dict[str, Any]], index: Any = None, **types: str) -> RecordWrites:
+    """Return records to upsert by the external id of the moments' stand-in."""
+    return RecordWrites(sobject, pd.DataFrame(records, index=index, dtype="str"), types, external_id=KEY)
+
+
+def contacts(org: Org, number: int, **values: Any) -> list[str]:
+    return [org.records.insert("Contact", {"LastName": "Smit", **values}) for _ in range(number)]
+
+
+def leads(org: Org, number: int) -> list[str]:
+    return [org.records.insert("Lead", {"LastName": "Smit", "Company": "C"}) for _ in range(number)]
+
+
+def moment_object(org: Org, name: str, parent: str) -> str:
+    """Add an object with an external id, a lookup, a number and a boolean."""
+    key = Field(KEY, "Key", length=40, external_id=True, unique=True, nillable=False)
+    fields = (
+        key,
+        reference("Parent__c", "Parent", parent),
+        Field("Subject__c", "Subject", length=255),
+        Field("Opened__c", "Opened", "boolean", defaulted=True, default=False, nillable=False),
+        Field("Clicks__c", "Clicks", "double", precision=18, scale=2),
+    )
+    return org.add_object(custom_object(name, "Moment", *fields)).name
+
+
+def sent(rig: Rig) -> list[str]:
+    return [kind for kind in rig.stop_and_read_kinds() if kind != "login"]
+
+
+def codes(results: pd.DataFrame) -> list[str | None]:
+    return [None if pd.isna(code) else code for code in results["error_code"]]
