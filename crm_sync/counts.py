@@ -24,3 +24,8 @@ class Counts:
     def written(self) -> int:
         """How many records changed a customer."""
         return self.inserted + self.updated
+
+
+def counted(number: int, one: str) -> str:
+    """Say how many there are, of one or of more."""
+    return f"{number:,} {one}" if number == 1 else f"{number:,} {one}s"

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from crm_sync.counts import counted
+
 
 class Output(StrEnum):
     """How a customer leaves the Salesforce Synchronize step, besides *continue*, which all take."""
@@ -73,9 +75,13 @@ class PushResult:
 
     def sentence(self) -> str:
         """Say what happened in one sentence."""
+        written = ""
+        if self.success:
+            is_all = self.written == len(self.success)
+            written = " (all written)" if is_all else f" ({self.written:,} written, the others had nothing new)"
         said = (
-            f"{len(self.continued):,} customers left the step in {self.seconds:.1f} s with {self.requests_used} "
-            f"requests: {len(self.success):,} success ({self.written:,} written, the others had nothing new), "
+            f"{counted(len(self.continued), 'customer')} left the step in {self.seconds:.1f} s with "
+            f"{counted(self.requests_used, 'request')}: {len(self.success):,} success{written}, "
             f"{len(self.error):,} error, {len(self.limit):,} limit"
         )
         if self.conflicts:

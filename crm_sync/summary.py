@@ -6,7 +6,7 @@ from operator import add
 
 import pandas as pd
 
-from crm_sync.counts import Counts
+from crm_sync.counts import Counts, counted
 from crm_sync.mapping import SObject
 
 
@@ -58,16 +58,25 @@ class SyncSummary:
         total = self.total
         changed = "no customer changed"
         if self.changes is not None:
-            changed = f"{self.changes['salesforce_id'].nunique():,} customers would change, nothing was written"
-        elif total.written:
-            changed = f"{total.inserted:,} customers added, {total.updated:,} updated"
-        requests = "1 request" if self.requests_used == 1 else f"{self.requests_used} requests"
-        said = f"{total.read:,} records read in {self.seconds:.1f} s with {requests}; {changed}"
+            changed = f"{counted(self._would_change, 'customer')} would change, nothing was written"
+        elif total.written or total.deleted:
+            changed = f"{counted(total.inserted, 'customer')} added, {total.updated:,} updated"
+            if total.deleted:
+                changed += f", {counted(total.deleted, 'record')} deleted in Salesforce"
+        requests = counted(self.requests_used, "request")
+        said = f"{counted(total.read, 'record')} read in {self.seconds:.1f} s with {requests}; {changed}"
         if self.rejected:
-            records = "1 record" if self.rejected == 1 else f"{self.rejected:,} records"
-            said += f"; {records} could not be used (see rejected_record)"
+            said += f"; {counted(self.rejected, 'record')} could not be used (see rejected_record)"
         for sobject, names in self.missing_fields.items():
-            said += f"; {sobject} no longer shows {', '.join(names)}" if names else ""
-        for sobject, reason in self.full_sync_due.items():
-            said += f"; a full sync of {sobject} is due, because {reason}"
+            said += f"; {sobject} does not show {', '.join(names)}" if names else ""
+        for reason in dict.fromkeys(self.full_sync_due.values()):
+            objects = " and ".join(sobject for sobject, why in self.full_sync_due.items() if why == reason)
+            said += f"; a full sync of {objects} is due, because {reason}"
         return said + "."
+
+    @property
+    def _would_change(self) -> int:
+        """Customers that a dry run found: known ones by their id, new ones by the record that makes them."""
+        if self.changes is None:
+            return 0
+        return len(self.changes[["customer", "salesforce_id"]].drop_duplicates())

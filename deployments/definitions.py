@@ -59,7 +59,7 @@ def build_deployments(version: str | None = None) -> list[RunnerDeployment]:
     deploy = partial(_deployment, version)
     return [
         # A weekly repair of whatever no change ever announced; the first one is started by hand.
-        deploy(full_sync, blocks, schedule=Cron("0 3 * * 0", timezone="Europe/Amsterdam"), concurrency_limit=_IN_TURN),
+        deploy(full_sync, blocks, schedule=Cron("6 3 * * 0", timezone="Europe/Amsterdam"), concurrency_limit=_IN_TURN),
         deploy(incremental_pull, blocks, schedule=_every(EVERY, minute=0), concurrency_limit=_OR_NOT_AT_ALL),
         deploy(
             contact_moment_export,

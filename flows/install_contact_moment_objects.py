@@ -9,7 +9,7 @@ from blocks.salesforce_credentials import SalesforceCredentials
 from crm_sync.errors import SyncError
 from crm_sync.moment_objects_report import MomentObjectsReport
 from crm_sync.salesforce.moment_objects import MomentObjects
-from tasks.moment_objects import bring_into_place, publish_moment_objects
+from tasks.moment_objects import bring_into_place, let_moments_go, publish_moment_objects
 from tasks.runs import ended, ended_early, log_errors_as_sentences, open_run
 
 
@@ -38,6 +38,7 @@ def install_contact_moment_objects(
             publish_moment_objects(report)
             if problem := report.error():
                 raise problem
+            let_moments_go(run)
             run.stop("Completed")
     except SyncError as error:
         return ended_early(error)

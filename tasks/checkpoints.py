@@ -9,7 +9,7 @@ from crm_sync.customers.runs import (
     read_checkpoint,
     save_checkpoint,
 )
-from crm_sync.customers.watermarks import advance_watermark
+from crm_sync.customers.watermarks import advance_watermark, forget_unmapped
 from crm_sync.mapping import SObject
 from tasks.bulk_reads import start_bulk_job
 from tasks.mapping_checks import CheckedMapping
@@ -47,6 +47,7 @@ def store_progress(run: Run, checked: CheckedMapping, reached: Checkpoint) -> No
         if reached.finished:
             mark = checked.watermark(reached.sobject, reached.read_from)
             advance_watermark(connection, run.org_key, mark)
+            forget_unmapped(connection, run.org_key, checked.saved.mapped)
             if described := checked.described.get(reached.sobject):
                 keep_fields(connection, run.org_key, reached.sobject, described, run.started_at)
 

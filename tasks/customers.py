@@ -9,7 +9,7 @@ from crm_sync.customers.landing import Landing, land_batch
 from crm_sync.customers.preview import preview_batches
 from crm_sync.customers.record_changes import RecordChange, changes_to_come
 from crm_sync.customers.runs import Checkpoint, save_checkpoint
-from crm_sync.customers.watermarks import Watermark, move_watermark
+from crm_sync.customers.watermarks import Watermark, forget_unmapped, move_watermark
 from crm_sync.mapping import SObject
 from tasks.retry_policy import IN_MEMORY
 
@@ -47,6 +47,7 @@ def store_changes(
             counts = land_batch(connection, batch, mark.sobject, landing)
         if last:
             move_watermark(connection, org_key, mark)
+            forget_unmapped(connection, org_key, landing.rules.mapped)
     return counts, changes
 
 

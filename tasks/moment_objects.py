@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from prefect import get_run_logger, task
 from prefect.artifacts import create_markdown_artifact
 
+from crm_sync.customers.moment_results import let_try_again
 from crm_sync.errors import ConfigurationError
 from crm_sync.moment_objects_report import INTEGRATION_SET, MomentObjectsReport
 from crm_sync.salesforce.metadata import Deployment, read_deployment, start_deployment, wait_for_deployment
@@ -46,6 +47,12 @@ def start_installation(org: SalesforceOrg, package: Package) -> str:
 def look_at_installation(org: SalesforceOrg, deployment_id: str) -> Deployment:
     """Ask how far the installation is."""
     return read_deployment(org, deployment_id)
+
+
+def let_moments_go(run: Run) -> None:
+    """Have the next export write again what it was refused while the objects, or rights to them, were missing."""
+    with run.database.transaction() as connection:
+        let_try_again(connection)
 
 
 def bring_into_place(run: Run, objects: MomentObjects, *, check_only: bool) -> MomentObjectsReport:

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, text
 
 from crm_sync.counts import Counts
 from crm_sync.customers import mirror, upserts
+from crm_sync.customers.conversions import come_from_leads, join_converted
 from crm_sync.customers.moves import follow_moves, join_left_behind, join_merged, mark_silent, plan_moves
 from crm_sync.customers.siblings import have_spoken, link_siblings, map_siblings, read_siblings
 from crm_sync.customers.upserts import Part
@@ -18,6 +19,7 @@ from crm_sync.survivors import among, choose_voices
 _LANDING_LOCK = 7_023_002
 # What the choice of who speaks looks at.
 _ORDER = ["sobject", "id", "unique_key", "system_modstamp", "is_deleted", "is_converted", "reject_reason"]
+_ORDER += ["converted_contact_id"]
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,8 @@ def land_batch(connection: Connection, batch: pd.DataFrame, sobject: SObject, la
     if len(met.stale) + len(met.same):
         fresh = newest[~among(newest["id"], pd.concat([met.stale, met.same]))]
         staged = mirror.stage_records(connection, fresh)
+    if sobject is SObject.CONTACT and SObject.LEAD in landing.rules.mapped:
+        met = replace(met, moved=pd.concat([met.moved, come_from_leads(connection, staged)]))
 
     siblings = read_siblings(connection, staged, met.moved, but_not=fresh["id"])
     # Records of an object that is mapped no longer have no say.
@@ -62,7 +66,9 @@ def land_batch(connection: Connection, batch: pd.DataFrame, sobject: SObject, la
     moves = plan_moves(known, voices, met.moved, landing.rules.precedence)
 
     follow_moves(connection, moves, landing.now)
-    news = ~_only_echoes(known, voices.first, met) & ~have_spoken(known, voices)
+    # Who spoke for a customer that has gone with another record speaks for the next one.
+    has_spoken = have_spoken(known, voices) & ~among(known["unique_key"], moves.followed["old_key"])
+    news = ~_only_echoes(known, voices.first, met) & ~has_spoken
     first, second = known["id"][voices.first & news], known["id"][voices.second & news]
     others = known["id"][~known["in_batch"] & (voices.first | voices.second) & news]
     parts = [
@@ -77,6 +83,8 @@ def land_batch(connection: Connection, batch: pd.DataFrame, sobject: SObject, la
     mirror.upsert_records(connection, staged, any_known=met.any_known)
     link_siblings(connection, siblings if len(met.moved) else siblings[siblings["customer_id"].isna()])
     join_merged(connection, staged, _merged_away(fresh, siblings), landing.now)
+    if SObject.LEAD in landing.rules.mapped:
+        join_converted(connection, staged, known["id"][voices.first & known["is_converted"]], landing.now)
     mirror.write_rejects(connection, staged, landing.sync_run_id, landing.now, any_known=met.any_known)
     return _count(len(batch), known, voices.first, written, same=len(met.same))
 

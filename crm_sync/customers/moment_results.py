@@ -5,13 +5,14 @@ from datetime import datetime
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import BigInteger, ColumnElement, Connection, and_, case, func, literal, null, select, true
+from sqlalchemy import BigInteger, ColumnElement, Connection, and_, case, func, literal, null, select, true, update
 
 from crm_sync.customers.dialects import insert_for
 from crm_sync.customers.moment_tables import moment_export
 from crm_sync.customers.staging import stage
 from crm_sync.customers.tables import Instant
 from crm_sync.mapping import SObject
+from crm_sync.salesforce.row_refusals import RowClass
 
 # What was tried, and by what outcome it is known.
 TRIED_COLUMNS = ("moment_id", "sobject", "parent_id", "parent_stamp", "version", "written_as")
@@ -76,6 +77,12 @@ def store_tried(connection: Connection, tried: pd.DataFrame, now: datetime, *, w
     changes["first_exported_at"] = func.coalesce(old.first_exported_at, new.first_exported_at)
     changes["attempts"] = case((new.refusal.is_(None), 0), else_=old.attempts + 1)
     connection.execute(insert.on_conflict_do_update(index_elements=["moment_id", "sobject"], set_=changes))
+
+
+def let_try_again(connection: Connection) -> None:
+    """Make due at once what was refused for missing objects, fields or rights; else it waits a day for its next try."""
+    waits = moment_export.c.refusal == RowClass.RIGHTS.value
+    connection.execute(update(moment_export).values(refusal=RowClass.TRANSIENT.value).where(waits))
 
 
 def count_tried(connection: Connection, since: datetime) -> dict[SObject, TriedCount]:

@@ -30,13 +30,14 @@ class Moves:
     silent: pd.DataFrame
 
 
-_NOBODY = pd.DataFrame({"old_key": [], "new_key": [], "is_first": []})
+_NOBODY = pd.DataFrame({"old_key": [], "new_key": [], "is_first": []}, dtype="str")
 
 
 def plan_moves(known: pd.DataFrame, voices: Voices, moved: pd.DataFrame, precedence: Precedence) -> Moves:
     """Say which customers follow their records.
 
-    `known`: the records of `choose_voices`. `moved`: `id` and `old_key` of records that had another key before.
+    `known`: the records of `choose_voices`, with `converted_contact_id` and `in_batch`. `moved`: `id` and `old_key` of
+    records that had another key before, or come from a lead that has.
     """
     speaks = voices.first | voices.held
     in_doubt = pd.concat([known.loc[known["in_batch"] & ~speaks, "unique_key"], moved["old_key"]])
@@ -45,9 +46,13 @@ def plan_moves(known: pd.DataFrame, voices: Voices, moved: pd.DataFrame, precede
     silent_keys = pd.DataFrame({"unique_key": silent})
     if moved.empty:
         return Moves(_NOBODY, silent_keys)
-    alone = moved[among(moved["old_key"], silent)]
-    speaking = known[known["unique_key"].notna() & ~known["is_deleted"] & among(known["id"], alone["id"])]
-    followed = in_order(speaking.merge(alone, on="id"), precedence).drop_duplicates("old_key")
+    # A converted lead does not keep the customer that its contact takes along.
+    let_go = known["is_converted"] & among(known["converted_contact_id"], moved["id"])
+    alone = moved[~among(moved["old_key"], known.loc[speaks & ~let_go, "unique_key"])]
+    keyed = known[known["unique_key"].notna() & among(known["id"], alone["id"])]
+    followed = in_order(keyed.merge(alone, on="id"), precedence)
+    # Also one that was deleted since, for it may come back.
+    followed = followed.sort_values("is_deleted", kind="stable").drop_duplicates("old_key")
     followed = followed.assign(new_key=followed["unique_key"], is_first=~followed["unique_key"].duplicated())
     return Moves(followed[["old_key", "new_key", "is_first"]], silent_keys)
 
@@ -120,7 +125,7 @@ def join_merged(connection: Connection, staged: Table, losers: pd.Series, now: d
         )
     )
     rows: list[Row[tuple[int, int, datetime, str]]] = []
-    for column, ids in ((loser.c.master_record_id, _read_masters(connection, staged)), (loser.c.id, losers)):
+    for column, ids in ((loser.c.master_record_id, read_masters(connection, staged)), (loser.c.id, losers)):
         for start in range(0, len(ids), _IDS_AT_ONCE):
             # Values, not a table of them: joined to one, PostgreSQL went through every loser there is for each.
             some = ids.iloc[start : start + _IDS_AT_ONCE].tolist()
@@ -154,7 +159,7 @@ def _is_merged_later(loser: FromClause) -> ColumnElement[bool]:
     )
 
 
-def _read_masters(connection: Connection, staged: Table) -> pd.Series:
+def read_masters(connection: Connection, staged: Table) -> pd.Series:
     """Return the Ids of the staged records into which others were merged."""
     merged = salesforce_record.c.master_record_id == staged.c.id
     # A subquery in this place is looked up by index; of a join, PostgreSQL went through the batch for every loser.

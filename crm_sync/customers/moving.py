@@ -24,8 +24,10 @@ class Moved:
 def copy_database(source: CustomerDatabase, target: CustomerDatabase) -> Iterator[Moved]:
     """Copy all rows into an empty database, in one transaction; afterwards the target goes on as the source would.
 
-    Nobody may write to the source meanwhile; on SQLite nobody can. Raises ConfigurationError when the target has rows.
+    Nobody may write to the source meanwhile; on SQLite nobody can. Raises ConfigurationError when the target has rows,
+    or the source has none.
     """
+    copied = 0
     with source.transaction() as reading, target.transaction() as writing:
         for table in tables.metadata.sorted_tables:
             if writing.scalars(select(exists(select(text("1")).select_from(table)))).one():
@@ -33,8 +35,14 @@ def copy_database(source: CustomerDatabase, target: CustomerDatabase) -> Iterato
                     f"The database to move to is not empty, its table {table.name} has rows; name a new one."
                 )
         for table in tables.metadata.sorted_tables:
-            yield Moved(table.name, _copy(reading, writing, table))
+            moved = Moved(table.name, _copy(reading, writing, table))
+            copied += moved.rows
             _go_on_counting(writing, table)
+            yield moved
+        if not copied:
+            raise ConfigurationError(
+                f"Nothing was moved, for {source.name} has no rows; name the database that has your customers."
+            )
 
 
 def _copy(reading: Connection, writing: Connection, table: Table) -> int:

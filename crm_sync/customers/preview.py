@@ -54,7 +54,7 @@ def _customers(connection: Connection, which: ColumnElement[bool]) -> pd.DataFra
     rows = connection.execute(select(customer).where(which))
     # As objects: pandas would turn the Ids of a column that lacks some into decimals.
     found = frame_of(rows, [column.name for column in customer.c], dtype="object")
-    options = pd.json_normalize(list(found["options"])).set_axis(found.index) if len(found) else pd.DataFrame()
+    options = pd.DataFrame(list(found["options"]), index=found.index, dtype="object")
     return found.join(options.add_prefix("option ")).set_index("id", drop=False).rename_axis(None)
 
 

@@ -12,6 +12,8 @@ from crm_sync.mapping import SObject
 
 # More of them nobody reads, and each costs a look at the mirror.
 SHOWN_CHANGES = 200
+# Far below the number of values that a statement may hold.
+_IDS_AT_ONCE = 1_000
 
 _KEPT = ("is_deleted", "is_converted", "master_record_id", "field_values")
 
@@ -31,15 +33,21 @@ def changes_to_come(connection: Connection, batch: pd.DataFrame, sobject: SObjec
 
     `batch`: the columns of `map_records`.
     """
-    some = batch.drop_duplicates("id", keep="last").head(number)
-    columns = (salesforce_record.c.id, *(salesforce_record.c[name] for name in _KEPT))
-    rows = connection.execute(select(*columns).where(salesforce_record.c.id.in_(some["id"].tolist())))
-    known = {row.id: row for row in rows}
-    changes = []
-    for record in some.itertuples():
-        what, fields = _difference(known.get(record.id), record)
-        if what:
-            changes.append(RecordChange(sobject, str(record.id), what, fields))
+    columns = (salesforce_record.c.id, salesforce_record.c.system_modstamp, *(salesforce_record.c[n] for n in _KEPT))
+    newest = batch.drop_duplicates("id", keep="last")
+    changes: list[RecordChange] = []
+    for start in range(0, len(newest) if number > 0 else 0, _IDS_AT_ONCE):
+        some = newest.iloc[start : start + _IDS_AT_ONCE]
+        rows = connection.execute(select(*columns).where(salesforce_record.c.id.in_(some["id"].tolist())))
+        known = {row.id: row for row in rows}
+        stamps = some["id"].map({id_: row.system_modstamp for id_, row in known.items()})
+        # What a pull reads again is the most of a batch at times, and not looked at one by one.
+        for record in some[some["system_modstamp"] != pd.to_datetime(stamps, utc=True)].itertuples():
+            what, fields = _difference(known.get(record.id), record)
+            if what:
+                changes.append(RecordChange(sobject, str(record.id), what, fields))
+                if len(changes) == number:
+                    return changes
     return changes
 
 

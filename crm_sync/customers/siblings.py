@@ -22,6 +22,7 @@ _TYPES = {
     "system_modstamp": "datetime64[us, UTC]",
     "is_deleted": "bool",
     "is_converted": "bool",
+    "converted_contact_id": "str",
     "reject_reason": "str",
     "master_record_id": "str",
     "customer_id": "Int64",

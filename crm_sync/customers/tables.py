@@ -100,6 +100,12 @@ salesforce_record = Table(
         sqlite_where=text("master_record_id IS NOT NULL"),
         postgresql_where=text("master_record_id IS NOT NULL"),
     ),
+    Index(
+        "ix_salesforce_record_converted_contact_id",
+        "converted_contact_id",
+        sqlite_where=text("converted_contact_id IS NOT NULL"),
+        postgresql_where=text("converted_contact_id IS NOT NULL"),
+    ),
 )
 
 rejected_record = Table(

@@ -76,12 +76,19 @@ def upsert_customers(
         highest = connection.scalars(select(func.max(customer.c.id))).one() or 0
         changed = 0
         for group, is_alone in _by_company(part.records, accompanied):
-            staged = _stage_customers(connection, group, rules.of(part.sobject))
             emptied = _only_of(_other(part.sobject), rules) if is_alone else None
-            statement = _upsert(
-                connection, staged, rules.of(part.sobject), emptied, now, any_known=any_known or not part.in_batch
-            )
-            changed += write_and_count(connection, statement)
+            for records, stays_joined in _by_conversion(group):
+                staged = _stage_customers(connection, records, rules.of(part.sobject))
+                statement = _upsert(
+                    connection,
+                    staged,
+                    rules.of(part.sobject),
+                    emptied,
+                    now,
+                    any_known=any_known or not part.in_batch,
+                    stays_joined=stays_joined,
+                )
+                changed += write_and_count(connection, statement)
         if part.in_batch:
             new = _count_above(connection, highest, now)
             inserted += new
@@ -101,6 +108,15 @@ def _by_company(records: pd.DataFrame, accompanied: pd.Series) -> Iterator[tuple
         yield records[alone], True
     if not alone.all():
         yield records[~alone], False
+
+
+def _by_conversion(records: pd.DataFrame) -> Iterator[tuple[pd.DataFrame, bool]]:
+    """Give the records, converted leads apart: whether their customers are joined is their contacts' matter."""
+    converted = records["is_converted"]
+    if not converted.all():
+        yield (records[~converted] if converted.any() else records), False
+    if converted.any():
+        yield records[converted], True
 
 
 def _add_second_voices(connection: Connection, part: Part, rules: MappingRules, now: datetime) -> None:
@@ -149,6 +165,7 @@ def _upsert(
     now: datetime,
     *,
     any_known: bool,
+    stays_joined: bool,
 ) -> Insert:
     moment = literal(now, Instant())
     row: dict[str, ColumnElement[Any]] = {column.name: column for column in staged.c}
@@ -159,13 +176,13 @@ def _upsert(
     source = select(*(value.label(name) for name, value in stamped.items())).where(true())
     if any_known:
         # PostgreSQL locks a row at its conflict, which is a write, even if nothing of it changes.
-        differs = _differs(_spoken(connection, row, mapping, emptied), row)
+        differs = _differs(_spoken(connection, row, mapping, emptied, stays_joined=stays_joined), row)
         source = source.join_from(staged, customer, customer.c.unique_key == staged.c.unique_key, isouter=True).where(
             or_(customer.c.id.is_(None), differs)
         )
     insert = insert_for(connection, customer).from_select([*stamped], source)
     excluded = dict(insert.excluded.items())
-    values = _spoken(connection, excluded, mapping, emptied)
+    values = _spoken(connection, excluded, mapping, emptied, stays_joined=stays_joined)
     return insert.on_conflict_do_update(
         index_elements=["unique_key"], set_={**values, "modified_at": moment}, where=_differs(values, excluded)
     )
@@ -176,6 +193,8 @@ def _spoken(
     row: Mapping[str, ColumnElement[Any]],
     mapping: ObjectMapping,
     emptied: ObjectMapping | None,
+    *,
+    stays_joined: bool,
 ) -> dict[str, ColumnElement[Any]]:
     """Return what a customer becomes when `row` speaks for it."""
     values = _new_values(connection, row, mapping) | {
@@ -183,10 +202,12 @@ def _spoken(
         "salesforce_object": row["salesforce_object"],
         "salesforce_id": row["salesforce_id"],
         "deleted_in_salesforce_at": null(),
-        "merged_into_customer_id": null(),
-        # A customer that was joined to another one is a person of its own again.
-        "mail_status": case((customer.c.merged_into_customer_id.is_not(None), None), else_=customer.c.mail_status),
     }
+    if not stays_joined:
+        # A customer that was joined to another one is a person of its own again.
+        is_joined = customer.c.merged_into_customer_id.is_not(None)
+        values["mail_status"] = case((is_joined, None), else_=customer.c.mail_status)
+        values["merged_into_customer_id"] = null()
     if emptied:
         values |= _without(connection, values, emptied, row["salesforce_object"])
     return values

@@ -1,9 +1,10 @@
 """Up to when each object of an org is stored, by Salesforce's clock, and with which mapping."""
 
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, case, select, update
+from sqlalchemy import Connection, case, delete, select, update
 
 from crm_sync.customers.dialects import insert_for
 from crm_sync.customers.tables import watermark
@@ -65,3 +66,8 @@ def advance_watermark(connection: Connection, org: str, mark: Watermark) -> None
     connection.execute(
         statement.on_conflict_do_update(index_elements=["org", "sobject"], set_=row | {"stored_until": later})
     )
+
+
+def forget_unmapped(connection: Connection, org: str, mapped: Collection[SObject]) -> None:
+    """Forget how far the other objects are stored: without their say, customers have become what they are now."""
+    connection.execute(delete(watermark).where(watermark.c.org == org, watermark.c.sobject.not_in(mapped)))

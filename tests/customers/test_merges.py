@@ -44,6 +44,15 @@ def test_loser_is_joined_in_whatever_order(story: Story, order: tuple[int, ...])
     assert story.customer(_LOSER)["deleted_in_salesforce_at"] is not None
 
 
+def test_loser_whose_address_changed_just_before_is_joined(story: Story) -> None:
+    story.land(story.contact(1, _MASTER), story.contact(2, "ada@older.org"))
+
+    story.land(_merged(story, 2, _LOSER, into=1), story.contact(1, _MASTER, at=5))
+
+    assert _joined(story) == {_MASTER: None, _LOSER: _MASTER}
+    assert story.customer(_LOSER)["mail_status"] == "INACTIVE"
+
+
 def test_loser_with_the_same_address_changes_nothing(story: Story) -> None:
     story.land(story.contact(1, _MASTER), story.contact(2, _MASTER, at=1))
     before = story.customer(_MASTER)["id"]

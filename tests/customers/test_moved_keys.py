@@ -61,3 +61,16 @@ def test_record_that_loses_its_address_is_rejected_and_its_customer_marked(story
     counts = story.land(story.lead(1, None, at=1))
     assert counts.rejected == 1
     assert story.customer(ADA)["deleted_in_salesforce_at"] == story.now
+
+
+def test_record_that_moves_and_is_deleted_at_once_takes_its_customer_along(story: Story) -> None:
+    story.land(story.lead(1, ADA))
+    before = story.customer(ADA)["id"]
+
+    story.land(story.lead(1, BOB, at=1, IsDeleted="true"))
+    assert set(story.customers()) == {BOB}
+    assert story.customer(BOB)["deleted_in_salesforce_at"] is not None
+
+    story.land(story.lead(1, BOB, at=2))
+    after = story.customer(BOB)
+    assert (after["id"], after["deleted_in_salesforce_at"]) == (before, None)

@@ -1,10 +1,13 @@
 """The command that moves the customer database: what it says, and that it moves nothing into what is in use."""
 
+from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from crm_sync.customers.database import CustomerDatabase
+from crm_sync.customers.runs import start_run
 from deployments.move_database import main
 
 
@@ -12,12 +15,23 @@ def test_it_says_what_it_moved_and_does_not_move_into_itself(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     old, new = (f"sqlite:///{tmp_path / name}.db" for name in ("old", "new"))
-    CustomerDatabase(old).close()
+    with closing(CustomerDatabase(old)) as database, database.transaction() as connection:
+        start_run(connection, "full_sync", "org", None, datetime(2026, 11, 23, tzinfo=UTC))
 
     assert main([old, new]) == 0
-    assert "customer: 0 rows" in capsys.readouterr().out
+    assert "sync_run: 1 rows" in capsys.readouterr().out
     assert main([new, new]) == 1
     assert "same database" in capsys.readouterr().err
+
+
+def test_database_without_rows_is_not_moved_but_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    mistyped, new = (f"sqlite:///{tmp_path / name}.db" for name in ("mistyped", "new"))
+
+    assert main([mistyped, new]) == 1
+
+    told = capsys.readouterr()
+    assert "has no rows" in told.err
+    assert "All is in" not in told.out
 
 
 def test_address_that_cannot_be_read_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

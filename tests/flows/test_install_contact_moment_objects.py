@@ -17,6 +17,7 @@ from standins.salesforce.faults import Fault
 from standins.salesforce.fields import Field, SObject
 from tests.flows.breakers import let_the_pause_pass
 from tests.flows.conftest import Rig, artifact
+from tests.flows.moment_rig import MomentRig
 
 LEADS, CONTACTS = (moments.name for moments in MomentObjects().both)
 _TYPES = {"_at": "datetime", "opens": "double", "clicks": "double", "online_version": "url"}
@@ -84,6 +85,19 @@ def test_first_run_installs_the_objects_and_gives_access(org: Rig) -> None:
         ("install_contact_moment_objects", "Completed")
     ]
     assert report.requests_used == len(org.org.requests)
+
+
+def test_moments_that_were_refused_before_go_after_the_installation(org: Rig) -> None:
+    moments = MomentRig(org)
+    moments.contact("grace")
+    moments.pull()
+    moments.record({"moment_id": "g1", "of": "grace"})
+    assert moments.export().state == "CompletedWithRefusals"
+    assert moments.export().total.added == 0
+
+    install(org)
+
+    assert moments.export().total.added == 1
 
 
 def test_second_run_changes_nothing_and_says_so(org: Rig) -> None:

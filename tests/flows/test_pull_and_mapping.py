@@ -73,3 +73,16 @@ def test_vanished_field_is_left_out_and_told(synced: Rig) -> None:
     assert {key: row["job_title"] for key, row in customers_by_key(synced).items() if key in titles} == titles
     synced.org.journal.clear()
     assert (synced.pull().state, synced.requests()) == ("CompletedWithMissingFields", ["composite"])
+
+
+def test_object_that_was_left_out_for_a_while_is_due_when_it_is_back(synced: Rig) -> None:
+    both = synced.mapping
+    synced.mapping = DataMapping(contact=both.contact.model_copy(update={"links": []}), lead=both.lead)
+    assert synced.pull().state == "Completed"
+
+    synced.mapping = both
+    summary = synced.pull()
+
+    assert (summary.state, list(summary.full_sync_due)) == ("FullSyncDue", [SObject.CONTACT])
+    synced.sync(objects=["Contact"])
+    assert synced.pull().state == "Completed"

@@ -39,7 +39,18 @@ def test_summary_of_a_run_that_changed_nothing() -> None:
     assert "no customer changed" in summary.sentence()
 
 
+def test_summary_tells_of_one_and_of_deleted_records() -> None:
+    summary = SyncSummary({SObject.LEAD: Counts(read=2, inserted=1, deleted=1)}, requests_used=1, seconds=1.0)
+    assert "1 request; 1 customer added, 0 updated, 1 record deleted in Salesforce." in summary.sentence()
+
+
+def test_summary_says_once_why_both_objects_are_due() -> None:
+    summary = SyncSummary({}, 0, 0.0, full_sync_due=dict.fromkeys(SObject, "it was never read whole"))
+    assert summary.sentence().count("it was never read whole") == 1
+    assert "a full sync of Lead and Contact is due" in summary.sentence()
+
+
 def test_summary_names_the_fields_that_salesforce_no_longer_shows() -> None:
     summary = SyncSummary({}, requests_used=1, seconds=1.0, missing_fields={SObject.LEAD: ["Score__c", "City"]})
     assert summary.state == "CompletedWithMissingFields"
-    assert "Lead no longer shows Score__c, City" in summary.sentence()
+    assert "Lead does not show Score__c, City" in summary.sentence()

@@ -1,0 +1,113 @@
+"""A converted lead and its contact are one person, also when their unique keys differ.
+
+The customer goes with the contact. One for which nothing speaks but the converted lead is joined to the contact's
+customer and no longer mailed, for as long as the contact is there; contacts that were merged lead on to their master.
+"""
+
+from datetime import datetime
+
+import pandas as pd
+from sqlalchemy import ColumnElement, Connection, FromClause, Select, Table, and_, case, func, select, update
+
+from crm_sync.customers.frames import frame_of
+from crm_sync.customers.moves import read_masters
+from crm_sync.customers.staging import stage
+from crm_sync.customers.tables import customer, salesforce_record
+
+# How often a contact was merged into one that was merged.
+_HOPS = 3
+# Far below the number of values that a statement may hold.
+_IDS_AT_ONCE = 1_000
+
+
+def come_from_leads(connection: Connection, staged: Table) -> pd.DataFrame:
+    """Return `id` and `old_key` of staged contacts that come to a customer from a lead with another unique key.
+
+    Only of those that the mirror does not know yet: later it is the contact's own key that the customer follows.
+    """
+    converted = _with_leads(connection, staged)
+    lead, known = salesforce_record.alias("lead"), salesforce_record.alias("known")
+    come = (
+        select(staged.c.id, lead.c.unique_key)
+        .join_from(staged, lead, lead.c.converted_contact_id == staged.c.id)
+        .join(known, known.c.id == staged.c.id, isouter=True)
+        .where(
+            known.c.id.is_(None),
+            lead.c.is_converted,
+            ~lead.c.is_deleted,
+            lead.c.unique_key != staged.c.unique_key,
+        )
+    )
+    rows = [row for some in _parts(converted) for row in connection.execute(come.where(staged.c.id.in_(some)))]
+    return frame_of(rows, ["id", "old_key"]).astype("str")
+
+
+def join_converted(connection: Connection, staged: Table, leads: pd.Series, now: datetime) -> None:
+    """Join the customers for which a converted lead speaks to the customer of its contact, or part them again.
+
+    `leads`: Ids of converted leads that speak now; those that lead to a record of the batch, which is `staged`, are
+    looked up.
+    """
+    lead = salesforce_record.alias("lead")
+    contacts = pd.concat([_with_leads(connection, staged), _merged_into(connection, read_masters(connection, staged))])
+    rows = [
+        row
+        for column, ids in ((lead.c.id, leads), (lead.c.converted_contact_id, contacts))
+        for some in _parts(ids)
+        for row in connection.execute(_to_join(lead).where(column.in_(some)))
+    ]
+    if not rows:
+        return
+    pairs = frame_of(rows, ["customer_id", "into_customer_id"]).astype("Int64").drop_duplicates("customer_id")
+    joined = stage(connection, "staged_conversion", pairs, dict.fromkeys(pairs.columns, customer.c.id.type))
+    connection.execute(
+        update(customer)
+        .values(
+            merged_into_customer_id=joined.c.into_customer_id,
+            mail_status=case((joined.c.into_customer_id.is_not(None), "INACTIVE"), else_=None),
+            modified_at=now,
+        )
+        .where(customer.c.id == joined.c.customer_id)
+    )
+
+
+def _to_join(lead: FromClause) -> Select[tuple[int, int]]:
+    """Return each customer that a converted lead speaks for, with the one that it belongs to, where that is news."""
+    own, other = customer.alias("own"), customer.alias("other")
+    contacts = [salesforce_record.alias(f"contact_{hop}") for hop in range(_HOPS)]
+    source = lead.join(own, and_(own.c.unique_key == lead.c.unique_key, own.c.salesforce_id == lead.c.id))
+    leads_on: ColumnElement[str] = lead.c.converted_contact_id
+    for contact in contacts:
+        source = source.join(contact, contact.c.id == leads_on, isouter=True)
+        leads_on = case((contact.c.is_deleted, contact.c.master_record_id))
+    key = case(*((~contact.c.is_deleted, contact.c.unique_key) for contact in contacts))
+    source = source.join(other, and_(other.c.unique_key == key, other.c.id != own.c.id), isouter=True)
+    return (
+        select(own.c.id, other.c.id)
+        .select_from(source)
+        .where(lead.c.is_converted, ~lead.c.is_deleted, own.c.merged_into_customer_id.is_distinct_from(other.c.id))
+    )
+
+
+def _with_leads(connection: Connection, staged: Table) -> pd.Series:
+    """Return the Ids of the staged contacts that leads were converted into."""
+    converted = salesforce_record.c.converted_contact_id == staged.c.id
+    # A subquery in this place is looked up by index; of a join, PostgreSQL may go through the batch for every lead.
+    leads = select(func.count()).select_from(salesforce_record).where(converted).correlate(staged).scalar_subquery()
+    return pd.Series(connection.scalars(select(staged.c.id).where(leads > 0)).all(), dtype="str")
+
+
+def _merged_into(connection: Connection, masters: pd.Series) -> pd.Series:
+    """Return the Ids of the records that were merged into these, or into those."""
+    found = [masters[:0]]
+    for _ in range(_HOPS - 1):
+        losers = select(salesforce_record.c.id)
+        merged = (losers.where(salesforce_record.c.master_record_id.in_(some)) for some in _parts(masters))
+        masters = pd.Series([one for query in merged for one in connection.scalars(query)], dtype="str")
+        found.append(masters)
+    everyone: pd.Series = pd.concat(found)
+    return everyone
+
+
+def _parts(ids: pd.Series) -> list[list[str]]:
+    return [ids.iloc[start : start + _IDS_AT_ONCE].tolist() for start in range(0, len(ids), _IDS_AT_ONCE)]
