@@ -9,7 +9,7 @@ demo: .venv/ready
 
 up: .venv/ready
 	@mkdir -p .demo/prefect
-	$(if $(DEMO),PREFECT_HOME=$(CURDIR)/.demo/prefect )$(BIN)/python -m deployments.up $(if $(DEMO),--demo)
+	$(if $(DEMO),PREFECT_HOME=$(CURDIR)/.demo/prefect )$(BIN)/python -m deployments.up $(if $(DEMO),--demo) $(if $(PORT),--port $(PORT))
 
 deploy: .venv/ready
 	$(BIN)/python -m deployments.deploy --pool "$(or $(POOL),deployteq)" $(if $(TYPE),--type "$(TYPE)") $(if $(IMAGE),--image "$(IMAGE)") $(if $(FOLDER),--folder "$(FOLDER)")

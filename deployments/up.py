@@ -36,6 +36,11 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     for ending in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(ending, lambda *_: sys.exit())
+    if options.demo and _is_healthy(_api_url(options.port)):
+        raise SystemExit(
+            f"A Prefect server answers on port {options.port} already, and the demo would overwrite its blocks; "
+            "stop it, or give the demo a port of its own: make up DEMO=1 PORT=4300."
+        )
     with suppress(KeyboardInterrupt), ExitStack() as stack:
         api_url = stack.enter_context(prefect_server(options.port))
         stack.enter_context(temporary_settings({PREFECT_API_URL: api_url}))
@@ -74,8 +79,9 @@ class _Runner(Runner):
 @contextmanager
 def prefect_server(port: int) -> Iterator[str]:
     """Give the API address of the server on `port`, started and stopped here unless one answers already."""
-    api_url = f"http://127.0.0.1:{port}/api"
+    api_url = _api_url(port)
     if _is_healthy(api_url):
+        _say(f"A Prefect server answers on port {port} already; its blocks are used, and it is served from here too.")
         yield api_url
         return
     command = [sys.executable, "-m", "prefect", "server", "start", "--port", str(port)]
@@ -97,6 +103,10 @@ def _wait_until_healthy(api_url: str, server: subprocess.Popen[bytes]) -> None:
         if server.poll() is not None or time.monotonic() > give_up:
             raise SystemExit("The Prefect server did not start; its own lines above say why.")
         time.sleep(0.5)
+
+
+def _api_url(port: int) -> str:
+    return f"http://127.0.0.1:{port}/api"
 
 
 def _is_healthy(api_url: str) -> bool:

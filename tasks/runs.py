@@ -63,8 +63,8 @@ class Run:
                 counts=counts,
                 requests_used=self.ledger.used,
                 seconds=monotonic() - self._began,
-                rejects=count_rejects(connection, run),
-                reject_examples=read_reject_examples(connection, _EXAMPLES, run),
+                rejects=count_rejects(connection, counts.keys(), run),
+                reject_examples=read_reject_examples(connection, counts.keys(), _EXAMPLES, run),
                 org_host=self.org.host,
                 **findings,
             )

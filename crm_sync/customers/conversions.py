@@ -25,20 +25,16 @@ def come_from_leads(connection: Connection, staged: Table) -> pd.DataFrame:
 
     Only of those that the mirror does not know yet: later it is the contact's own key that the customer follows.
     """
-    converted = _with_leads(connection, staged)
     lead, known = salesforce_record.alias("lead"), salesforce_record.alias("known")
+    differs = and_(lead.c.is_converted, ~lead.c.is_deleted, lead.c.unique_key != staged.c.unique_key)
     come = (
         select(staged.c.id, lead.c.unique_key)
         .join_from(staged, lead, lead.c.converted_contact_id == staged.c.id)
         .join(known, known.c.id == staged.c.id, isouter=True)
-        .where(
-            known.c.id.is_(None),
-            lead.c.is_converted,
-            ~lead.c.is_deleted,
-            lead.c.unique_key != staged.c.unique_key,
-        )
+        .where(known.c.id.is_(None), differs)
     )
-    rows = [row for some in _parts(converted) for row in connection.execute(come.where(staged.c.id.in_(some)))]
+    contacts = _with_leads(connection, staged, select(func.count()).select_from(lead).where(differs), lead)
+    rows = [row for some in _parts(contacts) for row in connection.execute(come.where(staged.c.id.in_(some)))]
     return frame_of(rows, ["id", "old_key"]).astype("str")
 
 
@@ -48,8 +44,10 @@ def join_converted(connection: Connection, staged: Table, leads: pd.Series, now:
     `leads`: Ids of converted leads that speak now; those that lead to a record of the batch, which is `staged`, are
     looked up.
     """
-    lead = salesforce_record.alias("lead")
-    contacts = pd.concat([_with_leads(connection, staged), _merged_into(connection, read_masters(connection, staged))])
+    lead, own = salesforce_record.alias("lead"), customer.alias("own")
+    speaking = select(func.count()).select_from(lead).join(own, _speaks(own, lead))
+    led_from = _with_leads(connection, staged, speaking, lead)
+    contacts = pd.concat([led_from, _merged_into(connection, read_masters(connection, staged))])
     rows = [
         row
         for column, ids in ((lead.c.id, leads), (lead.c.converted_contact_id, contacts))
@@ -75,7 +73,7 @@ def _to_join(lead: FromClause) -> Select[tuple[int, int]]:
     """Return each customer that a converted lead speaks for, with the one that it belongs to, where that is news."""
     own, other = customer.alias("own"), customer.alias("other")
     contacts = [salesforce_record.alias(f"contact_{hop}") for hop in range(_HOPS)]
-    source = lead.join(own, and_(own.c.unique_key == lead.c.unique_key, own.c.salesforce_id == lead.c.id))
+    source = lead.join(own, _speaks(own, lead))
     leads_on: ColumnElement[str] = lead.c.converted_contact_id
     for contact in contacts:
         source = source.join(contact, contact.c.id == leads_on, isouter=True)
@@ -89,12 +87,15 @@ def _to_join(lead: FromClause) -> Select[tuple[int, int]]:
     )
 
 
-def _with_leads(connection: Connection, staged: Table) -> pd.Series:
-    """Return the Ids of the staged contacts that leads were converted into."""
-    converted = salesforce_record.c.converted_contact_id == staged.c.id
+def _speaks(own: FromClause, lead: FromClause) -> ColumnElement[bool]:
+    return and_(own.c.unique_key == lead.c.unique_key, own.c.salesforce_id == lead.c.id)
+
+
+def _with_leads(connection: Connection, staged: Table, leads: Select[tuple[int]], lead: FromClause) -> pd.Series:
+    """Return the Ids of the staged contacts that some of these leads were converted into."""
     # A subquery in this place is looked up by index; of a join, PostgreSQL may go through the batch for every lead.
-    leads = select(func.count()).select_from(salesforce_record).where(converted).correlate(staged).scalar_subquery()
-    return pd.Series(connection.scalars(select(staged.c.id).where(leads > 0)).all(), dtype="str")
+    number = leads.where(lead.c.converted_contact_id == staged.c.id).correlate(staged).scalar_subquery()
+    return pd.Series(connection.scalars(select(staged.c.id).where(number > 0)).all(), dtype="str")
 
 
 def _merged_into(connection: Connection, masters: pd.Series) -> pd.Series:

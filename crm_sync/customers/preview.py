@@ -14,7 +14,7 @@ from crm_sync.customers.landing import Landing, land_batch
 from crm_sync.customers.tables import customer
 from crm_sync.mapping import SObject
 
-CHANGE_COLUMNS = ["customer", "salesforce_id", "change", "field", "old", "new"]
+CHANGE_COLUMNS = ["customer", "change", "field", "old", "new", "salesforce_id"]
 # These say nothing about a person that the rest of a run's page would not say.
 _PLAIN = [
     *("status", "mail_status", "opt_in", "sms_opt_in", "salesforce_object", "salesforce_id", "second_salesforce_id"),
@@ -81,6 +81,8 @@ def _long(wide: pd.DataFrame, name: str) -> pd.DataFrame:
 def _as_text(value: Any) -> str | None:
     if isinstance(value, bool):
         return "Yes" if value else "No"
+    if isinstance(value, datetime) and value == value:  # noqa: PLR0124  # NaT is a datetime, and not itself
+        return f"{value:%Y-%m-%d %H:%M:%S} UTC"
     return None if value is None or value != value or value == "" else str(value)  # noqa: PLR0124  # NaN, also NaT
 
 

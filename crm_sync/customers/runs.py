@@ -1,5 +1,6 @@
 """The runs and how far they came: checkpoints of a half-done full sync, and watermarks of a finished one."""
 
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -97,19 +98,25 @@ def forget_checkpoints(connection: Connection, org: str, sobjects: list[SObject]
     connection.execute(delete(checkpoint).where(checkpoint.c.org == org, checkpoint.c.sobject.in_(sobjects)))
 
 
-def count_rejects(connection: Connection, sync_run_id: int | None = None) -> list[tuple[str, str, int]]:
-    """Return (sObject, reason, records) of the rejected records, most frequent first; of one run or of all."""
+def count_rejects(
+    connection: Connection, objects: Collection[SObject], sync_run_id: int | None = None
+) -> list[tuple[str, str, int]]:
+    """Return (sObject, reason, records) of the objects' rejected records, most frequent first; of one run or of all."""
     records = func.count()
     query = select(rejected_record.c.sobject, rejected_record.c.reason, records)
+    query = query.where(rejected_record.c.sobject.in_(objects))
     if sync_run_id is not None:
         query = query.where(rejected_record.c.sync_run_id == sync_run_id)
     query = query.group_by(rejected_record.c.sobject, rejected_record.c.reason).order_by(records.desc())
     return [(row[0], row[1], row[2]) for row in connection.execute(query)]
 
 
-def read_reject_examples(connection: Connection, number: int, sync_run_id: int | None = None) -> list[tuple[str, str]]:
-    """Return (Id, reason) of some rejected records; of one run or of all."""
+def read_reject_examples(
+    connection: Connection, objects: Collection[SObject], number: int, sync_run_id: int | None = None
+) -> list[tuple[str, str]]:
+    """Return (Id, reason) of some of the objects' rejected records; of one run or of all."""
     query = select(rejected_record.c.id, rejected_record.c.reason).order_by(rejected_record.c.id).limit(number)
+    query = query.where(rejected_record.c.sobject.in_(objects))
     if sync_run_id is not None:
         query = query.where(rejected_record.c.sync_run_id == sync_run_id)
     return [(row[0], row[1]) for row in connection.execute(query)]

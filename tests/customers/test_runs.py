@@ -145,7 +145,7 @@ def test_rejects_are_counted_by_reason_most_frequent_first(story: Story, databas
     story.new_run()
     story.land(story.contact(1, None))
     with database.transaction() as connection:
-        found, everything = count_rejects(connection, first), count_rejects(connection)
+        found, everything = count_rejects(connection, list(SObject), first), count_rejects(connection, list(SObject))
     assert found == [
         ("Lead", "Email is empty, and it is the unique field", 2),
         ("Lead", "Score__c does not convert to a number for score", 1),
