@@ -25,6 +25,11 @@ class SObject(StrEnum):
     LEAD = "Lead"
     CONTACT = "Contact"
 
+    @property
+    def id_prefix(self) -> str:
+        """What all Ids of the object begin with, in every org."""
+        return "00Q" if self is SObject.LEAD else "003"
+
 
 class CustomerFieldKind(StrEnum):
     """Where a value goes: a standard field of every customer, or an option field of this brand."""
@@ -180,6 +185,10 @@ class MappingRules(BaseModel):
     def mapped(self) -> list[SObject]:
         """The objects that take part; contacts first, so that their leads are superseded without a second write."""
         return [sobject for sobject in (SObject.CONTACT, SObject.LEAD) if self.of(sobject).links]
+
+    def without(self, objects: Collection[SObject]) -> Self:
+        """Return the rules as if these objects were not mapped."""
+        return self.model_copy(update={sobject.lower(): ObjectMapping() for sobject in objects})
 
     def only_with(self, fields: Mapping[SObject, Collection[str]]) -> Self:
         """Return the rules without links to fields that Salesforce does not show; the saved mapping stays as it is.

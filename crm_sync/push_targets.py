@@ -10,7 +10,7 @@ from crm_sync.salesforce.record_ids import full_ids
 
 # Salesforce merges and converts one by one; longer chains are not followed.
 _HOPS = 5
-_PREFIXES = {"003": SObject.CONTACT, "00Q": SObject.LEAD}
+_PREFIXES = {sobject.id_prefix: sobject for sobject in SObject}
 _ID = r"[A-Za-z0-9]{18}"
 
 READ_COLUMNS = ("id", "sobject", "is_deleted", "is_converted", "converted_contact_id", "master_record_id")

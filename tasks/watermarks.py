@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from crm_sync.customers.mirror import holds_any
 from crm_sync.customers.watermarks import RECYCLE_BIN, Watermark, read_watermarks
 from crm_sync.mapping import MappingRules, SObject
 from tasks.changes import Changes
@@ -50,9 +51,12 @@ def find_due(run: Run, rules: MappingRules) -> Due:
 def know_mapping(run: Run, rules: MappingRules, marks: dict[SObject, Watermark]) -> CheckedMapping:
     """Return the mapping as far as Salesforce shows its fields; asks only about fields that no watermark knows.
 
-    Raises MappingError for a new link that cannot be.
+    An object of which nothing was ever stored is left out: nobody of it could speak for a customer. Raises MappingError
+    for a new link that cannot be.
     """
-    found = {}
+    with run.database.transaction() as connection:
+        unread = [sobject for sobject in rules.mapped if sobject not in marks and not holds_any(connection, sobject)]
+    rules, found = rules.without(unread), {}
     for sobject in rules.mapped:
         known = marks[sobject].field_types if sobject in marks else {}
         paths = rules.of(sobject).salesforce_fields

@@ -31,7 +31,10 @@ from crm_sync.customers.dialects import insert_for, write_and_count
 from crm_sync.customers.frames import frame_of
 from crm_sync.customers.staging import stage
 from crm_sync.customers.tables import JSON_OBJECT, customer, rejected_record, salesforce_record
+from crm_sync.mapping import SObject
 from crm_sync.transform import RECORD_COLUMNS
+
+_ID_LENGTH = 18
 
 
 @dataclass(frozen=True)
@@ -123,6 +126,14 @@ def read_records(connection: Connection, ids: pd.Series) -> pd.DataFrame:
         select(*columns).join_from(wanted, salesforce_record, salesforce_record.c.id == wanted.c.id)
     )
     return frame_of(rows, RECORD_COLUMNS)
+
+
+def holds_any(connection: Connection, sobject: SObject) -> bool:
+    """Tell whether any record of the object was ever stored."""
+    first = sobject.id_prefix
+    # All Ids of an object begin alike, and no character of an Id comes after `z`; by object the whole table is read.
+    of_object = salesforce_record.c.id.between(first, first.ljust(_ID_LENGTH, "z"))
+    return bool(connection.scalar(select(exists(select(salesforce_record.c.id).where(of_object)))))
 
 
 def cut_ids(connection: Connection, after: str, *, parts: int) -> list[str]:

@@ -16,7 +16,6 @@ from crm_sync.mapping import SObject
 
 # How often a customer was joined to one that was joined, or a record merged into one that was merged.
 _HOPS = 3
-_CONTACT_PREFIX = "003"
 
 
 def targets_of(customers: Select[Any], *, both_objects: bool) -> CTE:
@@ -53,7 +52,7 @@ def _records_of(person: CTE) -> FromClause:
         + [func.coalesce(or_(one.c.is_deleted, one.c.is_converted), false()) for one in records[1:]],
     )
     stamp = func.coalesce(*(one.c.system_modstamp for one in reversed(records)))
-    is_contact = func.substr(parent_id, 1, 3) == _CONTACT_PREFIX
+    is_contact = func.substr(parent_id, 1, 3) == SObject.CONTACT.id_prefix
     found = select(
         person.c[0].label("customer_id"),
         case((is_contact, SObject.CONTACT.value), else_=SObject.LEAD.value).label("sobject"),

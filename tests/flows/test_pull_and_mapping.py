@@ -9,7 +9,7 @@ from crm_sync.customers.tables import customer
 from crm_sync.errors import MappingError
 from crm_sync.mapping import CustomerFieldKind, FieldLink, SObject
 from tests.flows.conftest import FEW, Rig, start_rig
-from tests.flows.pulls import add_contact, by_unique_field, customers_by_key
+from tests.flows.pulls import add_contact, agrees_with_full_sync, by_unique_field, customers_by_key
 
 
 def test_pull_before_any_full_sync_does_nothing_but_say_so(tmp_path: Path, sqlite_url: str) -> None:
@@ -86,3 +86,19 @@ def test_object_that_was_left_out_for_a_while_is_due_when_it_is_back(synced: Rig
     assert (summary.state, list(summary.full_sync_due)) == ("FullSyncDue", [SObject.CONTACT])
     synced.sync(objects=["Contact"])
     assert synced.pull().state == "Completed"
+
+
+def test_object_that_was_never_read_costs_the_pulls_of_the_other_nothing(tmp_path: Path, sqlite_url: str) -> None:
+    with start_rig(tmp_path, sqlite_url, people=FEW) as rig:
+        rig.sync(objects=["Contact"])
+        rig.org.journal.clear()
+        add_contact(rig, Email="new@example.org")
+
+        summary = rig.pull()
+
+        assert (summary.state, list(summary.full_sync_due)) == ("FullSyncDue", [SObject.LEAD])
+        assert rig.requests() == ["composite"]
+        assert "new@example.org" in customers_by_key(rig)
+        rig.sync(objects=["Lead"])
+        assert rig.pull().state == "Completed"
+        agrees_with_full_sync(rig)
