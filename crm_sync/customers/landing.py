@@ -49,7 +49,8 @@ def land_batch(connection: Connection, batch: pd.DataFrame, sobject: SObject, la
     if len(met.stale) + len(met.same):
         fresh = newest[~among(newest["id"], pd.concat([met.stale, met.same]))]
         staged = mirror.stage_records(connection, fresh)
-    if sobject is SObject.CONTACT and SObject.LEAD in landing.rules.mapped:
+    has_both = len(landing.rules.mapped) == len(SObject)
+    if sobject is SObject.CONTACT and has_both:
         met = replace(met, moved=pd.concat([met.moved, come_from_leads(connection, staged)]))
 
     siblings = read_siblings(connection, staged, met.moved, but_not=fresh["id"])
@@ -83,7 +84,7 @@ def land_batch(connection: Connection, batch: pd.DataFrame, sobject: SObject, la
     mirror.upsert_records(connection, staged, any_known=met.any_known)
     link_siblings(connection, siblings if len(met.moved) else siblings[siblings["customer_id"].isna()])
     join_merged(connection, staged, _merged_away(fresh, siblings), landing.now)
-    if SObject.LEAD in landing.rules.mapped:
+    if has_both:
         join_converted(connection, staged, known["id"][voices.first & known["is_converted"]], landing.now)
     mirror.write_rejects(connection, staged, landing.sync_run_id, landing.now, any_known=met.any_known)
     return _count(len(batch), known, voices.first, written, same=len(met.same))

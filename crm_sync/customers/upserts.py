@@ -77,7 +77,7 @@ def upsert_customers(
         changed = 0
         for group, is_alone in _by_company(part.records, accompanied):
             emptied = _only_of(_other(part.sobject), rules) if is_alone else None
-            for records, stays_joined in _by_conversion(group):
+            for records, stays_joined in _by_conversion(group, rules):
                 staged = _stage_customers(connection, records, rules.of(part.sobject))
                 statement = _upsert(
                     connection,
@@ -110,9 +110,9 @@ def _by_company(records: pd.DataFrame, accompanied: pd.Series) -> Iterator[tuple
         yield records[~alone], False
 
 
-def _by_conversion(records: pd.DataFrame) -> Iterator[tuple[pd.DataFrame, bool]]:
+def _by_conversion(records: pd.DataFrame, rules: MappingRules) -> Iterator[tuple[pd.DataFrame, bool]]:
     """Give the records, converted leads apart: whether their customers are joined is their contacts' matter."""
-    converted = records["is_converted"]
+    converted = records["is_converted"] & (SObject.CONTACT in rules.mapped)
     if not converted.all():
         yield (records[~converted] if converted.any() else records), False
     if converted.any():

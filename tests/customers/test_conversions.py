@@ -4,6 +4,7 @@ from itertools import permutations
 
 import pytest
 
+from crm_sync.mapping import SObject
 from tests.customers.conftest import Record, Row, Story
 
 OLD, NEW, OTHER = "ada@old.org", "ada@new.org", "ada@other.org"
@@ -160,3 +161,13 @@ def test_repeats_write_nothing(known: Story) -> None:
         assert counts.inserted + counts.updated == 0
 
     assert known.customers() == before
+
+
+def test_lead_is_a_person_of_its_own_when_contacts_are_mapped_no_longer(known: Story) -> None:
+    known.land(Story.contact(CONTACT, NEW, at=9))
+    known.rules = known.rules.without([SObject.CONTACT])
+
+    known.land(converted())
+
+    assert mailable(known)[OLD]["status"] == "Prospect"
+    assert OLD not in joined(known)
