@@ -174,7 +174,7 @@ def test_field_that_salesforce_does_not_show_is_left_out_and_said(empty_rig: Rig
     state = rig.state()
 
     assert state.name == "CompletedWithMissingFields"
-    assert "Contact no longer shows FirstName" in str(state.message)
+    assert "Contact does not show FirstName" in str(state.message)
     (ada,) = rig.rows(customer)
     assert (ada["firstname"], ada["lastname"]) == (None, "Lovelace")
     assert rig.mapping.model_dump() == before
