@@ -9,15 +9,13 @@ from datetime import datetime
 import pandas as pd
 from sqlalchemy import ColumnElement, Connection, FromClause, Select, Table, and_, case, func, select, update
 
-from crm_sync.customers.frames import frame_of
+from crm_sync.customers.frames import frame_of, in_parts
 from crm_sync.customers.moves import read_masters
 from crm_sync.customers.staging import stage
 from crm_sync.customers.tables import customer, salesforce_record
 
 # How often a contact was merged into one that was merged.
 _HOPS = 3
-# Far below the number of values that a statement may hold.
-_IDS_AT_ONCE = 1_000
 
 
 def come_from_leads(connection: Connection, staged: Table) -> pd.DataFrame:
@@ -34,7 +32,7 @@ def come_from_leads(connection: Connection, staged: Table) -> pd.DataFrame:
         .where(known.c.id.is_(None), differs)
     )
     contacts = _with_leads(connection, staged, select(func.count()).select_from(lead).where(differs), lead)
-    rows = [row for some in _parts(contacts) for row in connection.execute(come.where(staged.c.id.in_(some)))]
+    rows = [row for some in in_parts(contacts) for row in connection.execute(come.where(staged.c.id.in_(some)))]
     return frame_of(rows, ["id", "old_key"]).astype("str")
 
 
@@ -51,7 +49,7 @@ def join_converted(connection: Connection, staged: Table, leads: pd.Series, now:
     rows = [
         row
         for column, ids in ((lead.c.id, leads), (lead.c.converted_contact_id, contacts))
-        for some in _parts(ids)
+        for some in in_parts(ids)
         for row in connection.execute(_to_join(lead).where(column.in_(some)))
     ]
     if not rows:
@@ -103,12 +101,8 @@ def _merged_into(connection: Connection, masters: pd.Series) -> pd.Series:
     found = [masters[:0]]
     for _ in range(_HOPS - 1):
         losers = select(salesforce_record.c.id)
-        merged = (losers.where(salesforce_record.c.master_record_id.in_(some)) for some in _parts(masters))
+        merged = (losers.where(salesforce_record.c.master_record_id.in_(some)) for some in in_parts(masters))
         masters = pd.Series([one for query in merged for one in connection.scalars(query)], dtype="str")
         found.append(masters)
     everyone: pd.Series = pd.concat(found)
     return everyone
-
-
-def _parts(ids: pd.Series) -> list[list[str]]:
-    return [ids.iloc[start : start + _IDS_AT_ONCE].tolist() for start in range(0, len(ids), _IDS_AT_ONCE)]

@@ -18,8 +18,10 @@ from crm_sync.survivors import among, choose_voices
 
 _LANDING_LOCK = 7_023_002
 # What the choice of who speaks looks at.
-_ORDER = ["sobject", "id", "unique_key", "system_modstamp", "is_deleted", "is_converted", "reject_reason"]
-_ORDER += ["converted_contact_id"]
+_ORDER = [
+    *("sobject", "id", "unique_key", "system_modstamp", "is_deleted", "reject_reason"),
+    *("is_converted", "converted_contact_id"),
+]
 
 
 @dataclass(frozen=True)

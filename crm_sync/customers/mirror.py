@@ -131,15 +131,19 @@ def read_records(connection: Connection, ids: pd.Series) -> pd.DataFrame:
 def holds_any(connection: Connection, sobject: SObject) -> bool:
     """Tell whether any record of the object was ever stored."""
     first = sobject.id_prefix
-    # All Ids of an object begin alike, and no character of an Id comes after `z`; by object the whole table is read.
-    of_object = salesforce_record.c.id.between(first, first.ljust(_ID_LENGTH, "z"))
+    # By object, the whole table would be read.
+    of_object = salesforce_record.c.id.between(first, _highest_id(first))
     return bool(connection.scalar(select(exists(select(salesforce_record.c.id).where(of_object)))))
+
+
+def _highest_id(like: str) -> str:
+    # All Ids of an object begin alike, and no character of an Id comes after `z`.
+    return like[:3].ljust(_ID_LENGTH, "z")
 
 
 def cut_ids(connection: Connection, after: str, *, parts: int) -> list[str]:
     """Return Ids that cut what the mirror holds of the object behind `after` into equal parts; fewer of few."""
-    # All Ids of an object begin alike, and no character of an Id comes after `z`.
-    behind = and_(salesforce_record.c.id > after, salesforce_record.c.id <= after[:3].ljust(len(after), "z"))
+    behind = and_(salesforce_record.c.id > after, salesforce_record.c.id <= _highest_id(after))
     number = connection.scalars(select(func.count()).select_from(salesforce_record).where(behind)).one()
     steps = sorted({number * part // parts for part in range(1, parts)} - {0})
     cut = select(salesforce_record.c.id).where(behind).order_by(salesforce_record.c.id).limit(1)

@@ -11,14 +11,11 @@ from datetime import datetime
 import pandas as pd
 from sqlalchemy import ColumnElement, Connection, FromClause, Row, Table, exists, func, select, tuple_, update
 
-from crm_sync.customers.frames import frame_of
+from crm_sync.customers.frames import frame_of, in_parts
 from crm_sync.customers.staging import stage
 from crm_sync.customers.tables import customer, salesforce_record
 from crm_sync.mapping import Precedence
 from crm_sync.survivors import Voices, among, in_order
-
-# Far below the number of values that a statement may hold; a batch has a few hundred merged records.
-_IDS_AT_ONCE = 1_000
 
 
 @dataclass(frozen=True)
@@ -126,9 +123,8 @@ def join_merged(connection: Connection, staged: Table, losers: pd.Series, now: d
     )
     rows: list[Row[tuple[int, int, datetime, str]]] = []
     for column, ids in ((loser.c.master_record_id, read_masters(connection, staged)), (loser.c.id, losers)):
-        for start in range(0, len(ids), _IDS_AT_ONCE):
+        for some in in_parts(ids):
             # Values, not a table of them: joined to one, PostgreSQL went through every loser there is for each.
-            some = ids.iloc[start : start + _IDS_AT_ONCE].tolist()
             rows += connection.execute(joined.where(column.in_(some)))
     if not rows:
         return

@@ -4,7 +4,7 @@ from itertools import permutations
 
 import pytest
 
-from crm_sync.customers import moves
+from crm_sync.customers import frames
 from crm_sync.customers.database import CustomerDatabase
 from crm_sync.mapping import FieldLink, MappingRules, ObjectMapping
 from tests.customers.conftest import Record, Story
@@ -85,7 +85,7 @@ def test_undeleted_loser_is_a_person_of_its_own_again(story: Story) -> None:
 
 @pytest.mark.parametrize("ids_at_once", [1, 1_000])
 def test_last_merge_counts(story: Story, monkeypatch: pytest.MonkeyPatch, ids_at_once: int) -> None:
-    monkeypatch.setattr(moves, "_IDS_AT_ONCE", ids_at_once)
+    monkeypatch.setattr(frames, "_IDS_AT_ONCE", ids_at_once)
     story.land(
         story.contact(1, _MASTER), story.contact(2, _LOSER), story.contact(3, _LOSER), story.contact(4, "c@x.org")
     )

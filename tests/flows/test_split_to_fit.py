@@ -17,17 +17,14 @@ from tasks.budget import open_ledger
 from tasks.forecasts import fits
 from tasks.runs import utc_now
 from tests.flows.conftest import Rig, start_rig
-from tests.flows.moment_rig import MomentRig, start_moment_rig
+from tests.flows.moment_rig import MomentRig, two_known_people
 from tests.flows.push_rig import CAMPAIGN, Pushes
 
 
 @pytest.fixture
 def moments(tmp_path: Path, sqlite_url: str) -> Iterator[MomentRig]:
     """Start an org with two people whose moments are to be exported."""
-    with start_moment_rig(tmp_path, sqlite_url) as started:
-        started.lead("ada")
-        started.contact("grace")
-        started.pull()
+    with two_known_people(tmp_path, sqlite_url) as started:
         yield started
 
 
