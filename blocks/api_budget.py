@@ -1,9 +1,12 @@
 """How many Salesforce requests may be made, and what is kept for whom, as saved in Prefect."""
 
+from typing import cast
+
 from pydantic import BaseModel, ConfigDict, Field
 
+from blocks.load import load_block
 from blocks.saved_block import SavedBlock, picked_from_a_list
-from crm_sync.budget import BudgetRules, Kept
+from crm_sync.budget.rules import BudgetRules, Kept
 
 
 class KeptShare(BaseModel):
@@ -96,3 +99,25 @@ class ApiBudget(SavedBlock):
                 "contact_moment_export": self.keep_for_moments.rule(),
             },
         )
+
+
+BUDGET_BLOCK = "budget"
+
+
+def find_budget(budget: ApiBudget | str | None = None) -> ApiBudget | None:
+    """Return the block; the one named 'budget' when none is given, None when that is not there either.
+
+    Raises ConfigurationError when a given block is not there, or what was saved does not hold together.
+    """
+    if budget is not None:
+        return load_block(ApiBudget, budget)
+    try:
+        saved = ApiBudget.load(BUDGET_BLOCK)
+    except ValueError:  # Prefect's answer for a block that is not there
+        return None
+    return load_block(ApiBudget, cast(ApiBudget, saved))  # only in an event loop it would be a coroutine
+
+
+def load_budget(budget: ApiBudget | str | None = None) -> ApiBudget:
+    """Return the block as `find_budget` does, with its defaults when there is none."""
+    return find_budget(budget) or ApiBudget()

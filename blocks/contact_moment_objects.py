@@ -3,7 +3,7 @@
 from pydantic import ConfigDict, Field, ValidationError, field_validator
 
 from blocks.saved_block import SavedBlock, picked_from_a_list
-from crm_sync.salesforce.moment_objects import MomentFields, MomentObjects, checked_api_name, checked_namespace
+from crm_sync.moments.objects import MomentFields, MomentObjects, checked_api_name, checked_namespace
 
 _OURS = MomentObjects()
 

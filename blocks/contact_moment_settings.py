@@ -5,7 +5,7 @@ from datetime import timedelta
 from pydantic import ConfigDict, Field, field_validator
 
 from blocks.saved_block import SavedBlock, picked_from_a_list
-from crm_sync.moment_rules import MomentKind, MomentRules
+from crm_sync.moments.settings import MomentKind, MomentRules
 
 
 class ContactMomentSettings(SavedBlock):

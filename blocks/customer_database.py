@@ -3,8 +3,8 @@
 from pydantic import Field, SecretStr, field_validator
 
 from blocks.saved_block import SavedBlock
-from crm_sync.customers.database import CustomerDatabase as OpenDatabase
-from crm_sync.customers.database import parse_url
+from crm_sync.database.engine import CustomerDatabase as OpenDatabase
+from crm_sync.database.engine import parse_url
 
 
 class CustomerDatabase(SavedBlock):

@@ -3,9 +3,9 @@
 from pydantic import ConfigDict, Field
 
 from blocks.saved_block import SavedBlock, picked_from_a_list
-from crm_sync.customer_fields import CUSTOMER_FIELDS
-from crm_sync.mapping import MappingRules, ObjectMapping, Precedence
-from crm_sync.standard_mapping import standard_contact_mapping, standard_lead_mapping
+from crm_sync.mapping.customer_fields import CUSTOMER_FIELDS
+from crm_sync.mapping.model import MappingRules, ObjectMapping, Precedence
+from crm_sync.mapping.standard import standard_contact_mapping, standard_lead_mapping
 
 
 class DataMapping(SavedBlock):

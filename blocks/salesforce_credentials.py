@@ -10,11 +10,11 @@ from pydantic import ConfigDict, Field, SecretStr, field_validator
 from blocks.pem import with_line_ends
 from blocks.saved_block import SavedBlock, picked_from_a_list
 from blocks.session_store import PrefectSessionStore
-from crm_sync.salesforce.endpoints import is_my_domain, login_host, loopback_endpoint
-from crm_sync.salesforce.login import ClientCredentialsLogin, JwtLogin, Login, UserPasswordLogin
+from crm_sync.requests import RequestKind
+from crm_sync.salesforce.http.endpoints import is_my_domain, login_host, loopback_endpoint
+from crm_sync.salesforce.http.transport import RequestLedger, Transport
+from crm_sync.salesforce.login.logins import ClientCredentialsLogin, JwtLogin, Login, UserPasswordLogin
 from crm_sync.salesforce.org import API_VERSION, SalesforceOrg
-from crm_sync.salesforce.request_kinds import RequestKind
-from crm_sync.salesforce.transport import RequestLedger, Transport
 
 
 class LoginKind(StrEnum):

@@ -3,9 +3,9 @@
 from pydantic import ConfigDict, Field, field_validator
 
 from blocks.saved_block import SavedBlock, picked_from_a_list
-from crm_sync.mapping import SObject
-from crm_sync.push_settings import PushSettings
-from crm_sync.salesforce.queries import checked_field
+from crm_sync.push.settings import PushSettings
+from crm_sync.salesforce.read.soql import checked_field
+from crm_sync.sobject import SObject
 
 
 class SalesforceSynchronize(SavedBlock):

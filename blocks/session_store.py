@@ -13,8 +13,8 @@ from prefect.concurrency.sync import concurrency
 from prefect.exceptions import ObjectAlreadyExists
 from pydantic import JsonValue, SecretStr, TypeAdapter
 
-from crm_sync.salesforce.login import Login, Session
-from crm_sync.salesforce.refused_logins import RefusedLogin
+from crm_sync.salesforce.login.lockout import RefusedLogin
+from crm_sync.salesforce.login.logins import Login, Session
 
 _REFUSED = TypeAdapter(RefusedLogin)
 

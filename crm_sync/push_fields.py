@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from crm_sync.salesforce.describe import FieldDescription
+from crm_sync.salesforce.schema.describe import FieldDescription
 
 
 def as_json(fields: Mapping[str, FieldDescription]) -> dict[str, Any]:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from crm_sync.mapping import SObject
-from crm_sync.salesforce.record_ids import full_ids
+from crm_sync.salesforce.schema.record_ids import full_ids
+from crm_sync.sobject import SObject
 
 # Salesforce merges and converts one by one; longer chains are not followed.
 _HOPS = 5

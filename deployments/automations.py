@@ -11,9 +11,9 @@ from prefect.events.actions import ActionTypes, ChangeFlowRunState, DoNothing, S
 from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
 from prefect.exceptions import ObjectNotFound
 
-from crm_sync.customers.alerts import BACKLOG, BREAKER, FLOW_FAILED, REJECTS
+from crm_sync.budget.alerts import BACKLOG, BREAKER, FLOW_FAILED, REJECTS
 from crm_sync.errors import ConfigurationError
-from tasks.alerts import ALERT_OFF, ALERT_ON, RESOURCE
+from tasks.pages.alerts import ALERT_OFF, ALERT_ON, RESOURCE
 
 _ON_CHANGE = {
     FLOW_FAILED: "A flow has failed, or is well again",

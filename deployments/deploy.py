@@ -18,12 +18,12 @@ from prefect.runner.storage import LocalStorage
 from prefect.settings import PREFECT_API_URL
 from prefect.workers.utilities import get_default_base_job_template_for_infrastructure_type
 
+from blocks.api_budget import load_budget
 from crm_sync.errors import ConfigurationError
 from deployments.automations import apply_automations
 from deployments.definitions import build_deployments, keep_switched_off
 from deployments.register import register
 from deployments.version import git_version
-from tasks.budget import load_budget
 
 # Where the flows are on the machine or in the container in which they run.
 FOLDER = "DEPLOYTEQ_FOLDER"

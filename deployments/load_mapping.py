@@ -5,10 +5,10 @@ import sys
 from pathlib import Path
 
 from blocks.data_mapping import DataMapping
-from blocks.named import named
+from blocks.load import load_block
 from crm_sync.errors import ConfigurationError, SyncError
-from crm_sync.mapping import MappingRules
-from crm_sync.mapping_file import read_mapping, say_changes, write_mapping
+from crm_sync.mapping.model import MappingRules
+from crm_sync.mapping.yaml_file import read_mapping, say_changes, write_mapping
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -16,7 +16,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         if options.file is None:
-            said = write_mapping(named(DataMapping, options.name).rules())
+            said = write_mapping(load_block(DataMapping, options.name).rules())
         else:
             said = "\n".join(load_mapping(_text(options.file), options.name, save=not options.check)) + "\n"
     except SyncError as error:
@@ -47,7 +47,7 @@ def load_mapping(text: str, name: str = "mapping", *, save: bool = True) -> list
 
 def _changes(rules: MappingRules, name: str) -> list[str]:
     try:
-        saved = named(DataMapping, name).rules()
+        saved = load_block(DataMapping, name).rules()
     except ConfigurationError:
         links = " and ".join(f"{len(rules.of(sobject).links)} links for {sobject}" for sobject in rules.mapped)
         return [f"There was no usable block {name!r} before; new: {links}."]

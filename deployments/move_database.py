@@ -4,9 +4,9 @@ import argparse
 import sys
 
 from blocks.customer_database import CustomerDatabase
-from blocks.named import named
-from crm_sync.customers.database import CustomerDatabase as OpenDatabase
-from crm_sync.customers.moving import copy_database
+from blocks.load import load_block
+from crm_sync.database.copy import copy_database
+from crm_sync.database.engine import CustomerDatabase as OpenDatabase
 from crm_sync.errors import ConfigurationError, SyncError
 
 
@@ -27,7 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _open(given: str) -> OpenDatabase:
-    return OpenDatabase(given) if "://" in given else named(CustomerDatabase, given).open()
+    return OpenDatabase(given) if "://" in given else load_block(CustomerDatabase, given).open()
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -7,7 +7,7 @@ from blocks.customer_database import CustomerDatabase
 from blocks.data_mapping import DataMapping
 from blocks.salesforce_credentials import SalesforceCredentials
 from blocks.salesforce_synchronize import SalesforceSynchronize
-from tasks.throttle import create_missing_limits
+from tasks.run.throttle import create_missing_limits
 
 BLOCK_TYPES = (
     SalesforceCredentials,

@@ -16,15 +16,15 @@ from prefect.client.orchestration import get_client
 from prefect.runner import Runner
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
+from blocks.api_budget import load_budget
 from crm_sync.errors import ConfigurationError
 from deployments.automations import apply_automations
 from deployments.definitions import build_deployments, keep_switched_off
-from deployments.demo_campaign import save_demo_settings
-from deployments.demo_org import demo_org, save_demo_blocks
-from deployments.own_settings import save_own_blocks
+from deployments.demo.campaign import save_demo_settings
+from deployments.demo.org import demo_org, save_demo_blocks
+from deployments.env_file import save_own_blocks
 from deployments.register import register
 from deployments.version import git_version
-from tasks.budget import load_budget
 
 _START_SECONDS = 120
 

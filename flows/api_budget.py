@@ -4,12 +4,12 @@ from prefect import flow
 
 from blocks.api_budget import ApiBudget
 from blocks.customer_database import CustomerDatabase
-from blocks.named import named
+from blocks.load import load_block
 from blocks.salesforce_credentials import SalesforceCredentials
 from crm_sync.errors import SyncError
-from tasks.activity_reports import publish_activity
-from tasks.budget_reports import refresh_budget
-from tasks.runs import ended_early, log_errors_as_sentences, utc_now
+from tasks.pages.activity import publish_activity
+from tasks.pages.budget import refresh_budget
+from tasks.run.run import ended_early, log_errors_as_sentences, utc_now
 
 # Those whose failure raises an alert.
 WATCHED = ("full_sync", "incremental_pull", "contact_moment_export", "campaign_push")
@@ -32,8 +32,8 @@ def api_budget(
     """
     log_errors_as_sentences()
     try:
-        credentials = named(SalesforceCredentials, salesforce)
-        customers = named(CustomerDatabase, database).open()
+        credentials = load_block(SalesforceCredentials, salesforce)
+        customers = load_block(CustomerDatabase, database).open()
         try:
             publish_activity(customers, utc_now())
             return refresh_budget(customers, credentials.org_key, utc_now(), budget, flows=WATCHED)

@@ -4,16 +4,16 @@ from prefect import flow, runtime
 
 from blocks.customer_database import CustomerDatabase
 from blocks.data_mapping import DataMapping
-from blocks.named import named
+from blocks.load import load_block
 from blocks.salesforce_credentials import SalesforceCredentials
 from blocks.salesforce_synchronize import SalesforceSynchronize
 from crm_sync.errors import SyncError
-from crm_sync.push_result import PushResult
+from crm_sync.push.result import PushResult
+from crm_sync.push.settings import check_settings
 from crm_sync.push_selection import FieldEquals
-from crm_sync.push_settings import check_settings
-from tasks.campaign_push import enter, open_queue, push_queue
-from tasks.push_reports import publish_push
-from tasks.runs import ended, ended_early, log_errors_as_sentences, open_run
+from tasks.pages.push import publish_push
+from tasks.push.push import enter, open_queue, push_queue
+from tasks.run.run import ended, ended_early, log_errors_as_sentences, open_run
 
 _FLOW = "campaign_push"
 
@@ -51,8 +51,8 @@ def campaign_push(
     """
     log_errors_as_sentences()
     try:
-        step = named(SalesforceSynchronize, settings)
-        checked = check_settings(step.settings(), named(DataMapping, mapping).rules())
+        step = load_block(SalesforceSynchronize, settings)
+        checked = check_settings(step.settings(), load_block(DataMapping, mapping).rules())
         with open_run(_FLOW, salesforce, database, while_closed=True) as run:
             queue = open_queue(run, campaign, step.step)
             enter(run, queue, customer_ids, selection)

@@ -4,13 +4,13 @@ from prefect import flow
 
 from blocks.customer_database import CustomerDatabase
 from blocks.data_mapping import DataMapping
-from blocks.named import named
+from blocks.load import load_block
 from blocks.salesforce_credentials import SalesforceCredentials
-from crm_sync.connection_report import ConnectionReport
 from crm_sync.errors import SyncError
-from tasks.connection_checks import inspect_connection
-from tasks.reports import publish_connection
-from tasks.runs import ended, ended_early, log_errors_as_sentences, open_run
+from crm_sync.runs.connection_report import ConnectionReport
+from tasks.pages.sync import publish_connection
+from tasks.run.run import ended, ended_early, log_errors_as_sentences, open_run
+from tasks.setup.connection import inspect_connection
 
 
 @flow(name="check_connection", flow_run_name="check connection")
@@ -28,7 +28,7 @@ def check_connection(
     """
     log_errors_as_sentences()
     try:
-        rules = named(DataMapping, mapping).rules()
+        rules = load_block(DataMapping, mapping).rules()
         with open_run("check_connection", salesforce, database) as run:
             report = inspect_connection(run, rules)
             run.stop("Completed")

@@ -7,16 +7,16 @@ from prefect import flow, runtime
 from blocks.contact_moment_objects import ContactMomentObjects
 from blocks.contact_moment_settings import ContactMomentSettings
 from blocks.customer_database import CustomerDatabase
-from blocks.named import named
+from blocks.load import load_block
 from blocks.salesforce_credentials import SalesforceCredentials
 from crm_sync.errors import LimitReachedError, SyncError
-from crm_sync.moment_rules import MomentRules
-from crm_sync.moment_summary import MomentExportSummary
-from crm_sync.salesforce.moment_objects import MomentObjects
-from tasks.late_runs import comes_too_late, skipped
-from tasks.moment_export import announce_cost, export_due, prepare_export, sum_up
-from tasks.moment_reports import publish_moments
-from tasks.runs import ended, ended_early, log_errors_as_sentences, open_run, utc_now
+from crm_sync.moments.objects import MomentObjects
+from crm_sync.moments.settings import MomentRules
+from crm_sync.moments.summary import MomentExportSummary
+from tasks.moments.export import announce_cost, export_due, prepare_export, sum_up
+from tasks.pages.moments import publish_moments
+from tasks.run.late_runs import is_late_run, skipped_state
+from tasks.run.run import ended, ended_early, log_errors_as_sentences, open_run, utc_now
 
 _FLOW = "contact_moment_export"
 EVERY = timedelta(minutes=15)
@@ -54,11 +54,11 @@ def contact_moment_export(
             run; off: write none.
     """
     log_errors_as_sentences()
-    if comes_too_late(EVERY, utc_now()):
-        return skipped(EVERY)  # type: ignore[return-value]  # for the flow's caller there is nothing
+    if is_late_run(EVERY, utc_now()):
+        return skipped_state(EVERY)  # type: ignore[return-value]  # for the flow's caller there is nothing
     try:
-        names = named(ContactMomentObjects, objects).objects() if objects else MomentObjects()
-        rules = named(ContactMomentSettings, settings).rules() if settings else MomentRules()
+        names = load_block(ContactMomentObjects, objects).objects() if objects else MomentObjects()
+        rules = load_block(ContactMomentSettings, settings).rules() if settings else MomentRules()
         with open_run(_FLOW, salesforce, database, while_closed=True) as run:
             export = prepare_export(run, names, rules, refused_again=refused_again)
             cost = announce_cost(run, export)

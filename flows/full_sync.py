@@ -8,21 +8,22 @@ from prefect import flow, get_run_logger, runtime
 
 from blocks.customer_database import CustomerDatabase
 from blocks.data_mapping import DataMapping
-from blocks.named import named
+from blocks.load import load_block
 from blocks.salesforce_credentials import SalesforceCredentials
-from crm_sync.counts import Counts
-from crm_sync.customers.landing import Landing
-from crm_sync.customers.runs import Checkpoint
+from crm_sync.customers.landing import LandingContext
 from crm_sync.errors import JobFailedError, JobGoneError, JobLimitError, PaginationError, SyncError
-from crm_sync.summary import SyncSummary
-from tasks.bulk_reads import download_pages, read_mapped, wait_for_bulk_job
-from tasks.checkpoints import begin_or_resume, forget, store_progress
-from tasks.customers import store_batch
-from tasks.forecasts import forecast_sync, leave_to_the_next_run
-from tasks.gone_records import SeenRecords
-from tasks.mapping_checks import CheckedMapping, check_mapping
-from tasks.reports import Progress, publish_summary
-from tasks.runs import Run, ended, ended_early, log_errors_as_sentences, open_run
+from crm_sync.mapping.checked import ResolvedMapping
+from crm_sync.pull.checkpoints import Checkpoint
+from crm_sync.pull.summary import SyncSummary
+from crm_sync.runs.counts import Counts
+from tasks.pages.sync import Progress, publish_summary
+from tasks.pull.bulk_query import download_pages, read_mapped, wait_for_bulk_job
+from tasks.pull.checkpoints import begin_or_resume, forget, store_progress
+from tasks.pull.mapping import check_mapping
+from tasks.pull.store import store_batch
+from tasks.pull.vanished import SeenRecords
+from tasks.run.forecasts import forecast_sync, leave_to_the_next_run
+from tasks.run.run import Run, ended, ended_early, log_errors_as_sentences, open_run
 
 _FLOW = "full_sync"
 
@@ -58,7 +59,7 @@ def full_sync(
     """
     log_errors_as_sentences()
     try:
-        rules = named(DataMapping, mapping).rules()
+        rules = load_block(DataMapping, mapping).rules()
         wanted = [sobject for sobject in rules.mapped if sobject in objects]
         with open_run(_FLOW, salesforce, database) as run:
             checked = check_mapping(run.org, rules, wanted)
@@ -79,7 +80,7 @@ def full_sync(
     return ended(summary)
 
 
-def _sync_object(run: Run, checked: CheckedMapping, reached: Checkpoint) -> Counts:
+def _sync_object(run: Run, checked: ResolvedMapping, reached: Checkpoint) -> Counts:
     """Store one object to its end; when Salesforce no longer has the job, read the object anew."""
     try:
         return _load(run, checked, reached)
@@ -93,11 +94,11 @@ def _sync_object(run: Run, checked: CheckedMapping, reached: Checkpoint) -> Coun
         raise
 
 
-def _load(run: Run, checked: CheckedMapping, reached: Checkpoint) -> Counts:
+def _load(run: Run, checked: ResolvedMapping, reached: Checkpoint) -> Counts:
     if reached.finished:
         return Counts()
     counts = Counts()
-    landing = Landing(checked.rules, checked.types, run.number, run.started_at)
+    landing = LandingContext(checked.rules, checked.types, run.number, run.started_at)
     seen = SeenRecords(run, landing, reached)
     job = wait_for_bulk_job(run.org, reached.sobject, reached.job_id)
     progress = Progress(_FLOW, reached.sobject, done=reached.rows_done, expected=job.records_processed)

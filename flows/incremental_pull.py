@@ -10,23 +10,25 @@ from pydantic import Field
 
 from blocks.customer_database import CustomerDatabase
 from blocks.data_mapping import DataMapping
-from blocks.named import named
+from blocks.load import load_block
 from blocks.salesforce_credentials import SalesforceCredentials
-from crm_sync.counts import Counts
-from crm_sync.customers.landing import Landing
-from crm_sync.customers.record_changes import SHOWN_CHANGES, RecordChange
-from crm_sync.customers.watermarks import Watermark
+from crm_sync.customers.landing import LandingContext
 from crm_sync.errors import SyncError, UnknownFieldError
-from crm_sync.mapping import MappingRules, SObject
-from crm_sync.summary import SyncSummary
+from crm_sync.mapping.checked import ResolvedMapping
+from crm_sync.mapping.model import MappingRules
+from crm_sync.pull.record_changes import SHOWN_CHANGES, RecordChange
+from crm_sync.pull.summary import SyncSummary
+from crm_sync.pull.watermarks import Watermark
+from crm_sync.runs.counts import Counts
+from crm_sync.sobject import SObject
 from flows.full_sync import full_sync
-from tasks.changes import Changes, mapped_batches, read_changes, with_last
-from tasks.customers import preview_changes, store_changes
-from tasks.late_runs import comes_too_late, skipped
-from tasks.mapping_checks import CheckedMapping, check_mapping
-from tasks.reports import publish_changes, publish_record_changes, publish_summary
-from tasks.runs import Run, ended, ended_early, log_errors_as_sentences, open_run, utc_now
-from tasks.watermarks import find_due, know_mapping
+from tasks.pages.sync import publish_changes, publish_record_changes, publish_summary
+from tasks.pull.changes import Changes, mapped_batches, mark_last, read_changes
+from tasks.pull.due import find_pull_scope, resolve_mapping
+from tasks.pull.mapping import check_mapping
+from tasks.pull.store import preview_changes, store_changes
+from tasks.run.late_runs import is_late_run, skipped_state
+from tasks.run.run import Run, ended, ended_early, log_errors_as_sentences, open_run, utc_now
 
 _FLOW = "incremental_pull"
 EVERY = timedelta(minutes=10)
@@ -61,15 +63,15 @@ def incremental_pull(
         full_sync_first: Do the full sync that is due, if one is, and then go on.
     """
     log_errors_as_sentences()
-    if comes_too_late(EVERY, utc_now()):
-        return skipped(EVERY)  # type: ignore[return-value]  # for the flow's caller there is nothing
+    if is_late_run(EVERY, utc_now()):
+        return skipped_state(EVERY)  # type: ignore[return-value]  # for the flow's caller there is nothing
     try:
-        rules = named(DataMapping, mapping).rules()
+        rules = load_block(DataMapping, mapping).rules()
         with open_run(_FLOW, salesforce, database) as run:
-            due = find_due(run, rules)
+            due = find_pull_scope(run, rules)
             if due.full_sync and full_sync_first and not dry_run:
                 full_sync(salesforce, database, mapping, objects=[sobject.value for sobject in due.full_sync])
-                due = find_due(run, rules)
+                due = find_pull_scope(run, rules)
             checked, found = _read(run, rules, due.marks, timedelta(minutes=overlap_minutes))
             preview, changes = None, list[RecordChange]()
             if dry_run:
@@ -90,12 +92,12 @@ def incremental_pull(
 
 def _read(
     run: Run, rules: MappingRules, marks: dict[SObject, Watermark], overlap: timedelta
-) -> tuple[CheckedMapping, list[Changes]]:
+) -> tuple[ResolvedMapping, list[Changes]]:
     """Read what changed; a field that has vanished is left out, and the mapping stays as it is."""
     if not marks:
-        return CheckedMapping(rules, {}, {}, rules), []
+        return ResolvedMapping(rules, {}, {}, rules), []
     since = {sobject: mark.stored_until - overlap for sobject, mark in marks.items()}
-    checked = know_mapping(run, rules, marks)
+    checked = resolve_mapping(run, rules, marks)
     try:
         return checked, read_changes(run, checked, since)
     except UnknownFieldError:
@@ -105,7 +107,7 @@ def _read(
 
 
 def _store(
-    run: Run, checked: CheckedMapping, found: list[Changes], marks: dict[SObject, Watermark]
+    run: Run, checked: ResolvedMapping, found: list[Changes], marks: dict[SObject, Watermark]
 ) -> tuple[dict[SObject, Counts], list[RecordChange]]:
     """Store each object's changes, and with the last batch how far it is stored; return some of them to show."""
     counts, shown = {}, list[RecordChange]()
@@ -113,7 +115,7 @@ def _store(
         known = checked.field_types(change.sobject)
         mark = replace(marks[change.sobject], stored_until=change.asked_at, field_types=known)
         counts[change.sobject] = Counts()
-        for batch, is_last in with_last(mapped_batches(run, checked, change)):
+        for batch, is_last in mark_last(mapped_batches(run, checked, change)):
             stored, brought = store_changes(
                 run.database,
                 run.org_key,
@@ -129,12 +131,12 @@ def _store(
 
 
 def _preview(
-    run: Run, checked: CheckedMapping, found: list[Changes], *, show_values: bool
+    run: Run, checked: ResolvedMapping, found: list[Changes], *, show_values: bool
 ) -> tuple[dict[SObject, Counts], pd.DataFrame]:
     """Find out what the changes would do; all are read before, for no transaction waits for Salesforce."""
     batches = [(change.sobject, batch) for change in found for batch in mapped_batches(run, checked, change)]
     return preview_changes(run.database, batches, _landing(run, checked), show_values=show_values)
 
 
-def _landing(run: Run, checked: CheckedMapping) -> Landing:
-    return Landing(checked.rules, checked.types, run.number, run.started_at, only_changed=True)
+def _landing(run: Run, checked: ResolvedMapping) -> LandingContext:
+    return LandingContext(checked.rules, checked.types, run.number, run.started_at, only_changed=True)

@@ -4,13 +4,13 @@ from prefect import flow
 
 from blocks.contact_moment_objects import ContactMomentObjects
 from blocks.customer_database import CustomerDatabase
-from blocks.named import named
+from blocks.load import load_block
 from blocks.salesforce_credentials import SalesforceCredentials
 from crm_sync.errors import SyncError
-from crm_sync.moment_objects_report import MomentObjectsReport
-from crm_sync.salesforce.moment_objects import MomentObjects
-from tasks.moment_objects import bring_into_place, let_moments_go, publish_moment_objects
-from tasks.runs import ended, ended_early, log_errors_as_sentences, open_run
+from crm_sync.moments.objects import MomentObjects
+from crm_sync.moments.objects_report import MomentObjectsReport
+from tasks.moments.objects import install_or_check, let_moments_go, publish_moment_objects
+from tasks.run.run import ended, ended_early, log_errors_as_sentences, open_run
 
 
 @flow(name="install_contact_moment_objects", flow_run_name="install contact moment objects")
@@ -32,9 +32,9 @@ def install_contact_moment_objects(
     """
     log_errors_as_sentences()
     try:
-        names = named(ContactMomentObjects, objects).objects() if objects else MomentObjects()
+        names = load_block(ContactMomentObjects, objects).objects() if objects else MomentObjects()
         with open_run("install_contact_moment_objects", salesforce, database) as run:
-            report = bring_into_place(run, names, check_only=check_only)
+            report = install_or_check(run, names, check_only=check_only)
             publish_moment_objects(report)
             if problem := report.error():
                 raise problem

@@ -7,9 +7,9 @@ from prefect import flow
 from blocks.customer_database import CustomerDatabase
 from blocks.salesforce_credentials import SalesforceCredentials
 from crm_sync.errors import SyncError
-from crm_sync.mapping_proposal import MappingProposal
-from tasks.mapping_proposal import propose, publish_proposal, refuse_taken_name, save_proposal
-from tasks.runs import ended, ended_early, log_errors_as_sentences, open_run
+from crm_sync.mapping.proposal import MappingProposal
+from tasks.run.run import ended, ended_early, log_errors_as_sentences, open_run
+from tasks.setup.mapping_proposal import propose, publish_proposal, refuse_taken_name, save_proposal
 
 
 @flow(name="propose_mapping", flow_run_name="propose mapping")

@@ -12,9 +12,9 @@ import psycopg
 import pytest
 from sqlalchemy.engine import URL, make_url
 
-from crm_sync.customers.database import CustomerDatabase
+from crm_sync.database.engine import CustomerDatabase
 
-pytest_plugins = ["tests.prefect_server"]
+pytest_plugins = ["tests.rigs.prefect_server", "tests.rigs.org", "tests.rigs.story"]
 
 # How long an example takes says nothing on a busy machine.
 hypothesis.settings.register_profile("no deadline", deadline=None)

@@ -9,16 +9,16 @@ from datetime import datetime
 import pandas as pd
 from sqlalchemy import ColumnElement, Connection, FromClause, Select, Table, and_, case, func, select, update
 
-from crm_sync.customers.frames import frame_of, in_parts
-from crm_sync.customers.moves import read_masters
-from crm_sync.customers.staging import stage
-from crm_sync.customers.tables import customer, salesforce_record
+from crm_sync.customers.key_changes import read_masters
+from crm_sync.database.frames import frame_of, in_parts
+from crm_sync.database.staging import stage
+from crm_sync.database.tables.customers import customer, salesforce_record
 
 # How often a contact was merged into one that was merged.
 _HOPS = 3
 
 
-def come_from_leads(connection: Connection, staged: Table) -> pd.DataFrame:
+def contacts_of_converted_leads(connection: Connection, staged: Table) -> pd.DataFrame:
     """Return `id` and `old_key` of staged contacts that come to a customer from a lead with another unique key.
 
     Only of those that the mirror does not know yet: later it is the contact's own key that the customer follows.
@@ -36,7 +36,7 @@ def come_from_leads(connection: Connection, staged: Table) -> pd.DataFrame:
     return frame_of(rows, ["id", "old_key"]).astype("str")
 
 
-def join_converted(connection: Connection, staged: Table, leads: pd.Series, now: datetime) -> None:
+def merge_converted(connection: Connection, staged: Table, leads: pd.Series, now: datetime) -> None:
     """Join the customers for which a converted lead speaks to the customer of its contact, or part them again.
 
     `leads`: Ids of converted leads that speak now; those that lead to a record of the batch, which is `staged`, are

@@ -7,14 +7,23 @@ from datetime import datetime
 import pandas as pd
 from sqlalchemy import Connection, text
 
-from crm_sync.counts import Counts
-from crm_sync.customers import mirror, upserts
-from crm_sync.customers.conversions import come_from_leads, join_converted
-from crm_sync.customers.moves import follow_moves, join_left_behind, join_merged, mark_silent, plan_moves
-from crm_sync.customers.siblings import have_spoken, link_siblings, map_siblings, read_siblings
-from crm_sync.customers.upserts import Part
-from crm_sync.mapping import MappingRules, SObject
-from crm_sync.survivors import among, choose_voices
+from crm_sync.columns.membership import among
+from crm_sync.customers import mirror
+from crm_sync.customers import upsert as upserts
+from crm_sync.customers.candidates import already_applied, link_candidates, map_candidates, read_candidates
+from crm_sync.customers.conversions import contacts_of_converted_leads, merge_converted
+from crm_sync.customers.key_changes import (
+    mark_without_record,
+    merge_customers,
+    merge_merged_records,
+    plan_key_changes,
+    rename_customers,
+)
+from crm_sync.customers.survivors import choose_survivors
+from crm_sync.customers.upsert import Part
+from crm_sync.mapping.model import MappingRules
+from crm_sync.runs.counts import Counts
+from crm_sync.sobject import SObject
 
 _LANDING_LOCK = 7_023_002
 # What the choice of who speaks looks at.
@@ -25,7 +34,7 @@ _ORDER = [
 
 
 @dataclass(frozen=True)
-class Landing:
+class LandingContext:
     """What is the same for every batch of a run: the mapping, Salesforce's field types, the run and its clock.
 
     `only_changed`: pass over records that the mirror holds already, as a pull does with those it reads again. A full
@@ -39,7 +48,7 @@ class Landing:
     only_changed: bool = False
 
 
-def land_batch(connection: Connection, batch: pd.DataFrame, sobject: SObject, landing: Landing) -> Counts:
+def land_batch(connection: Connection, batch: pd.DataFrame, sobject: SObject, landing: LandingContext) -> Counts:
     """Land a batch of one sObject, mapped by `map_records`, and say what became of each record.
 
     Every step may be repeated and batches may come in any order: a customer follows from what the mirror holds.
@@ -47,15 +56,15 @@ def land_batch(connection: Connection, batch: pd.DataFrame, sobject: SObject, la
     _one_at_a_time(connection)
     newest = _newest_versions(batch)
     fresh, staged = newest, mirror.stage_records(connection, newest)
-    met = mirror.meet_known(connection, staged, only_changed=landing.only_changed)
+    met = mirror.match_mirror(connection, staged, only_changed=landing.only_changed)
     if len(met.stale) + len(met.same):
         fresh = newest[~among(newest["id"], pd.concat([met.stale, met.same]))]
         staged = mirror.stage_records(connection, fresh)
     has_both = len(landing.rules.mapped) == len(SObject)
     if sobject is SObject.CONTACT and has_both:
-        met = replace(met, moved=pd.concat([met.moved, come_from_leads(connection, staged)]))
+        met = replace(met, moved=pd.concat([met.moved, contacts_of_converted_leads(connection, staged)]))
 
-    siblings = read_siblings(connection, staged, met.moved, but_not=fresh["id"])
+    siblings = read_candidates(connection, staged, met.moved, but_not=fresh["id"])
     # Records of an object that is mapped no longer have no say.
     heard = siblings[siblings["sobject"].isin(landing.rules.mapped)]
     known = pd.concat(
@@ -65,34 +74,34 @@ def land_batch(connection: Connection, batch: pd.DataFrame, sobject: SObject, la
         ],
         ignore_index=True,
     )
-    voices = choose_voices(known, landing.rules.precedence)
-    moves = plan_moves(known, voices, met.moved, landing.rules.precedence)
+    voices = choose_survivors(known, landing.rules.precedence)
+    moves = plan_key_changes(known, voices, met.moved, landing.rules.precedence)
 
-    follow_moves(connection, moves, landing.now)
+    rename_customers(connection, moves, landing.now)
     # Who spoke for a customer that has gone with another record speaks for the next one.
-    has_spoken = have_spoken(known, voices) & ~among(known["unique_key"], moves.followed["old_key"])
+    has_spoken = already_applied(known, voices) & ~among(known["unique_key"], moves.followed["old_key"])
     news = ~_only_echoes(known, voices.first, met) & ~has_spoken
     first, second = known["id"][voices.first & news], known["id"][voices.second & news]
     others = known["id"][~known["in_batch"] & (voices.first | voices.second) & news]
     parts = [
         Part(sobject, True, fresh),
-        *map_siblings(connection, others, landing.rules, landing.types),
+        *map_candidates(connection, others, landing.rules, landing.types),
     ]
     written = upserts.upsert_customers(
         connection, _only(parts, first), _only(parts, second), landing.rules, landing.now, any_known=met.any_known
     )
-    join_left_behind(connection, moves, landing.now)
-    mark_silent(connection, moves, landing.now)
+    merge_customers(connection, moves, landing.now)
+    mark_without_record(connection, moves, landing.now)
     mirror.upsert_records(connection, staged, any_known=met.any_known)
-    link_siblings(connection, siblings if len(met.moved) else siblings[siblings["customer_id"].isna()])
-    join_merged(connection, staged, _merged_away(fresh, siblings), landing.now)
+    link_candidates(connection, siblings if len(met.moved) else siblings[siblings["customer_id"].isna()])
+    merge_merged_records(connection, staged, _merged_away(fresh, siblings), landing.now)
     if has_both:
-        join_converted(connection, staged, known["id"][voices.first & known["is_converted"]], landing.now)
+        merge_converted(connection, staged, known["id"][voices.first & known["is_converted"]], landing.now)
     mirror.write_rejects(connection, staged, landing.sync_run_id, landing.now, any_known=met.any_known)
     return _count(len(batch), known, voices.first, written, same=len(met.same))
 
 
-def _only_echoes(known: pd.DataFrame, first: pd.Series, met: mirror.Met) -> pd.Series:
+def _only_echoes(known: pd.DataFrame, first: pd.Series, met: mirror.MirrorMatch) -> pd.Series:
     """Say of whose key nothing came but the echo of a push: its customer may have been changed here since."""
     is_echo, keys = among(known["id"], met.echoes), known["unique_key"]
     told = pd.concat([keys[known["in_batch"] & ~is_echo], met.moved["old_key"]]).astype("str")

@@ -27,18 +27,18 @@ from sqlalchemy import (
     select,
 )
 
-from crm_sync.customers.dialects import insert_for, write_and_count
-from crm_sync.customers.frames import frame_of
-from crm_sync.customers.staging import stage
-from crm_sync.customers.tables import JSON_OBJECT, customer, rejected_record, salesforce_record
-from crm_sync.mapping import SObject
-from crm_sync.transform import RECORD_COLUMNS
+from crm_sync.database.dialects import insert_for, write_and_count
+from crm_sync.database.frames import frame_of
+from crm_sync.database.staging import stage
+from crm_sync.database.tables.customers import JSON_OBJECT, customer, rejected_record, salesforce_record
+from crm_sync.mapping.transform import RECORD_COLUMNS
+from crm_sync.sobject import SObject
 
 _ID_LENGTH = 18
 
 
 @dataclass(frozen=True)
-class Met:
+class MirrorMatch:
     """What the mirror holds of a batch: `stale` and `same`, the Ids of records that bring nothing new; `moved`, the
     `id` and `old_key` of those whose unique key was another one before; `echoes`, the Ids of those that only bring back
     what a push gave them, and that speak for their customer already; `any_known`, whether it holds any of them."""
@@ -57,7 +57,7 @@ def stage_records(connection: Connection, records: pd.DataFrame) -> Table:
     )
 
 
-def meet_known(connection: Connection, staged: Table, *, only_changed: bool) -> Met:
+def match_mirror(connection: Connection, staged: Table, *, only_changed: bool) -> MirrorMatch:
     """Say which of the staged records bring nothing new, and what the mirror holds of the others.
 
     A record brings nothing new when the mirror holds a newer version; with `only_changed` also when it holds the
@@ -85,7 +85,7 @@ def meet_known(connection: Connection, staged: Table, *, only_changed: bool) -> 
     stale, same, echo = (met[name].astype("bool") for name in ("is_stale", "is_same", "is_echo"))
     echo &= ~stale & ~same
     moved = pd.DataFrame({"id": ids, "old_key": old_keys})[~stale & ~same & ~echo]
-    return Met(stale=ids[stale], same=ids[same], moved=moved, echoes=ids[echo], any_known=any_known)
+    return MirrorMatch(stale=ids[stale], same=ids[same], moved=moved, echoes=ids[echo], any_known=any_known)
 
 
 def _is_echo(connection: Connection, staged: Table) -> ColumnElement[bool]:

@@ -4,16 +4,16 @@ from datetime import datetime
 
 from sqlalchemy import Connection, select, update
 
-from crm_sync.budget import OrgUse
-from crm_sync.customers.budget_tables import org_use
-from crm_sync.customers.dialects import insert_for
-from crm_sync.salesforce.limit_info import ApiUsage
+from crm_sync.budget.rules import OrgUsage
+from crm_sync.database.dialects import insert_for
+from crm_sync.database.tables.budget import org_use
+from crm_sync.requests import ApiUsage
 
 
-def read_org_use(connection: Connection, org: str) -> OrgUse | None:
+def read_org_use(connection: Connection, org: str) -> OrgUsage | None:
     """Return the last figures, None before the first answer."""
     row = connection.execute(select(org_use).where(org_use.c.org == org)).mappings().one_or_none()
-    return None if row is None else OrgUse(**{name: value for name, value in row.items() if name != "org"})
+    return None if row is None else OrgUsage(**{name: value for name, value in row.items() if name != "org"})
 
 
 def save_org_use(connection: Connection, org: str, usage: ApiUsage, seen_at: datetime) -> None:

@@ -6,14 +6,14 @@ import pandas as pd
 import pyarrow as pa
 from pyarrow import csv as arrow_csv
 
+from crm_sync.columns.membership import among
 from crm_sync.errors import SalesforceUnavailableError
-from crm_sync.salesforce.bulk_ingest import IngestJob
+from crm_sync.requests import RequestKind
+from crm_sync.salesforce.errors.row_refusals import read_job_reason
 from crm_sync.salesforce.org import SalesforceOrg
-from crm_sync.salesforce.record_writes import RecordWrites
-from crm_sync.salesforce.request_kinds import RequestKind
-from crm_sync.salesforce.row_refusals import read_job_reason
-from crm_sync.salesforce.write_results import result_frame, split_bulk_errors
-from crm_sync.survivors import among
+from crm_sync.salesforce.write.bulk_ingest import IngestJob
+from crm_sync.salesforce.write.records import RecordWrites
+from crm_sync.salesforce.write.results import result_frame, split_bulk_errors
 
 _FAILED, _SUCCESSFUL, _UNPROCESSED = "failedResults", "successfulResults", "unprocessedrecords"
 _ERROR, _ID, _CREATED = "sf__Error", "sf__Id", "sf__Created"

@@ -9,11 +9,11 @@ import requests
 from simple_salesforce.api import Salesforce
 
 from crm_sync.errors import AuthenticationError, LimitReachedError, SalesforceUnavailableError, SessionExpiredError
-from crm_sync.salesforce.answers import UNREADABLE
-from crm_sync.salesforce.login import Login, Session
-from crm_sync.salesforce.refused_logins import RefusedLogin, refused_again
-from crm_sync.salesforce.request_kinds import RequestKind
-from crm_sync.salesforce.transport import Transport
+from crm_sync.requests import RequestKind
+from crm_sync.salesforce.http.answers import UNREADABLE
+from crm_sync.salesforce.http.transport import Transport
+from crm_sync.salesforce.login.lockout import RefusedLogin, refused_again
+from crm_sync.salesforce.login.logins import Login, Session
 
 API_VERSION = "67.0"
 

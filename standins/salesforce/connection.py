@@ -11,13 +11,14 @@ from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
-from . import app, control
-from .faults import Fault
-from .journal import Entry
-from .messages import Answer, Request
+from standins.salesforce import control
+from standins.salesforce import routes as app
+from standins.salesforce.http.faults import Fault
+from standins.salesforce.http.journal import Entry
+from standins.salesforce.http.messages import Answer, Request
 
 if TYPE_CHECKING:
-    from .server import _Listener
+    from standins.salesforce.http.server import _Listener
 
 _MAX_HEAD = 16_384
 _MAX_BODY = 150 * 1024 * 1024

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-from .errors import RecordError, SalesforceError
-from .faults import Fault
-from .messages import Answer, Request, json_answer
-from .org import Org
+from standins.salesforce.http.faults import Fault
+from standins.salesforce.http.messages import Answer, Request, json_answer
+from standins.salesforce.org.errors import RecordError, SalesforceError
+from standins.salesforce.org.org import Org
 
 PATH = "/__control"
 _RECORD_CALLS = ("insert", "update", "delete", "undelete", "purge", "merge", "convert")

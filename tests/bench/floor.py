@@ -15,14 +15,14 @@ from typing import Any
 from pyarrow import csv
 from sqlalchemy import Connection, Engine, MetaData, create_engine, func, select
 
-from crm_sync.customers.database import CustomerDatabase, parse_url
+from crm_sync.database.engine import CustomerDatabase, parse_url
 from crm_sync.errors import LimitReachedError
-from crm_sync.salesforce import bulk
-from crm_sync.salesforce.limit_info import ApiUsage
-from crm_sync.salesforce.login import Session, UserPasswordLogin
+from crm_sync.requests import ApiUsage
+from crm_sync.salesforce.http.transport import Transport
+from crm_sync.salesforce.login.logins import Session, UserPasswordLogin
 from crm_sync.salesforce.org import SalesforceOrg
-from crm_sync.salesforce.queries import build_select
-from crm_sync.salesforce.transport import Transport
+from crm_sync.salesforce.read import bulk_query as bulk
+from crm_sync.salesforce.read.soql import build_select
 from tests.bench.sync import DEMO_USER, MAPPING
 
 ROWS_AT_ONCE = 50_000

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping
 from rich.console import Console
 from sqlalchemy import create_engine, select
 
-from crm_sync.customers.database import parse_url
-from crm_sync.customers.tables import sync_run
+from crm_sync.database.engine import parse_url
+from crm_sync.database.tables.customers import sync_run
 
 _REQUESTS, _SHARE = 3, 0.1
 

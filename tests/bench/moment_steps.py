@@ -14,8 +14,9 @@ from pydantic import SecretStr
 
 from blocks.customer_database import CustomerDatabase
 from blocks.salesforce_credentials import SalesforceCredentials
-from crm_sync.customers.database import CustomerDatabase as OpenDatabase
-from crm_sync.customers.moments import record_moments, some_customers
+from crm_sync.database.engine import CustomerDatabase as OpenDatabase
+from crm_sync.moments.record import record_moments
+from deployments.demo.customers import some_customers
 from tests.bench.forecasts import last_forecast
 from tests.bench.sync import DEMO_USER
 
@@ -83,7 +84,7 @@ def record(database: OpenDatabase, moments: int, *, opens: int) -> dict[str, flo
 def export(salesforce: SalesforceCredentials, database: CustomerDatabase) -> dict[str, float]:
     """Run the export; it does not wait before it looks at a job, for the stand-in answers when the job is done."""
     from flows.contact_moment_export import contact_moment_export  # noqa: PLC0415  # reads PREFECT_HOME
-    from tasks.bulk_reads import SLEEP  # noqa: PLC0415  # likewise
+    from tasks.run.waiting import SLEEP  # noqa: PLC0415  # likewise
 
     SLEEP.set(lambda seconds: None)
     summary = contact_moment_export(salesforce, database)

@@ -13,10 +13,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from crm_sync.budget import BudgetRules, Kept
-from standins.salesforce.org import Org
-from standins.salesforce.server import Server
-from standins.salesforce.settings import OrgSettings
+from crm_sync.budget.rules import BudgetRules, Kept
+from standins.salesforce.http.server import Server
+from standins.salesforce.org.org import Org
+from standins.salesforce.org.settings import OrgSettings
 
 _HOUR = timedelta(seconds=120)
 _PER_HOUR = 360
@@ -31,14 +31,14 @@ _USER = ("pace@demo.example", "demo-password", "demoToken")
 def work(org_url: str, database_url: str, flow: str, seconds: float, pause: float) -> None:
     """Make requests for so many seconds, one after the other, and say how long the longest wait was."""
     from blocks.session_store import PrefectSessionStore  # noqa: PLC0415
-    from crm_sync.customers.database import CustomerDatabase  # noqa: PLC0415  # after PREFECT_API_URL is set
-    from crm_sync.customers.ledger import RequestLedger  # noqa: PLC0415
+    from crm_sync.budget.ledger import RequestLedger  # noqa: PLC0415
+    from crm_sync.database.engine import CustomerDatabase  # noqa: PLC0415  # after PREFECT_API_URL is set
     from crm_sync.errors import LimitReachedError  # noqa: PLC0415
-    from crm_sync.salesforce.login import UserPasswordLogin  # noqa: PLC0415
+    from crm_sync.requests import RequestKind  # noqa: PLC0415
+    from crm_sync.salesforce.http.transport import Transport  # noqa: PLC0415
+    from crm_sync.salesforce.login.logins import UserPasswordLogin  # noqa: PLC0415
     from crm_sync.salesforce.org import SalesforceOrg  # noqa: PLC0415
-    from crm_sync.salesforce.request_kinds import RequestKind  # noqa: PLC0415
-    from crm_sync.salesforce.transport import Transport  # noqa: PLC0415
-    from tasks.throttle import open_throttle  # noqa: PLC0415
+    from tasks.run.throttle import open_throttle  # noqa: PLC0415
 
     def now() -> datetime:
         return datetime.now(UTC)
@@ -91,7 +91,7 @@ def main(seconds: float, database_url: str) -> None:
 def _set_limits() -> None:
     from prefect.client.orchestration import get_client  # noqa: PLC0415
 
-    from tasks.throttle import ALL_REQUESTS, BULK_REQUESTS, SLOTS_PER_REQUEST  # noqa: PLC0415
+    from tasks.run.throttle import ALL_REQUESTS, BULK_REQUESTS, SLOTS_PER_REQUEST  # noqa: PLC0415
 
     with get_client(sync_client=True) as client:
         for name, (burst, rate) in {ALL_REQUESTS: _PACE, BULK_REQUESTS: _BACKGROUND}.items():

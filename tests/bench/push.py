@@ -22,10 +22,10 @@ from blocks.customer_database import CustomerDatabase
 from blocks.data_mapping import DataMapping
 from blocks.salesforce_credentials import SalesforceCredentials
 from blocks.salesforce_synchronize import SalesforceSynchronize
-from crm_sync.customers.campaign_tables import campaign, campaign_member
-from crm_sync.customers.database import parse_url
-from crm_sync.customers.tables import customer, salesforce_record
-from crm_sync.push_result import PushResult
+from crm_sync.database.engine import parse_url
+from crm_sync.database.tables.campaigns import campaign, campaign_member
+from crm_sync.database.tables.customers import customer, salesforce_record
+from crm_sync.push.result import PushResult
 from tests.bench.__main__ import Figures, fresh_databases, run, stand_in_org
 from tests.bench.forecasts import last_forecast, print_errors
 from tests.bench.sync import DEMO_USER, MAPPING

@@ -11,8 +11,8 @@ from pydantic import SecretStr
 from blocks.customer_database import CustomerDatabase
 from blocks.data_mapping import DataMapping
 from blocks.salesforce_credentials import SalesforceCredentials
-from crm_sync.mapping import MappingRules, ObjectMapping
-from crm_sync.standard_mapping import standard_contact_mapping
+from crm_sync.mapping.model import MappingRules, ObjectMapping
+from crm_sync.mapping.standard import standard_contact_mapping
 from tests.bench.forecasts import last_forecast
 
 DEMO_USER = ("integration@demo.example", "demo-password", "demoToken")

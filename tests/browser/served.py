@@ -16,7 +16,7 @@ from requests.adapters import HTTPAdapter
 from sqlalchemy import Connection
 from urllib3.util import Retry
 
-from crm_sync.customers.database import CustomerDatabase
+from crm_sync.database.engine import CustomerDatabase
 
 _REPOSITORY = Path(__file__).parents[2]
 _START_SECONDS = 240

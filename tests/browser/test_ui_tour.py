@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from crm_sync.customers.campaign_demo import change_customers, choose_contacts
-from crm_sync.customers.campaigns import enter_campaign
-from crm_sync.customers.tables import customer
-from crm_sync.standard_mapping import standard_contact_mapping, standard_lead_mapping
-from deployments.demo_moments import demo_moments
-from tasks.runs import utc_now
+from crm_sync.database.tables.customers import customer
+from crm_sync.mapping.standard import standard_contact_mapping, standard_lead_mapping
+from crm_sync.push.queue import enter_campaign
+from deployments.demo.customers import change_customers, choose_contacts
+from deployments.demo.moments import demo_moments
+from tasks.run.run import utc_now
 from tests.browser.marketer import Marketer
 
 _LINKS = {"contact": standard_contact_mapping().links, "lead": standard_lead_mapping().links}

@@ -4,8 +4,8 @@ from itertools import permutations
 
 import pytest
 
-from crm_sync.mapping import SObject
-from tests.customers.conftest import Record, Row, Story
+from crm_sync.sobject import SObject
+from tests.rigs.story import Record, Row, Story
 
 OLD, NEW, OTHER = "ada@old.org", "ada@new.org", "ada@other.org"
 CONTACT, MASTER = 7, 8

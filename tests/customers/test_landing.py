@@ -7,10 +7,11 @@ import pytest
 from sqlalchemy import Connection, Text, cast, event, insert, select, update
 from sqlalchemy.engine import Engine
 
-from crm_sync.customers.database import CustomerDatabase
-from crm_sync.customers.tables import customer
-from crm_sync.mapping import CustomerFieldKind, FieldLink, MappingRules, ObjectMapping, Precedence, SObject
-from tests.customers.conftest import START, Story
+from crm_sync.database.engine import CustomerDatabase
+from crm_sync.database.tables.customers import customer
+from crm_sync.mapping.model import CustomerFieldKind, FieldLink, MappingRules, ObjectMapping, Precedence
+from crm_sync.sobject import SObject
+from tests.rigs.story import START, Story
 
 ADA, BOB = "ada@x.org", "bob@x.org"
 

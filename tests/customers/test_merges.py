@@ -4,10 +4,10 @@ from itertools import permutations
 
 import pytest
 
-from crm_sync.customers import frames
-from crm_sync.customers.database import CustomerDatabase
-from crm_sync.mapping import FieldLink, MappingRules, ObjectMapping
-from tests.customers.conftest import Record, Story
+from crm_sync.database import frames
+from crm_sync.database.engine import CustomerDatabase
+from crm_sync.mapping.model import FieldLink, MappingRules, ObjectMapping
+from tests.rigs.story import Record, Story
 
 _MASTER, _LOSER = "ada@x.org", "ada@old.org"
 

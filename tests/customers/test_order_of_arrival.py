@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from crm_sync.customers.database import CustomerDatabase
-from crm_sync.mapping import Precedence
+from crm_sync.database.engine import CustomerDatabase
+from crm_sync.mapping.model import Precedence
 
 Version = tuple[str, int, dict[str, Any]]
 

@@ -1,6 +1,6 @@
 """Records that cannot be used are kept aside with their reason, and come back when they can."""
 
-from tests.customers.conftest import Story
+from tests.rigs.story import Story
 
 ADA, BOB = "ada@x.org", "bob@x.org"
 

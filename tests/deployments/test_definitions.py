@@ -27,7 +27,7 @@ from flows.incremental_pull import incremental_pull
 from flows.install_contact_moment_objects import install_contact_moment_objects
 from flows.propose_mapping import propose_mapping
 from flows.retry_outputs import retry_outputs
-from tasks.throttle import LIMITS
+from tasks.run.throttle import LIMITS
 
 _FLOWS = {
     "full_sync": full_sync,

@@ -16,7 +16,7 @@ from deployments.automations import build_automations
 from deployments.definitions import build_deployments
 from deployments.deploy import deploy
 from deployments.version import VERSION, git_version
-from tasks.throttle import LIMITS
+from tasks.run.throttle import LIMITS
 
 _PROJECT = Path(__file__).parents[2]
 

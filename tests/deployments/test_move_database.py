@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from crm_sync.customers.database import CustomerDatabase
-from crm_sync.customers.runs import start_run
+from crm_sync.database.engine import CustomerDatabase
+from crm_sync.runs.history import start_run
 from deployments.move_database import main
 
 

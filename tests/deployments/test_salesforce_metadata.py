@@ -9,11 +9,11 @@ from xml.etree import ElementTree
 
 import pytest
 
-from crm_sync.mapping import SObject
-from crm_sync.salesforce.metadata_source import METADATA_NAMESPACE, build_package
-from crm_sync.salesforce.moment_objects import MomentObject, MomentObjects
+from crm_sync.moments.objects import MomentObject, MomentObjects
+from crm_sync.salesforce.metadata.package import METADATA_NAMESPACE, build_package
 from crm_sync.salesforce.org import API_VERSION
-from standins.salesforce.metadata_package import components
+from crm_sync.sobject import SObject
+from standins.salesforce.api.metadata_package import components
 
 PROJECT = Path(__file__).resolve().parents[2] / "deployments" / "salesforce"
 SOURCE = PROJECT / "force-app" / "main" / "default"

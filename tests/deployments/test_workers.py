@@ -16,17 +16,17 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, PREFECT_HOME, temporary_settings
 from prefect.states import Pending
 
-from crm_sync.customers.moments import record_moments
-from crm_sync.customers.tables import checkpoint, customer, request_ledger, sync_run
+from crm_sync.database.tables.customers import checkpoint, customer, request_ledger, sync_run
+from crm_sync.moments.record import record_moments
 from deployments.definitions import build_deployments
 from deployments.deploy import deploy
-from standins.salesforce.faults import Fault
-from tasks.throttle import ALL_REQUESTS, BULK_REQUESTS, SLOTS_PER_REQUEST
+from standins.salesforce.http.faults import Fault
+from tasks.run.throttle import ALL_REQUESTS, BULK_REQUESTS, SLOTS_PER_REQUEST
 from tests.conftest import PostgresqlServer
 from tests.deployments import team
-from tests.flows.conftest import Rig, start_rig
-from tests.flows.moment_rig import MomentRig, add_moment_objects
-from tests.flows.push_rig import CAMPAIGN, Pushes
+from tests.rigs.moments import MomentRig, add_moment_objects
+from tests.rigs.org import Rig, start_rig
+from tests.rigs.pushes import CAMPAIGN, Pushes
 
 _PROJECT = Path(__file__).parents[2]
 _POOL = "team"

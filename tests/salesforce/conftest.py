@@ -10,16 +10,15 @@ from typing import Any
 import pytest
 
 from crm_sync.errors import LimitReachedError
-from crm_sync.salesforce.limit_info import ApiUsage
-from crm_sync.salesforce.login import Login, Session, UserPasswordLogin
+from crm_sync.requests import ApiUsage, RequestKind
+from crm_sync.salesforce.http.transport import Transport
+from crm_sync.salesforce.login.lockout import RefusedLogin
+from crm_sync.salesforce.login.logins import Login, Session, UserPasswordLogin
 from crm_sync.salesforce.org import SalesforceOrg
-from crm_sync.salesforce.refused_logins import RefusedLogin
-from crm_sync.salesforce.request_kinds import RequestKind
-from crm_sync.salesforce.transport import Transport
-from standins.salesforce.journal import Entry
-from standins.salesforce.org import Org
-from standins.salesforce.server import Server
-from standins.salesforce.settings import OrgSettings
+from standins.salesforce.http.journal import Entry
+from standins.salesforce.http.server import Server
+from standins.salesforce.org.org import Org
+from standins.salesforce.org.settings import OrgSettings
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 PASSWORD = "pass<&>word-7f3a"

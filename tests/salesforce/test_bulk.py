@@ -16,7 +16,10 @@ from crm_sync.errors import (
     QueryError,
     SalesforceUnavailableError,
 )
-from crm_sync.salesforce.bulk import (
+from crm_sync.requests import RequestKind
+from crm_sync.salesforce.org import SalesforceOrg
+from crm_sync.salesforce.read.bulk_csv import read_batches
+from crm_sync.salesforce.read.bulk_query import (
     ResultsPage,
     create_query_job,
     download_page,
@@ -24,13 +27,10 @@ from crm_sync.salesforce.bulk import (
     read_job,
     wait_for_job,
 )
-from crm_sync.salesforce.bulk_csv import read_batches
-from crm_sync.salesforce.csv_rows import RowCounter
-from crm_sync.salesforce.org import SalesforceOrg
-from crm_sync.salesforce.queries import build_select, select_columns
-from crm_sync.salesforce.request_kinds import RequestKind
-from standins.salesforce import bulk_query
-from standins.salesforce.faults import Action, Fault
+from crm_sync.salesforce.read.csv_rows import RowCounter
+from crm_sync.salesforce.read.soql import build_select, select_columns
+from standins.salesforce.api import bulk_query
+from standins.salesforce.http.faults import Action, Fault
 from tests.salesforce.conftest import Rig
 
 SOQL = build_select("Lead", ["LastName"])

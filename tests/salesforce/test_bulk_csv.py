@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from crm_sync.errors import SalesforceUnavailableError
-from crm_sync.salesforce.bulk_csv import read_batches
+from crm_sync.salesforce.read.bulk_csv import read_batches
 
 NAMES = ["Id", "LastName", "Account.Name"]
 

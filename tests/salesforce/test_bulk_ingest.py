@@ -7,7 +7,10 @@ from typing import Any
 
 import pandas as pd
 
-from crm_sync.salesforce.bulk_ingest import (
+from crm_sync.outcomes import RefusalClass
+from crm_sync.salesforce.errors.row_refusals import refusal_classes
+from crm_sync.salesforce.ingest_results import read_ingest_results
+from crm_sync.salesforce.write.bulk_ingest import (
     LONGEST_INLINE,
     close_ingest_job,
     create_ingest_job,
@@ -17,10 +20,8 @@ from crm_sync.salesforce.bulk_ingest import (
     upload_csv,
     wait_for_ingest,
 )
-from crm_sync.salesforce.ingest_results import read_ingest_results
-from crm_sync.salesforce.record_writes import CLEAR, csv_file
-from crm_sync.salesforce.row_refusals import RowClass, row_classes
-from crm_sync.salesforce.writes import write_records
+from crm_sync.salesforce.write.collections import write_records
+from crm_sync.salesforce.write.records import CLEAR, csv_file
 from tests.salesforce.conftest import Rig
 from tests.salesforce.ingest_steps import no_wait, titled, written
 from tests.salesforce.write_steps import KEY, codes, contacts, leads, moment_object, sent, updates, upserts
@@ -144,7 +145,7 @@ def test_a_job_that_wrote_nothing_needs_no_results(rig: Rig) -> None:
     results = written(rig, writes)
     assert not results["was_sent"].any()
     assert set(results["error_code"]) == {"InvalidBatch"}
-    assert set(row_classes(results["error_code"], results["error_message"])) == {RowClass.RIGHTS}
+    assert set(refusal_classes(results["error_code"], results["error_message"])) == {RefusalClass.PERMISSION}
     assert "ingest_results" not in sent(rig)
 
 

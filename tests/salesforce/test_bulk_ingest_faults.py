@@ -6,18 +6,19 @@ from typing import Any
 import pytest
 
 from crm_sync.errors import JobFailedError, JobGoneError, LimitReachedError, SalesforceUnavailableError
-from crm_sync.salesforce.bulk_ingest import (
+from crm_sync.outcomes import RefusalClass
+from crm_sync.requests import RequestKind
+from crm_sync.salesforce.errors.row_refusals import refusal_classes
+from crm_sync.salesforce.ingest_results import read_ingest_results
+from crm_sync.salesforce.write.bulk_ingest import (
     close_ingest_job,
     create_ingest_job,
     read_ingest_job,
     upload_csv,
     wait_for_ingest,
 )
-from crm_sync.salesforce.ingest_results import read_ingest_results
-from crm_sync.salesforce.record_writes import csv_file
-from crm_sync.salesforce.request_kinds import RequestKind
-from crm_sync.salesforce.row_refusals import RowClass, row_classes
-from standins.salesforce.faults import Action, Fault
+from crm_sync.salesforce.write.records import csv_file
+from standins.salesforce.http.faults import Action, Fault
 from tests.salesforce.conftest import Rig
 from tests.salesforce.ingest_steps import finished, no_wait, titled, written
 from tests.salesforce.write_steps import codes, updates
@@ -45,14 +46,14 @@ def test_a_job_that_ended_early_tells_written_failed_and_untried_apart(rig: Rig,
     untried = results[~results["was_sent"]]
     assert set(untried["error_code"]) == {expected[0]}
     assert set(untried["error_message"].dropna()) == {expected[1]} - {None}
-    assert set(row_classes(untried["error_code"], untried["error_message"])) == {RowClass.TRANSIENT}
+    assert set(refusal_classes(untried["error_code"], untried["error_message"])) == {RefusalClass.TRANSIENT}
     assert written(rig, writes.where(~results["was_sent"]))["success"].all()
 
 
 def test_a_job_that_failed_for_the_day_is_a_limit(rig: Rig) -> None:
     rig.standin.ingest_jobs.end_next("Failed", "Max bulk v2 ingest jobs (15000) per 24 hrs has been reached")
     results = written(rig, titled(rig, 3))
-    assert set(row_classes(results["error_code"], results["error_message"])) == {RowClass.BUDGET}
+    assert set(refusal_classes(results["error_code"], results["error_message"])) == {RefusalClass.LIMIT}
     assert not results["was_sent"].any()
 
 
@@ -63,7 +64,7 @@ def test_rows_that_salesforce_forgot_are_not_called_written(rig: Rig) -> None:
     assert results["success"].tolist() == [True, True, False]
     assert results["was_sent"].tolist() == [True, True, False]
     assert codes(results)[2] == "JobComplete"
-    assert row_classes(results["error_code"], results["error_message"]).iloc[2] == RowClass.TRANSIENT
+    assert refusal_classes(results["error_code"], results["error_message"]).iloc[2] == RefusalClass.TRANSIENT
 
 
 def test_closing_whose_answer_was_lost_is_repeated(rig: Rig) -> None:

@@ -3,9 +3,9 @@
 import pytest
 
 from crm_sync.errors import LimitReachedError, RetriableError
-from crm_sync.salesforce.changes import Page, ask_together, query_path
-from crm_sync.salesforce.json_rows import records_frame
-from standins.salesforce.faults import Fault
+from crm_sync.salesforce.read.composite import Page, ask_together, query_path
+from crm_sync.salesforce.read.json_rows import records_frame
+from standins.salesforce.http.faults import Fault
 from tests.salesforce.conftest import Rig
 
 _QUERIES = ("SELECT Id FROM Contact", "SELECT Id FROM Lead")

@@ -3,8 +3,8 @@
 import pytest
 
 from crm_sync.errors import MappingError, QueryError, SalesforceUnavailableError
-from crm_sync.salesforce.describe import describe, identity, record_counts
-from standins.salesforce.faults import Fault
+from crm_sync.salesforce.schema.describe import describe, identity, record_counts
+from standins.salesforce.http.faults import Fault
 from tests.salesforce.conftest import Rig
 
 

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from crm_sync import errors
-from crm_sync.salesforce.error_codes import error_for, limit_in, read_complaint
+from crm_sync.requests import RequestKind
+from crm_sync.salesforce.errors.error_codes import error_for, limit_in, read_complaint
+from crm_sync.salesforce.http.request_kinds import kind_of
 from crm_sync.salesforce.query_refusals import query_detail
-from crm_sync.salesforce.request_kinds import RequestKind, kind_of
 from tests.salesforce.conftest import NOW
 
 LOGIN, QUERY = RequestKind.LOGIN, RequestKind.QUERY

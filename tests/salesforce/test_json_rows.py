@@ -4,7 +4,7 @@ import json
 
 import pandas as pd
 
-from crm_sync.salesforce.json_rows import records_frame
+from crm_sync.salesforce.read.json_rows import records_frame
 
 _TYPES = {"Visited__c": "datetime", "Optin__c": "boolean", "Account.IsPartner": "boolean", "Born__c": "date"}
 _ANSWER = """[

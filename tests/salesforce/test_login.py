@@ -5,10 +5,10 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from crm_sync.errors import AuthenticationError, ConfigurationError, SalesforceUnavailableError
-from crm_sync.salesforce.endpoints import login_host
-from crm_sync.salesforce.login import ClientCredentialsLogin, JwtLogin, Session
-from standins.salesforce.faults import Fault
-from standins.salesforce.settings import ConnectedApp
+from crm_sync.salesforce.http.endpoints import login_host
+from crm_sync.salesforce.login.logins import ClientCredentialsLogin, JwtLogin, Session
+from standins.salesforce.http.faults import Fault
+from standins.salesforce.org.settings import ConnectedApp
 from tests.salesforce.conftest import Rig, user_login
 
 KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from crm_sync.errors import AuthorizationError, LimitReachedError, SalesforceUnavailableError
-from crm_sync.salesforce.metadata import Deployment, read_deployment, start_deployment, wait_for_deployment
-from crm_sync.salesforce.metadata_source import build_package
-from standins.salesforce.faults import Fault
+from crm_sync.salesforce.metadata.deployment import Deployment, read_deployment, start_deployment, wait_for_deployment
+from crm_sync.salesforce.metadata.package import build_package
+from standins.salesforce.http.faults import Fault
 from tests.salesforce.conftest import Rig
 
 LEADS = "ClangLeadContactMoment__c"

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crm_sync.errors import MappingError
-from crm_sync.salesforce.queries import build_select, checked_filter, select_columns
-from crm_sync.salesforce.request_kinds import RequestKind
+from crm_sync.requests import RequestKind
+from crm_sync.salesforce.read.soql import build_select, checked_filter, select_columns
 from tests.salesforce.conftest import Rig
 
 NOON = datetime(2026, 11, 23, 12, 0, 0, 999_999, tzinfo=UTC)

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crm_sync.errors import MappingError
-from crm_sync.salesforce.record_writes import CLEAR, RecordWrites, json_records
-from crm_sync.salesforce.row_refusals import row_classes
+from crm_sync.salesforce.errors.row_refusals import refusal_classes
+from crm_sync.salesforce.write.records import CLEAR, RecordWrites, json_records
 from tests.salesforce.write_steps import KEY, updates
 
 # Salesforce takes UTF-8, in which a lone surrogate cannot be.
@@ -92,36 +92,36 @@ def test_an_index_with_repeats_is_refused() -> None:
     [
         ("UNABLE_TO_LOCK_ROW", "", "transient"),
         ("REQUEST_LIMIT_EXCEEDED", "ConcurrentPerOrgLongTxn Limit exceeded.", "transient"),
-        ("REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.", "budget"),
-        ("Failed", "Max bulk v2 ingest jobs (15000) per 24 hrs has been reached", "budget"),
-        ("LIMIT_EXCEEDED", "", "budget"),
+        ("REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.", "limit"),
+        ("Failed", "Max bulk v2 ingest jobs (15000) per 24 hrs has been reached", "limit"),
+        ("LIMIT_EXCEEDED", "", "limit"),
         ("LIMIT_EXCEEDED", "An array is too long", "data"),
         ("TooManyLockFailure", "Batch failed after ten tries", "transient"),
         ("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", "Sync: UNABLE_TO_LOCK_ROW, unable to obtain access", "transient"),
         ("CANNOT_EXECUTE_FLOW_TRIGGER", "This error occurred: UNABLE_TO_LOCK_ROW: unable to", "transient"),
         ("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", "Sync: System.LimitException: Too many SOQL queries", "transient"),
-        ("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", "Sync: execution of BeforeUpdate", "rights"),
+        ("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", "Sync: execution of BeforeUpdate", "permission"),
         ("INSERT_UPDATE_DELETE_NOT_ALLOWED_DURING_MAINTENANCE", "", "transient"),
         ("REQUEST_RUNNING_TOO_LONG", "", "transient"),
         ("API_CURRENTLY_DISABLED", "", "transient"),
-        ("ENTITY_IS_DELETED", "entity is deleted", "gone"),
-        ("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id", "gone"),
-        ("NOT_FOUND", "", "gone"),
-        ("NOT_FOUND", "Provided external ID field does not exist or is not accessible: X__c", "rights"),
+        ("ENTITY_IS_DELETED", "entity is deleted", "target_deleted"),
+        ("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id", "target_deleted"),
+        ("NOT_FOUND", "", "target_deleted"),
+        ("NOT_FOUND", "Provided external ID field does not exist or is not accessible: X__c", "permission"),
         ("CANNOT_UPDATE_CONVERTED_LEAD", "", "converted"),
         ("FIELD_CUSTOM_VALIDATION_EXCEPTION", "concurrent use is not allowed", "data"),
         ("NEVER_SEEN_BEFORE", "HTTP 503", "data"),
         ("HTTP 502", "", "transient"),
         ("HTTP 400", "", "data"),
         ("InternalServerError", "Batch time out", "transient"),
-        ("InvalidBatch", "Field name not found : X__c", "rights"),
-        ("INSUFFICIENT_ACCESS_OR_READONLY", "", "rights"),
+        ("InvalidBatch", "Field name not found : X__c", "permission"),
+        ("INSUFFICIENT_ACCESS_OR_READONLY", "", "permission"),
     ],
 )
 def test_a_refusal_says_what_to_do(code: str, message: str, row_class: str) -> None:
     index = [5, 2, 9]
     codes_, messages = (pd.Series(one, index=index, dtype="str") for one in ([None, code, code], [None, message, None]))
-    found = row_classes(codes_, messages)
+    found = refusal_classes(codes_, messages)
     assert found.index.tolist() == index
     assert pd.isna(found.loc[5])
     assert found.loc[2] == row_class

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from crm_sync.errors import SyncError
-from crm_sync.salesforce.bulk import create_query_job, read_job
-from crm_sync.salesforce.login import ClientCredentialsLogin
-from crm_sync.salesforce.request_kinds import RequestKind
-from standins.salesforce.faults import Fault
+from crm_sync.requests import RequestKind
+from crm_sync.salesforce.login.logins import ClientCredentialsLogin
+from crm_sync.salesforce.read.bulk_query import create_query_job, read_job
+from standins.salesforce.http.faults import Fault
 from tests.salesforce.conftest import PASSWORD, TOKEN, Rig, user_login
 
 PERSON = "ada.lovelace@acme.example"

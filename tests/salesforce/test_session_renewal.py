@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 import pytest
 
 from crm_sync.errors import AuthenticationError, FatalError, LoginLimitError
+from crm_sync.requests import RequestKind
+from crm_sync.salesforce.http.transport import Transport
 from crm_sync.salesforce.org import SalesforceOrg
-from crm_sync.salesforce.request_kinds import RequestKind
-from crm_sync.salesforce.transport import Transport
-from standins.salesforce.faults import Fault
+from standins.salesforce.http.faults import Fault
 from tests.salesforce.conftest import NOW, Rig, user_login
 from tests.salesforce.test_login import client_login
 

@@ -6,15 +6,10 @@ from typing import Any
 
 import pytest
 
-from crm_sync.errors import (
-    ConcurrencyLimitError,
-    LimitReachedError,
-    LoginLimitError,
-    SalesforceUnavailableError,
-)
-from crm_sync.salesforce.limit_info import ApiUsage, read_api_usage, read_server_time
-from crm_sync.salesforce.request_kinds import RequestKind
-from standins.salesforce.faults import Action, Fault
+from crm_sync.errors import ConcurrencyLimitError, LimitReachedError, LoginLimitError, SalesforceUnavailableError
+from crm_sync.requests import ApiUsage, RequestKind
+from crm_sync.salesforce.http.limit_info import read_api_usage, read_server_time
+from standins.salesforce.http.faults import Action, Fault
 from tests.salesforce.conftest import Ledger, Rig, make_transport
 
 

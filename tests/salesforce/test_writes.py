@@ -6,11 +6,12 @@ import pandas as pd
 import pytest
 
 from crm_sync.errors import LimitReachedError, SalesforceUnavailableError
-from crm_sync.salesforce.record_writes import RecordWrites
-from crm_sync.salesforce.row_refusals import RowClass, row_classes
-from crm_sync.salesforce.writes import split_requests, write_records
-from crm_sync.write_plan import WriteLoad, plan_writes
-from standins.salesforce.faults import Fault
+from crm_sync.outcomes import RefusalClass
+from crm_sync.salesforce.errors.row_refusals import refusal_classes
+from crm_sync.salesforce.write.collections import split_requests, write_records
+from crm_sync.salesforce.write.plan import WriteLoad, plan_writes
+from crm_sync.salesforce.write.records import RecordWrites
+from standins.salesforce.http.faults import Fault
 from tests.salesforce.conftest import Rig
 from tests.salesforce.write_steps import KEY, codes, contacts, leads, moment_object, sent, updates, upserts
 
@@ -83,8 +84,8 @@ def test_a_refused_record_leaves_the_others_and_keeps_its_code_and_message(rig: 
     assert of_contacts.loc[1, "record_id"] == locked
     assert codes(of_leads) == ["CANNOT_UPDATE_CONVERTED_LEAD"]
     assert of_contacts["was_sent"].all()
-    classes = row_classes(of_contacts["error_code"], of_contacts["error_message"])
-    assert classes.loc[[3, 9, 1]].tolist() == [RowClass.DATA, RowClass.GONE, RowClass.TRANSIENT]
+    classes = refusal_classes(of_contacts["error_code"], of_contacts["error_message"])
+    assert classes.loc[[3, 9, 1]].tolist() == [RefusalClass.DATA, RefusalClass.TARGET_DELETED, RefusalClass.TRANSIENT]
 
 
 def test_only_the_locked_records_have_to_be_sent_again(rig: Rig) -> None:
@@ -120,9 +121,9 @@ def test_a_lead_that_is_written_keeps_its_owner(rig: Rig, title: str) -> None:
 @pytest.mark.parametrize(
     ("fault", "code", "row_class"),
     [
-        ({"status": 503}, "HTTP 503", RowClass.TRANSIENT),
-        (refusal(500, "UNKNOWN_EXCEPTION"), "UNKNOWN_EXCEPTION", RowClass.TRANSIENT),
-        (refusal(403, "REQUEST_LIMIT_EXCEEDED"), "REQUEST_LIMIT_EXCEEDED", RowClass.BUDGET),
+        ({"status": 503}, "HTTP 503", RefusalClass.TRANSIENT),
+        (refusal(500, "UNKNOWN_EXCEPTION"), "UNKNOWN_EXCEPTION", RefusalClass.TRANSIENT),
+        (refusal(403, "REQUEST_LIMIT_EXCEEDED"), "REQUEST_LIMIT_EXCEEDED", RefusalClass.LIMIT),
     ],
 )
 def test_a_collection_that_failed_gives_its_records_its_code(
@@ -134,10 +135,10 @@ def test_a_collection_that_failed_gives_its_records_its_code(
     assert results["success"].tolist() == [True] * 200 + [False] * 200 + [True] * 50
     failed = results[~results["success"]]
     assert set(failed["error_code"]) == {code}
-    assert set(row_classes(failed["error_code"], failed["error_message"])) == {row_class}
+    assert set(refusal_classes(failed["error_code"], failed["error_message"])) == {row_class}
     assert failed["record_id"].tolist() == ids[200:400]
     # The request itself had the status 200, and yet nobody else should ask.
-    assert rig.ledger.closed == ([("write", LimitReachedError)] if row_class == RowClass.BUDGET else [])
+    assert rig.ledger.closed == ([("write", LimitReachedError)] if row_class == RefusalClass.LIMIT else [])
 
 
 def test_an_unknown_field_of_one_object_leaves_the_other_object(rig: Rig) -> None:
@@ -151,7 +152,7 @@ def test_an_unknown_field_of_one_object_leaves_the_other_object(rig: Rig) -> Non
     )
     assert codes(of_leads) == ["INVALID_FIELD"] * 2
     assert "No such column 'Gone__c'" in str(of_leads.loc[0, "error_message"])
-    assert set(row_classes(of_leads["error_code"], of_leads["error_message"])) == {RowClass.RIGHTS}
+    assert set(refusal_classes(of_leads["error_code"], of_leads["error_message"])) == {RefusalClass.PERMISSION}
     assert of_contacts["success"].all()
 
 
@@ -160,7 +161,7 @@ def test_an_unknown_external_id_field_is_a_matter_of_rights(rig: Rig) -> None:
     frame = pd.DataFrame([{"Subject__c": "x"}], dtype="str")
     (results,) = write_records(rig.org, [RecordWrites(moments, frame, {}, external_id="Subject__c")])
     assert codes(results) == ["NOT_FOUND"]
-    assert row_classes(results["error_code"], results["error_message"]).tolist() == [RowClass.RIGHTS]
+    assert refusal_classes(results["error_code"], results["error_message"]).tolist() == [RefusalClass.PERMISSION]
 
 
 def test_more_records_are_cut_into_as_few_requests_as_hold_them() -> None:

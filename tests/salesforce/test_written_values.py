@@ -3,8 +3,8 @@
 import pandas as pd
 import pytest
 
-from crm_sync.salesforce.record_writes import CLEAR, RecordWrites
-from crm_sync.salesforce.writes import split_requests, write_records
+from crm_sync.salesforce.write.collections import split_requests, write_records
+from crm_sync.salesforce.write.records import CLEAR, RecordWrites
 from tests.salesforce.conftest import Rig
 from tests.salesforce.write_steps import codes, contacts, leads, sent, updates
 

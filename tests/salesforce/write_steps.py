@@ -5,11 +5,11 @@ from typing import Any
 
 import pandas as pd
 
-from crm_sync.salesforce.record_writes import RecordWrites
-from standins.salesforce.common_fields import reference
-from standins.salesforce.custom_objects import custom_object
-from standins.salesforce.fields import Field
-from standins.salesforce.org import Org
+from crm_sync.salesforce.write.records import RecordWrites
+from standins.salesforce.org.org import Org
+from standins.salesforce.schema.common_fields import reference
+from standins.salesforce.schema.custom_objects import custom_object
+from standins.salesforce.schema.fields import Field
 from tests.salesforce.conftest import Rig
 
 KEY = "Key__c"

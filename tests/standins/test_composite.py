@@ -6,9 +6,9 @@ from urllib.parse import quote
 import pytest
 import requests
 
-from standins.salesforce.faults import Fault
-from standins.salesforce.org import Org
-from standins.salesforce.seed_data import seed
+from standins.salesforce.http.faults import Fault
+from standins.salesforce.org.org import Org
+from standins.salesforce.people.seed import seed
 from tests.standins.conftest import Client
 
 BASE = "/services/data/v59.0"

@@ -7,10 +7,10 @@ from time import monotonic
 import pytest
 import requests
 
-from standins.salesforce.faults import Fault
-from standins.salesforce.org import Org
-from standins.salesforce.seed_data import seed
-from standins.salesforce.server import Server
+from standins.salesforce.http.faults import Fault
+from standins.salesforce.http.server import Server
+from standins.salesforce.org.org import Org
+from standins.salesforce.people.seed import seed
 from tests.standins.conftest import Client
 
 SOQL = "SELECT Id, LastName FROM Contact"

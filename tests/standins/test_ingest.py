@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 import requests
 
-from standins.salesforce.common_fields import reference
-from standins.salesforce.custom_objects import custom_object
-from standins.salesforce.fields import Field
-from standins.salesforce.org import Org
+from standins.salesforce.org.org import Org
+from standins.salesforce.schema.common_fields import reference
+from standins.salesforce.schema.custom_objects import custom_object
+from standins.salesforce.schema.fields import Field
 from tests.standins.conftest import Client, Clock
 
 JOBS = "/jobs/ingest"

@@ -10,9 +10,9 @@ import requests
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from standins.salesforce.oauth import JWT_GRANT
-from standins.salesforce.org import Org
-from standins.salesforce.settings import ConnectedApp
+from standins.salesforce.api.oauth import JWT_GRANT
+from standins.salesforce.org.org import Org
+from standins.salesforce.org.settings import ConnectedApp
 from tests.standins.conftest import Client, Clock
 
 USER, PASSWORD, TOKEN = "integration@demo.example", "demo-password", "demoToken"

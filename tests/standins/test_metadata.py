@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import requests
 
-from standins.salesforce.custom_objects import custom_object
-from standins.salesforce.fields import Field
-from standins.salesforce.org import Org
+from standins.salesforce.org.org import Org
+from standins.salesforce.schema.custom_objects import custom_object
+from standins.salesforce.schema.fields import Field
 from tests.standins.conftest import Client
 
 NAMESPACE = 'xmlns="http://soap.sforce.com/2006/04/metadata"'

@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
-from standins.salesforce.common_fields import reference
-from standins.salesforce.custom_objects import custom_object
-from standins.salesforce.errors import RecordError
-from standins.salesforce.fields import Field, SObject
-from standins.salesforce.ids import make_id
-from standins.salesforce.org import Org
+from standins.salesforce.org.errors import RecordError
+from standins.salesforce.org.ids import make_id
+from standins.salesforce.org.org import Org
+from standins.salesforce.schema.common_fields import reference
+from standins.salesforce.schema.custom_objects import custom_object
+from standins.salesforce.schema.fields import Field, SObject
 from tests.standins.conftest import Client
 
 

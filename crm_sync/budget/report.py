@@ -1,0 +1,44 @@
+"""The request budget as a page: what was used of what is allowed, and what the rest of the day will take."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from crm_sync.budget.rules import BudgetRules, OrgUsage, day_allowance
+
+_RATE_HOURS = 3
+
+
+@dataclass(frozen=True)
+class DayForecast:
+    """Requests of today until midnight UTC: made so far, and in all when it goes on as in the last hours."""
+
+    so_far: int
+    in_all: int
+
+
+def forecast_day(by_hour: Mapping[datetime, int], now: datetime) -> DayForecast:
+    """Forecast today's requests from the requests by clock hour; the rate is that of the last three whole hours."""
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    so_far = sum(requests for start, requests in by_hour.items() if start >= midnight)
+    whole = sorted(start for start in by_hour if start + timedelta(hours=1) <= now)[-_RATE_HOURS:]
+    rate = sum(by_hour[start] for start in whole) / max(len(whole), 1)
+    left = (midnight + timedelta(days=1) - now) / timedelta(hours=1)
+    return DayForecast(so_far, so_far + round(rate * left))
+
+
+def by_flow(requests: Mapping[tuple[str, str], int]) -> dict[str, int]:
+    """Return the requests of each flow, all kinds together."""
+    flows: dict[str, int] = {}
+    for (flow, _), number in requests.items():
+        flows[flow] = flows.get(flow, 0) + number
+    return flows
+
+
+def budget_sentence(rules: BudgetRules, hour: int, day: int, org: OrgUsage | None) -> str:
+    """Say in one sentence how much is used."""
+    said = f"{hour:,} of {rules.per_hour:,} requests in the last hour, {day:,}"
+    if org is None:
+        return said + " in the last 24 hours; what Salesforce allows is not known yet."
+    ours = f"{said} of {day_allowance(rules, org):,} in the last 24 hours"
+    return f"{ours}; the org as a whole {org.used:,} of {org.allowed:,}."

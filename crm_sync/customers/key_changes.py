@@ -1,0 +1,168 @@
+"""What becomes of a customer whose record got another unique key, or went away.
+
+The customer follows its record: renamed when nobody else speaks for the old key and the new one is free,
+otherwise joined to the customer that has the new key, and no longer mailed. A customer for which no record is
+left is marked, never deleted; when its record was merged, it is joined to the customer of the master as well.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import pandas as pd
+from sqlalchemy import ColumnElement, Connection, FromClause, Row, Table, exists, func, select, tuple_, update
+
+from crm_sync.columns.membership import among
+from crm_sync.customers.survivors import Survivors, in_order
+from crm_sync.database.frames import frame_of, in_parts
+from crm_sync.database.staging import stage
+from crm_sync.database.tables.customers import customer, salesforce_record
+from crm_sync.mapping.model import Precedence
+
+
+@dataclass(frozen=True)
+class KeyChanges:
+    """`followed`: `old_key`, `new_key`, each old key once, `is_first` where the new key's first claim is;
+    `silent`: `unique_key` of which no record is left."""
+
+    followed: pd.DataFrame
+    silent: pd.DataFrame
+
+
+_NOBODY = pd.DataFrame({"old_key": [], "new_key": [], "is_first": []}, dtype="str")
+
+
+def plan_key_changes(known: pd.DataFrame, voices: Survivors, moved: pd.DataFrame, precedence: Precedence) -> KeyChanges:
+    """Say which customers follow their records.
+
+    `known`: the records of `choose_survivors`, with `converted_contact_id` and `in_batch`. `moved`: `id` and `old_key`
+    of records that had another key before, or come from a lead that has.
+    """
+    speaks = voices.first | voices.held
+    in_doubt = pd.concat([known.loc[known["in_batch"] & ~speaks, "unique_key"], moved["old_key"]])
+    in_doubt = in_doubt.dropna().drop_duplicates()
+    silent = in_doubt[~among(in_doubt, known.loc[speaks, "unique_key"])]
+    silent_keys = pd.DataFrame({"unique_key": silent})
+    if moved.empty:
+        return KeyChanges(_NOBODY, silent_keys)
+    # A converted lead does not keep the customer that its contact takes along.
+    let_go = known["is_converted"] & among(known["converted_contact_id"], moved["id"])
+    alone = moved[~among(moved["old_key"], known.loc[speaks & ~let_go, "unique_key"])]
+    keyed = known[known["unique_key"].notna() & among(known["id"], alone["id"])]
+    followed = in_order(keyed.merge(alone, on="id"), precedence)
+    # Also one that was deleted since, for it may come back.
+    followed = followed.sort_values("is_deleted", kind="stable").drop_duplicates("old_key")
+    followed = followed.assign(new_key=followed["unique_key"], is_first=~followed["unique_key"].duplicated())
+    return KeyChanges(followed[["old_key", "new_key", "is_first"]], silent_keys)
+
+
+def rename_customers(connection: Connection, moves: KeyChanges, now: datetime) -> None:
+    """Rename the customers whose new key is free."""
+    if moves.followed.empty:
+        return
+    staged = _stage_followed(connection, moves)
+    other = customer.alias("other")
+    taken = select(other.c.id).where(other.c.unique_key == staged.c.new_key).exists()
+    connection.execute(
+        update(customer)
+        .values(unique_key=staged.c.new_key, modified_at=now)
+        .where(customer.c.unique_key == staged.c.old_key, staged.c.is_first, ~taken)
+    )
+
+
+def merge_customers(connection: Connection, moves: KeyChanges, now: datetime) -> None:
+    """Join the customers that could not be renamed to the one that has the new key, and stop mailing them."""
+    if moves.followed.empty:
+        return
+    staged = _stage_followed(connection, moves)
+    other = customer.alias("other")
+    connection.execute(
+        update(customer)
+        .values(merged_into_customer_id=other.c.id, mail_status="INACTIVE", modified_at=now)
+        .where(
+            customer.c.unique_key == staged.c.old_key,
+            other.c.unique_key == staged.c.new_key,
+            customer.c.merged_into_customer_id.is_(None),
+        )
+    )
+
+
+def mark_without_record(connection: Connection, moves: KeyChanges, now: datetime) -> None:
+    """Mark the customers for which no record is left in Salesforce."""
+    if moves.silent.empty:
+        return
+    staged = stage(connection, "staged_silent", moves.silent)
+    connection.execute(
+        update(customer)
+        .values(deleted_in_salesforce_at=now, modified_at=now)
+        .where(
+            customer.c.unique_key == staged.c.unique_key,
+            customer.c.deleted_in_salesforce_at.is_(None),
+            customer.c.merged_into_customer_id.is_(None),
+            customer.c.salesforce_id.is_not(None),
+        )
+    )
+
+
+def merge_merged_records(connection: Connection, staged: Table, losers: pd.Series, now: datetime) -> None:
+    """Join the customers whose last record was merged in Salesforce to the customer of its master.
+
+    `losers`: Ids of merged records of the batch's keys; those merged into a record of the batch, which is `staged`, are
+    looked up.
+    """
+    loser, master = salesforce_record.alias("loser"), salesforce_record.alias("master")
+    joined = (
+        select(loser.c.customer_id, master.c.customer_id, loser.c.system_modstamp, loser.c.id)
+        .join_from(loser, master, master.c.id == loser.c.master_record_id)
+        .join(customer, customer.c.id == loser.c.customer_id)
+        .where(
+            loser.c.is_deleted,
+            customer.c.deleted_in_salesforce_at.is_not(None),
+            customer.c.id != master.c.customer_id,
+            customer.c.merged_into_customer_id.is_distinct_from(master.c.customer_id),
+            ~_is_merged_later(loser),
+        )
+    )
+    rows: list[Row[tuple[int, int, datetime, str]]] = []
+    for column, ids in ((loser.c.master_record_id, read_masters(connection, staged)), (loser.c.id, losers)):
+        for some in in_parts(ids):
+            # Values, not a table of them: joined to one, PostgreSQL went through every loser there is for each.
+            rows += connection.execute(joined.where(column.in_(some)))
+    if not rows:
+        return
+    # The last merge counts, where several records of one customer were merged.
+    found = frame_of(rows, ["customer_id", "master_customer_id", "merged_at", "loser_id"])
+    last = found.sort_values(["merged_at", "loser_id"]).drop_duplicates("customer_id", keep="last")
+    pairs = last[["customer_id", "master_customer_id"]].astype("Int64")
+    merged = stage(connection, "staged_merge", pairs, dict.fromkeys(pairs.columns, customer.c.id.type))
+    connection.execute(
+        update(customer)
+        .values(merged_into_customer_id=merged.c.master_customer_id, mail_status="INACTIVE", modified_at=now)
+        .where(customer.c.id == merged.c.customer_id)
+    )
+
+
+def _is_merged_later(loser: FromClause) -> ColumnElement[bool]:
+    """Tell whether another record of the loser's customer was merged after it, into one that is known."""
+    later, master = salesforce_record.alias("later"), salesforce_record.alias("later_master")
+    return exists(
+        select(later.c.id)
+        .join_from(later, master, master.c.id == later.c.master_record_id)
+        .where(
+            later.c.unique_key == loser.c.unique_key,
+            later.c.is_deleted,
+            master.c.customer_id != loser.c.customer_id,
+            tuple_(later.c.system_modstamp, later.c.id) > tuple_(loser.c.system_modstamp, loser.c.id),
+        )
+    )
+
+
+def read_masters(connection: Connection, staged: Table) -> pd.Series:
+    """Return the Ids of the staged records into which others were merged."""
+    merged = salesforce_record.c.master_record_id == staged.c.id
+    # A subquery in this place is looked up by index; of a join, PostgreSQL went through the batch for every loser.
+    losers = select(func.count()).select_from(salesforce_record).where(merged).correlate(staged).scalar_subquery()
+    return pd.Series(connection.scalars(select(staged.c.id).where(losers > 0)).all(), dtype="str")
+
+
+def _stage_followed(connection: Connection, moves: KeyChanges) -> Table:
+    return stage(connection, "staged_move", moves.followed)

@@ -1,0 +1,70 @@
+"""The tables of campaigns: who waits for the Salesforce Synchronize step, by which output each customer left it."""
+
+from sqlalchemy import Column, ForeignKey, Index, Table, Text, text
+
+from crm_sync.database.tables.customers import _ROW_ID as ROW_ID
+from crm_sync.database.tables.customers import JSON_OBJECT, Instant, metadata
+
+_WAITING = text("done_at IS NULL")
+
+campaign = Table(
+    "campaign",
+    metadata,
+    Column("id", ROW_ID, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("created_at", Instant, nullable=False),
+)
+
+# The queue: a row for each time that a customer reaches the step.
+campaign_member = Table(
+    "campaign_member",
+    metadata,
+    Column("id", ROW_ID, primary_key=True),
+    Column("campaign_id", ROW_ID, ForeignKey("campaign.id"), nullable=False),
+    Column("step", Text, nullable=False),
+    Column("customer_id", ROW_ID, ForeignKey("customer.id"), nullable=False),
+    Column("entered_at", Instant, nullable=False),
+    Column("claimed_by", ROW_ID, ForeignKey("sync_run.id")),
+    # Which process claims it, so that a run which was killed is told from one that goes on.
+    Column("claimed_in", Text),
+    Column("claimed_at", Instant),
+    Column("done_at", Instant),
+    Index(
+        "ix_campaign_member_waiting",
+        "campaign_id",
+        "step",
+        "customer_id",
+        unique=True,
+        sqlite_where=_WAITING,
+        postgresql_where=_WAITING,
+    ),
+)
+
+campaign_output = Table(
+    "campaign_output",
+    metadata,
+    Column("id", ROW_ID, primary_key=True),
+    # Unique: whoever reaches the step leaves it by one output.
+    Column("member_id", ROW_ID, ForeignKey("campaign_member.id"), nullable=False, unique=True),
+    Column("sync_run_id", ROW_ID, ForeignKey("sync_run.id"), nullable=False),
+    Column("campaign_id", ROW_ID, ForeignKey("campaign.id"), nullable=False),
+    Column("step", Text, nullable=False),
+    Column("customer_id", ROW_ID, ForeignKey("customer.id"), nullable=False),
+    Column("output", Text, nullable=False),
+    Column("salesforce_id", Text),
+    Column("error_code", Text),
+    Column("error_message", Text),
+    Column("at", Instant, nullable=False),
+    Index("ix_campaign_output_customer", "campaign_id", "step", "customer_id"),
+    Index("ix_campaign_output_sync_run_id", "sync_run_id"),
+)
+
+# What Salesforce says of an object's fields, kept for a day, so that a push need not ask.
+described_object = Table(
+    "described_object",
+    metadata,
+    Column("org", Text, primary_key=True),
+    Column("sobject", Text, primary_key=True),
+    Column("fields", JSON_OBJECT, nullable=False),
+    Column("described_at", Instant, nullable=False),
+)

@@ -1,0 +1,176 @@
+"""The tables of the customer database, in Deployteq's names. Alembic migrations beside it make them."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Date,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    TypeDecorator,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.types import TypeEngine
+
+from crm_sync.mapping.customer_fields import CUSTOMER_FIELDS, FieldType
+
+metadata = MetaData()
+
+JSON_OBJECT = JSON().with_variant(JSONB, "postgresql")
+_ROW_ID = BigInteger().with_variant(Integer, "sqlite")
+
+
+class Instant(TypeDecorator[datetime]):
+    """A moment in UTC; SQLite, which keeps no zone, gets and gives it back as UTC."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Refuse a moment without a zone: nobody could say which moment it is."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a moment without a time zone")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Return the moment in UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+FIELD_COLUMN_TYPES: dict[FieldType, type[TypeEngine[Any]]] = {
+    FieldType.TEXT: Text,
+    FieldType.DATE: Date,
+    FieldType.YES_NO: Boolean,
+}
+
+customer = Table(
+    "customer",
+    metadata,
+    Column("id", _ROW_ID, primary_key=True),
+    Column("unique_key", Text, nullable=False, unique=True),
+    *(Column(name, FIELD_COLUMN_TYPES[kind]()) for name, kind in CUSTOMER_FIELDS.items()),
+    Column("status", Text),
+    Column("mail_status", Text),
+    Column("options", JSON_OBJECT, nullable=False),
+    Column("salesforce_object", Text),
+    Column("salesforce_id", Text),
+    # The record of the other sObject that fills what only its object has links for.
+    Column("second_salesforce_id", Text),
+    Column("merged_into_customer_id", _ROW_ID, ForeignKey("customer.id")),
+    Column("created_at", Instant, nullable=False),
+    Column("modified_at", Instant, nullable=False),
+    Column("deleted_in_salesforce_at", Instant),
+)
+
+salesforce_record = Table(
+    "salesforce_record",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("sobject", Text, nullable=False),
+    Column("unique_key", Text),
+    # No foreign key: it would cost a look-up per row, and customers are never deleted.
+    Column("customer_id", _ROW_ID),
+    Column("system_modstamp", Instant, nullable=False),
+    Column("is_deleted", Boolean, nullable=False),
+    Column("is_converted", Boolean, nullable=False),
+    Column("converted_contact_id", Text),
+    Column("master_record_id", Text),
+    Column("field_values", JSON_OBJECT, nullable=False),
+    # When a push wrote it, until the pull that reads it again for that.
+    Column("pushed_at", Instant),
+    Index("ix_salesforce_record_unique_key", "unique_key"),
+    Index(
+        "ix_salesforce_record_master_record_id",
+        "master_record_id",
+        sqlite_where=text("master_record_id IS NOT NULL"),
+        postgresql_where=text("master_record_id IS NOT NULL"),
+    ),
+    Index(
+        "ix_salesforce_record_converted_contact_id",
+        "converted_contact_id",
+        sqlite_where=text("converted_contact_id IS NOT NULL"),
+        postgresql_where=text("converted_contact_id IS NOT NULL"),
+    ),
+)
+
+rejected_record = Table(
+    "rejected_record",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("sobject", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("system_modstamp", Instant, nullable=False),
+    Column("sync_run_id", _ROW_ID, ForeignKey("sync_run.id"), nullable=False),
+    Column("rejected_at", Instant, nullable=False),
+)
+
+sync_run = Table(
+    "sync_run",
+    metadata,
+    Column("id", _ROW_ID, primary_key=True),
+    Column("flow", Text, nullable=False),
+    Column("flow_run_id", Text),
+    Column("org", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("counts", JSON_OBJECT, nullable=False),
+    Column("requests_used", Integer, nullable=False),
+    Column("requests_forecast", Integer),
+    Column("started_at", Instant, nullable=False),
+    Column("ended_at", Instant),
+)
+
+checkpoint = Table(
+    "checkpoint",
+    metadata,
+    Column("org", Text, primary_key=True),
+    Column("sobject", Text, primary_key=True),
+    Column("sync_run_id", _ROW_ID, ForeignKey("sync_run.id"), nullable=False),
+    Column("mapping_fingerprint", Text, nullable=False),
+    Column("job_id", Text, nullable=False),
+    Column("read_from", Instant, nullable=False),
+    Column("locator", Text),
+    Column("rows_done", Integer, nullable=False),
+    Column("finished", Boolean, nullable=False),
+)
+
+watermark = Table(
+    "watermark",
+    metadata,
+    Column("org", Text, primary_key=True),
+    Column("sobject", Text, primary_key=True),
+    Column("stored_until", Instant, nullable=False),
+    # Of the mapping with which the last full sync read the object; empty when another one is due.
+    Column("mapping_fingerprint", Text, nullable=False),
+    Column("unique_field", Text, nullable=False, server_default=""),
+    # By mapped field, as Salesforce described it; null for one that it did not show.
+    Column("field_types", JSON_OBJECT, nullable=False, server_default="{}"),
+)
+
+request_ledger = Table(
+    "request_ledger",
+    metadata,
+    Column("id", _ROW_ID, primary_key=True),
+    Column("org", Text, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("flow", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("status", Integer),
+    Column("org_used", Integer),
+    Column("org_allowed", Integer),
+    Index("ix_request_ledger_org_at_flow", "org", "at", "flow"),
+)

@@ -1,0 +1,206 @@
+"""The data mapping: which Salesforce field goes into which customer field, and which link makes a customer unique."""
+
+import re
+from collections import Counter
+from collections.abc import Collection, Mapping
+from difflib import get_close_matches
+from enum import StrEnum
+from hashlib import sha256
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from crm_sync.errors import MappingError
+from crm_sync.mapping.customer_fields import CUSTOMER_FIELDS, FieldType
+from crm_sync.sobject import SObject
+
+_SALESFORCE_FIELD = re.compile(r"[A-Za-z]\w*(\.[A-Za-z]\w*){0,5}", re.ASCII)
+_OPTION_NAME = re.compile(r"[\w .-]{1,80}")
+# Read with every record; Salesforce knows no case, and what is read has these names.
+_ALWAYS_READ = ("Id", "SystemModstamp", "IsDeleted", "MasterRecordId", "IsConverted", "ConvertedContactId")
+
+
+class CustomerFieldKind(StrEnum):
+    """Where a value goes: a standard field of every customer, or an option field of this brand."""
+
+    STANDARD = "customer field"
+    OPTION = "customer option field"
+
+
+class Precedence(StrEnum):
+    """Which record speaks for a customer when a lead and a contact share the unique field."""
+
+    CONTACT_FIRST = "contact first"
+    LATEST = "latest change first"
+
+
+class FieldLink(BaseModel):
+    """One row of the mapping: a Salesforce field and the customer field it fills."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+
+    salesforce_field: str = Field(
+        title="Salesforce field",
+        description="API name as Salesforce Setup shows it, for example Email, Title or Score__c.",
+    )
+    kind: CustomerFieldKind = Field(
+        default=CustomerFieldKind.STANDARD,
+        title="Goes into a",
+        description="A standard customer field, or a customer option field of your brand.",
+    )
+    name: str = Field(
+        title="Customer field",
+        description="Name of that field, for example email_address, firstname, or your own option name.",
+    )
+    unique: bool = Field(
+        default=False,
+        title="Unique",
+        description="Tick on exactly one link: customers are told apart by this field (Id or Email as a rule).",
+    )
+    opposite: bool = Field(
+        default=False,
+        title="Says the opposite",
+        description="For opt_in and sms_opt_in only: tick when true in Salesforce means No here, "
+        "as with HasOptedOutOfEmail.",
+    )
+
+    @field_validator("salesforce_field")
+    @classmethod
+    def _is_an_api_name(cls, value: str) -> str:
+        if not _SALESFORCE_FIELD.fullmatch(value):
+            raise ValueError(f"{value!r} is not a Salesforce API name; copy it from Setup > Object Manager > Fields.")
+        return value
+
+    @model_validator(mode="after")
+    def _names_a_customer_field(self) -> Self:
+        if self.kind is CustomerFieldKind.OPTION:
+            if not _OPTION_NAME.fullmatch(self.name):
+                raise ValueError(
+                    f"{self.name!r} cannot name a customer option field; use letters, digits, blanks, . _ or -."
+                )
+        elif self.name not in CUSTOMER_FIELDS:
+            near = get_close_matches(self.name.lower(), CUSTOMER_FIELDS, n=1)
+            hint = f"did you mean {near[0]}?" if near else "choose a standard field or make it an option field."
+            raise ValueError(f"There is no customer field {self.name!r}; {hint}")
+        if self.opposite and self.field_type is not FieldType.YES_NO:
+            raise ValueError(f"Only opt_in and sms_opt_in can say the opposite, {self.name} cannot.")
+        if self.salesforce_field == "HasOptedOutOfEmail" and self.name == "opt_in" and not self.opposite:
+            raise ValueError("HasOptedOutOfEmail says the opposite of opt_in; tick 'Says the opposite'.")
+        return self
+
+    @property
+    def field_type(self) -> FieldType | None:
+        """What the standard field holds; None for an option field, which follows Salesforce's type."""
+        return CUSTOMER_FIELDS[self.name] if self.kind is CustomerFieldKind.STANDARD else None
+
+    @property
+    def target(self) -> tuple[CustomerFieldKind, str]:
+        """The customer field as a comparable whole."""
+        return self.kind, self.name
+
+
+class ObjectMapping(BaseModel):
+    """The links of one Salesforce object, the status its people get, and which records take part."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+
+    links: list[FieldLink] = Field(
+        default=[],
+        title="Links",
+        description="One row per field. Leave empty to leave this object out of the synchronisation.",
+    )
+    status: str = Field(
+        default="",
+        title="Customer status",
+        description="Status of a customer that this kind of record speaks for: Prospect (or Suspect) for a lead, "
+        "Customer for a contact. Empty: the status is left as it is.",
+    )
+    condition: str = Field(
+        default="",
+        title="Only records where",
+        description="Optional SOQL condition, for example: Country = 'Netherlands' AND Score__c > 10",
+    )
+
+    @model_validator(mode="after")
+    def _links_agree(self) -> Self:
+        if not self.links:
+            return self
+        unique = [link.salesforce_field for link in self.links if link.unique]
+        if not unique:
+            raise ValueError("No link is marked unique; tick Unique on exactly one (Id or Email as a rule).")
+        if len(unique) > 1:
+            raise ValueError(f"{' and '.join(unique)} are all marked unique; keep Unique on exactly one link.")
+        twice = [name for (_, name), n in Counter(link.target for link in self.links).items() if n > 1]
+        if twice:
+            raise ValueError(f"Two links fill {twice[0]}; keep one of them.")
+        spelling = {name.lower(): name for name in _ALWAYS_READ}
+        names = [spelling.setdefault(link.salesforce_field.lower(), link.salesforce_field) for link in self.links]
+        self.links = [
+            link.model_copy(update={"salesforce_field": name}) for link, name in zip(self.links, names, strict=True)
+        ]
+        return self
+
+    @property
+    def unique_link(self) -> FieldLink:
+        """The link that tells customers apart."""
+        return next(link for link in self.links if link.unique)
+
+    @property
+    def salesforce_fields(self) -> list[str]:
+        """The linked Salesforce fields, each once, in the order of the links."""
+        return list(dict.fromkeys(link.salesforce_field for link in self.links))
+
+
+class MappingRules(BaseModel):
+    """The whole mapping: leads, contacts, and who speaks when both are one person."""
+
+    lead: ObjectMapping
+    contact: ObjectMapping
+    precedence: Precedence = Precedence.CONTACT_FIRST
+
+    @model_validator(mode="after")
+    def _one_way_to_be_unique(self) -> Self:
+        if not self.mapped:
+            raise ValueError("No object has links; add at least the unique link of leads or of contacts.")
+        targets = {self.of(sobject).unique_link.target for sobject in self.mapped}
+        if len(targets) > 1:
+            names = " for leads and ".join(self.of(s).unique_link.name for s in SObject)
+            raise ValueError(
+                f"The unique field is {names} for contacts; it has to be the same customer field for both."
+            )
+        return self
+
+    @property
+    def mapped(self) -> list[SObject]:
+        """The objects that take part; contacts first, so that their leads are superseded without a second write."""
+        return [sobject for sobject in (SObject.CONTACT, SObject.LEAD) if self.of(sobject).links]
+
+    def without(self, objects: Collection[SObject]) -> Self:
+        """Return the rules as if these objects were not mapped."""
+        return self.model_copy(update={sobject.lower(): ObjectMapping() for sobject in objects})
+
+    def only_with(self, fields: Mapping[SObject, Collection[str]]) -> Self:
+        """Return the rules without links to fields that Salesforce does not show; the saved mapping stays as it is.
+
+        Raises MappingError when a unique field is among the missing.
+        """
+        shown = {}
+        for sobject in self.mapped:
+            mapping = self.of(sobject)
+            if mapping.unique_link.salesforce_field not in fields[sobject]:
+                raise MappingError(
+                    f"{sobject} has no field {mapping.unique_link.salesforce_field} that the integration user can "
+                    "see, and it is the unique field; correct the data mapping or give the user access to it."
+                )
+            links = [link for link in mapping.links if link.salesforce_field in fields[sobject]]
+            shown[sobject.lower()] = mapping.model_copy(update={"links": links})
+        return self.model_copy(update=shown)
+
+    def fingerprint(self, sobject: SObject) -> str:
+        """Return a text that differs whenever the mapping of `sobject` would read or store something else."""
+        content = self.of(sobject).model_dump_json() + self.precedence
+        return sha256(content.encode()).hexdigest()[:16]
+
+    def of(self, sobject: SObject) -> ObjectMapping:
+        """Return the mapping of one object."""
+        return self.lead if sobject is SObject.LEAD else self.contact

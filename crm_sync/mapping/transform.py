@@ -1,0 +1,155 @@
+"""A frame of Salesforce records becomes a frame of mapped records: what the mirror keeps and what the customer gets."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+import pyarrow as pa
+
+from crm_sync.columns.json_objects import json_objects, raw_literals, text_literals
+from crm_sync.mapping.customer_fields import FieldType
+from crm_sync.mapping.model import CustomerFieldKind, FieldLink, ObjectMapping
+from crm_sync.sobject import SObject
+
+_NUMBER_TYPES = frozenset({"int", "long", "double", "currency", "percent"})
+# Not \d, which is also true of the digits of other scripts.
+_JSON_NUMBER = r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?"
+_DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+# Salesforce gives every datetime in UTC: `Z` in Bulk CSV, `+0000` in REST answers.
+_DATETIME = _DATE + r"T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?(?:Z|[+-]00:?00)"
+_YES = ("y", "true")
+_NO = ("n", "false")
+
+RECORD_COLUMNS = (
+    "sobject",
+    "id",
+    "unique_key",
+    "system_modstamp",
+    "is_deleted",
+    "is_converted",
+    "converted_contact_id",
+    "master_record_id",
+    "field_values",
+)
+
+
+@dataclass(frozen=True)
+class _Column:
+    """A column in its customer form, and which of its values did not convert."""
+
+    content: pd.Series
+    bad: pd.Series | None = None
+    what: str = ""
+
+
+def map_records(
+    records: pd.DataFrame, sobject: SObject, mapping: ObjectMapping, types: Mapping[str, str]
+) -> pd.DataFrame:
+    """Map records of one sObject to mirror rows and customer values.
+
+    `records`: text columns as Salesforce gave them (missing = empty): Id, SystemModstamp, IsDeleted,
+    MasterRecordId, for leads IsConverted and ConvertedContactId, and the mapped fields. `types`: the
+    described type of every mapped field.
+
+    Returned, one row per record and with its index: RECORD_COLUMNS; `reject_reason` (text, missing when the
+    record can be used); a column per linked customer field (text, `YYYY-MM-DD` text, or boolean); `options`
+    (JSON object text of the linked option fields).
+    """
+    mapped = pd.DataFrame(index=records.index)
+    mapped["sobject"] = pd.Series(str(sobject), index=records.index, dtype="str")
+    mapped["id"] = records["Id"]
+    mapped["unique_key"] = unique_keys(records, mapping.unique_link)
+    if mapping.unique_link.salesforce_field.lower() == "id":
+        # A converted lead and its contact are one customer, also where no e-mail address says so.
+        mapped["unique_key"] = _optional(records, "ConvertedContactId").fillna(mapped["unique_key"])
+    mapped["system_modstamp"] = pd.to_datetime(records["SystemModstamp"], utc=True, format="ISO8601")
+    mapped["is_deleted"] = records["IsDeleted"] == "true"
+    mapped["is_converted"] = _optional(records, "IsConverted") == "true"
+    mapped["converted_contact_id"] = _optional(records, "ConvertedContactId")
+    mapped["master_record_id"] = _optional(records, "MasterRecordId")
+    mapped["field_values"] = json_objects(
+        {field: text_literals(records[field]) for field in mapping.salesforce_fields}, index=records.index
+    )
+
+    reasons = _no_unique_value(mapped["unique_key"], mapping.unique_link)
+    options: dict[str, pa.Array] = {}
+    for link in mapping.links:
+        converted = convert(records[link.salesforce_field], link, types[link.salesforce_field])
+        if converted.bad is not None and converted.bad.any():
+            reason = f"{link.salesforce_field} does not convert to {converted.what} for {link.name}"
+            reasons = reasons.mask(converted.bad & reasons.isna(), reason)
+        if link.kind is CustomerFieldKind.OPTION:
+            plain_text = types[link.salesforce_field] not in _NUMBER_TYPES | {"boolean"}
+            options[link.name] = (text_literals if plain_text else raw_literals)(converted.content)
+        else:
+            mapped[link.name] = converted.content
+    mapped["options"] = json_objects(options, index=records.index)
+    # A deleted record speaks for nobody, so it need not be usable.
+    mapped["reject_reason"] = reasons.mask(mapped["is_deleted"])
+    return mapped
+
+
+def unique_keys(records: pd.DataFrame, link: FieldLink) -> pd.Series:
+    """Return what tells the customers apart: an e-mail address trimmed and case-folded, any other value trimmed."""
+    values = records[link.salesforce_field].str.strip()
+    if link.target == (CustomerFieldKind.STANDARD, "email_address"):
+        values = values.str.casefold()
+    return values.mask(values == "")
+
+
+def convert(values: pd.Series, link: FieldLink, described_type: str) -> _Column:
+    """Convert one column by the described type of its field and the type of its customer field."""
+    match link.field_type:
+        case FieldType.YES_NO:
+            column = _Column(_yes_no(values, opposite=link.opposite))
+        case FieldType.DATE:
+            column = _dates(values)
+        case FieldType.TEXT:
+            column = _Column(values)
+        case None:
+            column = _option(values, described_type)
+    return column
+
+
+def _option(values: pd.Series, described_type: str) -> _Column:
+    """Return the JSON value of an option field; numbers keep every digit that Salesforce gave."""
+    if described_type in _NUMBER_TYPES:
+        return _matching(values, _JSON_NUMBER, "a number")
+    if described_type == "boolean":
+        return _matching(values.str.lower(), "true|false", "true or false")
+    if described_type == "date":
+        return _dates(values)
+    if described_type == "datetime":
+        whole = _matching(values, _DATETIME, "a date and time")
+        return _Column(whole.content.str.slice(0, 19) + "Z", whole.bad, whole.what)
+    return _Column(values)
+
+
+def _yes_no(values: pd.Series, *, opposite: bool) -> pd.Series:
+    """Yes only where Salesforce says so in so many words: `Y` or `true` (opposite: `N` or `false`), in any case."""
+    return values.str.strip().str.lower().isin(_NO if opposite else _YES)
+
+
+def _dates(values: pd.Series) -> _Column:
+    # Dates have no zone and never shift; of a datetime the UTC day counts.
+    days = values.str.slice(0, 10)
+    bad = values.notna() & (~days.str.fullmatch(_DATE) | ~values.str.fullmatch(f"{_DATE}|{_DATETIME}"))
+    impossible = pd.to_datetime(days.mask(bad), format="%Y-%m-%d", errors="coerce").isna()
+    bad = bad | (values.notna() & impossible)
+    return _Column(days.mask(bad), bad, "a date")
+
+
+def _matching(values: pd.Series, pattern: str, what: str) -> _Column:
+    bad = values.notna() & ~values.str.fullmatch(pattern, na=False)
+    return _Column(values.mask(bad), bad, what)
+
+
+def _no_unique_value(keys: pd.Series, link: FieldLink) -> pd.Series:
+    reasons = pd.Series(pd.NA, index=keys.index, dtype="str")
+    return reasons.mask(keys.isna(), f"{link.salesforce_field} is empty, and it is the unique field")
+
+
+def _optional(records: pd.DataFrame, column: str) -> pd.Series:
+    if column in records:
+        return records[column]
+    return pd.Series(pd.NA, index=records.index, dtype="str")

@@ -1,0 +1,155 @@
+"""Which contact moments have to go to Salesforce now, and how many wait: set-based, without a request."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import pandas as pd
+from sqlalchemy import CTE, ColumnElement, Connection, Select, Text, and_, case, exists, func, or_, select, type_coerce
+
+from crm_sync.customers.current_record import targets_of
+from crm_sync.database.frames import frame_of
+from crm_sync.database.tables.moments import contact_moment, moment_export
+from crm_sync.moments.settings import MomentRules
+from crm_sync.outcomes import RefusalClass
+from crm_sync.sobject import SObject
+
+# What an administrator has to mend is tried again so often, also when nobody says that it is mended.
+_RIGHTS_AGAIN = timedelta(days=1)
+_STAY_DUE = (RefusalClass.TRANSIENT.value, RefusalClass.LIMIT.value)
+_TEXTS = ("subject", "campaign", "mailing", "bounce_category", "bounce_reason", "online_version_url")
+_COUNTS = ("opens", "machine_opens", "clicks")
+_TIMES = (
+    "sent_at",
+    "delivered_at",
+    "first_opened_at",
+    "last_opened_at",
+    "first_machine_opened_at",
+    "last_machine_opened_at",
+    "first_clicked_at",
+    "last_clicked_at",
+    "bounced_at",
+    "unsubscribed_at",
+)
+_DUE_TEXTS = ("sobject", "parent_id", "parent_stamp", "moment_id", "content", *_TEXTS, *_TIMES)
+_DUE_COLUMNS = (*_DUE_TEXTS, "version", *_COUNTS)
+
+
+@dataclass(frozen=True)
+class DueFilter:
+    """What makes a moment due: the settings, how it would be written (see `payload_fingerprint`), the run's start, and
+    whether what was refused for good is tried again."""
+
+    rules: MomentRules
+    payload_fingerprint: Mapping[SObject, str]
+    started_at: datetime
+    refused_again: bool = False
+
+
+@dataclass(frozen=True)
+class DueCount:
+    """How many moments are due for one object, how many of these Salesforce does not have yet, and since when the
+    longest waits."""
+
+    due: int = 0
+    new: int = 0
+    since: datetime | None = None
+
+
+def read_due(connection: Connection, question: DueFilter, most: int) -> pd.DataFrame:
+    """Return due moments that this run has not tried yet, those of one lead or contact one after the other.
+
+    Columns: `sobject`, `parent_id`, `parent_stamp` (its SystemModstamp), `content` (see moment_export) and those of
+    contact_moment, moments as `YYYY-MM-DDTHH:MM:SSZ`: text, missing where there is none; `version` and the counts:
+    whole numbers.
+    """
+    target = _targets(question)
+    query = _due(connection, question, target)
+    untried = or_(moment_export.c.tried_at.is_(None), moment_export.c.tried_at < question.started_at)
+    moments = contact_moment.c
+    columns: dict[str, ColumnElement[Any]] = {
+        "sobject": target.c.sobject,
+        "parent_id": target.c.parent_id,
+        "parent_stamp": _iso(connection, target.c.system_modstamp),
+        "content": moment_export.c.content,
+        **{name: moments[name] for name in ("moment_id", "version", *_TEXTS, *_COUNTS)},
+        **{name: _iso(connection, moments[name]) for name in _TIMES},
+    }
+    chosen = query.with_only_columns(*(columns[name].label(name) for name in _DUE_COLUMNS)).where(untried)
+    order = (target.c.sobject, target.c.parent_id, moments.moment_id)
+    found = frame_of(connection.execute(chosen.order_by(*order).limit(most)), _DUE_COLUMNS)
+    return found.astype(dict.fromkeys(_DUE_TEXTS, "str") | dict.fromkeys(("version", *_COUNTS), "int64"))
+
+
+def count_due(connection: Connection, question: DueFilter) -> dict[SObject, DueCount]:
+    """Return how many moments are due for each object."""
+    target = _targets(question)
+    is_new = case((moment_export.c.first_exported_at.is_(None), 1), else_=0)
+    figures = [func.count(), func.sum(is_new), func.min(contact_moment.c.changed_at)]
+    query = _due(connection, question, target).with_only_columns(target.c.sobject, *figures)
+    counted = dict.fromkeys(SObject, DueCount())
+    for sobject, due, new, since in connection.execute(query.group_by(target.c.sobject)):
+        counted[SObject(sobject)] = DueCount(due, int(new), since)
+    return counted
+
+
+def count_without_record(connection: Connection, question: DueFilter) -> DueCount:
+    """Return how many moments wait for their customer to have a lead or contact that can be used."""
+    target = _targets(question)
+    has_record = exists().where(target.c.customer_id == contact_moment.c.customer_id)
+    query = select(func.count(), func.min(contact_moment.c.changed_at)).where(*_wanted(question), ~has_record)
+    due, since = connection.execute(query).one()
+    return DueCount(due, due, since)
+
+
+def _targets(question: DueFilter) -> CTE:
+    customers = select(contact_moment.c.customer_id).where(*_wanted(question)).distinct()
+    return targets_of(customers, both_objects=question.rules.both_objects)
+
+
+def _wanted(question: DueFilter) -> list[ColumnElement[bool]]:
+    """Return the volume controls as conditions."""
+    rules, moments = question.rules, contact_moment.c
+    conditions: list[ColumnElement[bool]] = []
+    if rules.max_age is not None:
+        conditions.append(moments.sent_at >= question.started_at - rules.max_age)
+    if rules.campaigns:
+        conditions.append(moments.campaign.in_(rules.campaigns))
+    if rules.happened:
+        conditions.append(or_(*(moments[name].is_not(None) for name in rules.happened)))
+    return conditions
+
+
+def _due(connection: Connection, question: DueFilter, target: CTE) -> Select[Any]:
+    moments, done = contact_moment, moment_export.c
+    same = and_(done.moment_id == moments.c.moment_id, done.sobject == target.c.sobject)
+    source = moments.join(target, target.c.customer_id == moments.c.customer_id).join(moment_export, same, isouter=True)
+    payload_fingerprint = case(
+        {str(name): shape for name, shape in question.payload_fingerprint.items()}, value=target.c.sobject
+    )
+    mended = and_(done.refusal == RefusalClass.PERMISSION.value, done.tried_at < question.started_at - _RIGHTS_AGAIN)
+    reasons = [
+        done.moment_id.is_(None),
+        done.version != moments.c.version,
+        done.parent_id != target.c.parent_id,
+        done.payload_fingerprint != payload_fingerprint,
+        done.refusal.in_(_STAY_DUE),
+        mended,
+        # Its lead or contact changed, which may be what the refusal was about.
+        and_(
+            done.refusal.is_not(None),
+            done.parent_stamp.is_distinct_from(_iso(connection, target.c.system_modstamp)),
+        ),
+    ]
+    if question.refused_again:
+        reasons.append(and_(done.refusal.is_not(None), done.tried_at < question.started_at))
+    return select(moments.c.moment_id).select_from(source).where(*_wanted(question), or_(*reasons))
+
+
+def _iso(connection: Connection, moment: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Return a moment as Salesforce writes it, made by the database: in Python it would be a call for each."""
+    if connection.dialect.name == "postgresql":
+        return func.to_char(func.timezone("UTC", moment), 'YYYY-MM-DD"T"HH24:MI:SS"Z"', type_=Text())
+    stored = type_coerce(moment, Text())
+    return func.substr(stored, 1, 10, type_=Text()) + "T" + func.substr(stored, 12, 8) + "Z"

@@ -1,0 +1,162 @@
+"""The way in for contact moments: one call, which may be repeated, with what is known of some e-mails.
+
+The contract. A moment is one e-mail to one customer, known by `moment_id`. Calls may come in any order, repeat
+themselves and tell only a part: what is left out or missing stays as it is. The first open or click is the earliest
+that was ever told, the last the latest, a count the highest (counts are totals and never go down), every other
+moment the earliest; a text, and the customer, is what the newest call says. Only a moment that really changes is
+exported again.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+from sqlalchemy import ColumnElement, Connection, case, func, literal, or_, select, true
+
+from crm_sync.database.dialects import insert_for, write_and_count
+from crm_sync.database.engine import CustomerDatabase
+from crm_sync.database.staging import stage
+from crm_sync.database.tables.customers import Instant
+from crm_sync.database.tables.moments import contact_moment
+
+_TEXTS = ("campaign", "mailing", "subject", "bounce_category", "bounce_reason", "online_version_url")
+_EARLIEST = (
+    "sent_at",
+    "delivered_at",
+    "first_opened_at",
+    "first_machine_opened_at",
+    "first_clicked_at",
+    "bounced_at",
+    "unsubscribed_at",
+)
+_LATEST = ("last_opened_at", "last_machine_opened_at", "last_clicked_at")
+_COUNTS = ("opens", "machine_opens", "clicks")
+_NEEDED = ("moment_id", "customer_id", "sent_at")
+MOMENT_COLUMNS = ("moment_id", "customer_id", *_TEXTS, *_EARLIEST, *_LATEST, *_COUNTS)
+_LONGEST_ID = 64
+# At the end of a moment as text, after its minutes; a date alone may end like one.
+_ZONE = r":\d\d.*(?:Z|[+-]\d\d:?\d\d)\Z"
+
+
+def record_moments(
+    database: Connection | CustomerDatabase,
+    moments: pd.DataFrame | Sequence[Mapping[str, Any]],
+    now: datetime,
+) -> int:
+    """Add contact moments or bring them up to date, and return how many were new or changed.
+
+    `moments`: a frame, or rows, with `moment_id` (text, at most 64 characters), `customer_id` (of the table customer),
+    `sent_at`, and as far as known `campaign`, `mailing`, `subject`, `bounce_category`, `bounce_reason`,
+    `online_version_url` (text), `delivered_at`, `bounced_at`, `unsubscribed_at`, `first_` and `last_opened_at`,
+    `first_` and `last_machine_opened_at`, `first_` and `last_clicked_at` (moments with a time zone), `opens`,
+    `machine_opens`, `clicks` (totals). Some hundred thousand at once are fine.
+    Raises ValueError, which names no value, for a frame that is not so; then nothing is stored.
+    """
+    frame = _coalesced(_checked(pd.DataFrame(moments if isinstance(moments, pd.DataFrame) else list(moments))))
+    if frame.empty:
+        return 0
+    if isinstance(database, Connection):
+        return _upsert(database, frame, now)
+    with database.transaction() as connection:
+        return _upsert(connection, frame, now)
+
+
+def _checked(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the frame with every column of its own type."""
+    if frame.empty:
+        return frame
+    unknown = sorted(set(map(str, frame.columns)) - set(MOMENT_COLUMNS))
+    if unknown:
+        raise ValueError(f"contact moments have no column {unknown[0]}")
+    for name in _NEEDED:
+        if name not in frame or frame[name].isna().any():
+            raise ValueError(f"every contact moment needs a value in {name}")
+    ids = frame["moment_id"].astype("str").str.strip()
+    if (ids == "").any() or (ids.str.len() > _LONGEST_ID).any() or ids.str.contains("\0", regex=False).any():
+        raise ValueError(f"a moment_id has 1 to {_LONGEST_ID} characters")
+    columns = {"moment_id": ids, "customer_id": _integers(frame["customer_id"])}
+    for name in (*_TEXTS, *_EARLIEST, *_LATEST, *_COUNTS):
+        values = frame[name] if name in frame else pd.Series(None, index=frame.index, dtype="object")
+        columns[name] = _typed(name, values)
+    return pd.DataFrame(columns)
+
+
+def _typed(name: str, values: pd.Series) -> pd.Series:
+    if name in _TEXTS:
+        # A database takes no NUL, and would quote the text when it says so.
+        texts = values.astype("str").str.replace("\0", "")
+        return texts.mask(texts.str.strip() == "")
+    if name not in _COUNTS:
+        return _instants(values)
+    counts = _integers(values).fillna(0)
+    if (counts < 0).any():
+        raise ValueError(f"{name} is a total and cannot be less than 0")
+    return counts
+
+
+def _integers(values: pd.Series) -> pd.Series:
+    try:
+        return pd.to_numeric(values).astype("Int64")
+    except (TypeError, ValueError):
+        raise ValueError(f"{values.name} has a value that is no whole number") from None
+
+
+def _instants(values: pd.Series) -> pd.Series:
+    if values.isna().all():
+        return pd.Series(pd.NaT, index=values.index, dtype="datetime64[us, UTC]")
+    try:
+        # With different offsets, as summer and winter have, pandas only reads them as UTC.
+        found = pd.to_datetime(values, utc=True, format=None if _has_moments(values) else "ISO8601")
+    except (TypeError, ValueError):
+        raise ValueError(f"{values.name} has a value that is no moment") from None
+    if not _has_zones(values):
+        raise ValueError(f"{values.name} has a moment without a time zone")
+    return found.astype("datetime64[us, UTC]")
+
+
+def _has_moments(values: pd.Series) -> bool:
+    return pd.api.types.is_datetime64_any_dtype(values)
+
+
+def _has_zones(values: pd.Series) -> bool:
+    if _has_moments(values):
+        return values.dt.tz is not None
+    return bool(values.dropna().astype("str").str.contains(_ZONE).all())
+
+
+def _coalesced(frame: pd.DataFrame) -> pd.DataFrame:
+    """Fold the rows of one moment into one, as if they had come one after the other."""
+    if frame.empty or not frame["moment_id"].duplicated().any():
+        return frame
+    ways = dict.fromkeys(("customer_id", *_TEXTS), "last") | dict.fromkeys(_EARLIEST, "min")
+    ways |= dict.fromkeys((*_LATEST, *_COUNTS), "max")
+    folded = frame.groupby("moment_id", sort=False, as_index=False).agg(ways)
+    return pd.DataFrame(folded)
+
+
+def _upsert(connection: Connection, frame: pd.DataFrame, now: datetime) -> int:
+    moments = contact_moment.c
+    types = {name: moments[name].type for name in ("customer_id", *_COUNTS)}
+    staged = stage(connection, "staged_moment", frame, types)
+    row: dict[str, ColumnElement[Any]] = {name: staged.c[name] for name in MOMENT_COLUMNS}
+    row |= {"version": literal(1, moments.version.type), "changed_at": literal(now, Instant())}
+    # Without a WHERE, SQLite reads ON CONFLICT as part of the FROM clause.
+    source = select(*(value.label(name) for name, value in row.items())).where(true())
+    insert = insert_for(connection, contact_moment).from_select(list(row), source)
+    told = insert.excluded
+    values: dict[str, ColumnElement[Any]] = {
+        "customer_id": told.customer_id,
+        **{name: func.coalesce(told[name], moments[name]) for name in _TEXTS},
+        **{name: _either(moments[name], told[name], told[name] < moments[name]) for name in _EARLIEST},
+        **{name: _either(moments[name], told[name], told[name] > moments[name]) for name in (*_LATEST, *_COUNTS)},
+    }
+    differs = or_(*(moments[name].is_distinct_from(value) for name, value in values.items()))
+    changes = {**values, "version": moments.version + 1, "changed_at": told.changed_at}
+    return write_and_count(
+        connection, insert.on_conflict_do_update(index_elements=["moment_id"], set_=changes, where=differs)
+    )
+
+
+def _either(known: ColumnElement[Any], told: ColumnElement[Any], is_better: ColumnElement[bool]) -> ColumnElement[Any]:
+    return case((known.is_(None), told), (is_better, told), else_=known)

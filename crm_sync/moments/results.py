@@ -1,0 +1,120 @@
+"""What became of each moment at Salesforce, stored, and counted by cause."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+from sqlalchemy import BigInteger, ColumnElement, Connection, and_, case, func, literal, null, select, true, update
+
+from crm_sync.database.dialects import insert_for
+from crm_sync.database.staging import stage
+from crm_sync.database.tables.customers import Instant
+from crm_sync.database.tables.moments import moment_export
+from crm_sync.outcomes import RefusalClass
+from crm_sync.sobject import SObject
+
+# What was tried, and by what outcome it is known.
+TRIED_COLUMNS = ("moment_id", "sobject", "parent_id", "parent_stamp", "version", "payload_fingerprint")
+_OUTCOME_COLUMNS = ("content", "salesforce_id", "refusal", "error_code", "error_message")
+
+
+@dataclass(frozen=True)
+class TriedCount:
+    """What a run did with the moments of one object, each counted once, by its last try."""
+
+    added: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    refused: int = 0
+
+    def __add__(self, other: "TriedCount") -> "TriedCount":
+        """Add outcome by outcome."""
+        return TriedCount(
+            self.added + other.added,
+            self.updated + other.updated,
+            self.unchanged + other.unchanged,
+            self.refused + other.refused,
+        )
+
+
+@dataclass(frozen=True)
+class RefusedMoment:
+    """A moment that Salesforce did not take for a lead or contact, and how often it was tried since it last did."""
+
+    sobject: str
+    error_code: str
+    moment_id: str
+    parent_id: str
+    attempts: int
+
+
+def store_tried(connection: Connection, tried: pd.DataFrame, now: datetime, *, were_sent: bool = True) -> None:
+    """Store the outcome of moments that were sent, or with `were_sent` False found to be in Salesforce as they are.
+
+    `tried`: `moment_id`, `sobject`, `parent_id`, `parent_stamp`, `payload_fingerprint`, `content` (missing when
+    refused), `salesforce_id` (missing when not known), `refusal`, `error_code`, `error_message` (missing when it
+    went well), all text; `version`, a whole number. A moment and object at most once.
+    """
+    names = [*TRIED_COLUMNS, *_OUTCOME_COLUMNS]
+    staged = stage(connection, "staged_outcome", tried[names], {"version": BigInteger()})
+    moment = literal(now, Instant())
+    is_good = staged.c.refusal.is_(None)
+    written = case((is_good, moment), else_=null()) if were_sent else null()
+    row: dict[str, ColumnElement[Any]] = {
+        **{name: staged.c[name] for name in names},
+        "first_exported_at": written,
+        "exported_at": written,
+        "tried_at": moment,
+        "attempts": case((is_good, 0), else_=1),
+    }
+    # Without a WHERE, SQLite reads ON CONFLICT as part of the FROM clause.
+    source = select(*(value.label(name) for name, value in row.items())).where(true())
+    insert = insert_for(connection, moment_export).from_select(list(row), source)
+    new, old = insert.excluded, moment_export.c
+    changes: dict[str, ColumnElement[Any]] = {name: new[name] for name in row if name not in {"moment_id", "sobject"}}
+    changes |= {name: func.coalesce(new[name], old[name]) for name in ("content", "salesforce_id", "exported_at")}
+    changes["first_exported_at"] = func.coalesce(old.first_exported_at, new.first_exported_at)
+    changes["attempts"] = case((new.refusal.is_(None), 0), else_=old.attempts + 1)
+    connection.execute(insert.on_conflict_do_update(index_elements=["moment_id", "sobject"], set_=changes))
+
+
+def let_try_again(connection: Connection) -> None:
+    """Make due at once what was refused for missing objects, fields or rights; else it waits a day for its next try."""
+    waits = moment_export.c.refusal == RefusalClass.PERMISSION.value
+    connection.execute(update(moment_export).values(refusal=RefusalClass.TRANSIENT.value).where(waits))
+
+
+def count_tried(connection: Connection, since: datetime) -> dict[SObject, TriedCount]:
+    """Return what became of the moments that were tried since then."""
+    done = moment_export.c
+    outcome = case(
+        (done.refusal.is_not(None), "refused"),
+        (done.first_exported_at >= since, "added"),
+        (done.exported_at >= since, "updated"),
+        else_="unchanged",
+    ).label("outcome")
+    query = select(done.sobject, outcome, func.count()).where(done.tried_at >= since).group_by(done.sobject, outcome)
+    counts: dict[SObject, dict[str, int]] = {sobject: {} for sobject in SObject}
+    for sobject, name, moments in connection.execute(query):
+        counts[SObject(sobject)][name] = moments
+    return {sobject: TriedCount(**outcomes) for sobject, outcomes in counts.items()}
+
+
+def count_refusals(connection: Connection, since: datetime | None = None) -> list[tuple[str, str, str, int]]:
+    """Return (object, RefusalClass, Salesforce's code, moments) of what stands refused, or was tried since then."""
+    done = moment_export.c
+    moments = func.count()
+    conditions = [done.refusal.is_not(None)] + ([done.tried_at >= since] if since else [])
+    query = select(done.sobject, done.refusal, func.coalesce(done.error_code, ""), moments).where(and_(*conditions))
+    grouped = query.group_by(done.sobject, done.refusal, done.error_code).order_by(moments.desc(), done.error_code)
+    return [(row[0], row[1], row[2], row[3]) for row in connection.execute(grouped)]
+
+
+def read_refused(connection: Connection, since: datetime, most: int) -> list[RefusedMoment]:
+    """Return moments whose last try, since then, was refused: at most so many, those of one cause together."""
+    done = moment_export.c
+    columns = (done.sobject, func.coalesce(done.error_code, ""), done.moment_id, done.parent_id, done.attempts)
+    query = select(*columns).where(done.refusal.is_not(None), done.tried_at >= since)
+    ordered = query.order_by(done.sobject, done.error_code, done.parent_id, done.moment_id).limit(most)
+    return [RefusedMoment(*row) for row in connection.execute(ordered)]

@@ -1,0 +1,82 @@
+"""What a run did, in one value: for the caller in Python, the artifact in the UI and the run's record."""
+
+from dataclasses import dataclass, field
+from functools import reduce
+from operator import add
+
+import pandas as pd
+
+from crm_sync.runs.counts import Counts, counted
+from crm_sync.sobject import SObject
+
+
+@dataclass(frozen=True)
+class SyncSummary:
+    """The outcome of a pull. `seconds` is wall time; `rejects` lists (sObject, reason, records),
+    `reject_examples` some of them as (Id, reason); `full_sync_due` says why, by object; `changes` is what a dry run
+    found (`crm_sync.customers.preview`)."""
+
+    counts: dict[SObject, Counts]
+    requests_used: int
+    seconds: float
+    rejects: list[tuple[str, str, int]] = field(default_factory=list)
+    reject_examples: list[tuple[str, str]] = field(default_factory=list)
+    org_host: str = ""
+    resumed: list[SObject] = field(default_factory=list)
+    missing_fields: dict[SObject, list[str]] = field(default_factory=dict)
+    full_sync_due: dict[SObject, str] = field(default_factory=dict)
+    changes: pd.DataFrame | None = None
+
+    @property
+    def total(self) -> Counts:
+        """All objects together."""
+        return reduce(add, self.counts.values(), Counts())
+
+    @property
+    def rejected(self) -> int:
+        """Records that cannot be used, those of an earlier part of a resumed run included."""
+        return max(self.total.rejected, sum(records for _, _, records in self.rejects))
+
+    @property
+    def records_per_second(self) -> float:
+        """How fast records were read and stored."""
+        return self.total.read / self.seconds if self.seconds else 0.0
+
+    @property
+    def state(self) -> str:
+        """What a person should know first: complete, or what is missing to it."""
+        if self.changes is not None:
+            return "DryRun"
+        if self.full_sync_due:
+            return "FullSyncDue"
+        if self.rejected:
+            return "CompletedWithRejects"
+        return "CompletedWithMissingFields" if any(self.missing_fields.values()) else "Completed"
+
+    def sentence(self) -> str:
+        """Say what happened in one sentence."""
+        total = self.total
+        changed = "no customer changed"
+        if self.changes is not None:
+            changed = f"{counted(self._would_change, 'customer')} would change, nothing was written"
+        elif total.written or total.deleted:
+            changed = f"{counted(total.inserted, 'customer')} added, {total.updated:,} updated"
+            if total.deleted:
+                changed += f", {counted(total.deleted, 'record')} deleted in Salesforce"
+        requests = counted(self.requests_used, "request")
+        said = f"{counted(total.read, 'record')} read in {self.seconds:.1f} s with {requests}; {changed}"
+        if self.rejected:
+            said += f"; {counted(self.rejected, 'record')} could not be used (see rejected_record)"
+        for sobject, names in self.missing_fields.items():
+            said += f"; {sobject} does not show {', '.join(names)}" if names else ""
+        for reason in dict.fromkeys(self.full_sync_due.values()):
+            objects = " and ".join(sobject for sobject, why in self.full_sync_due.items() if why == reason)
+            said += f"; a full sync of {objects} is due, because {reason}"
+        return said + "."
+
+    @property
+    def _would_change(self) -> int:
+        """Customers that a dry run found: known ones by their id, new ones by the record that makes them."""
+        if self.changes is None:
+            return 0
+        return len(self.changes[["customer", "salesforce_id"]].drop_duplicates())

@@ -1,0 +1,73 @@
+"""Up to when each object of an org is stored, by Salesforce's clock, and with which mapping."""
+
+from collections.abc import Collection
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, case, delete, select, update
+
+from crm_sync.database.dialects import insert_for
+from crm_sync.database.tables.customers import watermark
+from crm_sync.sobject import SObject
+
+# Salesforce keeps deleted records for 15 days; a pull after a longer pause does not learn of them.
+RECYCLE_BIN = timedelta(days=15)
+
+
+@dataclass(frozen=True)
+class Watermark:
+    """Every change of `sobject` up to `stored_until` is stored.
+
+    `mapping_fingerprint` and `unique_field` are those of the last full sync, the fingerprint empty after a pause in
+    which deletions were forgotten; `field_types` holds the described type of each mapped field, None for one that
+    Salesforce does not show.
+    """
+
+    sobject: SObject
+    stored_until: datetime
+    mapping_fingerprint: str
+    unique_field: str
+    field_types: dict[str, str | None]
+
+
+def read_watermarks(connection: Connection, org: str) -> dict[SObject, Watermark]:
+    """Return the watermark of every object of the org that was once read whole."""
+    columns = [column for column in watermark.c if column.name != "org"]
+    rows = connection.execute(select(*columns).where(watermark.c.org == org))
+    marks = (Watermark(**{**row._mapping, "sobject": SObject(row.sobject)}) for row in rows)
+    return {mark.sobject: mark for mark in marks}
+
+
+def move_watermark(connection: Connection, org: str, mark: Watermark) -> None:
+    """Record how far a pull has stored an object, never less far than before; belongs in the batch's transaction.
+
+    What the last full sync left of itself stays: another one may have ended while the pull was at work.
+    """
+    was, now = watermark.c.stored_until, mark.stored_until
+    connection.execute(
+        update(watermark)
+        .where(watermark.c.org == org, watermark.c.sobject == mark.sobject)
+        .values(
+            stored_until=case((was > now, was), else_=now),
+            field_types=mark.field_types,
+            mapping_fingerprint=case((was < now - RECYCLE_BIN, ""), else_=watermark.c.mapping_fingerprint),
+        )
+    )
+
+
+def advance_watermark(connection: Connection, org: str, mark: Watermark) -> None:
+    """Record how far a full sync has stored an object, never less far than before, and by which mapping."""
+    row = asdict(mark)
+    statement = insert_for(connection, watermark).values(org=org, **row)
+    later = case(
+        (watermark.c.stored_until > statement.excluded.stored_until, watermark.c.stored_until),
+        else_=statement.excluded.stored_until,
+    )
+    connection.execute(
+        statement.on_conflict_do_update(index_elements=["org", "sobject"], set_=row | {"stored_until": later})
+    )
+
+
+def forget_unmapped(connection: Connection, org: str, mapped: Collection[SObject]) -> None:
+    """Forget how far the other objects are stored: without their say, customers have become what they are now."""
+    connection.execute(delete(watermark).where(watermark.c.org == org, watermark.c.sobject.not_in(mapped)))

@@ -1,0 +1,175 @@
+"""What a push sends of each customer: what differs from what Salesforce is known to have, and what it may overwrite."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from crm_sync.columns.json_objects import sparse_json_objects, text_literals
+from crm_sync.mapping.customer_fields import FieldType
+from crm_sync.mapping.model import CustomerFieldKind, FieldLink
+from crm_sync.push.settings import PushSettings
+from crm_sync.push.values import Outgoing, comparable, comparable_known, to_salesforce
+from crm_sync.salesforce.schema.describe import FieldDescription
+from crm_sync.salesforce.write.records import CLEAR
+
+_NONE = "\x00"
+_MISSING = pa.scalar(None, pa.large_string())
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What is to be done about each customer; all parts have one index.
+
+    `values`: a text column per Salesforce field, missing where it is not sent, CLEAR where it is cleared. `learnt`:
+    the same for what Salesforce has already, though a pull has not brought it yet. `code`, `message`: of those that
+    Salesforce would refuse, missing for the others. `opts_out`: whether the change withdraws consent. `conflicts`: a
+    boolean column per Salesforce field that was kept as Salesforce has it.
+    """
+
+    values: pd.DataFrame
+    learnt: pd.DataFrame
+    code: pd.Series
+    message: pd.Series
+    opts_out: pd.Series
+    conflicts: pd.DataFrame
+
+    @property
+    def to_send(self) -> pd.Series:
+        """Whose record is to be written."""
+        return self.values.notna().any(axis=1) & self.code.isna()
+
+    def only_withdrawals(self, links: list[FieldLink]) -> "Changes":
+        """Leave of what is to be sent the withdrawals of consent.
+
+        They need no look at Salesforce: where a field says yes or no, what was changed there is what is sent.
+        """
+        consents = {link.salesforce_field for link in links if link.field_type is FieldType.YES_NO}
+        kept = {name: column.where(self.opts_out & (name in consents)) for name, column in self.values.items()}
+        return replace(self, values=pd.DataFrame(kept))
+
+
+def column_of(link: FieldLink) -> str:
+    """Return the name of the column that holds a customer field."""
+    return f"{'field' if link.kind is CustomerFieldKind.STANDARD else 'option'} {link.name}"
+
+
+def find_changes(
+    people: pd.DataFrame,
+    known: pd.DataFrame,
+    links: list[FieldLink],
+    fields: Mapping[str, FieldDescription],
+    settings: PushSettings,
+    *,
+    now_there: pd.DataFrame | None = None,
+    own_before: pd.DataFrame | None = None,
+) -> Changes:
+    """Say what to send to one sObject.
+
+    `people`: a text column per customer field (`column_of`). `known`, with the same index: a text column per
+    Salesforce field as a pull last brought it. `now_there`: the same for the records that Salesforce has changed
+    since, by the same index; a field that changed there is left as it is unless the customer wins. `own_before`: for
+    customers whose own record was merged into another one, what it held; only what differs from that is sent.
+    """
+    index = people.index
+    values, learnt, conflicts = (pd.DataFrame(index=index) for _ in range(3))
+    code = message = pd.Series(None, index=index, dtype="str")
+    opts_out = pd.Series(False, index=index)
+    for link in links:
+        name = link.salesforce_field
+        field = _described(fields, name)
+        own = people[column_of(link)]
+        one = _compare(own, known[name], link, field, settings, there=_column(now_there, name))
+        if own_before is not None:
+            one = one.only(_changed_since(own, own_before[name], link, field))
+        out = to_salesforce(own, link, field) if field.type else _unseen(people, name)
+        # Of several refusals the first is told, as Salesforce does.
+        refused = one.send & out.code.notna() & code.isna()
+        code, message = code.mask(refused, out.code), message.mask(refused, out.message)
+        values[name] = out.content.where(one.send)
+        learnt[name] = _there(now_there, name, index).fillna(CLEAR).where(one.is_there_already)
+        conflicts[name] = one.conflict
+        if link.field_type is FieldType.YES_NO:
+            opts_out |= one.send & own.str.lower().eq("false")
+    return Changes(values, learnt, code, message, opts_out, conflicts)
+
+
+@dataclass(frozen=True)
+class _Compared:
+    send: pd.Series
+    conflict: pd.Series
+    is_there_already: pd.Series
+
+    def only(self, where: pd.Series) -> "_Compared":
+        return _Compared(self.send & where, self.conflict & where, self.is_there_already & where)
+
+
+def _compare(
+    own: pd.Series,
+    known: pd.Series,
+    link: FieldLink,
+    field: FieldDescription,
+    settings: PushSettings,
+    *,
+    there: pd.Series | None,
+) -> _Compared:
+    """Compare one field three ways: the customer, what a pull brought, and what Salesforce has now."""
+    here = comparable(own, link, field.type)
+    before, unreadable = comparable_known(known, link, field.type)
+    changed_here = _differ(here, before) & ~unreadable
+    if link.field_type is FieldType.YES_NO:
+        # Nobody was asked, so there is nothing to say; it is no withdrawal.
+        changed_here &= own.notna()
+    send = changed_here | settings.always_send
+    nothing = pd.Series(False, index=own.index)
+    if there is None or there.empty:
+        return _Compared(send, nothing, nothing)
+    now, unreadable_now = comparable_known(there, link, field.type)
+    changed_there = (_differ(now, before.reindex(now.index)) | unreadable_now).reindex(own.index, fill_value=False)
+    differs_now = _differ(here.reindex(now.index), now).reindex(own.index, fill_value=False)
+    same_now = changed_there & ~differs_now
+    conflict = changed_here & changed_there & differs_now & (not settings.customer_wins)
+    yields = changed_there & differs_now & (not settings.customer_wins)
+    return _Compared(send & ~yields & ~same_now, conflict, changed_here & same_now)
+
+
+def _changed_since(own: pd.Series, before: pd.Series, link: FieldLink, field: FieldDescription) -> pd.Series:
+    """Say where a customer differs from what its merged record held; true of all others."""
+    here, held = comparable(own, link, field.type), comparable_known(before, link, field.type)[0]
+    return _differ(here.loc[before.index], held).reindex(own.index, fill_value=True)
+
+
+def _differ(one: pd.Series, other: pd.Series) -> pd.Series:
+    return one.fillna(_NONE) != other.fillna(_NONE)
+
+
+def _described(fields: Mapping[str, FieldDescription], name: str) -> FieldDescription:
+    """Return the field; one that Salesforce does not show has no type."""
+    return fields.get(name) or FieldDescription(name, name, "")
+
+
+def _unseen(people: pd.DataFrame, name: str) -> Outgoing:
+    texts = pd.Series(CLEAR, index=people.index, dtype="str")
+    code = pd.Series("INVALID_FIELD", index=people.index, dtype="str")
+    return Outgoing(texts, code, pd.Series(f"No such column '{name}'", index=people.index, dtype="str"))
+
+
+def _column(frame: pd.DataFrame | None, name: str) -> pd.Series | None:
+    return None if frame is None else frame[name]
+
+
+def _there(frame: pd.DataFrame | None, name: str, index: pd.Index) -> pd.Series:
+    if frame is None:
+        return pd.Series(None, index=index, dtype="str")
+    return frame[name].reindex(index)
+
+
+def as_field_values(values: pd.DataFrame) -> pd.Series:
+    """Return, as JSON object text, the fields of each row as the mirror keeps them; missing ones are left out."""
+    members = {}
+    for name, column in values.items():
+        literals = pc.if_else(pa.array(column.eq(CLEAR).to_numpy()), "null", text_literals(column))
+        members[str(name)] = pc.if_else(pa.array(column.notna().to_numpy()), literals, _MISSING)
+    return sparse_json_objects(members, index=values.index)

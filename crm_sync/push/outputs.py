@@ -1,0 +1,87 @@
+"""Stores by which output each member left the step, together with what Salesforce is now known to have."""
+
+from datetime import datetime
+
+import pandas as pd
+from sqlalchemy import BigInteger, Connection, and_, cast, func, literal, select, type_coerce, update
+from sqlalchemy.dialects.postgresql import JSONB
+
+from crm_sync.database.staging import stage
+from crm_sync.database.tables.campaigns import campaign_member, campaign_output
+from crm_sync.database.tables.customers import JSON_OBJECT, Instant, salesforce_record
+from crm_sync.push.queue import Queue
+from crm_sync.push.result import Output
+
+_NUMBERS = {"member_id": campaign_member.c.id.type, "customer_id": campaign_member.c.customer_id.type}
+_TEXTS = ["output", "salesforce_id", "error_code", "error_message"]
+
+
+def store_outputs(
+    connection: Connection, queue: Queue, outputs: pd.DataFrame, learnt: pd.DataFrame, *, run: int, now: datetime
+) -> list[int]:
+    """Store outputs and what Salesforce has accepted; return the `member_id`s whose output this is.
+
+    `outputs`: `member_id`, `customer_id` (numbers), `output`, `salesforce_id`, `error_code`, `error_message` (text).
+    `learnt`: `id`, `field_values` (JSON object text of the fields that were sent), one row a record. A member that
+    another run has taken over meanwhile keeps that run's output. SystemModstamp stays as it is: the next pull, which
+    reads the record again, finds what is stored here, and leaves a customer alone who has changed since.
+    """
+    staged = stage(connection, "staged_output", outputs[[*_NUMBERS, *_TEXTS]], _NUMBERS)
+    is_mine = and_(
+        campaign_member.c.id == staged.c.member_id,
+        campaign_member.c.claimed_by == run,
+        campaign_member.c.done_at.is_(None),
+    )
+    source = select(
+        staged.c.member_id,
+        literal(run, BigInteger),
+        literal(queue.campaign_id, BigInteger),
+        literal(queue.step),
+        staged.c.customer_id,
+        *(staged.c[name] for name in _TEXTS),
+        literal(now, Instant()),
+    ).join(campaign_member, is_mine)
+    names = ["member_id", "sync_run_id", "campaign_id", "step", "customer_id", *_TEXTS, "at"]
+    connection.execute(campaign_output.insert().from_select(names, source))
+    done = update(campaign_member).values(done_at=now).where(is_mine).returning(campaign_member.c.id)
+    stored = list(connection.scalars(done))
+    _remember(connection, learnt, now)
+    return stored
+
+
+def _remember(connection: Connection, learnt: pd.DataFrame, now: datetime) -> None:
+    if learnt.empty:
+        return
+    staged = stage(connection, "staged_learnt", learnt[["id", "field_values"]])
+    known = salesforce_record.c.field_values
+    merged = (
+        known.op("||")(cast(staged.c.field_values, JSONB))
+        if connection.dialect.name == "postgresql"
+        else func.json_patch(known, staged.c.field_values)
+    )
+    connection.execute(
+        update(salesforce_record)
+        .values(field_values=type_coerce(merged, JSON_OBJECT), pushed_at=now)
+        .where(salesforce_record.c.id == staged.c.id)
+    )
+
+
+def find_outputs(connection: Connection, queue: Queue, which: str, *, run: int | None = None) -> list[int]:
+    """Return the customers whose last output of this step is `limit`, `error`, or an error of the code `which`, in any
+    case.
+
+    `run`: only those whose last output was stored by this run.
+    """
+    newest = (
+        select(func.max(campaign_output.c.id))
+        .where(campaign_output.c.campaign_id == queue.campaign_id, campaign_output.c.step == queue.step)
+        .group_by(campaign_output.c.customer_id)
+    )
+    is_output = which.lower() in {Output.LIMIT, Output.ERROR}
+    asked = campaign_output.c.output == which.lower()
+    if not is_output:
+        asked = func.upper(campaign_output.c.error_code) == which.upper()
+    query = select(campaign_output.c.customer_id).where(campaign_output.c.id.in_(newest), asked)
+    if run is not None:
+        query = query.where(campaign_output.c.sync_run_id == run)
+    return list(connection.scalars(query))

@@ -1,0 +1,174 @@
+"""The queue of a campaign's Salesforce Synchronize step: who enters, and who takes whom out of it.
+
+Several runs may take from one queue. A run claims members before it sends anything; a claim ends with its run, with
+the process that made it, or when it has not been renewed for CLAIM_LASTS.
+"""
+
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import pandas as pd
+from sqlalchemy import BigInteger, ColumnElement, Connection, and_, case, func, literal, or_, select, update
+
+from crm_sync.database.dialects import insert_for, write_and_count
+from crm_sync.database.frames import frame_of
+from crm_sync.database.staging import stage
+from crm_sync.database.tables.campaigns import campaign, campaign_member
+from crm_sync.database.tables.customers import Instant, customer, sync_run
+
+# The step's name where nobody gave it another: that of its saved settings.
+STEP = "salesforce-synchronize"
+CLAIM_LASTS = timedelta(minutes=30)
+# States in which a run may still be at work. A second run of the same flow calls the first one interrupted.
+_PERHAPS_AT_WORK = ("running", "interrupted")
+
+
+@dataclass(frozen=True)
+class Queue:
+    """One step of one campaign."""
+
+    campaign_id: int
+    campaign: str
+    step: str
+
+
+@dataclass(frozen=True)
+class Worker:
+    """A run, the process it is in, and a way to tell whether another process of that name still lives."""
+
+    run: int
+    process: str
+    lives: Callable[[str], bool]
+
+
+def open_queue(connection: Connection, name: str, step: str, now: datetime) -> Queue:
+    """Return the queue of a step, its campaign made when it is new."""
+    statement = insert_for(connection, campaign).values(name=name, created_at=now)
+    connection.execute(statement.on_conflict_do_nothing(index_elements=["name"]))
+    number = connection.scalars(select(campaign.c.id).where(campaign.c.name == name)).one()
+    return Queue(number, name, step)
+
+
+def enter_campaign(
+    connection: Connection, campaign: str, customer_ids: Iterable[int], now: datetime, *, step: str = STEP
+) -> int:
+    """Let customers reach the step of a campaign and return how many have now entered.
+
+    Who waits there already is not entered again; ids that no customer has are passed over.
+    """
+    queue = open_queue(connection, campaign, step, now)
+    staged = stage_ids(connection, customer_ids)
+    return _enter(connection, queue, select(customer.c.id).join(staged, staged.c.customer_id == customer.c.id), now)
+
+
+def enter_selected(connection: Connection, queue: Queue, conditions: list[ColumnElement[bool]], now: datetime) -> int:
+    """Let all customers reach the step that meet every condition; those joined to another one are left out."""
+    chosen = select(customer.c.id).where(customer.c.merged_into_customer_id.is_(None), *conditions)
+    return _enter(connection, queue, chosen, now)
+
+
+def _enter(connection: Connection, queue: Queue, customers: Any, now: datetime) -> int:
+    chosen = customers.subquery()
+    source = select(
+        literal(queue.campaign_id, BigInteger), literal(queue.step), chosen.c.id, literal(now, Instant())
+    ).where(
+        # A WHERE that SQLite needs anyway, lest it read ON CONFLICT as part of the FROM clause.
+        ~select(campaign_member.c.id).where(_waits(queue), campaign_member.c.customer_id == chosen.c.id).exists()
+    )
+    statement = insert_for(connection, campaign_member).from_select(
+        ["campaign_id", "step", "customer_id", "entered_at"], source
+    )
+    return write_and_count(connection, statement.on_conflict_do_nothing())
+
+
+def claim_members(
+    connection: Connection,
+    queue: Queue,
+    worker: Worker,
+    now: datetime,
+    *,
+    most: int,
+    entered_until: datetime,
+    only: Collection[int] | None = None,
+) -> pd.DataFrame:
+    """Claim up to `most` members that wait and return them: `member_id`, `customer_id` (numbers).
+
+    `entered_until`: not those who entered later. `only`: of these customers. What another run holds is passed over,
+    not waited for. Who has withdrawn consent comes first.
+    """
+    chosen = select(campaign_member.c.id).where(
+        _waits(queue), campaign_member.c.entered_at <= entered_until, _is_free(connection, queue, worker, now)
+    )
+    if only is not None:
+        staged = stage_ids(connection, only)
+        chosen = chosen.where(campaign_member.c.customer_id.in_(select(staged.c.customer_id)))
+    has_opted_out = select(customer.c.id).where(customer.c.id == campaign_member.c.customer_id, ~customer.c.opt_in)
+    in_turn = case((has_opted_out.exists(), 0), else_=1)
+    chosen = chosen.order_by(in_turn, campaign_member.c.id).limit(most).with_for_update(skip_locked=True)
+    statement = (
+        update(campaign_member)
+        .values(claimed_by=worker.run, claimed_in=worker.process, claimed_at=now)
+        .where(campaign_member.c.id.in_(chosen))
+        .returning(campaign_member.c.id, campaign_member.c.customer_id)
+    )
+    return (
+        frame_of(connection.execute(statement), ["member_id", "customer_id"]).astype("int64").sort_values("member_id")
+    )
+
+
+def find_left_behind(connection: Connection, queue: Queue, worker: Worker, now: datetime) -> list[int]:
+    """Return the customers who wait because a run claimed them and ended before it knew what became of them."""
+    left = select(campaign_member.c.customer_id).where(
+        _waits(queue), campaign_member.c.claimed_by.is_not(None), _is_free(connection, queue, worker, now)
+    )
+    return list(connection.scalars(left))
+
+
+def renew_claims(connection: Connection, run: int, now: datetime) -> None:
+    """Say that a run is still at work on what it has claimed."""
+    mine = and_(campaign_member.c.claimed_by == run, campaign_member.c.done_at.is_(None))
+    connection.execute(update(campaign_member).values(claimed_at=now).where(mine))
+
+
+def release_claims(connection: Connection, run: int) -> None:
+    """Give back what a run has claimed and has not begun to send."""
+    mine = and_(campaign_member.c.claimed_by == run, campaign_member.c.done_at.is_(None))
+    connection.execute(update(campaign_member).values(claimed_by=None, claimed_in=None, claimed_at=None).where(mine))
+
+
+def count_waiting(connection: Connection, queue: Queue) -> int:
+    """Return how many wait in the queue, claimed or not."""
+    return connection.scalars(select(func.count()).select_from(campaign_member).where(_waits(queue))).one()
+
+
+def stage_ids(connection: Connection, customer_ids: Iterable[int]) -> Any:
+    """Make a temporary table of customer ids, each once."""
+    ids = pd.DataFrame({"customer_id": pd.Series(list(customer_ids), dtype="int64").drop_duplicates()})
+    return stage(connection, "staged_customer_id", ids, {"customer_id": customer.c.id.type})
+
+
+def _waits(queue: Queue) -> ColumnElement[bool]:
+    return and_(
+        campaign_member.c.campaign_id == queue.campaign_id,
+        campaign_member.c.step == queue.step,
+        campaign_member.c.done_at.is_(None),
+    )
+
+
+def _is_free(connection: Connection, queue: Queue, worker: Worker, now: datetime) -> ColumnElement[bool]:
+    """Tell whether nobody holds a member any more."""
+    at_work = select(sync_run.c.id).where(sync_run.c.state.in_(_PERHAPS_AT_WORK))
+    holders = connection.execute(
+        select(campaign_member.c.claimed_by, campaign_member.c.claimed_in)
+        .where(_waits(queue), campaign_member.c.claimed_by.in_(at_work), campaign_member.c.claimed_by != worker.run)
+        .distinct()
+    ).all()
+    dead = [run for run, process in holders if not worker.lives(process)]
+    return or_(
+        campaign_member.c.claimed_by.is_(None),
+        campaign_member.c.claimed_by.not_in(at_work),
+        campaign_member.c.claimed_by.in_(dead),
+        and_(campaign_member.c.claimed_by != worker.run, campaign_member.c.claimed_at < now - CLAIM_LASTS),
+    )

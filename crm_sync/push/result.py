@@ -1,0 +1,91 @@
+"""What a push comes to: the four outputs, the errors by cause, and what Salesforce kept."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from crm_sync.runs.counts import counted
+
+
+class Output(StrEnum):
+    """How a customer leaves the Salesforce Synchronize step, besides *continue*, which all take."""
+
+    SUCCESS = "success"
+    ERROR = "error"
+    LIMIT = "limit"
+
+
+@dataclass(frozen=True)
+class Cause:
+    """An error code, how many customers left with it, what to do, whether sending again can help, some record Ids."""
+
+    code: str
+    customers: int
+    advice: str
+    can_retry: bool
+    examples: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class PushResult:
+    """The outputs of a run, as customer ids: `continued` is `success`, `error` and `limit` together.
+
+    `written`: records that were sent and taken; `waiting`: members that are still in the queue, among them those that
+    Salesforce has been given and has not answered for. `conflicts`: by field, how many customers' values yielded to
+    Salesforce's.
+    """
+
+    campaign: str
+    step: str
+    run: int
+    success: frozenset[int] = frozenset()
+    error: frozenset[int] = frozenset()
+    limit: frozenset[int] = frozenset()
+    causes: tuple[Cause, ...] = ()
+    conflicts: Mapping[str, int] = field(default_factory=dict)
+    conflict_examples: tuple[str, ...] = ()
+    written: int = 0
+    waiting: int = 0
+    requests_used: int = 0
+    seconds: float = 0.0
+    cut: str = ""
+    org_host: str = ""
+
+    @property
+    def continued(self) -> frozenset[int]:
+        """Everyone who left the step."""
+        return self.success | self.error | self.limit
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many customers took each output."""
+        return {
+            "continue": len(self.continued),
+            "success": len(self.success),
+            "error": len(self.error),
+            "limit": len(self.limit),
+        }
+
+    @property
+    def state(self) -> str:
+        """What a person should know first."""
+        if self.cut:
+            return "CutByLimit"
+        return "CompletedWithErrors" if self.error else "Completed"
+
+    def sentence(self) -> str:
+        """Say what happened in one sentence."""
+        written = ""
+        if self.success:
+            is_all = self.written == len(self.success)
+            written = " (all written)" if is_all else f" ({self.written:,} written, the others had nothing new)"
+        said = (
+            f"{counted(len(self.continued), 'customer')} left the step in {self.seconds:.1f} s with "
+            f"{counted(self.requests_used, 'request')}: {len(self.success):,} success{written}, "
+            f"{len(self.error):,} error, {len(self.limit):,} limit"
+        )
+        if self.conflicts:
+            said += f"; {sum(self.conflicts.values()):,} values yielded to newer ones in Salesforce"
+        if self.waiting:
+            said += f"; {self.waiting:,} wait in the queue"
+        return f"{said}; {self.cut}" if self.cut else f"{said}."

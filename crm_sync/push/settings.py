@@ -1,0 +1,97 @@
+"""The settings of a Salesforce Synchronize step, held against the data mapping."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from crm_sync.errors import ConfigurationError
+from crm_sync.mapping.model import FieldLink, MappingRules
+from crm_sync.sobject import SObject
+
+_ID = "id"
+
+
+@dataclass(frozen=True)
+class PushSettings:
+    """What a step sends: to leads or contacts, which of the linked Salesforce fields, and who wins.
+
+    `trust_pull_minutes`: so long a pull counts as knowing Salesforce, and nothing is asked before writing.
+    """
+
+    sobject: SObject
+    fields: tuple[str, ...]
+    always_send: bool = False
+    customer_wins: bool = False
+    follow_converted: bool = True
+    trust_pull_minutes: int = 0
+
+
+@dataclass(frozen=True)
+class CheckedSettings:
+    """Settings that fit the mapping: the links to send, for each object that a push may write to."""
+
+    settings: PushSettings
+    rules: MappingRules
+    links: dict[SObject, list[FieldLink]]
+
+    @cached_property
+    def sobjects(self) -> list[SObject]:
+        """The objects that a push may write to."""
+        return list(self.links)
+
+    @cached_property
+    def id_link(self) -> FieldLink:
+        """The link through which a customer knows its record."""
+        return _id_link(self.rules, self.settings.sobject)
+
+    @cached_property
+    def targets(self) -> list[FieldLink]:
+        """One link for each customer field that is sent, whatever the object."""
+        every = [link for links in self.links.values() for link in links]
+        return list({link.target: link for link in every}.values())
+
+
+def check_settings(settings: PushSettings, rules: MappingRules) -> CheckedSettings:
+    """Hold the settings against the mapping; raises ConfigurationError with what to change."""
+    sobject = settings.sobject
+    mapping = rules.of(sobject)
+    if not mapping.links:
+        raise ConfigurationError(f"{sobject} has no links in the data mapping; link its fields before sending them.")
+    _id_link(rules, sobject)
+    linked = {link.salesforce_field.lower(): link for link in reversed(mapping.links)}
+    wanted = [name for name in dict.fromkeys(name.strip() for name in settings.fields) if name.lower() != _ID]
+    unknown = [name for name in wanted if name.lower() not in linked]
+    if unknown:
+        raise ConfigurationError(
+            f"{', '.join(unknown)} cannot be sent to the {sobject}: not linked in the data mapping; linked are "
+            f"{', '.join(name for name in mapping.salesforce_fields if name.lower() != _ID)}."
+        )
+    if parents := [name for name in wanted if "." in name]:
+        raise ConfigurationError(
+            f"{parents[0]} belongs to another record than the {sobject} and cannot be sent; leave it out."
+        )
+    if not wanted:
+        raise ConfigurationError("The Salesforce Synchronize settings name no field to send; add at least one.")
+    links = {sobject: [linked[name.lower()] for name in wanted]}
+    if sobject is SObject.LEAD and settings.follow_converted and rules.contact.links:
+        links[SObject.CONTACT] = _same_fields_of_a_contact(links[sobject], rules)
+    return CheckedSettings(settings, rules, links)
+
+
+def _same_fields_of_a_contact(links: list[FieldLink], rules: MappingRules) -> list[FieldLink]:
+    """Return the contact's links that are filled from the same customer fields."""
+    by_target = {
+        link.target: link
+        for link in reversed(rules.contact.links)
+        if link.salesforce_field.lower() != _ID and "." not in link.salesforce_field
+    }
+    return [by_target[link.target] for link in links if link.target in by_target]
+
+
+def _id_link(rules: MappingRules, sobject: SObject) -> FieldLink:
+    links = [link for link in rules.of(sobject).links if link.salesforce_field.lower() == _ID]
+    if not links:
+        raise ConfigurationError(
+            f"The unique field of the {sobject} is {rules.of(sobject).unique_link.salesforce_field}, so its Id has to "
+            "be linked too: without it nobody knows which record to write; link Id in the data mapping."
+        )
+    return links[0]

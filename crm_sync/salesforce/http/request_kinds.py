@@ -1,0 +1,21 @@
+"""What a request is for."""
+
+import re
+
+from crm_sync.requests import RequestKind
+
+_KINDS = (
+    (re.compile(r"^/services/(Soap/u|oauth2/token)\b"), RequestKind.LOGIN),
+    (re.compile(r"/describe/?$|/v[\d.]+/sobjects/?$"), RequestKind.DESCRIBE),
+    (re.compile(r"/limits\b"), RequestKind.LIMITS),
+    (re.compile(r"/query(All)?\b"), RequestKind.QUERY),
+)
+
+
+def kind_of(method: str, path: str) -> RequestKind:
+    """Tell the kind of a request that simple-salesforce sends, which states none."""
+    resource = path.partition("?")[0]
+    for pattern, kind in _KINDS:
+        if pattern.search(resource):
+            return kind
+    return RequestKind.OTHER if method == "GET" else RequestKind.WRITE

@@ -1,0 +1,183 @@
+"""The one `requests.Session` through which every request goes, those of simple-salesforce too."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any, Protocol
+from urllib.parse import urlsplit, urlunsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+from requests.cookies import RequestsCookieJar
+
+from crm_sync.errors import ConfigurationError, LimitReachedError, SalesforceUnavailableError
+from crm_sync.requests import ApiUsage, RequestKind
+from crm_sync.salesforce.errors.error_codes import error_for
+from crm_sync.salesforce.http.endpoints import loopback_endpoint
+from crm_sync.salesforce.http.limit_info import read_api_usage
+from crm_sync.salesforce.http.request_kinds import kind_of
+
+USER_AGENT = "deployteq-salesforce"
+
+
+class RequestLedger(Protocol):
+    """The shared count of requests, which refuses the one too many."""
+
+    def reserve(self, kind: str, at: datetime) -> int:
+        """Note a request about to be sent and return its id; raises LimitReachedError."""
+        ...
+
+    def settle(self, request_id: int, status: int, usage: ApiUsage | None) -> None:
+        """Note how it ended; `status` is 0 when no answer came."""
+        ...
+
+    def limit_reached(self, kind: str, error: LimitReachedError, at: datetime) -> None:
+        """Note that Salesforce takes no more requests, so that nobody sends any for a while."""
+        ...
+
+    def identify(self, host: str) -> None:
+        """Note which org it is, by the host of a session."""
+        ...
+
+
+class Transport(requests.Session):
+    """Sends a request only after both gates, counts it whatever becomes of it, and raises only our errors."""
+
+    def __init__(
+        self,
+        *,
+        throttle: Callable[[RequestKind], None],
+        ledger: RequestLedger,
+        clock: Callable[[], datetime],
+        endpoint_url: str | None = None,
+        connect_timeout: float = 10.0,
+        read_timeout: float = 120.0,
+        write_timeout: float = 610.0,
+    ) -> None:
+        """Keep the gates; timeouts are in seconds, `endpoint_url` may only name this machine.
+
+        Salesforce works for up to ten minutes on a call (limits quick reference). Records are not written again while
+        it may still be writing them; the two would fight for locks.
+        """
+        super().__init__()
+        self._throttle = throttle
+        self._ledger = ledger
+        self._clock = clock
+        self._endpoint = loopback_endpoint(endpoint_url) if endpoint_url else None
+        self._timeout = (connect_timeout, read_timeout)
+        self._timeout_of_writes = (connect_timeout, write_timeout)
+        # The task is the only layer that retries.
+        self.mount("https://", HTTPAdapter(max_retries=0))
+        self.mount("http://", HTTPAdapter(max_retries=0))
+        # An entry for the host in ~/.netrc would otherwise replace the Authorization header.
+        self.auth = _keep_authorization
+        self.headers["User-Agent"] = USER_AGENT
+        self.cookies = RequestsCookieJar(DefaultCookiePolicy(allowed_domains=[]))
+
+    def call(
+        self,
+        kind: RequestKind,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        params: Mapping[str, Any] | None = None,
+        json: Any = None,
+        data: bytes | None = None,
+        files: Mapping[str, Any] | None = None,
+        stream: bool = False,
+    ) -> requests.Response:
+        """Send one request of a stated kind and return its answer; raises our errors only."""
+        request = requests.Request(method, url, headers=headers, params=params, json=json, data=data, files=files)
+        prepared = self.prepare_request(request)
+        settings = self.merge_environment_settings(prepared.url or "", {}, stream, None, None)
+        return self.send(prepared, kind=kind, **settings)
+
+    def now(self) -> datetime:
+        """Return the present moment, by the clock that was passed in."""
+        return self._clock()
+
+    def belongs_to(self, instance_url: str) -> None:
+        """Count for the org at this address, or for the one behind the endpoint override."""
+        self._ledger.identify(self._endpoint[1] if self._endpoint else urlsplit(instance_url).netloc)
+
+    def prepare_request(self, request: requests.Request) -> requests.PreparedRequest:
+        """Aim the request at the endpoint override, or insist on https."""
+        target = urlsplit(str(request.url))
+        if self._endpoint is not None:
+            scheme, host = self._endpoint
+            request.url = urlunsplit(target._replace(scheme=scheme, netloc=host))
+        elif target.scheme != "https":
+            raise ConfigurationError(
+                "Salesforce is only called over https; correct the address in the Salesforce credentials."
+            )
+        return super().prepare_request(request)
+
+    def merge_environment_settings(self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> Any:
+        """Take proxies and CA bundle from the environment, but no proxy on the way to this machine."""
+        settings = super().merge_environment_settings(url, proxies, stream, verify, cert)
+        if self._endpoint is not None:
+            settings["proxies"] = {}
+        return settings
+
+    def send(
+        self, request: requests.PreparedRequest, *, kind: RequestKind | None = None, **settings: Any
+    ) -> requests.Response:
+        """Pass the gates, send once without following redirects, settle the count, raise what went wrong."""
+        if kind is None:
+            kind = kind_of(request.method or "", request.path_url)
+        settings["allow_redirects"] = False
+        own = self._timeout_of_writes if kind is RequestKind.WRITE else self._timeout
+        settings["timeout"] = settings.get("timeout") or own
+        settings["verify"] = settings.get("verify") or True
+        self._throttle(kind)
+        response = self._send_counted(request, kind, settings)
+        try:
+            _raise_refusal(response, kind, self._clock())
+        except LimitReachedError as limit:
+            self._ledger.limit_reached(kind, limit, self._clock())
+            raise
+        return response
+
+    def note_limit(self, kind: RequestKind, limit: LimitReachedError) -> None:
+        """Close the breaker for a limit that only a part of an answer speaks of; its HTTP status was 200."""
+        self._ledger.limit_reached(kind, limit, self._clock())
+
+    def _send_counted(
+        self, request: requests.PreparedRequest, kind: RequestKind, settings: dict[str, Any]
+    ) -> requests.Response:
+        request_id = self._ledger.reserve(kind, self._clock())
+        status, usage, failure, is_untrusted = 0, None, "", False
+        try:
+            response = super().send(request, **settings)
+            status, usage = response.status_code, read_api_usage(response.headers)
+        except requests.RequestException as error:
+            failure, is_untrusted = type(error).__name__, "CERTIFICATE_VERIFY_FAILED" in str(error)
+        finally:
+            self._ledger.settle(request_id, status, usage)
+        if not failure:
+            return response
+        # Not raised in the except block: there, the new error would keep the old one, and with it the query.
+        if is_untrusted:
+            raise ConfigurationError(
+                "This machine does not trust the certificate of the Salesforce address; if a proxy inspects "
+                "the traffic, name its CA file in the environment variable REQUESTS_CA_BUNDLE."
+            )
+        raise SalesforceUnavailableError(
+            f"Salesforce gave no complete answer ({failure}); the request can be tried again.", code=failure
+        )
+
+
+def _raise_refusal(response: requests.Response, kind: RequestKind, now: datetime) -> None:
+    is_page = "html" in response.headers.get("Content-Type", "").lower()
+    if response.status_code < requests.codes.multiple_choices and not is_page:
+        return
+    try:
+        body = response.content
+    except requests.RequestException:
+        body = b""
+    raise error_for(response.status_code, body, kind=kind, now=now)
+
+
+def _keep_authorization(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    return request

@@ -1,0 +1,78 @@
+"""Reads a results page from disk, a block at a time, every value as the text that Salesforce sent."""
+
+import csv
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+from pyarrow import csv as arrow_csv
+
+from crm_sync.errors import SalesforceUnavailableError
+from crm_sync.salesforce.read.csv_rows import read_whole_rows
+
+_DAMAGED = "A results page is damaged or not what was asked for; it can be read again."
+
+
+def read_batches(
+    path: Path,
+    *,
+    columns: Sequence[str] | None = None,
+    skip_rows: int = 0,
+    expected_rows: int | None = None,
+    block_bytes: int = 6 << 20,
+) -> Iterator[pd.DataFrame]:
+    """Yield the page's rows in order as frames of Arrow-backed text; memory holds one block at a time.
+
+    An empty value is missing, and no word is: a person may be called "None". Columns are named as in
+    `columns`, whatever their case in the file; `skip_rows` leaves out rows done before. Raises
+    SalesforceUnavailableError for a file that is damaged, has other columns, or not `expected_rows` rows.
+    """
+    row = 0
+    # Arrow's own streaming reader holds some thirty blocks ahead, so it is given one block at a time.
+    with path.open("rb") as file:
+        names = _read_names(file.readline(), columns)
+        for block in read_whole_rows(file, block_bytes):
+            table = _parse(block, names)
+            unread = table.slice(max(0, skip_rows - row))
+            row += len(table)
+            if len(unread):
+                yield unread.to_pandas()
+    if expected_rows is not None and row != expected_rows:
+        raise SalesforceUnavailableError(
+            f"A results page holds {row} rows instead of {expected_rows}; it can be read again."
+        )
+
+
+def _read_names(header: bytes, columns: Sequence[str] | None) -> list[str]:
+    """Return the columns' names in the file's order, spelt as asked for where that is known."""
+    found: list[str] | None = None
+    # The error of a damaged header holds its bytes, and is therefore not chained.
+    with suppress(csv.Error, UnicodeDecodeError):
+        found = next(csv.reader([header.decode("utf-8-sig")]), [])
+    if found is None:
+        raise SalesforceUnavailableError(_DAMAGED)
+    asked = {name.lower(): name for name in columns or found}
+    if found and sorted(asked) != sorted(name.lower() for name in found):
+        raise SalesforceUnavailableError(_DAMAGED)
+    return [asked[name.lower()] for name in found]
+
+
+def _parse(block: bytes, names: list[str]) -> pa.Table:
+    """Return the block's rows as a table of text; the parser's own error holds a row and is not chained."""
+    is_cut = block.count(b'"') % 2
+    with suppress(pa.ArrowInvalid):
+        if not is_cut:
+            return arrow_csv.read_csv(
+                pa.BufferReader(block),
+                read_options=arrow_csv.ReadOptions(column_names=names, block_size=len(block)),
+                parse_options=arrow_csv.ParseOptions(newlines_in_values=True),
+                convert_options=arrow_csv.ConvertOptions(
+                    column_types=dict.fromkeys(names, pa.string()),
+                    null_values=[""],
+                    strings_can_be_null=True,
+                    quoted_strings_can_be_null=True,
+                ),
+            )
+    raise SalesforceUnavailableError(_DAMAGED)

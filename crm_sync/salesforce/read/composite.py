@@ -1,0 +1,83 @@
+"""Queries asked together: up to five in one composite request, which counts as one.
+
+Rule: REST guide, "Composite": 25 subrequests, of which five may be queries; "Query More Results".
+"""
+
+import json
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote
+
+from crm_sync.errors import JobGoneError, LimitReachedError, QueryError, SalesforceUnavailableError, SyncError
+from crm_sync.requests import RequestKind
+from crm_sync.salesforce.errors.error_codes import error_for
+from crm_sync.salesforce.http.answers import raise_ended_session, read_json
+from crm_sync.salesforce.http.limit_info import read_server_time
+from crm_sync.salesforce.org import SalesforceOrg
+
+QUERIES_PER_REQUEST = 5
+_GOOD = 200
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page of a query's answer: its records as parsed, numbers as text; how many there are on all pages."""
+
+    records: list[dict[str, Any]]
+    total: int
+    next_path: str | None
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What the queries of one request gave, in their order; `asked_at` is not after the first was answered.
+
+    A page that Salesforce refused is the error instead.
+    """
+
+    pages: list[Page | SyncError]
+    asked_at: datetime
+
+
+def query_path(org: SalesforceOrg, soql: str) -> str:
+    """Return the path that asks for the first page of a query, deleted records included."""
+    return f"/services/data/v{org.api_version}/queryAll?q={quote(soql, safe='')}"
+
+
+def ask_together(org: SalesforceOrg, paths: Sequence[str]) -> Answers:
+    """Ask up to five queries, or further pages of some, in one request.
+
+    Raises RetriableError when any of them is worth asking again; what Salesforce refuses stays in its place.
+    """
+    parts = [{"method": "GET", "url": path, "referenceId": f"q{place}"} for place, path in enumerate(paths)]
+    body = {"allOrNone": False, "compositeRequest": parts}
+    response = org.request("POST", "composite", RequestKind.QUERY, json=body, inspect=raise_ended_session)
+    server_time = read_server_time(response.headers)
+    answers: dict[str, Any] = {}
+    # Numbers keep every digit, as in CSV.
+    parsed = read_json(response, numbers_as_text=True)
+    with suppress(KeyError, TypeError):
+        answers = {answer["referenceId"]: answer for answer in parsed["compositeResponse"]}
+    try:
+        pages = [_read_page(answers.get(f"q{place}"), server_time) for place in range(len(paths))]
+    except LimitReachedError as limit:
+        org.note_limit(RequestKind.QUERY, limit)
+        raise
+    # The answer is dated when it is sent; what was committed while it was made up may be missing from it.
+    return Answers(pages, asked_at=server_time - response.elapsed)
+
+
+def _read_page(answer: Any, now: datetime) -> Page | SyncError:
+    with suppress(KeyError, TypeError, ValueError):
+        status, body = int(answer["httpStatusCode"]), answer["body"]
+        if status != _GOOD:
+            error = error_for(status, json.dumps(body).encode(), kind=RequestKind.QUERY, now=now)
+            if isinstance(error, (QueryError, JobGoneError)):
+                return error
+            raise error
+        is_last = body["done"] is True
+        return Page(body["records"], int(body["totalSize"]), None if is_last else str(body["nextRecordsUrl"]))
+    raise SalesforceUnavailableError("Salesforce answered a query in a form that is not known; it can be asked again.")

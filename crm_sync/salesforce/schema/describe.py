@@ -1,0 +1,103 @@
+"""What an org says about itself: its fields, its limits, its size, its name."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from crm_sync.errors import SalesforceUnavailableError
+from crm_sync.salesforce.org import SalesforceOrg
+from crm_sync.salesforce.read.soql import checked_sobject
+
+
+@dataclass(frozen=True)
+class FieldDescription:
+    """One field as Salesforce describes it to the integration user; `digits` are those before the decimal point, 0 when
+    not known."""
+
+    name: str
+    label: str
+    type: str
+    length: int = 0
+    digits: int = 0
+    updateable: bool = True
+    createable: bool = True
+    nillable: bool = True
+    external_id: bool = False
+    picklist_values: tuple[str, ...] = ()
+    is_restricted: bool = False
+    relationship_name: str = ""
+    refers_to: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Identity:
+    """The org a login leads to."""
+
+    user: str
+    organization_name: str
+    organization_id: str
+    is_sandbox: bool
+    host: str
+
+
+def describe(org: SalesforceOrg, sobject: str) -> dict[str, FieldDescription]:
+    """Return every field that the integration user may see, by API name; one request.
+
+    Rule: REST guide, "sObject Describe"; a field hidden by field security is simply absent.
+    """
+    name = checked_sobject(sobject)
+    answer = org.ask(lambda client: getattr(client, name).describe())
+    return {field["name"]: _describe_field(field) for field in _part(answer, "fields")}
+
+
+def _describe_field(field: dict[str, Any]) -> FieldDescription:
+    picklist = tuple(str(entry["value"]) for entry in field.get("picklistValues") or () if entry.get("active", True))
+    whole = int(field.get("precision") or 0) - int(field.get("scale") or 0)
+    return FieldDescription(
+        name=field["name"],
+        label=field.get("label") or field["name"],
+        type=field["type"],
+        length=int(field.get("length") or 0),
+        digits=int(field.get("digits") or 0) or whole,
+        updateable=bool(field.get("updateable")),
+        createable=bool(field.get("createable")),
+        nillable=bool(field.get("nillable")),
+        external_id=bool(field.get("externalId")),
+        picklist_values=picklist,
+        is_restricted=bool(field.get("restrictedPicklist")),
+        relationship_name=field.get("relationshipName") or "",
+        refers_to=tuple(field.get("referenceTo") or ()),
+    )
+
+
+def record_counts(org: SalesforceOrg, sobjects: Sequence[str]) -> dict[str, int]:
+    """Return about how many records each object has, all in one request.
+
+    Rule: REST guide, "Record Count"; approximate, and an object without records may be left out.
+    """
+    asked = {"sObjects": ",".join(checked_sobject(sobject) for sobject in sobjects)}
+    answer = org.ask(lambda client: client.restful("limits/recordCount", params=asked))
+    found = {entry["name"]: int(entry["count"]) for entry in _part(answer, "sObjects")}
+    return {sobject: found.get(sobject, 0) for sobject in sobjects}
+
+
+def identity(org: SalesforceOrg) -> Identity:
+    """Say which org the login leads to; one request, and the login if there is no session yet."""
+    answer = org.ask(lambda client: client.query("SELECT Id, Name, IsSandbox FROM Organization LIMIT 1"))
+    records = _part(answer, "records")
+    if not records:
+        raise SalesforceUnavailableError("Salesforce did not name its org; it can be asked again.")
+    return Identity(
+        user=org.session.user,
+        organization_name=records[0]["Name"],
+        organization_id=records[0]["Id"],
+        is_sandbox=bool(records[0]["IsSandbox"]),
+        host=urlsplit(org.session.instance_url).netloc,
+    )
+
+
+def _part(answer: Any, name: str) -> list[dict[str, Any]]:
+    if isinstance(answer, dict) and isinstance(answer.get(name), list):
+        return list(answer[name])
+    raise SalesforceUnavailableError(f"Salesforce answered without {name}; the request can be tried again.")

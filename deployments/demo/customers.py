@@ -1,0 +1,53 @@
+"""Customers of the demo: found, and changed as somebody here would change them."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, func, select, update
+
+from crm_sync.database.tables.customers import customer, salesforce_record
+from crm_sync.sobject import SObject
+
+
+def choose_contacts(
+    connection: Connection, number: int, *, with_title: str | None = None, without_title: str | None = None
+) -> dict[int, str]:
+    """Return some of the first customers with the Salesforce Id of the live contact that speaks for them.
+
+    `with_title`: only those with this job title, wherever they are. `without_title`: leave out those with it.
+    """
+    query = (
+        select(customer.c.id, customer.c.salesforce_id)
+        .join(salesforce_record, salesforce_record.c.id == customer.c.salesforce_id)
+        .where(salesforce_record.c.sobject == SObject.CONTACT, ~salesforce_record.c.is_deleted)
+        .order_by(customer.c.id)
+        .limit(number)
+    )
+    if with_title is not None:
+        query = query.where(customer.c.job_title == with_title)
+    chosen = query.add_columns(customer.c.job_title)
+    return {row.id: row.salesforce_id for row in connection.execute(chosen) if row.job_title != without_title}
+
+
+def change_customers(connection: Connection, customer_ids: list[int], now: datetime, **values: str | bool) -> None:
+    """Give customers other values."""
+    chosen = customer.c.id.in_(customer_ids)
+    connection.execute(update(customer).where(chosen).values(**values, modified_at=now))
+
+
+def sample_customers(connection: Connection, number: int) -> list[dict[str, Any]]:
+    """Return some customers to look at, spread over the whole table."""
+    columns = ["id", "email_address", "firstname", "lastname", "job_title", "city", "status", "opt_in"]
+    highest = connection.scalars(select(func.max(customer.c.id))).one() or 0
+    step = max(highest // max(number, 1), 1)
+    query = select(*(customer.c[name] for name in columns)).where(customer.c.id % step == 1 % step)
+    return [dict(row._mapping) for row in connection.execute(query.order_by(customer.c.id).limit(number))]
+
+
+def some_customers(connection: Connection, number: int) -> list[int]:
+    """Return the ids of some customers whom Salesforce knows, spread over the whole table."""
+    highest = connection.scalars(select(func.max(customer.c.id))).one() or 0
+    step = max(highest // max(number, 1), 1)
+    is_known = customer.c.salesforce_id.is_not(None) & customer.c.deleted_in_salesforce_at.is_(None)
+    chosen = select(customer.c.id).where(customer.c.id % step == 1 % step, is_known)
+    return list(connection.scalars(chosen.order_by(customer.c.id).limit(number)))

@@ -1,0 +1,129 @@
+"""The org: its records, its user, its limits, and the journal of what was asked of it."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import TracebackType
+
+from standins.salesforce.http.faults import Faults
+from standins.salesforce.http.journal import Entry, Journal
+from standins.salesforce.org.bulk_jobs import BulkJobs
+from standins.salesforce.org.cursors import Cursors
+from standins.salesforce.org.deployments import Deployments
+from standins.salesforce.org.ids import make_id
+from standins.salesforce.org.ingest_jobs import IngestJobs
+from standins.salesforce.org.logins import Logins
+from standins.salesforce.org.own_records import OwnRecords
+from standins.salesforce.org.pending import Pending
+from standins.salesforce.org.records import Records
+from standins.salesforce.org.refusals import Refusals
+from standins.salesforce.org.settings import OrgSettings
+from standins.salesforce.org.snapshot import Snapshot
+from standins.salesforce.org.tables import FIRST_USER_ID
+from standins.salesforce.org.usage import Usage
+from standins.salesforce.schema.fields import SObject
+from standins.salesforce.schema.kept_objects import keep_objects, kept_objects
+from standins.salesforce.schema.objects import account, contact, lead
+from standins.salesforce.schema.setup_objects import organization, user
+from standins.salesforce.soql.soql import parse
+from standins.salesforce.soql.soql_sql import translate
+
+RECYCLE_BIN = timedelta(days=15)
+
+
+def utc_now() -> datetime:
+    """Return the time of this machine."""
+    return datetime.now(UTC)
+
+
+class Org:
+    """One Salesforce org with people and accounts, in a database file that goes away on close unless given."""
+
+    def __init__(
+        self,
+        settings: OrgSettings | None = None,
+        *,
+        clock: Callable[[], datetime] = utc_now,
+        database: Path | None = None,
+    ) -> None:
+        """Make an org without records, or with those that the `database` file holds already."""
+        self.settings = settings or OrgSettings()
+        self.clock = clock
+        self.organization_id = make_id("00D", 1)
+        self.user_id = FIRST_USER_ID
+        self._kept_in = database
+        custom = kept_objects(database) if database else []
+        sobjects = (lead(), contact(), account(), user(), organization(), *custom)
+        self.schema: dict[str, SObject] = {sobject.name: sobject for sobject in sobjects}
+        self._directory = None if database else TemporaryDirectory(prefix="standin-org-")
+        path = database or Path(self._directory.name if self._directory else "") / "org.sqlite"
+        self.records = Records(path, self.schema, self.user_id, clock)
+        self._own_records = OwnRecords(self.records, self.settings, self.organization_id, self.user_id, clock())
+        self.logins = Logins(self.settings, self.organization_id, clock)
+        self.usage = Usage(self.settings, clock)
+        self.journal = Journal()
+        self.faults = Faults()
+        self.refusals = Refusals()
+        self.cursors = Cursors(self.settings)
+        self.bulk_jobs = BulkJobs(self.settings, clock)
+        self.ingest_jobs = IngestJobs(self.settings, clock)
+        self.deployments = Deployments(self.settings, clock)
+
+    @property
+    def requests(self) -> list[Entry]:
+        """Return every request so far."""
+        return self.journal.entries()
+
+    def sobject(self, name: str) -> SObject | None:
+        """Return the sObject of that name in any case, or None."""
+        return next((sobject for sobject in self.schema.values() if sobject.name.lower() == name.lower()), None)
+
+    def query(self, soql: str, *, include_deleted: bool = False) -> Snapshot:
+        """Return the answer to a query, for the caller to close; raise SalesforceError when it is refused."""
+        self._own_records.refresh()
+        return self.records.snapshot(translate(parse(soql), self.schema, include_deleted=include_deleted))
+
+    def pending(self) -> Pending:
+        """Return a transaction that stays open: what it writes is seen only when it is committed."""
+        return Pending(self.records, self.clock)
+
+    def empty_recycle_bin(self) -> int:
+        """Remove for good what was deleted more than 15 days ago, and return how many records that were."""
+        return self.records.purge_deleted(before=self.clock() - RECYCLE_BIN)
+
+    def add_object(self, sobject: SObject) -> SObject:
+        """Add a custom object, or fields to one that is there; return it with the first characters of its Ids."""
+        known = self.schema.get(sobject.name)
+        custom = sum(name.endswith("__c") for name in self.schema)
+        prefix = known.prefix if known else sobject.prefix or f"a{custom:02}"
+        added = replace(sobject, prefix=prefix)
+        self.records.add_table(added)
+        self.schema[added.name] = added
+        if self._kept_in:
+            keep_objects(self._kept_in, self.schema.values())
+        return added
+
+    def hide_fields(self, sobject: str, *names: str) -> None:
+        """Take the user's right to see these fields, as field-level security does."""
+        self.schema[sobject] = self.schema[sobject].without(*names)
+
+    def close(self) -> None:
+        """Close the database, and remove it when it is the org's own."""
+        self.cursors.expire_all()
+        self.bulk_jobs.close()
+        self.ingest_jobs.close()
+        self.records.close()
+        if self._directory:
+            self._directory.cleanup()
+
+    def __enter__(self) -> "Org":
+        """Return the org itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the org."""
+        self.close()

@@ -1,0 +1,24 @@
+"""The kinds of writes to a record, and the outcome of one."""
+
+from dataclasses import dataclass
+from typing import Any
+from typing import Literal as OneOf
+
+from standins.salesforce.org.errors import RecordError
+
+Operation = OneOf["insert", "update", "upsert", "delete"]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one write: an Id, or the reason why not."""
+
+    id: str | None = None
+    created: bool = False
+    error: RecordError | None = None
+
+    def body(self, *, upserting: bool = False) -> dict[str, Any]:
+        """Return the result row; only an upsert tells whether it created the record."""
+        if self.error:
+            return {"success": False, "errors": [self.error.body()]}
+        return {"id": self.id, "success": True, "errors": []} | ({"created": self.created} if upserting else {})

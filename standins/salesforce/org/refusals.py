@@ -1,0 +1,41 @@
+"""Records that refuse to be written, on purpose."""
+
+import threading
+
+from standins.salesforce.org.errors import RecordError
+from standins.salesforce.org.ids import full_id
+
+LOCKED = ("UNABLE_TO_LOCK_ROW", "unable to obtain exclusive access to this record")
+
+
+class Refusals:
+    """Which records refuse how often, known by their Id, their external id or the Id of a parent."""
+
+    def __init__(self) -> None:
+        """Start with none."""
+        self._lock = threading.Lock()
+        self._left: dict[str, tuple[int, str, str]] = {}
+
+    def add(self, *keys: str, times: int = 1, code: str = LOCKED[0], message: str = LOCKED[1]) -> None:
+        """Let the next `times` writes fail that name one of these keys; by default the row is locked."""
+        with self._lock:
+            for key in keys:
+                self._left[full_id(key) or key] = (times, code, message)
+
+    def clear(self) -> None:
+        """Let every record be written again."""
+        with self._lock:
+            self._left.clear()
+
+    def check(self, *names: str) -> None:
+        """Raise RecordError when one of these names refuses, and count it."""
+        with self._lock:
+            for name in names:
+                key = full_id(name) or name
+                times, code, message = self._left.get(key, (0, "", ""))
+                if times == 1:
+                    del self._left[key]
+                elif times:
+                    self._left[key] = (times - 1, code, message)
+                if times:
+                    raise RecordError(code, message)

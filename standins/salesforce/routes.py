@@ -1,0 +1,207 @@
+"""Which address answers what, and the checks that every request passes."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from standins.salesforce.api import (
+    bulk_ingest,
+    bulk_query,
+    composite,
+    metadata_api,
+    oauth,
+    rest,
+    rest_query,
+    rest_records,
+    soap_login,
+    sobject_collections,
+)
+from standins.salesforce.http.messages import Answer, Request, error_answer
+from standins.salesforce.org.errors import SalesforceError, not_found, session_expired
+from standins.salesforce.org.org import Org
+
+Resource = Callable[..., Answer]
+_DATA = r"/services/data/v(\d{1,3}\.\d)"
+
+
+@dataclass(frozen=True)
+class Route:
+    """An address, what each method does there, whether it needs a session and counts to the day, and what it takes.
+
+    A `soap` route finds the session in its body, so it checks that itself.
+    """
+
+    kind: str
+    pattern: re.Pattern[str]
+    methods: Mapping[str, Resource]
+    data: bool = True
+    takes: tuple[str, ...] = ("json",)
+    soap: bool = False
+
+
+def _route(
+    kind: str,
+    pattern: str,
+    *,
+    data: bool = True,
+    takes: tuple[str, ...] = ("json",),
+    soap: bool = False,
+    **methods: Resource,
+) -> Route:
+    return Route(kind, re.compile(pattern), methods, data, takes, soap)
+
+
+def _composite(org: Org, request: Request, version: str) -> Answer:
+    """A composite holds requests for the other routes, so it is given the way to them."""
+    return composite.composite(org, request, dispatch, kind_of)
+
+
+ROUTES = (
+    _route("login", r"/services/Soap/(u|c)/(\d{1,3}\.\d)(?:/\w*)?", data=False, POST=soap_login.login),
+    _route("token", "/services/oauth2/token", data=False, POST=oauth.token),
+    _route("metadata", r"/services/Soap/m/(\d{1,3}\.\d)(?:/\w*)?", soap=True, POST=metadata_api.call),
+    _route("userinfo", "/services/oauth2/userinfo", GET=oauth.user_info),
+    _route("versions", "/services/data/?", data=False, GET=rest.versions),
+    _route("resources", f"{_DATA}/?", GET=rest.resources),
+    _route("limits", f"{_DATA}/limits/?", GET=rest.limits),
+    _route("record_count", f"{_DATA}/limits/recordCount", GET=rest.record_count),
+    _route("describe", f"{_DATA}/sobjects/?", GET=rest.describe_all),
+    _route("describe", rf"{_DATA}/sobjects/(\w+)/describe/?", GET=rest.describe),
+    _route("record", rf"{_DATA}/sobjects/(\w+)/?", GET=rest_records.about, POST=rest_records.create),
+    _route(
+        "record",
+        rf"{_DATA}/sobjects/(\w+)/(\w+)/?",
+        GET=rest_records.get,
+        PATCH=rest_records.update,
+        DELETE=rest_records.delete,
+    ),
+    _route(
+        "record",
+        rf"{_DATA}/sobjects/(\w+)/(\w+)/([^/]+)/?",
+        GET=rest_records.get_by_key,
+        PATCH=rest_records.upsert,
+    ),
+    _route("composite", f"{_DATA}/composite/?", POST=_composite),
+    _route(
+        "collections",
+        f"{_DATA}/composite/sobjects/?",
+        POST=sobject_collections.insert,
+        PATCH=sobject_collections.update,
+        DELETE=sobject_collections.delete,
+    ),
+    _route(
+        "collections",
+        rf"{_DATA}/composite/sobjects/(\w+)/?",
+        GET=sobject_collections.retrieve,
+        POST=sobject_collections.retrieve,
+    ),
+    _route("collections", rf"{_DATA}/composite/sobjects/(\w+)/(\w+)/?", PATCH=sobject_collections.upsert),
+    _route("query", f"{_DATA}/(query|queryAll)/?", GET=rest_query.query),
+    _route("query_more", rf"{_DATA}/(query|queryAll)/([\w-]+)", GET=rest_query.query_more),
+    _route("bulk_jobs", f"{_DATA}/jobs/query/?", GET=bulk_query.list_jobs, POST=bulk_query.create),
+    _route(
+        "bulk_job",
+        rf"{_DATA}/jobs/query/(\w+)",
+        GET=bulk_query.get,
+        PATCH=bulk_query.abort,
+        DELETE=bulk_query.delete,
+    ),
+    _route(
+        "ingest_jobs",
+        f"{_DATA}/jobs/ingest/?",
+        takes=("json", "multipart/form-data"),
+        GET=bulk_ingest.list_jobs,
+        POST=bulk_ingest.create,
+    ),
+    _route(
+        "ingest_job",
+        rf"{_DATA}/jobs/ingest/(\w+)/?",
+        GET=bulk_ingest.get,
+        PATCH=bulk_ingest.change,
+        DELETE=bulk_ingest.delete,
+    ),
+    _route("ingest_upload", rf"{_DATA}/jobs/ingest/(\w+)/batches/?", takes=("text/csv",), PUT=bulk_ingest.upload),
+    _route(
+        "ingest_results",
+        rf"{_DATA}/jobs/ingest/(\w+)/(successfulResults|failedResults|unprocessedrecords)/?",
+        GET=bulk_ingest.results,
+    ),
+    _route("bulk_results", rf"{_DATA}/jobs/query/(\w+)/results", GET=bulk_query.results),
+)
+
+
+def find_route(path: str) -> tuple[Route, tuple[str, ...]] | None:
+    """Return the route of a path and the parts of the path that vary, or None."""
+    for route in ROUTES:
+        match = route.pattern.fullmatch(path)
+        if match:
+            return route, match.groups()
+    return None
+
+
+def kind_of(request: Request) -> str:
+    """Return what the journal calls such a request."""
+    found = find_route(request.path)
+    return found[0].kind if found else "unknown"
+
+
+def answer(org: Org, request: Request) -> Answer:
+    """Answer a request as the org would; data answers tell how much of the allocation is used."""
+    found = find_route(request.path)
+    counts = found is None or found[0].data
+    soap = found is not None and found[0].soap
+    org.usage.count(counts_to_day=counts)
+    try:
+        given = dispatch(org, request) if soap or not counts else _checked(org, request)
+    except SalesforceError as error:
+        given = error_answer(error)
+    if counts and not soap:
+        given.headers["Sforce-Limit-Info"] = org.usage.header()
+    return given
+
+
+def dispatch(org: Org, request: Request) -> Answer:
+    """Answer a request whose session and limits are checked already."""
+    found = find_route(request.path)
+    if found is None:
+        raise not_found()
+    route, parts = found
+    if request.path.startswith("/services/data/v"):
+        _check_version(org, parts[0])
+    resource = route.methods.get(request.method)
+    if resource is None:
+        allowed = ",".join(route.methods)
+        message = f"HTTP Method '{request.method}' not allowed. Allowed are {allowed}"
+        raise SalesforceError(405, "METHOD_NOT_ALLOWED", message)
+    return resource(org, request, *parts)
+
+
+def _checked(org: Org, request: Request) -> Answer:
+    org.logins.check(_session_id(request))
+    org.usage.check()
+    found = find_route(request.path)
+    takes = found[0].takes if found else ("json",)
+    if request.body and not any(kind in request.headers.get("content-type", "") for kind in takes):
+        given = request.headers.get("content-type")
+        message = f"Content-Type header specified in HTTP request is not supported: {given}"
+        raise SalesforceError(415, "UNSUPPORTED_MEDIA_TYPE", message)
+    return dispatch(org, request)
+
+
+def _session_id(request: Request) -> str | None:
+    header = request.headers.get("authorization")
+    if header is None:
+        return None
+    scheme, _, session_id = header.partition(" ")
+    if scheme not in ("Bearer", "OAuth"):
+        raise SalesforceError(401, "INVALID_AUTH_HEADER", "INVALID_HEADER_TYPE")
+    if not session_id:
+        raise session_expired()
+    return session_id.strip()
+
+
+def _check_version(org: Org, version: str) -> None:
+    if float(version) < org.settings.oldest_version:
+        raise SalesforceError(410, "UNSUPPORTED_API_VERSION", "The requested API version is retired")
+    if float(version) > org.settings.newest_version:
+        raise not_found()

@@ -1,0 +1,111 @@
+"""Fields that sObjects have in common, with the types and sizes of a recorded org."""
+
+from standins.salesforce.schema.fields import LONG_TEXT, Field
+
+SOURCES = ("Web", "Phone Inquiry", "Partner Referral", "Purchased List", "Other")
+RATINGS = ("Hot", "Warm", "Cold")
+INDUSTRIES = (
+    "Agriculture",
+    "Apparel",
+    "Banking",
+    "Biotechnology",
+    "Chemicals",
+    "Communications",
+    "Education",
+)
+_SALUTATIONS = ("Mr.", "Ms.", "Mrs.", "Dr.", "Prof.", "Mx.")
+_GEOCODES = ("Address", "NearAddress", "Block", "Street", "ExtendedZip", "Zip", "Neighborhood", "City")
+
+
+def identity(name: str) -> tuple[Field, ...]:
+    """Return what every record that can be deleted and merged has."""
+    return (
+        record_id(name),
+        Field("IsDeleted", "Deleted", "boolean", nillable=False, defaulted=True, default=False).locked(),
+        reference("MasterRecordId", "Master Record ID", name).locked(),
+    )
+
+
+def record_id(name: str) -> Field:
+    """Return the field of the record's own Id."""
+    return Field("Id", f"{name} ID", "id", 18, nillable=False, defaulted=True).locked()
+
+
+def person_name(*, salutation: bool = True) -> tuple[Field, ...]:
+    """Return a person's name, in parts and as the org puts it together."""
+    greeting = Field(
+        "Salutation", "Salutation", "picklist", 40, compound="Name", extra="personname", values=_SALUTATIONS
+    )
+    return (
+        Field("LastName", "Last Name", length=80, nillable=False, compound="Name", extra="personname"),
+        Field("FirstName", "First Name", length=40, compound="Name", extra="personname"),
+        *([greeting] if salutation else []),
+        Field("Name", "Full Name", length=121, nillable=False, extra="personname").locked(),
+    )
+
+
+def address(prefix: str, compound: str) -> tuple[Field, ...]:
+    """Return an address, in parts and as a compound."""
+    label = f"{prefix} " if prefix else ""
+    return (
+        Field(
+            f"{prefix}Street",
+            f"{label}Street",
+            "textarea",
+            LONG_TEXT,
+            compound=compound,
+            extra="plaintextarea",
+        ),
+        Field(f"{prefix}City", f"{label}City", length=40, compound=compound),
+        Field(f"{prefix}State", f"{label}State/Province", length=80, compound=compound),
+        Field(f"{prefix}PostalCode", f"{label}Zip/Postal Code", length=20, compound=compound),
+        Field(f"{prefix}Country", f"{label}Country", length=80, compound=compound),
+        Field(f"{prefix}Latitude", f"{label}Latitude", "double", precision=18, scale=15, compound=compound),
+        Field(f"{prefix}Longitude", f"{label}Longitude", "double", precision=18, scale=15, compound=compound),
+        Field(
+            f"{prefix}GeocodeAccuracy",
+            f"{label}Geocode Accuracy",
+            "picklist",
+            40,
+            compound=compound,
+            values=_GEOCODES,
+            restricted=True,
+        ),
+        Field(f"{prefix}Address", f"{label}Address", "address").locked(),
+    )
+
+
+def stamps() -> tuple[Field, ...]:
+    """Return who made and changed a record, and when."""
+    return (
+        Field("CreatedDate", "Created Date", "datetime", nillable=False, defaulted=True).locked(),
+        reference("CreatedById", "Created By ID", "User", nillable=False, defaulted=True).locked(),
+        Field("LastModifiedDate", "Last Modified Date", "datetime", nillable=False, defaulted=True).locked(),
+        reference("LastModifiedById", "Last Modified By ID", "User", nillable=False, defaulted=True).locked(),
+        Field("SystemModstamp", "System Modstamp", "datetime", nillable=False, defaulted=True).locked(),
+    )
+
+
+def last_activity() -> Field:
+    """Return the date of the last thing done for a record."""
+    return Field("LastActivityDate", "Last Activity", "date").locked()
+
+
+def photo() -> Field:
+    """Return the address of a record's picture."""
+    return Field("PhotoUrl", "Photo URL", "url", 255, extra="imageurl").locked()
+
+
+def reference(name: str, label: str, *targets: str, nillable: bool = True, defaulted: bool = False) -> Field:
+    """Return a field that holds the Id of another record."""
+    return Field(name, label, "reference", 18, refers_to=targets, nillable=nillable, defaulted=defaulted)
+
+
+def phone(name: str, label: str) -> Field:
+    """Return a telephone number."""
+    return Field(name, label, "phone", 40)
+
+
+def flag(name: str, label: str) -> Field:
+    """Return a yes or no that is no unless set."""
+    return Field(name, label, "boolean", nillable=False, defaulted=True, default=False)

@@ -1,0 +1,27 @@
+"""The custom objects of an org that is kept in a file: noted beside it, so that it knows them at the next start."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from pydantic import TypeAdapter
+
+from standins.salesforce.schema.fields import SObject
+
+_OBJECTS = TypeAdapter(list[SObject])
+
+
+def keep_objects(database: Path, sobjects: Iterable[SObject]) -> None:
+    """Note the custom objects among these."""
+    custom = [sobject for sobject in sobjects if sobject.name.endswith("__c")]
+    _file(database).write_bytes(_OBJECTS.dump_json(custom, indent=1))
+
+
+def kept_objects(database: Path) -> list[SObject]:
+    """Return what was noted last; nothing of an org that is not there."""
+    if not database.exists() or not _file(database).exists():
+        return []
+    return _OBJECTS.validate_json(_file(database).read_bytes())
+
+
+def _file(database: Path) -> Path:
+    return database.with_suffix(".objects.json")

@@ -1,0 +1,137 @@
+"""Looking at the contact moment objects in Salesforce, and installing them."""
+
+from functools import partial
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from prefect import get_run_logger, task
+from prefect.artifacts import create_markdown_artifact
+
+from crm_sync.errors import ConfigurationError
+from crm_sync.moments.object_checks import ObjectCheck, check_object
+from crm_sync.moments.objects import MomentObject, MomentObjects
+from crm_sync.moments.objects_report import INTEGRATION_SET, MomentObjectsReport
+from crm_sync.moments.results import let_try_again
+from crm_sync.salesforce.metadata import permission_sets
+from crm_sync.salesforce.metadata.deployment import Deployment, read_deployment, start_deployment, wait_for_deployment
+from crm_sync.salesforce.metadata.package import Package, build_package
+from crm_sync.salesforce.metadata.permission_sets import Access, Assignment
+from crm_sync.salesforce.org import SalesforceOrg
+from tasks.run.retry_policy import TALKS_TO_SALESFORCE
+from tasks.run.run import Run
+from tasks.run.waiting import SLEEP
+
+# Seconds before each look after an installation: Salesforce may show new fields and permissions a little later.
+_LOOKS = (0.0, 5.0, 20.0)
+_PROJECT = Path(__file__).resolve().parents[2] / "deployments" / "salesforce"
+
+
+@task(task_run_name="check {moments.name}", **TALKS_TO_SALESFORCE)
+def check_moment_object(org: SalesforceOrg, moments: MomentObject) -> ObjectCheck:
+    """Return what the integration user sees of one object, and what is wrong with it."""
+    return check_object(org, moments)
+
+
+@task(task_run_name="assign permission set", **TALKS_TO_SALESFORCE)
+def assign_permission_set(org: SalesforceOrg, *, check_only: bool) -> Assignment:
+    """Give the integration user its permission set, if the org has it."""
+    return permission_sets.assign_permission_set(org, INTEGRATION_SET, check_only=check_only)
+
+
+@task(task_run_name="start installation", **TALKS_TO_SALESFORCE)
+def start_installation(org: SalesforceOrg, package: Package) -> str:
+    """Hand the objects over to Salesforce; a repeat installs the same once more, which changes nothing."""
+    return start_deployment(org, package.content)
+
+
+@task(task_run_name="look at installation", **TALKS_TO_SALESFORCE)
+def look_at_installation(org: SalesforceOrg, deployment_id: str) -> Deployment:
+    """Ask how far the installation is."""
+    return read_deployment(org, deployment_id)
+
+
+def let_moments_go(run: Run) -> None:
+    """Have the next export write again what it was refused while the objects, or rights to them, were missing."""
+    with run.database.transaction() as connection:
+        let_try_again(connection)
+
+
+def install_or_check(run: Run, objects: MomentObjects, *, check_only: bool) -> MomentObjectsReport:
+    """Check the objects, and install ours where something of them is missing; another package's are only checked."""
+    assignment: Assignment | None = None
+    package: Package | None = None
+    deployment: Deployment | None = None
+    if objects.are_ours:
+        # First, since without its permission set the user sees nothing of objects that are there.
+        assignment = assign_permission_set(run.org, check_only=check_only)
+    found = _check(run.org, objects)
+    if assignment is not None and _is_missing(found) and not check_only:
+        package = _package(found)
+        deployment = _install(run.org, package)
+        if deployment.succeeded:
+            assignment = _with_earlier(assignment, assign_permission_set(run.org, check_only=False))
+            found = _check_soon(run.org, objects)
+    return MomentObjectsReport(
+        objects=found,
+        installed=package.members if package and deployment and deployment.succeeded else {},
+        failures=deployment.failures if deployment else (),
+        assignment=assignment,
+        check_only=check_only,
+        org_host=urlsplit(run.org.session.instance_url).netloc,
+        requests_used=run.ledger.used,
+    )
+
+
+def _check(org: SalesforceOrg, objects: MomentObjects) -> tuple[ObjectCheck, ...]:
+    return tuple(check_moment_object(org, one) for one in objects.both)
+
+
+def _check_soon(org: SalesforceOrg, objects: MomentObjects) -> tuple[ObjectCheck, ...]:
+    for delay in _LOOKS:
+        SLEEP.get()(delay)
+        found = _check(org, objects)
+        if not _is_missing(found):
+            break
+    return found
+
+
+def _is_missing(found: tuple[ObjectCheck, ...]) -> bool:
+    return any(finding.is_missing for one in found for finding in one.findings)
+
+
+def _package(found: tuple[ObjectCheck, ...]) -> Package:
+    """Return what to install: all but the page layouts of objects that are there, which somebody may have changed."""
+    if not _PROJECT.is_dir():
+        raise ConfigurationError(
+            f"The folder {_PROJECT} with the Salesforce objects is missing; check out the project."
+        )
+    there = tuple(f"{one.name}-" for one in found if one.exists)
+    return build_package(_PROJECT, lambda kind, name: kind != "Layout" or not name.startswith(there))
+
+
+def _install(org: SalesforceOrg, package: Package) -> Deployment:
+    deployment_id = start_installation(org, package)
+    get_run_logger().info("Salesforce installs the contact moment objects (deployment %s).", deployment_id)
+    return wait_for_deployment(partial(look_at_installation, org, deployment_id), SLEEP.get())
+
+
+def _with_earlier(before: Assignment, after: Assignment) -> Assignment:
+    return before if after.access is Access.HAD_IT else after
+
+
+def publish_moment_objects(report: MomentObjectsReport) -> None:
+    """Leave what is there, what was installed and what is left to do as a page to read."""
+    lines = ["## Contact moment objects", "", report.sentence(), "", "| object | | fields |", "| --- | --- | ---: |"]
+    for one in report.objects:
+        state = "in place" if not one.findings else "incomplete" if one.exists else "missing"
+        lines.append(f"| {one.name} | {state} | {len(one.fields)} |")
+    sections = {
+        "What is wrong": report.problems,
+        "Installed now": [f"{kind}: {', '.join(names)}" for kind, names in report.installed.items()],
+        "Left to do by hand, if it is not done yet": report.by_hand(),
+    }
+    for title, entries in sections.items():
+        if entries:
+            lines += ["", f"### {title}", "", *(f"- {entry}" for entry in entries)]
+    lines += ["", f"Salesforce requests: {report.requests_used}, at {report.org_host}."]
+    create_markdown_artifact("\n".join(lines), key="contact-moment-objects", description=report.sentence())

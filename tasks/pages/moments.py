@@ -1,0 +1,91 @@
+"""What a person sees of an export of contact moments in the Prefect UI: counts, errors by cause, what waits."""
+
+from dataclasses import asdict
+
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
+
+from crm_sync.moments.results import RefusedMoment
+from crm_sync.moments.summary import Backlog, MomentExportSummary
+from crm_sync.outcomes import RefusalClass
+
+_KEY = "contact-moment-export"
+# What each class of refusal means to the person who reads it.
+_MEANINGS = {
+    RefusalClass.TRANSIENT: "Locked, or Salesforce was busy; the next run writes it again.",
+    RefusalClass.LIMIT: "Salesforce's allowance was used up; a later run writes it.",
+    RefusalClass.TARGET_DELETED: "The lead or contact was deleted or merged; "
+    "it goes after the next pull, when another is known.",
+    RefusalClass.CONVERTED: "The lead was converted; it goes to the contact after the next pull.",
+    RefusalClass.DATA: "Salesforce does not take its values; "
+    "tried again when the moment or its lead or contact changes.",
+    RefusalClass.PERMISSION: "A permission, a setting or code of the org; "
+    "run install_contact_moment_objects, which says what is missing. Tried again once a day, or with 'refused again'.",
+}
+
+
+def publish_moments(summary: MomentExportSummary) -> None:
+    """Leave the counts, the errors by cause and the backlog; Salesforce's messages, which may hold values, are not
+    shown and stand in the table moment_export."""
+    rows = [{"object": str(sobject), **asdict(counts)} for sobject, counts in summary.counts.items()]
+    rows.append({"object": "all", **asdict(summary.total)})
+    create_table_artifact(rows, key=f"{_KEY}-counts", description=summary.sentence())
+    create_markdown_artifact(_page(summary), key=f"{_KEY}-summary", description=summary.sentence())
+    if summary.refusals:
+        errors = [
+            {"object": sobject, "code": code, "moments": moments, "meaning": _MEANINGS[RefusalClass(row_class)]}
+            for sobject, row_class, code, moments in summary.refusals
+        ]
+        create_table_artifact(errors, key=f"{_KEY}-errors", description="Refused contact moments, by cause")
+        refused = [_refused(moment) for moment in summary.refused_moments]
+        said = f"{len(refused):,} of {summary.total.refused:,} refused contact moments; all are in moment_export"
+        create_table_artifact(refused, key=f"{_KEY}-refused", description=said)
+
+
+def _refused(moment: RefusedMoment) -> dict[str, str | int]:
+    # A sender may have made its key of an address, which has no place on a page.
+    key = "" if "@" in moment.moment_id else moment.moment_id
+    return {
+        "object": moment.sobject,
+        "code": moment.error_code,
+        "moment": key,
+        "lead or contact": moment.parent_id,
+        "tries": moment.attempts,
+    }
+
+
+def _page(summary: MomentExportSummary) -> str:
+    lines = [
+        "## Contact moment export",
+        "",
+        summary.sentence(),
+        "",
+        f"Forecast: {summary.forecast.sentence()}.",
+        "",
+        "| object | added | updated | unchanged | refused |",
+        "| --- | ---: | ---: | ---: | ---: |",
+    ]
+    counts = [*((str(sobject), counts) for sobject, counts in summary.counts.items()), ("**all**", summary.total)]
+    for name, count in counts:
+        lines.append(f"| {name} | " + " | ".join(f"{value:,}" for value in asdict(count).values()) + " |")
+    lines += [
+        "",
+        "Unchanged: what Salesforce has is what would be written, so no request was made for it.",
+        "",
+        "### What waits",
+        "",
+        "| | moments | the first since | through by |",
+        "| --- | ---: | --- | --- |",
+        _waiting("for another run", summary.left),
+        _waiting("for their customer to have a lead or contact", summary.without_record),
+        f"| refused, from this run and earlier ones | {summary.refused_in_all:,} | | |",
+        "",
+        f"Salesforce requests: {summary.requests_used}. {summary.seconds:.1f} s, "
+        f"{summary.moments_per_second:,.0f} moments a second.",
+    ]
+    return "\n".join(lines)
+
+
+def _waiting(why: str, backlog: Backlog) -> str:
+    since = f"{backlog.since:%Y-%m-%d %H:%M} UTC" if backlog.since else ""
+    through = f"about {backlog.through_at:%Y-%m-%d %H:%M} UTC" if backlog.through_at else ""
+    return f"| {why} | {backlog.moments:,} | {since} | {through} |"

@@ -1,0 +1,119 @@
+"""The pace of Salesforce requests: one global concurrency limit that every flow on this Prefect server shares."""
+
+import random
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
+
+import httpx
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
+
+from crm_sync.budget.rules import BACKGROUND
+from crm_sync.errors import FatalError, RetriableError
+from crm_sync.requests import RequestKind
+from tasks.run.waiting import Waiting
+
+ALL_REQUESTS = "salesforce-api"
+BULK_REQUESTS = "salesforce-api-bulk"
+
+# Prefect drops the fraction of a slot at every turn. In hundredths of a request that is half a percent; in whole
+# requests it was up to a quarter.
+SLOTS_PER_REQUEST = 100
+
+# (slots, slots given back per second). A limit with decay is a leaky bucket: in any hour up to
+# slots + 3600 * decay pass, here 60 + 3528 = 3588 of the 3600 requests that the product promises. What works in the
+# background leaves a little, so that the other flows find 40 turns ready at any moment.
+LIMITS = {
+    ALL_REQUESTS: (60 * SLOTS_PER_REQUEST, 0.98 * SLOTS_PER_REQUEST),
+    BULK_REQUESTS: (20 * SLOTS_PER_REQUEST, 0.96 * SLOTS_PER_REQUEST),
+}
+
+_BUSY_TRIES = 100
+_BUSY_SECONDS = 0.1
+
+
+class _BusyError(Exception):
+    """Prefect's server cannot write just now."""
+
+
+@contextmanager
+def open_throttle(flow: str = "") -> Iterator[Callable[[RequestKind], None]]:
+    """Give the function that waits for a turn of `flow`, over one connection to Prefect."""
+    names = [ALL_REQUESTS, BULK_REQUESTS] if flow in BACKGROUND else [ALL_REQUESTS]
+    # Prefect's own `rate_limit` lets a request pass when only one of two limits is gone, and waits two seconds
+    # whenever a server on SQLite is busy, which is at almost every request.
+    with get_client(sync_client=True, httpx_settings={"event_hooks": {"response": [_raise_when_busy]}}) as client:
+        yield partial(take_turn, client, names)
+
+
+def take_turn(client: SyncPrefectClient, names: list[str], _kind: RequestKind) -> None:
+    """Wait until the next request may be made; work in the background also waits for its own, smaller share.
+
+    Nothing passes unthrottled: raises FatalError when a limit is gone, RetriableError when Prefect cannot be asked.
+    """
+    for _ in range(_BUSY_TRIES):
+        with suppress(_BusyError):
+            return _wait_for_slot(client, names)
+        time.sleep(_BUSY_SECONDS * random.random())  # noqa: S311  # so that several runs do not meet again
+    raise RetriableError("The Prefect server is too busy to give a turn for a Salesforce request; ask again later.")
+
+
+def _raise_when_busy(response: httpx.Response) -> None:
+    if response.status_code == httpx.codes.SERVICE_UNAVAILABLE:
+        raise _BusyError
+
+
+def _wait_for_slot(client: SyncPrefectClient, names: list[str]) -> None:
+    """Take the slots of a request from each limit, after waiting as long as Prefect says."""
+    waiting = Waiting("a turn: all flows together have made as many requests as the pace allows")
+    while True:
+        try:
+            answer = client.increment_concurrency_slots(names, slots=SLOTS_PER_REQUEST, mode="rate_limit")
+        except httpx.HTTPStatusError as refusal:
+            if refusal.response.status_code != httpx.codes.LOCKED:
+                raise _unasked(f"HTTP {refusal.response.status_code}") from None
+            waiting.sleep(float(refusal.response.headers["Retry-After"]))
+            continue
+        except httpx.TransportError as problem:
+            raise _unasked(type(problem).__name__) from None
+        gone = set(names) - {limit["name"] for limit in answer.json()}
+        if gone:
+            raise FatalError(
+                f"The concurrency limit {' and '.join(sorted(gone))} is gone, and nothing is sent without it; "
+                "start the run again, which makes it anew."
+            )
+        return
+
+
+def _unasked(reason: str) -> RetriableError:
+    return RetriableError(
+        f"Prefect could not be asked for a turn ({reason}), and nothing is sent without one; check the Prefect server.",
+        code=reason,
+    )
+
+
+def create_missing_limits() -> list[str]:
+    """Create the limits that do not exist, with their safe defaults, and return their names.
+
+    A limit that somebody has set differently stays as it is; one that is smaller than a single request was written
+    in whole requests, and now stands there in hundredths.
+    """
+    created = []
+    with get_client(sync_client=True) as client:
+        for name, (slots, per_second) in LIMITS.items():
+            try:
+                found = client.read_global_concurrency_limit_by_name(name)
+            except ObjectNotFound:
+                with suppress(ObjectAlreadyExists):  # by another run, in this very moment
+                    client.upsert_global_concurrency_limit_by_name(name, limit=slots, slot_decay_per_second=per_second)
+                    created.append(name)
+                continue
+            if found.limit < SLOTS_PER_REQUEST:
+                client.upsert_global_concurrency_limit_by_name(
+                    name,
+                    limit=found.limit * SLOTS_PER_REQUEST,
+                    slot_decay_per_second=found.slot_decay_per_second * SLOTS_PER_REQUEST,
+                )
+    return created

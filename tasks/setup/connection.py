@@ -1,0 +1,51 @@
+"""Looking at everything a sync needs, without reading or writing a record."""
+
+from prefect import task
+
+from crm_sync.mapping.model import MappingRules
+from crm_sync.runs.connection_report import ConnectionReport, FieldReport
+from crm_sync.runs.history import count_customers
+from crm_sync.salesforce.org import SalesforceOrg
+from crm_sync.salesforce.schema.describe import Identity, identity
+from tasks.pull.mapping import find_mapped_types
+from tasks.run.forecasts import count_records
+from tasks.run.retry_policy import TALKS_TO_SALESFORCE
+from tasks.run.run import Run
+
+
+@task(task_run_name="log in", **TALKS_TO_SALESFORCE)
+def read_identity(org: SalesforceOrg) -> Identity:
+    """Return whose login leads to which org."""
+    return identity(org)
+
+
+def inspect_connection(run: Run, rules: MappingRules) -> ConnectionReport:
+    """Log in, and hold every link of the mapping against Salesforce."""
+    run.org.try_refused_login()
+    who = read_identity(run.org)
+    found = find_mapped_types(run.org, rules)
+    fields = [
+        FieldReport(
+            sobject=sobject,
+            salesforce_field=link.salesforce_field,
+            salesforce_type=found[sobject][link.salesforce_field],
+            customer_field=link.name,
+            is_unique=link.unique,
+        )
+        for sobject in rules.mapped
+        for link in rules.of(sobject).links
+    ]
+    records = count_records(run.org, [str(sobject) for sobject in rules.mapped])
+    with run.database.transaction() as connection:
+        customers = count_customers(connection)
+    usage = run.ledger.last_usage
+    return ConnectionReport(
+        identity=who,
+        database=run.database.name,
+        customers=customers,
+        daily_requests_left=usage.allowed - usage.used if usage else None,
+        daily_requests=usage.allowed if usage else None,
+        records=records,
+        fields=fields,
+        requests_used=run.ledger.used,
+    )

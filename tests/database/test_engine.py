@@ -1,0 +1,158 @@
+"""Opening the customer database, and what is said when it does not open."""
+
+import sqlite3
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import insert, text
+from sqlalchemy.engine import make_url
+
+from crm_sync.database.engine import CustomerDatabase, parse_url
+from crm_sync.database.tables import budget as budget_tables  # noqa: F401  # their tables belong to the metadata
+from crm_sync.database.tables.customers import metadata, sync_run
+from crm_sync.errors import DatabaseUnavailableError
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("", "cannot be read"),
+        ("customers.db", "cannot be read"),
+        ("postgresql://user:hunter2@host:port/customers", "cannot be read"),
+        ("mysql://user:hunter2@host/customers", "cannot be mysql"),
+        ("oracle+cx_oracle://user:hunter2@host", "cannot be oracle"),
+        ("sqlite://", "has no file"),
+        ("sqlite:///:memory:", "has no file"),
+    ],
+)
+def test_url_that_cannot_be_used_is_refused_in_a_sentence(url: str, said: str) -> None:
+    with pytest.raises(DatabaseUnavailableError, match=said) as refused:
+        parse_url(url)
+    assert "hunter2" not in str(refused.value)
+    assert refused.value.__cause__ is None
+
+
+@pytest.mark.parametrize(
+    ("url", "driver"),
+    [
+        ("postgres://host/customers", "postgresql+psycopg"),
+        ("postgresql://host/customers", "postgresql+psycopg"),
+        ("postgresql+asyncpg://host/customers", "postgresql+psycopg"),
+        ("sqlite+aiosqlite:///customers.db", "sqlite"),
+    ],
+)
+def test_any_driver_means_ours(url: str, driver: str) -> None:
+    assert parse_url(url).drivername == driver
+
+
+@pytest.mark.parametrize("password", ["{0}@127.0.0.1:1/customers", "127.0.0.1:1/customers?password={0}"])
+def test_server_that_does_not_answer_is_named_without_its_password(password: str) -> None:
+    where = password.format("hunter2" if "?" in password else "user:hunter2")
+    with pytest.raises(DatabaseUnavailableError, match=r"127\.0\.0\.1:1/customers does not open") as refused:
+        CustomerDatabase(f"postgresql://{where}")
+    assert "hunter2" not in str(refused.value)
+
+
+@pytest.mark.parametrize("content", [b"this is no database, this is text" * 100, None])
+def test_file_that_is_no_database_is_named(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "customers.db"
+    path.write_bytes(content) if content else path.mkdir()
+    with pytest.raises(DatabaseUnavailableError, match=r"customers\.db does not open"):
+        CustomerDatabase(f"sqlite:///{path}")
+
+
+def test_new_database_is_opened_by_several_at_once(sqlite_url: str, empty_postgresql_url: str) -> None:
+    for url in (sqlite_url, empty_postgresql_url):
+        with ThreadPoolExecutor(3) as threads:
+            opened = list(threads.map(CustomerDatabase, [url] * 3))
+        with opened[0].transaction() as connection:
+            assert connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one() == "0008"
+        for database in opened:
+            database.close()
+
+
+def test_migrations_make_the_tables_of_the_code(database: CustomerDatabase) -> None:
+    with database.transaction() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, metadata) == []
+
+
+def test_opening_again_keeps_the_rows(database_url: str, database: CustomerDatabase) -> None:
+    with database.transaction() as connection:
+        connection.execute(text(_RUN))
+    again = CustomerDatabase(database_url)
+    with again.transaction() as connection:
+        assert connection.execute(text("SELECT flow FROM sync_run")).scalar_one() == "full_sync"
+    again.close()
+
+
+_RUN = (
+    "INSERT INTO sync_run (flow, org, state, counts, requests_used, started_at) "
+    "VALUES ('full_sync', 'org', 'running', '{}', 0, '2026-01-01 00:00:00')"
+)
+
+
+def test_work_that_fails_is_not_kept(database: CustomerDatabase) -> None:
+    with suppress(RuntimeError), database.transaction() as connection:
+        connection.execute(text(_RUN))
+        raise RuntimeError("killed")
+    with database.transaction() as connection:
+        assert connection.execute(text("SELECT flow FROM sync_run")).all() == []
+
+
+def test_sqlite_lets_others_read_while_a_batch_is_written(sqlite_url: str) -> None:
+    database = CustomerDatabase(sqlite_url)
+    path = make_url(sqlite_url).database or ""
+    with database.transaction() as connection:
+        connection.execute(text(_RUN))
+        reader = sqlite3.connect(path, timeout=0)
+        assert reader.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        assert reader.execute("SELECT count(*) FROM sync_run").fetchone() == (0,)
+        reader.close()
+    database.close()
+
+
+def test_locked_database_is_said_to_be_locked(sqlite_url: str) -> None:
+    database, impatient = CustomerDatabase(sqlite_url), CustomerDatabase(f"{sqlite_url}?timeout=0.05")
+    with (
+        database.transaction(),
+        pytest.raises(DatabaseUnavailableError, match="database is locked"),
+        impatient.transaction(),
+    ):
+        pass
+    database.close()
+    impatient.close()
+
+
+def test_lost_connection_is_one_sentence_and_the_next_transaction_works(postgresql_url: str) -> None:
+    database, other = CustomerDatabase(postgresql_url), CustomerDatabase(postgresql_url)
+
+    def lose_the_connection() -> None:
+        with database.transaction() as connection:
+            number = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
+            with other.transaction() as killing:
+                killing.execute(text("SELECT pg_terminate_backend(:number)"), {"number": number})
+            connection.execute(text("SELECT 'ada@x.org'"))
+
+    with pytest.raises(DatabaseUnavailableError, match="did not take the work") as lost:
+        lose_the_connection()
+    assert "ada@x.org" not in str(lost.value)
+    with database.transaction() as connection:
+        assert connection.execute(text("SELECT 1")).scalar_one() == 1
+    database.close()
+    other.close()
+
+
+def test_refused_row_is_not_told(database: CustomerDatabase) -> None:
+    row = {"id": 1, "flow": "ada@x.org", "org": "org", "counts": {}, "requests_used": 0}
+    with (
+        pytest.raises(DatabaseUnavailableError, match="take the work") as refused,
+        database.transaction() as connection,
+    ):
+        connection.execute(insert(sync_run).values(row))
+    assert "ada@x.org" not in str(refused.value)
+    assert refused.value.__cause__ is None

@@ -1,0 +1,261 @@
+"""What is written of a moment, what it costs, and what is said of it; without a database or an org."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from crm_sync.budget.rules import BudgetRules, Kept, OrgUsage, sustained_rate
+from crm_sync.moments.due import DueCount
+from crm_sync.moments.forecast import MomentForecast, forecast, through_at
+from crm_sync.moments.objects import MomentFields, MomentObjects
+from crm_sync.moments.payload import contents, moment_writes, payload_fingerprint, tried, with_results
+from crm_sync.moments.results import TriedCount
+from crm_sync.moments.settings import MomentKind, MomentRules
+from crm_sync.moments.summary import Backlog, MomentExportSummary, backlog
+from crm_sync.salesforce.write.records import CLEAR
+from crm_sync.salesforce.write.results import result_frame
+from crm_sync.sobject import SObject
+
+LEAD, CONTACT = SObject.LEAD, SObject.CONTACT
+OURS = MomentObjects()
+NOW = datetime(2026, 11, 2, 12, tzinfo=UTC)
+_TEXTS = (
+    *("subject", "campaign", "mailing", "bounce_category", "bounce_reason", "online_version_url", "content"),
+    *("delivered_at", "first_opened_at", "last_opened_at", "first_machine_opened_at", "last_machine_opened_at"),
+    *("first_clicked_at", "last_clicked_at", "bounced_at", "unsubscribed_at", "parent_stamp"),
+)
+
+
+def due(*moments: dict[str, Any]) -> pd.DataFrame:
+    """Return due moments of a contact, with these values where there are some."""
+    nothing = dict.fromkeys(_TEXTS) | {"sobject": "Contact", "parent_id": "003A", "sent_at": "2026-11-01T09:00:00Z"}
+    numbers = dict.fromkeys(("version", "opens", "machine_opens", "clicks"), 0)
+    rows = [nothing | numbers | {"moment_id": f"m{n}"} | moment for n, moment in enumerate(moments)]
+    frame = pd.DataFrame(rows)
+    return frame.astype({name: "int64" if name in numbers else "str" for name in frame.columns})
+
+
+def records(frame: pd.DataFrame, **rules: Any) -> list[dict[str, Any]]:
+    """Return what is sent of moments, without what is cleared."""
+    sent = moment_writes(frame, OURS.of(CONTACT), MomentRules(**rules)).records
+    return [{str(name): value for name, value in row.items() if value != CLEAR} for _, row in sent.iterrows()]
+
+
+def test_only_what_is_known_and_asked_for_is_written() -> None:
+    frame = due({"subject": "News", "bounced_at": "2026-11-01T09:01:00Z", "opens": 2})
+
+    (row,) = records(frame, kinds=frozenset({MomentKind.BOUNCED}))
+
+    assert row == {
+        "Contact__c": "003A",
+        "MomentId__c": "m0",
+        "Subject__c": "News",
+        "SentAt__c": "2026-11-01T09:00:00Z",
+        "BouncedAt__c": "2026-11-01T09:01:00Z",
+    }
+
+
+def test_what_a_moment_does_not_have_or_nobody_asked_for_is_cleared() -> None:
+    contacts, rules = OURS.of(CONTACT), MomentRules(kinds=frozenset({MomentKind.BOUNCED}))
+    told = due({"subject": "News", "first_clicked_at": "2026-11-01T10:00:00Z", "clicks": 2})
+
+    sent = moment_writes(told, contacts, rules).records
+
+    kept = {contacts.lookup, "MomentId__c", "Subject__c", "SentAt__c"}
+    assert {name for name, value in sent.iloc[0].items() if value != CLEAR} == kept
+    assert set(sent) == {contacts.lookup, *contacts.fields.values()}
+
+
+def test_texts_are_cut_and_addresses_are_not() -> None:
+    (row,) = records(
+        due({"bounce_category": "x" * 90, "subject": "s" * 256, "online_version_url": "https://" + "a" * 248})
+    )
+
+    assert (len(row["BounceCategory__c"]), len(row["Subject__c"])) == (80, 255)
+    assert "OnlineVersion__c" not in row
+
+
+MACHINE = {"first_machine_opened_at": "2026-11-01T09:00:05Z", "last_machine_opened_at": "2026-11-01T11:00:00Z"}
+PERSON = {"first_opened_at": "2026-11-01T10:00:00Z", "last_opened_at": "2026-11-01T10:30:00Z"}
+
+
+@pytest.mark.parametrize(
+    ("known", "first", "last", "opens"),
+    [
+        ({**MACHINE, **PERSON, "opens": 2, "machine_opens": 3}, "09:00:05", "11:00:00", "5"),
+        ({**MACHINE, "machine_opens": 3}, "09:00:05", "11:00:00", "3"),
+        ({**PERSON, "opens": 2}, "10:00:00", "10:30:00", "2"),
+    ],
+)
+def test_opens_by_machines_count_when_they_are_not_ignored(
+    known: dict[str, Any], first: str, last: str, opens: str
+) -> None:
+    (row,) = records(due(known), ignore_machine_opens=False)
+
+    assert (row["FirstOpenedAt__c"], row["LastOpenedAt__c"]) == (f"2026-11-01T{first}Z", f"2026-11-01T{last}Z")
+    assert row["Opens__c"] == opens
+
+
+def test_opens_by_machines_are_ignored_as_it_stands() -> None:
+    (row,) = records(due({**MACHINE, "machine_opens": 3}))
+
+    assert (row["Opens__c"], "FirstOpenedAt__c" in row) == ("0", False)
+
+
+def test_content_is_the_same_for_the_same_values_in_any_company() -> None:
+    one, other = due({"subject": "News"}), due({"subject": "Other"}, {"subject": "News", "moment_id": "m0"})
+
+    def content(frame: pd.DataFrame, **rules: Any) -> list[str]:
+        return contents(moment_writes(frame, OURS.of(CONTACT), MomentRules(**rules))).tolist()
+
+    assert content(one) == content(other)[1:]
+    assert content(other)[0] != content(other)[1]
+    assert content(one) != content(due({"subject": "News", "parent_id": "003B"}))
+    assert content(one, first_open_only=True) == content(due({"subject": "News", "opens": 9}), first_open_only=True)
+
+
+def test_fingerprint_tells_other_names_and_settings_apart() -> None:
+    names = [OURS, MomentObjects(namespace="clang"), MomentObjects(fields=MomentFields(opens=""))]
+    rules = [MomentRules(), MomentRules(first_open_only=True), MomentRules(ignore_machine_opens=False)]
+
+    found = [payload_fingerprint(one, MomentRules())[LEAD] for one in names] + [
+        payload_fingerprint(OURS, one)[LEAD] for one in rules[1:]
+    ]
+
+    assert len(set(found)) == len(found)
+    assert payload_fingerprint(OURS, MomentRules(most_per_run=1, campaigns=("x",))) == payload_fingerprint(
+        OURS, MomentRules()
+    )
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "refusal"),
+    [
+        (None, None, None),
+        ("UNABLE_TO_LOCK_ROW", "locked", "transient"),
+        ("DUPLICATE_VALUE", "duplicate value found: MomentId__c duplicates value on record", "transient"),
+        ("DUPLICATE_VALUE", "duplicate value found: Other__c duplicates value on record", "data"),
+        ("", "", "data"),
+        ("ENTITY_IS_DELETED", "entity is deleted", "target_deleted"),
+    ],
+)
+def test_result_says_what_to_do(code: str | None, message: str | None, refusal: str | None) -> None:
+    frame = due({}, {})
+    writes = moment_writes(frame, OURS.of(CONTACT), MomentRules())
+    expected = tried(frame, contents(writes), payload_fingerprint(OURS, MomentRules()))
+    results = result_frame(
+        writes, success=pd.Series([True, code is None]), error_code=pd.Series([None, code], dtype="str"),
+        error_message=pd.Series([None, message], dtype="str"),
+    )  # fmt: skip
+
+    outcome = with_results(expected, results, "MomentId__c")
+
+    assert outcome["refusal"].isna().tolist() == [True, refusal is None]
+    assert outcome["content"].notna().tolist() == [True, refusal is None]
+    assert refusal is None or outcome["refusal"][1] == refusal
+
+
+@pytest.mark.parametrize(
+    ("contacts", "leads", "most", "moments", "requests"),
+    [
+        (0, 0, None, 0, 0),
+        (1, 1, None, 2, 1),
+        (5_000, 5_000, None, 10_000, 10),
+        (100_000, 0, None, 100_000, 5),
+        (50_000, 50_000, None, 100_000, 10),
+        (150_000, 50_000, None, 200_000, 15),
+        (150_000, 50_000, 1_000, 1_000, 1),
+    ],
+)
+def test_cost_is_known_before(contacts: int, leads: int, most: int | None, moments: int, requests: int) -> None:
+    found = forecast({CONTACT: contacts, LEAD: leads}, {CONTACT: contacts}, most)
+
+    assert (found.due, found.requests) == (moments, requests)
+
+
+def test_storage_is_two_kilobytes_a_new_record() -> None:
+    assert forecast({LEAD: 1_000}, {LEAD: 500}).storage_mb == pytest.approx(1.024)
+
+
+@pytest.mark.parametrize(
+    ("requests", "an_hour", "hours"), [(5, 3_600, 0), (3_600, 3_600, 1), (9_000, 3_600, 2), (2_000, 1_000, 2)]
+)
+def test_backlog_is_through_when_the_budget_allows(requests: int, an_hour: int, hours: int) -> None:
+    assert through_at(requests, possible_from=NOW, an_hour=an_hour) == NOW + timedelta(hours=hours)
+
+
+@pytest.mark.parametrize(
+    ("rules", "allowed", "pace"),
+    [
+        (BudgetRules(), None, 3_600 - 36 - 72),
+        (BudgetRules(kept={}), 24_000, 500),
+        (BudgetRules(kept={}, share_of_day=1.0), 24_000, 1_000),
+        (BudgetRules(), 24_000, (12_000 - 600 - 1_200) // 24),
+        (BudgetRules(per_hour=100, kept={"incremental_pull": Kept(hour=0.2)}), 24_000, 80),
+        (BudgetRules(kept={}), 15, 1),
+    ],
+)
+def test_present_budget_is_what_the_settings_leave_to_the_export(
+    rules: BudgetRules, allowed: int | None, pace: int
+) -> None:
+    org = None if allowed is None else OrgUsage(used=0, allowed=allowed, seen_at=NOW)
+
+    assert sustained_rate(rules, "contact_moment_export", org) == pace
+
+
+def test_backlog_begins_when_requests_are_possible_again() -> None:
+    found = {LEAD: DueCount(700, 1, NOW), CONTACT: DueCount(800, 0, NOW - timedelta(days=1))}
+    until = NOW + timedelta(minutes=20)
+
+    known = backlog(found, possible_from=until, an_hour=100)
+
+    assert (known.moments, known.since, known.requests, known.through_at) == (1_500, NOW - timedelta(days=1), 2, until)
+    assert backlog(found).through_at is None
+    assert backlog({}, possible_from=until).sentence() == ""
+
+
+def summary(**parts: Any) -> MomentExportSummary:
+    """Return what a run came to."""
+    given: dict[str, Any] = {
+        "forecast": MomentForecast(due=10, new=4, requests=1),
+        "counts": {LEAD: TriedCount(added=4, updated=6)},
+        "refusals": [],
+        "refused_in_all": 0,
+        "without_record": Backlog(),
+        "left": Backlog(),
+        "requests_used": 1,
+        "seconds": 2.0,
+    }
+    return MomentExportSummary(**(given | parts))
+
+
+REFUSED = [
+    ("Lead", "data", "STRING_TOO_LONG", 2),
+    ("Lead", "target_deleted", "ENTITY_IS_DELETED", 1),
+    ("Lead", "transient", "X", 1),
+]
+
+
+@pytest.mark.parametrize(
+    ("parts", "state", "said"),
+    [
+        ({}, "Completed", "4 contact moments added to Salesforce and 6 updated in 2.0 s with 1 request."),
+        ({"dry_run": True}, "DryRun", "4 of them new: at most 1 request without repeats"),
+        (
+            {"counts": {LEAD: TriedCount(refused=4)}, "refusals": REFUSED, "left": Backlog(1, NOW)},
+            "CompletedWithRefusals",
+            "; 2 were refused (see moment_export); 1 wait for the next pull, as their lead or contact has changed; "
+            "1 are tried again by the next run.",
+        ),
+        ({"left": Backlog(5, NOW)}, "CutByCap", "; 5 contact moments wait, the first since 2026-11-02 12:00 UTC."),
+        ({"limit": "The day is over."}, "CutByLimit", "The day is over; 4 contact moments added"),
+        ({"without_record": Backlog(3, NOW)}, "Completed", "; 3 wait until their customer has a lead or contact."),
+    ],
+)
+def test_run_says_what_a_person_should_know_first(parts: dict[str, Any], state: str, said: str) -> None:
+    found = summary(**parts)
+
+    assert found.state == state
+    assert said in found.sentence()

@@ -1,0 +1,197 @@
+"""Hundreds of pulls while the org changes at random and much goes wrong, against a reckoning of its own.
+
+A failure names its seed; SOAK_SEED=… replays it, SOAK_CYCLES=… makes it longer.
+"""
+
+import os
+import random
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import tasks.pull.store
+from crm_sync.database.tables.customers import customer, rejected_record, salesforce_record
+from crm_sync.errors import SyncError
+from standins.salesforce.http.faults import Fault
+from standins.salesforce.org.errors import RecordError
+from standins.salesforce.org.pending import Pending
+from standins.salesforce.people.daily_life import DailyLife
+from tasks.pull.changes import ask
+from tests.rigs.org import Rig, start_rig
+from tests.rigs.pulls import by_unique_field
+
+pytestmark = pytest.mark.flow
+
+Row = dict[str, Any]
+
+_FAULTS: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("reset", {}),
+    ("reset_after", {}),
+    ("truncate", {"keep": 200}),
+    ("html", {"status": 503}),
+    ("expire_session", {}),
+    (
+        "status",
+        {"status": 400, "inner": True, "path": "quer", "body": [{"errorCode": "QUERY_TIMEOUT", "message": "-"}]},
+    ),
+)
+
+
+class World:
+    """The org, and what happens in it."""
+
+    def __init__(self, rig: Rig, dice: random.Random) -> None:
+        """Start with whoever is in the org."""
+        self.rig, self.dice, self.life = rig, dice, DailyLife(rig.org, dice, addresses=25)
+        self.open: list[tuple[int, Pending]] = []
+
+    def turn(self) -> None:
+        """Let a few things happen; some are seen only minutes later."""
+        self.open = [(left - 1, pending) for left, pending in self.open]
+        for _, pending in [one for one in self.open if one[0] <= 0]:
+            with suppress(RecordError):  # what it is about may be gone by now
+                pending.commit()
+        self.open = [one for one in self.open if one[0] > 0]
+        late = self.rig.org.pending()
+        for _ in range(self.dice.randint(0, 6)):
+            name, *arguments = self.life.happening()
+            with suppress(RecordError):  # converted leads cannot be changed, and so on
+                if self.dice.random() < 0.15:
+                    late.call(name, *arguments)
+                else:
+                    getattr(self.rig.org.records, name)(*arguments)
+        self.open.append((1, late))
+
+    def come_to_rest(self) -> None:
+        """Let everything be seen, and nothing go wrong any more."""
+        self.rig.org.faults.clear()
+        for _, pending in self.open:
+            with suppress(RecordError):
+                pending.commit()
+
+
+def _go_wrong(rig: Rig, dice: random.Random, patch: pytest.MonkeyPatch) -> None:
+    rig.org.faults.clear()
+    if dice.random() < 0.2:
+        action, about = dice.choice(_FAULTS)
+        rig.org.faults.add(Fault(action, **{"path": "/composite", "nth": dice.randint(1, 2), **about}))  # type: ignore[arg-type]
+    if dice.random() < 0.1:
+        step = dice.choice(["land_batch", "move_watermark"])
+        patch.setattr(tasks.pull.store, step, _dying(getattr(tasks.pull.store, step), dice.random() < 0.5))
+
+
+class _KilledError(BaseException):
+    """Stands for a process that ends."""
+
+
+def _dying(step: Callable[..., Any], is_after: bool) -> Callable[..., Any]:
+    def dies(*arguments: Any) -> None:
+        if is_after:
+            step(*arguments)
+        raise _KilledError
+
+    return dies
+
+
+def _reckon(rig: Rig, unique: str) -> dict[str, Row]:
+    """Say who speaks for each key, from nothing but what the org holds in the end."""
+    speakers: dict[str, tuple[Any, Row]] = {}
+    for sobject in ("Lead", "Contact"):
+        for record in rig.people(sobject):
+            key = _key(record, unique)
+            if record["IsDeleted"] or not key:
+                continue
+            rank = 2 if sobject == "Contact" else 1 - bool(record["IsConverted"])
+            standing = (rank, record["SystemModstamp"], record["Id"])
+            if key not in speakers or standing > speakers[key][0]:
+                speakers[key] = (standing, record)
+    return {key: record for key, (_, record) in speakers.items()}
+
+
+def _key(record: Row, unique: str) -> str:
+    if unique == "Id":
+        return str(record.get("ConvertedContactId") or record["Id"])
+    return (record["Email"] or "").strip().casefold()
+
+
+def _reckon_joined(rig: Rig, unique: str, speakers: dict[str, Row]) -> dict[str, str]:
+    """Say for which keys only a converted lead speaks whose contact has another key, and which."""
+    contacts = {record["Id"]: record for record in rig.people("Contact")}
+    joined = {}
+    for key, record in speakers.items():
+        contact = contacts.get(record.get("ConvertedContactId") or "")
+        while contact and contact["IsDeleted"]:
+            contact = contacts.get(contact["MasterRecordId"] or "")
+        if contact and _key(contact, unique) not in {"", key}:
+            joined[key] = _key(contact, unique)
+    return joined
+
+
+def _compare(rig: Rig, unique: str) -> None:
+    found = {row["unique_key"]: row for row in rig.rows(customer)}
+    expected = _reckon(rig, unique)
+    is_spoken_for = {
+        key
+        for key, row in found.items()
+        if row["deleted_in_salesforce_at"] is None and not row["merged_into_customer_id"]
+    }
+    joined = _reckon_joined(rig, unique, expected)
+    assert is_spoken_for == expected.keys() - joined.keys()
+    for key, other in joined.items():
+        row = found[key]
+        assert (row["merged_into_customer_id"], row["mail_status"]) == (found[other]["id"], "INACTIVE"), key
+    for key, record in expected.items():
+        row = found[key]
+        status = "Customer" if record["Id"].startswith("003") else "Prospect"
+        facts = (record["Id"], record["LastName"], not record["HasOptedOutOfEmail"], status)
+        assert (row["salesforce_id"], row["lastname"], row["opt_in"], row["status"]) == facts, key
+    _compare_records(rig, unique)
+
+
+def _compare_records(rig: Rig, unique: str) -> None:
+    """Hold the mirror, and the records that cannot be used, against the org."""
+    people = [record for sobject in ("Lead", "Contact") for record in rig.people(sobject)]
+    mirror = {row["id"]: (row["system_modstamp"], row["is_deleted"]) for row in rig.rows(salesforce_record)}
+    assert mirror == {row["Id"]: (datetime.fromisoformat(row["SystemModstamp"]), row["IsDeleted"]) for row in people}
+    unusable = {row["Id"] for row in people if not row["IsDeleted"] and not (row["Email"] or unique == "Id")}
+    assert {row["id"] for row in rig.rows(rejected_record)} == unusable
+
+
+def _pull(rig: Rig) -> None:
+    total = rig.pull().total
+    outcomes = (total.inserted, total.updated, total.unchanged, total.superseded, total.rejected, total.deleted)
+    assert (total.read, min(*outcomes, 0)) == (sum(outcomes), 0)
+
+
+@pytest.mark.parametrize(
+    ("database_url", "unique", "cycles"),
+    [("sqlite", "Email", 200), ("postgresql", "Id", 30)],
+    indirect=["database_url"],
+)
+def test_whatever_happens_customers_are_what_the_org_holds(
+    tmp_path: Path, database_url: str, unique: str, cycles: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ask, "retry_delay_seconds", [0] * 4)
+    seed = int(os.environ.get("SOAK_SEED", "20261123"))
+    dice = random.Random(seed)  # noqa: S311  # dice, no secret
+    with start_rig(tmp_path, database_url, people=30) as rig:
+        rig.mapping = by_unique_field(unique)
+        rig.sync()
+        world = World(rig, dice)
+        rig.org.settings.page_size = 5
+        try:
+            for _ in range(int(os.environ.get("SOAK_CYCLES", cycles))):
+                rig.clock.move(minutes=dice.choice([1, 10, 10, 10]))
+                world.turn()
+                with monkeypatch.context() as patch, suppress(SyncError, _KilledError):
+                    _go_wrong(rig, dice, patch)
+                    _pull(rig)
+            world.come_to_rest()
+            _pull(rig)
+            _compare(rig, unique)
+        except AssertionError as difference:
+            raise AssertionError(f"replay it with SOAK_SEED={seed}") from difference

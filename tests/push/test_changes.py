@@ -1,0 +1,128 @@
+"""What a push sends: three sides are compared, the customer, what a pull brought, what Salesforce has now."""
+
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from crm_sync.mapping.model import CustomerFieldKind, FieldLink
+from crm_sync.push.changes import Changes, as_field_values, column_of, find_changes
+from crm_sync.push.settings import PushSettings
+from crm_sync.salesforce.schema.describe import FieldDescription
+from crm_sync.salesforce.write.records import CLEAR
+from crm_sync.sobject import SObject
+
+TITLE = FieldLink(salesforce_field="Title", name="job_title")
+OPTED_OUT = FieldLink(salesforce_field="HasOptedOutOfEmail", name="opt_in", opposite=True)
+SCORE = FieldLink(salesforce_field="Score__c", kind=CustomerFieldKind.OPTION, name="score")
+FIELDS = {
+    "Title": FieldDescription("Title", "Title", "string", length=10),
+    "HasOptedOutOfEmail": FieldDescription("HasOptedOutOfEmail", "Opt Out", "boolean", nillable=False),
+    "Score__c": FieldDescription("Score__c", "Score", "double"),
+}
+
+
+def changes(
+    here: str | None, before: str | None, there: str | None = "not asked", *, link: FieldLink = TITLE, **settings: Any
+) -> Changes:
+    """Compare one value of one customer."""
+    people = pd.DataFrame({column_of(link): pd.Series([here], dtype="str")})
+    known = pd.DataFrame({link.salesforce_field: pd.Series([before], dtype="str")})
+    now_there = None
+    if there != "not asked":
+        now_there = pd.DataFrame({link.salesforce_field: pd.Series([there], dtype="str")})
+    rules = PushSettings(SObject.CONTACT, (link.salesforce_field,), **settings)
+    return find_changes(people, known, [link], FIELDS, rules, now_there=now_there)
+
+
+def sent(found: Changes) -> str | None:
+    """Return what is sent, None when nothing is."""
+    texts = found.values.iloc[0].dropna()  # noqa: PD011  # a frame of ours, by that name
+    return str(texts.iloc[0]) if len(texts) else None
+
+
+@pytest.mark.parametrize(
+    ("here", "before", "there", "expected", "conflict"),
+    [
+        ("new", "old", "not asked", "new", False),
+        ("old", "old", "not asked", None, False),
+        (None, "old", "not asked", CLEAR, False),
+        ("new", None, "not asked", "new", False),
+        ("new", "old", "old", "new", False),
+        ("new", "old", "theirs", None, True),
+        ("old", "old", "theirs", None, False),
+        ("new", "old", "new", None, False),
+        (None, "old", "theirs", None, True),
+        ("new", "old", None, None, True),
+    ],
+)
+def test_only_what_changed_here_and_not_there_is_sent(
+    here: str | None, before: str | None, there: str | None, expected: str | None, conflict: bool
+) -> None:
+    found = changes(here, before, there)
+    assert sent(found) == expected
+    assert found.conflicts.iloc[0, 0] == conflict
+
+
+def test_customer_wins_when_told_so() -> None:
+    assert sent(changes("new", "old", "theirs", customer_wins=True)) == "new"
+
+
+def test_always_send_sends_what_is_known_but_not_over_a_newer_value() -> None:
+    assert sent(changes("old", "old", always_send=True)) == "old"
+    found = changes("old", "old", "theirs", always_send=True)
+    assert sent(found) is None
+    assert not found.conflicts.iloc[0, 0]
+
+
+def test_what_salesforce_has_already_is_learnt() -> None:
+    assert changes("new", "old", "new").learnt.iloc[0, 0] == "new"
+
+
+def test_value_that_a_pull_could_not_read_is_not_overwritten() -> None:
+    assert sent(changes("1", "not a number", link=SCORE)) is None
+
+
+def test_withdrawal_of_consent_is_told() -> None:
+    found = changes("false", "false", link=OPTED_OUT)
+    assert sent(found) == "true"
+    assert found.opts_out.all()
+    assert not changes("true", "true", link=OPTED_OUT).opts_out.any()
+
+
+def test_withdrawals_alone_leave_out_all_else() -> None:
+    people = pd.DataFrame({column_of(TITLE): ["new", "new", "old"], column_of(OPTED_OUT): ["false", "true", "false"]})
+    known = pd.DataFrame({"Title": ["old"] * 3, "HasOptedOutOfEmail": ["false"] * 3})
+    rules = PushSettings(SObject.CONTACT, ("Title", "HasOptedOutOfEmail"))
+    found = find_changes(people.astype("str"), known.astype("str"), [TITLE, OPTED_OUT], FIELDS, rules)
+
+    kept = found.only_withdrawals([TITLE, OPTED_OUT])
+
+    assert kept.to_send.tolist() == [True, False, True]
+    going = kept.values[kept.to_send]  # noqa: PD011  # a frame of ours, by that name
+    assert as_field_values(going).tolist() == ['{"HasOptedOutOfEmail":"true"}'] * 2
+
+
+def test_customer_who_was_never_asked_withdraws_nothing() -> None:
+    assert sent(changes(None, "false", link=OPTED_OUT)) is None
+
+
+def test_refusal_keeps_the_whole_record_from_being_sent() -> None:
+    found = changes("much too long a title", "old")
+    assert found.code.tolist() == ["STRING_TOO_LONG"]
+    assert not found.to_send.any()
+
+
+def test_unchanged_value_is_not_judged() -> None:
+    assert changes("much too long a title", "much too long a title").code.isna().all()
+
+
+def test_field_that_salesforce_hides_is_refused_when_it_has_something_to_say() -> None:
+    hidden = FieldLink(salesforce_field="Hidden__c", kind=CustomerFieldKind.OPTION, name="hidden")
+    assert changes("x", None, link=hidden).code.tolist() == ["INVALID_FIELD"]
+    assert changes(None, None, link=hidden).code.isna().all()
+
+
+def test_sent_values_become_json_of_only_what_was_sent() -> None:
+    values = pd.DataFrame({"A": ["x", None], "B": [CLEAR, "2"]}, dtype="str")
+    assert as_field_values(values).tolist() == ['{"A":"x","B":null}', '{"B":"2"}']

@@ -1,0 +1,177 @@
+"""The queue of a campaign: nobody is taken twice and nobody is lost."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+
+import pandas as pd
+import pytest
+from sqlalchemy import insert, update
+
+from crm_sync.database.engine import CustomerDatabase
+from crm_sync.database.tables.customers import customer
+from crm_sync.push.outputs import find_outputs, store_outputs
+from crm_sync.push.queue import (
+    CLAIM_LASTS,
+    Queue,
+    Worker,
+    claim_members,
+    count_waiting,
+    enter_campaign,
+    find_left_behind,
+    open_queue,
+    release_claims,
+)
+from crm_sync.runs.history import end_run, start_run
+
+NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
+NOTHING = pd.DataFrame({"id": [], "field_values": []}, dtype="str")
+
+
+class Campaign:
+    """A campaign with customers who wait."""
+
+    def __init__(self, database: CustomerDatabase, customers: int) -> None:
+        """Make the customers and let all of them enter."""
+        self.database = database
+        row = {"options": {}, "created_at": NOW, "modified_at": NOW}
+        with database.transaction() as connection:
+            connection.execute(insert(customer), [row | {"unique_key": f"c{n}"} for n in range(customers)])
+            self.entered = enter_campaign(connection, "spring", range(1, customers + 1), NOW)
+            self.queue: Queue = open_queue(connection, "spring", "salesforce-synchronize", NOW)
+
+    def worker(self, *, lives: Callable[[str], bool] = lambda _: True) -> Worker:
+        """Start a run."""
+        with self.database.transaction() as connection:
+            return Worker(start_run(connection, "campaign_push", "org", None, NOW), "here 1 1", lives)
+
+    def claim(self, worker: Worker, most: int = 100, now: datetime = NOW) -> pd.DataFrame:
+        """Claim members."""
+        with self.database.transaction() as connection:
+            return claim_members(connection, self.queue, worker, now, most=most, entered_until=now)
+
+    def store(self, worker: Worker, members: pd.DataFrame, output: str, code: str | None = None) -> list[int]:
+        """Store one output for all of them."""
+        texts = pd.DataFrame(
+            {"output": output, "salesforce_id": None, "error_code": code, "error_message": None}, index=members.index
+        )
+        outputs = pd.concat([members, texts.astype("str")], axis=1)
+        with self.database.transaction() as connection:
+            return store_outputs(connection, self.queue, outputs, NOTHING, run=worker.run, now=NOW)
+
+    def end(self, worker: Worker, state: str) -> None:
+        """End a run."""
+        with self.database.transaction() as connection:
+            end_run(connection, worker.run, state=state, counts={}, requests_used=0, now=NOW)
+
+
+@pytest.fixture
+def campaign(database: CustomerDatabase) -> Campaign:
+    """Give a campaign of five, on both kinds of database."""
+    return Campaign(database, 5)
+
+
+def test_customers_enter_once_while_they_wait_and_again_afterwards(campaign: Campaign) -> None:
+    with campaign.database.transaction() as connection:
+        assert campaign.entered == 5
+        assert enter_campaign(connection, "spring", [1, 2, 2, 99], NOW) == 0
+    worker = campaign.worker()
+    campaign.store(worker, campaign.claim(worker), "success")
+    with campaign.database.transaction() as connection:
+        assert enter_campaign(connection, "spring", [1, 2, 2, 99], NOW) == 2
+        assert count_waiting(connection, campaign.queue) == 2
+
+
+def test_claims_are_disjoint_while_their_runs_are_at_work(campaign: Campaign) -> None:
+    first, second = campaign.worker(), campaign.worker()
+
+    taken = [set(campaign.claim(worker, most)["customer_id"]) for worker, most in ((first, 2), (second, 100))]
+
+    assert taken == [{1, 2}, {3, 4, 5}]
+    assert campaign.claim(first).empty
+
+
+def test_workers_that_claim_at_the_same_time_share_the_queue(database: CustomerDatabase) -> None:
+    campaign = Campaign(database, 200)
+    workers = [campaign.worker() for _ in range(4)]
+
+    def take_all(worker: Worker) -> list[int]:
+        mine: list[int] = []
+        while len(some := campaign.claim(worker, 7)):
+            mine += list(some["customer_id"])
+        return mine
+
+    with ThreadPoolExecutor(4) as threads:
+        taken = [one for part in threads.map(take_all, workers) for one in part]
+
+    # Who was locked by another at that moment is passed over, and is there for the next claim.
+    taken += take_all(workers[0])
+    assert sorted(taken) == list(range(1, 201))
+
+
+def test_claim_ends_with_its_run(campaign: Campaign) -> None:
+    first = campaign.worker()
+    campaign.claim(first)
+    campaign.end(first, "Failed")
+    assert len(campaign.claim(campaign.worker())) == 5
+
+
+def test_who_withdrew_consent_is_taken_first(campaign: Campaign) -> None:
+    with campaign.database.transaction() as connection:
+        connection.execute(update(customer).where(customer.c.id == 4).values(opt_in=False))
+    assert list(campaign.claim(campaign.worker(), 2)["customer_id"]) == [1, 4]
+
+
+def test_who_was_left_behind_by_a_run_is_found(campaign: Campaign) -> None:
+    first, second = campaign.worker(), campaign.worker()
+    campaign.claim(first, 2)
+    with campaign.database.transaction() as connection:
+        assert find_left_behind(connection, campaign.queue, second, NOW) == []
+    campaign.end(first, "CutByLimit")
+    with campaign.database.transaction() as connection:
+        assert find_left_behind(connection, campaign.queue, second, NOW) == [1, 2]
+
+
+def test_claim_ends_with_its_process(campaign: Campaign) -> None:
+    campaign.claim(campaign.worker())
+    assert campaign.claim(campaign.worker()).empty
+    assert len(campaign.claim(campaign.worker(lives=lambda _: False))) == 5
+
+
+def test_claim_ends_when_nobody_renews_it(campaign: Campaign) -> None:
+    campaign.claim(campaign.worker())
+    assert campaign.claim(campaign.worker(), now=NOW + CLAIM_LASTS).empty
+    assert len(campaign.claim(campaign.worker(), now=NOW + CLAIM_LASTS + timedelta(seconds=1))) == 5
+
+
+def test_member_that_was_taken_over_keeps_the_output_of_its_new_run(campaign: Campaign) -> None:
+    slow, quick = campaign.worker(), campaign.worker(lives=lambda _: False)
+    members = campaign.claim(slow)
+    campaign.claim(quick, most=2)
+
+    assert len(campaign.store(quick, members.head(2), "success")) == 2
+    assert len(campaign.store(slow, members, "error")) == 3
+
+
+def test_released_members_wait_again(campaign: Campaign) -> None:
+    worker = campaign.worker()
+    campaign.claim(worker)
+    with campaign.database.transaction() as connection:
+        release_claims(connection, worker.run)
+    assert len(campaign.claim(campaign.worker())) == 5
+
+
+def test_outputs_are_found_by_what_they_were_last(campaign: Campaign) -> None:
+    worker = campaign.worker()
+    campaign.store(worker, campaign.claim(worker, 2), "limit")
+    campaign.store(worker, campaign.claim(worker, 2), "error", "UNABLE_TO_LOCK_ROW")
+    with campaign.database.transaction() as connection:
+        enter_campaign(connection, "spring", [1], NOW)
+    later = campaign.worker()
+    campaign.store(later, campaign.claim(later), "success")
+
+    with campaign.database.transaction() as connection:
+        assert find_outputs(connection, campaign.queue, "limit") == [2]
+        assert sorted(find_outputs(connection, campaign.queue, "UNABLE_TO_LOCK_ROW")) == [3, 4]
+        assert sorted(find_outputs(connection, campaign.queue, "error", run=worker.run)) == [3, 4]
+        assert find_outputs(connection, campaign.queue, "error", run=later.run) == []

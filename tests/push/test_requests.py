@@ -1,0 +1,85 @@
+"""How many requests a push takes: none for what Salesforce is known to have, and as few as can be for all else."""
+
+import pytest
+from sqlalchemy import update
+
+from crm_sync.database.tables.campaigns import described_object
+from tests.rigs.org import Rig
+from tests.rigs.pushes import Pushes
+
+pytestmark = pytest.mark.flow
+
+
+@pytest.fixture
+def pushes(rig: Rig) -> Pushes:
+    """Give a synced org."""
+    rig.sync()
+    return Pushes(rig)
+
+
+@pytest.fixture
+def both_pushes(both_rigs: Rig) -> Pushes:
+    """Give the same, once with SQLite and once with PostgreSQL."""
+    both_rigs.sync()
+    return Pushes(both_rigs)
+
+
+def test_repeat_sends_nothing_and_asks_nothing(both_pushes: Pushes) -> None:
+    ids = both_pushes.enter_changed(3)
+    both_pushes.push()
+    both_pushes.enter(ids)
+
+    result = both_pushes.push()
+
+    assert result.success == set(ids)
+    assert result.written == 0
+    assert result.requests_used == 0
+    assert both_pushes.rig.requests() == []
+
+
+def test_push_of_up_to_1000_takes_a_look_and_a_write(pushes: Pushes) -> None:
+    pushes.enter_changed(200, job_title="Pilot")
+
+    result = pushes.push()
+
+    assert result.requests_used == 2
+    assert pushes.rig.requests() == ["composite", "composite"]
+    pushes.enter_changed(200, job_title="Captain")
+    assert pushes.push(customer_wins=True).requests_used == 1
+    pushes.enter_changed(200, job_title="Admiral")
+    assert pushes.push(trust_pull_minutes=60).requests_used == 1
+
+
+def test_fields_are_asked_for_only_where_no_sync_has_kept_them(pushes: Pushes) -> None:
+    pushes.enter_changed(1)
+    assert pushes.push().requests_used == 2
+    pushes.truncate(described_object)
+    same = pushes.people()[1]["id"]
+    pushes.enter([same])
+    assert pushes.push().success == {same}
+    assert pushes.rig.requests() == []
+    pushes.enter_changed(1, job_title="Pilot")
+    pushes.push()
+    assert pushes.rig.requests() == ["describe", "composite", "composite"]
+
+
+def test_field_that_was_mended_in_salesforce_is_asked_for_before_anybody_leaves_by_error(pushes: Pushes) -> None:
+    ids = pushes.enter_changed(1)
+    (kept,) = (row["fields"] for row in pushes.rig.rows(described_object) if row["sobject"] == "Contact")
+    kept["Title"]["length"] = 5
+    pushes.execute(update(described_object).where(described_object.c.sobject == "Contact").values(fields=kept))
+
+    assert pushes.push().success == set(ids)
+
+    assert pushes.rig.requests() == ["describe", "composite", "composite"]
+
+
+def test_always_send_writes_what_is_the_same(pushes: Pushes) -> None:
+    number = pushes.people()[0]["id"]
+    pushes.enter([number])
+    assert pushes.push(always_send=True).written == 1
+
+
+def test_empty_queue_is_no_failure(pushes: Pushes) -> None:
+    result = pushes.push()
+    assert (result.state, len(result.continued), result.requests_used) == ("Completed", 0, 0)

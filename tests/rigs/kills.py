@@ -1,0 +1,75 @@
+"""A flow in a process of its own that kills itself, as a power cut would, at a stated moment."""
+
+import multiprocessing
+import os
+import signal
+from dataclasses import dataclass
+from importlib import import_module
+from multiprocessing.context import ForkServerContext
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, PREFECT_HOME, temporary_settings
+from sqlalchemy import Connection, Engine, event
+
+from tasks.run.waiting import SLEEP
+
+
+@dataclass
+class KillPoint:
+    """The `nth` statement that begins so and has the parameter: die at it, or before or after its commit."""
+
+    statement: str
+    moment: str
+    nth: int = 1
+    parameter: str = ""
+
+
+class _Killer:
+    def __init__(self, point: KillPoint) -> None:
+        self._point = point
+        self._is_due = False
+        event.listen(Engine, "before_cursor_execute", self._on_statement)
+        event.listen(Engine, "commit", self._on_commit)
+        event.listen(Engine, "checkin", self._on_checkin)
+
+    def _on_statement(self, _c: Any, _cursor: Any, statement: str, parameters: Any, _x: Any, _many: bool) -> None:
+        if not statement.startswith(self._point.statement) or self._point.parameter not in str(parameters):
+            return
+        self._point.nth -= 1
+        if self._point.nth == 0:
+            self._is_due = True
+            self._die_at("statement")
+
+    def _on_commit(self, _connection: Connection) -> None:
+        self._die_at("before")
+
+    def _on_checkin(self, _connection: Any, _record: Any) -> None:
+        """A connection comes back when its transaction is committed."""
+        self._die_at("after")
+
+    def _die_at(self, moment: str) -> None:
+        if self._is_due and self._point.moment == moment:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def run_and_die(api_url: str, home: str, point: KillPoint, parameters: dict[str, Any], flow: str) -> None:
+    """Run `flow` against the Prefect server at `api_url`; ends with SIGKILL, or without if `point` never came."""
+    _Killer(point)
+    SLEEP.set(lambda seconds: None)
+    settings = {PREFECT_API_URL: api_url, PREFECT_HOME: home, PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}
+    with temporary_settings(settings):
+        getattr(import_module(f"flows.{flow}"), flow)(**parameters)
+
+
+def prepared_processes(flow: str) -> ForkServerContext:
+    """Return a source of processes that have imported the flow and Prefect already, which is most of their time."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["tests.rigs.kills", f"flows.{flow}"])
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+        first = context.Process()
+        first.start()
+        first.join()
+    return context

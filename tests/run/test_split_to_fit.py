@@ -1,0 +1,162 @@
+"""A run for which too few requests are left does what fits, or nothing; the next one goes on from there."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, delete, insert
+
+from crm_sync.budget.ledger import Room
+from crm_sync.database.engine import parse_url
+from crm_sync.database.tables.customers import request_ledger, salesforce_record, sync_run
+from crm_sync.sobject import SObject
+from flows.campaign_push import campaign_push
+from tasks.run.forecasts import fits
+from tasks.run.ledger import open_ledger
+from tasks.run.run import utc_now
+from tests.rigs.moments import MomentRig, two_known_people
+from tests.rigs.org import Rig, start_rig
+from tests.rigs.pushes import CAMPAIGN, Pushes
+
+pytestmark = pytest.mark.flow
+
+
+@pytest.fixture
+def moments(tmp_path: Path, sqlite_url: str) -> Iterator[MomentRig]:
+    """Start an org with two people whose moments are to be exported."""
+    with two_known_people(tmp_path, sqlite_url) as started:
+        yield started
+
+
+def _leave(rig: Rig, flow: str, requests: int) -> None:
+    """Use up the hour but for so many requests of a flow."""
+    with closing(rig.customers.open()) as database:
+        ledger = open_ledger(database, rig.salesforce.org_key, flow, utc_now)
+        used = ledger.room(utc_now()).hour - requests
+        row = {"org": ledger.org, "at": utc_now(), "flow": "another", "kind": "query", "status": 200}
+        with database.transaction() as connection:
+            connection.execute(insert(request_ledger), [row] * used)
+
+
+def _let_the_hour_pass(rig: Rig) -> None:
+    engine = create_engine(parse_url(rig.customers.url.get_secret_value()))
+    with engine.begin() as connection:
+        connection.execute(delete(request_ledger).where(request_ledger.c.at < utc_now() + timedelta(hours=1)))
+    engine.dispose()
+
+
+def test_full_sync_reads_the_objects_that_fit_and_the_next_one_the_others(rig: Rig) -> None:
+    # Two describes, the login and the count; then Contact takes four by the forecast, and Lead as many.
+    _leave(rig, "full_sync", 4 + 5)
+
+    state = rig.state(split_to_fit=True)
+
+    assert (state.name, state.is_failed()) == ("CutByLimit", True)
+    assert "Contact is read; for Lead there were too few requests left" in str(state.message)
+    assert {row["sobject"] for row in rig.rows(salesforce_record)} == {"Contact"}
+    _let_the_hour_pass(rig)
+    assert rig.sync().resumed == ["Contact"]
+    assert len(rig.jobs()) == 2
+    assert {row["sobject"] for row in rig.rows(salesforce_record)} == {"Contact", "Lead"}
+
+
+def test_full_sync_that_does_not_fit_is_not_begun(rig: Rig) -> None:
+    _leave(rig, "full_sync", 4 + 5)
+
+    state = rig.state()
+
+    assert (state.name, state.is_failed()) == ("CutByLimit", True)
+    assert "would take about 8 Salesforce requests, with room for 5 in this hour" in str(state.message)
+    assert rig.jobs() == []
+
+
+def test_export_writes_as_many_as_fit(moments: MomentRig) -> None:
+    moments.record_many(2_500, "ada")
+    _leave(moments.rig, "contact_moment_export", 2)
+
+    state = moments.state()
+
+    assert (state.name, state.is_failed()) == ("CutByLimit", True)
+    assert moments.kinds() == ["composite", "composite"]
+    assert len(moments.shown(SObject.LEAD)) == 2_000
+    assert [row["requests_forecast"] for row in moments.rows(sync_run)][-1] == 3
+    _let_the_hour_pass(moments.rig)
+    assert moments.state().name == "Completed"
+    assert len(moments.shown(SObject.LEAD)) == 2_500
+
+
+def test_export_that_may_not_be_split_writes_nothing(moments: MomentRig) -> None:
+    moments.record_many(1_001, "ada")
+    _leave(moments.rig, "contact_moment_export", 1)
+
+    state = moments.state(split_to_fit=False)
+
+    assert (state.name, state.is_failed()) == ("CutByLimit", True)
+    assert moments.kinds() == []
+
+
+def test_push_sends_withdrawals_of_consent_and_whom_else_fits(tmp_path: Path, sqlite_url: str) -> None:
+    with start_rig(tmp_path, sqlite_url, people=2_200) as rig:
+        rig.sync()
+        pushes = Pushes(rig, options={"customer_wins": True})
+        # The first push of a day asks for the fields.
+        pushes.enter_changed(1)
+        pushes.push()
+        ids = pushes.enter_changed(1_100, job_title="Sailor")
+        pushes.change(ids[-3:], opt_in=False)
+        _leave(rig, "campaign_push", 1)
+
+        result = campaign_push(CAMPAIGN, settings=pushes.settings(), **rig.blocks())
+
+        assert (len(result.success), result.error, result.cut != "") == (1_000, frozenset(), True)
+        assert result.limit == set(ids) - result.success
+        assert result.success >= set(ids[-3:])
+        assert [row["requests_forecast"] for row in rig.rows(sync_run)][-1] == 2
+        _let_the_hour_pass(rig)
+        assert pushes.retry("limit").success == result.limit
+        _leave(rig, "campaign_push", 0)
+        ids = pushes.enter_changed(5, job_title="Captain")
+        before = len(rig.org.requests)
+        nobody = campaign_push(CAMPAIGN, settings=pushes.settings(), **rig.blocks(), split_to_fit=False)
+        assert (nobody.limit, len(rig.org.requests)) == (set(ids), before)
+
+
+def test_last_request_of_an_hour_withdraws_consent_without_a_look(rig: Rig) -> None:
+    rig.sync()
+    pushes = Pushes(rig)
+    mailed = [row["id"] for row in pushes.people() if row["opt_in"]]
+    both, only, title = mailed[:2], mailed[2:4], mailed[4:6]
+    pushes.change(both + title, job_title="Sailor")
+    pushes.change(both + only, opt_in=False)
+    pushes.enter(both + only + title)
+    _leave(rig, "campaign_push", 1)
+    rig.org.journal.clear()
+
+    result = campaign_push(CAMPAIGN, settings=pushes.settings(), **rig.blocks())
+
+    assert (result.success, result.limit) == (set(only), set(both + title))
+    assert rig.requests() == ["composite"]
+    records = [pushes.record(one) for one in both + only + title]
+    assert [bool(record["HasOptedOutOfEmail"]) for record in records] == [True] * 4 + [False] * 2
+    assert "Sailor" not in {record["Title"] for record in records}
+    _let_the_hour_pass(rig)
+    assert pushes.retry("limit").success == set(both + title)
+    assert [pushes.record(one)["Title"] for one in both] == ["Sailor"] * 2
+
+
+@pytest.mark.parametrize(
+    ("requests", "room", "is_fitting"),
+    [
+        (5, Room(hour=5, day=5, whole_hour=3492), True),
+        (6, Room(hour=5, day=None, whole_hour=3492), False),
+        (6, Room(hour=3492, day=5, whole_hour=3492), False),
+        # Takes more than half an hour, or more than any hour has: it waits for its turns.
+        (1_801, Room(hour=5, day=None, whole_hour=3492), True),
+        (11, Room(hour=5, day=None, whole_hour=10), True),
+        (10, Room(hour=5, day=None, whole_hour=10), False),
+    ],
+)
+def test_only_a_run_that_takes_hours_is_not_judged_by_the_hour(requests: int, room: Room, is_fitting: bool) -> None:
+    assert fits(requests, room) is is_fitting
