@@ -60,7 +60,7 @@ def _siblings(of: Table, condition: ColumnElement[bool]) -> Select[Any]:
     columns: dict[str, ColumnElement[Any]] = dict(record.items())
     columns["reject_reason"] = rejected_record.c.reason
     columns["speaks"] = func.coalesce(speaks, false())
-    columns["with_second"] = customer.c.second_salesforce_id.is_not(None)
+    columns["with_second"] = customer.c.secondary_salesforce_id.is_not(None)
     return (
         select(*(columns[name].label(name) for name in _TYPES))
         .join_from(of, salesforce_record, condition)

@@ -17,7 +17,7 @@ from crm_sync.sobject import SObject
 CHANGE_COLUMNS = ["customer", "change", "field", "old", "new", "salesforce_id"]
 # These say nothing about a person that the rest of a run's page would not say.
 _PLAIN = [
-    *("status", "mail_status", "opt_in", "sms_opt_in", "salesforce_object", "salesforce_id", "second_salesforce_id"),
+    *("status", "mail_status", "opt_in", "sms_opt_in", "salesforce_object", "salesforce_id", "secondary_salesforce_id"),
     *("merged_into_customer_id", "deleted_in_salesforce_at"),
 ]
 _LEFT_OUT = ["id", "unique_key", "created_at", "modified_at", "options"]

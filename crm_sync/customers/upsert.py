@@ -126,7 +126,7 @@ def _add_second_voices(connection: Connection, part: Part, rules: MappingRules, 
         return
     staged = _stage_customers(connection, part.records, extra)
     row = dict(staged.c.items())
-    values = _new_values(connection, row, extra) | {"second_salesforce_id": row["salesforce_id"]}
+    values = _new_values(connection, row, extra) | {"secondary_salesforce_id": row["salesforce_id"]}
     connection.execute(
         update(customer)
         .values(**values, modified_at=now)
@@ -230,8 +230,8 @@ def _without(
     connection: Connection, values: dict[str, ColumnElement[Any]], mapping: ObjectMapping, speaker: ColumnElement[str]
 ) -> dict[str, ColumnElement[Any]]:
     """Return `values` without what `mapping` filled before; what was never filled from Salesforce stays."""
-    filled = or_(customer.c.second_salesforce_id.is_not(None), customer.c.salesforce_object != speaker)
-    emptied: dict[str, ColumnElement[Any]] = {"second_salesforce_id": null()}
+    filled = or_(customer.c.secondary_salesforce_id.is_not(None), customer.c.salesforce_object != speaker)
+    emptied: dict[str, ColumnElement[Any]] = {"secondary_salesforce_id": null()}
     options = []
     for link in mapping.links:
         if link.kind is CustomerFieldKind.OPTION:

@@ -35,7 +35,7 @@ def test_whoever_speaks_is_heard_again_when_the_second_voice_goes_elsewhere(stor
     story.land(story.lead(1, "bob@x.org", at=1, Company="Acme"))
 
     after = story.customer(ADA)
-    assert (after["lastname"], after["company_name"], after["second_salesforce_id"]) == ("King", None, None)
+    assert (after["lastname"], after["company_name"], after["secondary_salesforce_id"]) == ("King", None, None)
     assert "lead id" not in after["options"]
     assert story.customer("bob@x.org")["company_name"] == "Acme"
 

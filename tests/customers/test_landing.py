@@ -70,7 +70,7 @@ def test_what_a_deleted_lead_gave_beside_a_contact_goes_with_it(story: Story) ->
     story.land(story.lead(1, ADA, Company="Acme"))
     story.land(story.lead(1, ADA, at=1, IsDeleted="true"))
     after = story.customer(ADA)
-    assert (after["company_name"], after["second_salesforce_id"]) == (None, None)
+    assert (after["company_name"], after["secondary_salesforce_id"]) == (None, None)
     assert "lead id" not in after["options"]
 
 

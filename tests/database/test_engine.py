@@ -70,7 +70,7 @@ def test_new_database_is_opened_by_several_at_once(sqlite_url: str, empty_postgr
         with ThreadPoolExecutor(3) as threads:
             opened = list(threads.map(CustomerDatabase, [url] * 3))
         with opened[0].transaction() as connection:
-            assert connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one() == "0008"
+            assert connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one() == "0001"
         for database in opened:
             database.close()
 

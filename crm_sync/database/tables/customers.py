@@ -70,7 +70,7 @@ customer = Table(
     Column("salesforce_object", Text),
     Column("salesforce_id", Text),
     # The record of the other sObject that fills what only its object has links for.
-    Column("second_salesforce_id", Text),
+    Column("secondary_salesforce_id", Text),
     Column("merged_into_customer_id", _ROW_ID, ForeignKey("customer.id")),
     Column("created_at", Instant, nullable=False),
     Column("modified_at", Instant, nullable=False),
