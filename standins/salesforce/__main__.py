@@ -8,10 +8,10 @@ import threading
 from pathlib import Path
 from random import Random
 
-from standins.salesforce.http.server import Server
 from standins.salesforce.org.org import Org
 from standins.salesforce.people.daily_life import DailyLife
 from standins.salesforce.people.seed import seed
+from standins.salesforce.server import Server
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
+from standins.salesforce.errors import RecordError, SalesforceError
 from standins.salesforce.http.faults import Fault
 from standins.salesforce.http.messages import Answer, Request, json_answer
-from standins.salesforce.org.errors import RecordError, SalesforceError
 from standins.salesforce.org.org import Org
 
 PATH = "/__control"

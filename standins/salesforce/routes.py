@@ -16,8 +16,8 @@ from standins.salesforce.api import (
     soap_login,
     sobject_collections,
 )
+from standins.salesforce.errors import SalesforceError, not_found, session_expired
 from standins.salesforce.http.messages import Answer, Request, error_answer
-from standins.salesforce.org.errors import SalesforceError, not_found, session_expired
 from standins.salesforce.org.org import Org
 
 Resource = Callable[..., Answer]

@@ -14,9 +14,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from crm_sync.budget.rules import BudgetRules, Kept
-from standins.salesforce.http.server import Server
 from standins.salesforce.org.org import Org
 from standins.salesforce.org.settings import OrgSettings
+from standins.salesforce.server import Server
 
 _HOUR = timedelta(seconds=120)
 _PER_HOUR = 360

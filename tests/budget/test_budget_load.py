@@ -16,9 +16,9 @@ from crm_sync.requests import RequestKind
 from crm_sync.salesforce.http.transport import Transport
 from crm_sync.salesforce.login.logins import Session, UserPasswordLogin
 from crm_sync.salesforce.org import SalesforceOrg
-from standins.salesforce.http.server import Server
 from standins.salesforce.org.org import Org
 from standins.salesforce.org.settings import OrgSettings
+from standins.salesforce.server import Server
 from tests.salesforce.conftest import Store
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)

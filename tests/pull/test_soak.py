@@ -16,8 +16,8 @@ import pytest
 import tasks.pull.store
 from crm_sync.database.tables.customers import customer, rejected_record, salesforce_record
 from crm_sync.errors import SyncError
+from standins.salesforce.errors import RecordError
 from standins.salesforce.http.faults import Fault
-from standins.salesforce.org.errors import RecordError
 from standins.salesforce.org.pending import Pending
 from standins.salesforce.people.daily_life import DailyLife
 from tasks.pull.changes import ask

@@ -25,10 +25,10 @@ from crm_sync.database.tables.customers import checkpoint, customer, rejected_re
 from crm_sync.pull.summary import SyncSummary
 from flows.full_sync import full_sync
 from flows.incremental_pull import incremental_pull
-from standins.salesforce.http.server import Server
 from standins.salesforce.org.org import Org
 from standins.salesforce.org.settings import OrgSettings
 from standins.salesforce.people.seed import seed
+from standins.salesforce.server import Server
 from tasks.run.throttle import LIMITS
 from tasks.run.waiting import SLEEP
 

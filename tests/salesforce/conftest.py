@@ -16,9 +16,9 @@ from crm_sync.salesforce.login.lockout import RefusedLogin
 from crm_sync.salesforce.login.logins import Login, Session, UserPasswordLogin
 from crm_sync.salesforce.org import SalesforceOrg
 from standins.salesforce.http.journal import Entry
-from standins.salesforce.http.server import Server
 from standins.salesforce.org.org import Org
 from standins.salesforce.org.settings import OrgSettings
+from standins.salesforce.server import Server
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 PASSWORD = "pass<&>word-7f3a"

@@ -14,8 +14,8 @@ from crm_sync.errors import ConfigurationError, SalesforceUnavailableError
 from crm_sync.requests import RequestKind
 from crm_sync.salesforce.http.endpoints import loopback_endpoint
 from standins.salesforce.http.faults import Fault
-from standins.salesforce.http.server import Server
 from standins.salesforce.org.org import Org
+from standins.salesforce.server import Server
 from tests.salesforce.conftest import Ledger, Rig, make_transport
 
 

@@ -8,8 +8,8 @@ import pytest
 import requests
 import trustme
 
-from standins.salesforce.http.server import Server
 from standins.salesforce.org.org import Org
+from standins.salesforce.server import Server
 
 LOGIN = (
     '<?xml version="1.0" encoding="utf-8"?><e:Envelope xmlns:e="http://schemas.xmlsoap.org/soap/envelope/"><e:Body>'

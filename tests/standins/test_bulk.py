@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from standins.salesforce.org.errors import SalesforceError
+from standins.salesforce.errors import SalesforceError
 from standins.salesforce.org.org import Org
 from standins.salesforce.people.seed import seed
 from tests.standins.conftest import Client, Clock

@@ -8,9 +8,9 @@ import pytest
 import requests
 
 from standins.salesforce.http.faults import Fault
-from standins.salesforce.http.server import Server
 from standins.salesforce.org.org import Org
 from standins.salesforce.people.seed import seed
+from standins.salesforce.server import Server
 from tests.standins.conftest import Client
 
 SOQL = "SELECT Id, LastName FROM Contact"

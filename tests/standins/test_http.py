@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 import requests
 
-from standins.salesforce.http.server import Server
 from standins.salesforce.org.org import Org
 from standins.salesforce.people.seed import seed
+from standins.salesforce.server import Server
 from tests.standins.conftest import Client, Clock
 
 LEAD_EMAIL = {

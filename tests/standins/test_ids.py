@@ -2,7 +2,7 @@
 
 import pytest
 
-from standins.salesforce.org.ids import full_id, make_id
+from standins.salesforce.ids import full_id, make_id
 
 
 @pytest.mark.parametrize(

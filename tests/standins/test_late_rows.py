@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from standins.salesforce.org.errors import RecordError
+from standins.salesforce.errors import RecordError
 from standins.salesforce.org.org import Org
 from standins.salesforce.people.seed import seed
 from tests.standins.conftest import Client, Clock

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from standins.salesforce.http.server import Server
-from standins.salesforce.org.errors import SalesforceError
+from standins.salesforce.errors import SalesforceError
 from standins.salesforce.org.org import Org
 from standins.salesforce.people.seed import seed
+from standins.salesforce.server import Server
 from tests.standins.conftest import Client
 
 SOBJECTS = "/services/data/v59.0/sobjects"

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from standins.salesforce.org.errors import RecordError
-from standins.salesforce.org.ids import full_id, make_id
+from standins.salesforce.errors import RecordError
+from standins.salesforce.ids import full_id, make_id
 from standins.salesforce.org.org import Org
 from standins.salesforce.people.seed import seed
 from tests.standins.conftest import Clock

@@ -12,9 +12,9 @@ from requests.adapters import HTTPAdapter
 from simple_salesforce.api import Salesforce
 from simple_salesforce.exceptions import SalesforceAuthenticationFailed, SalesforceExpiredSession
 
-from standins.salesforce.http.server import Server
 from standins.salesforce.org.org import Org
 from standins.salesforce.people.seed import seed
+from standins.salesforce.server import Server
 
 
 class _Loopback(HTTPAdapter):

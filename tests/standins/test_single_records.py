@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from standins.salesforce.org.errors import RecordError
-from standins.salesforce.org.ids import make_id
+from standins.salesforce.errors import RecordError
+from standins.salesforce.ids import make_id
 from standins.salesforce.org.org import Org
 from standins.salesforce.schema.common_fields import reference
 from standins.salesforce.schema.custom_objects import custom_object

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from standins.salesforce.org.errors import SalesforceError
+from standins.salesforce.errors import SalesforceError
 from standins.salesforce.org.org import Org
 from standins.salesforce.schema.objects import contact, lead
-from standins.salesforce.soql.soql import parse
-from standins.salesforce.soql.soql_sql import translate
+from standins.salesforce.soql.parser import parse
+from standins.salesforce.soql.sql import translate
 
 SCHEMA = {"Lead": lead(), "Contact": contact()}
 

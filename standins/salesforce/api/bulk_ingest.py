@@ -7,9 +7,9 @@ from functools import partial
 from typing import Any
 
 from standins.salesforce.api.ingest_rows import failed_csv, leave_rows, successful_csv, unprocessed_csv, write_rows
+from standins.salesforce.errors import SalesforceError
 from standins.salesforce.http.messages import Answer, Request, json_answer, parsed
 from standins.salesforce.org.bulk_jobs import DELIMITERS, LINE_ENDINGS
-from standins.salesforce.org.errors import SalesforceError
 from standins.salesforce.org.ingest_jobs import IngestJob
 from standins.salesforce.org.org import Org
 

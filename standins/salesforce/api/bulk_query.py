@@ -5,9 +5,9 @@ import binascii
 from collections.abc import Iterator
 from typing import Any
 
+from standins.salesforce.errors import SalesforceError
 from standins.salesforce.http.messages import Answer, Request, json_answer
 from standins.salesforce.org.bulk_jobs import DELIMITERS, LINE_ENDINGS, BulkJob
-from standins.salesforce.org.errors import SalesforceError
 from standins.salesforce.org.org import Org
 from standins.salesforce.org.snapshot import Snapshot
 

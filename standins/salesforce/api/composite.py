@@ -7,8 +7,8 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from standins.salesforce.api.references import references_resolved
+from standins.salesforce.errors import SalesforceError, not_found
 from standins.salesforce.http.messages import Answer, Request, error_answer
-from standins.salesforce.org.errors import SalesforceError, not_found
 from standins.salesforce.org.org import Org
 
 MAX_SUBREQUESTS, MAX_QUERIES_AND_COLLECTIONS = 25, 5

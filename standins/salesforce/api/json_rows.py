@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from standins.salesforce.org.errors import RecordError, SalesforceError, not_found
+from standins.salesforce.errors import RecordError, SalesforceError, not_found
 from standins.salesforce.org.org import Org
 from standins.salesforce.org.validation import stored_value
 from standins.salesforce.schema.fields import SObject

@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from xml.etree import ElementTree
 from xml.sax.saxutils import escape
 
-from standins.salesforce.api.metadata_package import Component, components
+from standins.salesforce.api.metadata_package import components
 from standins.salesforce.api.soap import XML_TYPE, envelope
+from standins.salesforce.errors import SalesforceError
 from standins.salesforce.http.messages import Answer, Request
-from standins.salesforce.org.deployments import Deployment
-from standins.salesforce.org.errors import SalesforceError
+from standins.salesforce.org.deployments import Component, Deployment
 from standins.salesforce.org.org import Org
 
 _NAMES = 'xmlns="http://soap.sforce.com/2006/04/metadata"'

@@ -3,10 +3,10 @@
 import io
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from xml.etree import ElementTree
 
-from standins.salesforce.org.errors import SalesforceError
+from standins.salesforce.errors import SalesforceError
+from standins.salesforce.org.deployments import Component
 from standins.salesforce.schema.common_fields import reference
 from standins.salesforce.schema.custom_objects import custom_object
 from standins.salesforce.schema.fields import Field, SObject
@@ -35,17 +35,6 @@ _TYPES = {
 }
 _LENGTHS = {"TextArea": 255, "Url": 255, "Email": 80, "Phone": 40, "Picklist": 255}
 _PARENTS = ("Lookup", "MasterDetail")
-
-
-@dataclass(frozen=True)
-class Component:
-    """One thing that the package names: its sObject if it is one, or the problem with it."""
-
-    type: str
-    name: str
-    file: str
-    sobject: SObject | None = None
-    problem: str = ""
 
 
 def components(content: bytes) -> list[Component]:

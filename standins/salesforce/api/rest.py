@@ -1,8 +1,8 @@
 """The small REST resources: versions, limits, describes."""
 
 from standins.salesforce.api.describe import describe_object, summary
+from standins.salesforce.errors import not_found
 from standins.salesforce.http.messages import Answer, Request, json_answer
-from standins.salesforce.org.errors import not_found
 from standins.salesforce.org.org import Org
 
 _SEASONS = ("Spring", "Summer", "Winter")

@@ -3,12 +3,12 @@
 import re
 from typing import Any
 
+from standins.salesforce.errors import SalesforceError
 from standins.salesforce.http.messages import Answer, Request, json_answer
-from standins.salesforce.org.errors import SalesforceError
 from standins.salesforce.org.org import Org
 from standins.salesforce.org.snapshot import Snapshot
-from standins.salesforce.soql.soql_paths import Path
-from standins.salesforce.soql.soql_sql import Statement
+from standins.salesforce.soql.paths import Path
+from standins.salesforce.soql.sql import Statement
 
 _BATCH_SIZE = re.compile(r"batchSize\s*=\s*(\d{1,6})", re.IGNORECASE)
 _LOCATOR = re.compile(r"(\w{15,18})-(\d{1,9})", re.ASCII)

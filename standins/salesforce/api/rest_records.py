@@ -6,9 +6,9 @@ from urllib.parse import unquote
 from standins.salesforce.api.describe import summary
 from standins.salesforce.api.json_rows import key_field, readable, sobject_of
 from standins.salesforce.api.rest_query import record_body
+from standins.salesforce.errors import RecordError, SalesforceError, not_found
 from standins.salesforce.http.messages import Answer, Request, json_answer
-from standins.salesforce.org.errors import RecordError, SalesforceError, not_found
-from standins.salesforce.org.ids import full_id
+from standins.salesforce.ids import full_id
 from standins.salesforce.org.org import Org
 from standins.salesforce.org.outcome import Outcome
 from standins.salesforce.org.validation import stored_value

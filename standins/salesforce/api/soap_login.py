@@ -4,8 +4,8 @@ from xml.etree import ElementTree
 from xml.sax.saxutils import escape
 
 from standins.salesforce.api.soap import XML_TYPE, envelope
+from standins.salesforce.errors import SalesforceError
 from standins.salesforce.http.messages import Answer, Request
-from standins.salesforce.org.errors import SalesforceError
 from standins.salesforce.org.logins import LoginRefused
 from standins.salesforce.org.org import Org
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from standins.salesforce.org.errors import SalesforceError
+from standins.salesforce.errors import SalesforceError
 
 JSON_TYPE = "application/json;charset=UTF-8"
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from standins.salesforce.org.errors import SalesforceError, not_found
-from standins.salesforce.org.ids import make_id
+from standins.salesforce.errors import SalesforceError, not_found
+from standins.salesforce.ids import make_id
 from standins.salesforce.org.settings import OrgSettings
 from standins.salesforce.org.snapshot import Snapshot
 

@@ -3,8 +3,8 @@
 import threading
 from collections import OrderedDict
 
-from standins.salesforce.org.errors import SalesforceError
-from standins.salesforce.org.ids import make_id
+from standins.salesforce.errors import SalesforceError
+from standins.salesforce.ids import make_id
 from standins.salesforce.org.settings import OrgSettings
 from standins.salesforce.org.snapshot import Snapshot
 

@@ -6,10 +6,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from standins.salesforce.api.metadata_package import Component
-from standins.salesforce.org.errors import SalesforceError
-from standins.salesforce.org.ids import make_id
+from standins.salesforce.errors import SalesforceError
+from standins.salesforce.ids import make_id
 from standins.salesforce.org.settings import OrgSettings
+from standins.salesforce.schema.fields import SObject
+
+
+@dataclass(frozen=True)
+class Component:
+    """One thing that the package names: its sObject if it is one, or the problem with it."""
+
+    type: str
+    name: str
+    file: str
+    sobject: SObject | None = None
+    problem: str = ""
 
 
 @dataclass

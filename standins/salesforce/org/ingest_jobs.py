@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal as OneOf
 
-from standins.salesforce.org.errors import not_found
-from standins.salesforce.org.ids import make_id
+from standins.salesforce.errors import not_found
+from standins.salesforce.ids import make_id
 from standins.salesforce.org.outcome import Operation, Outcome
 from standins.salesforce.org.settings import OrgSettings
 from standins.salesforce.schema.fields import SObject

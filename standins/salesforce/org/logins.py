@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from standins.salesforce.org.errors import session_expired
+from standins.salesforce.errors import session_expired
 from standins.salesforce.org.settings import OrgSettings
 
 _HOUR = timedelta(hours=1)

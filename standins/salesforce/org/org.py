@@ -9,13 +9,13 @@ from types import TracebackType
 
 from standins.salesforce.http.faults import Faults
 from standins.salesforce.http.journal import Entry, Journal
+from standins.salesforce.ids import make_id
 from standins.salesforce.org.bulk_jobs import BulkJobs
 from standins.salesforce.org.cursors import Cursors
 from standins.salesforce.org.deployments import Deployments
-from standins.salesforce.org.ids import make_id
 from standins.salesforce.org.ingest_jobs import IngestJobs
 from standins.salesforce.org.logins import Logins
-from standins.salesforce.org.own_records import OwnRecords
+from standins.salesforce.org.org_records import OrgRecords
 from standins.salesforce.org.pending import Pending
 from standins.salesforce.org.records import Records
 from standins.salesforce.org.refusals import Refusals
@@ -24,11 +24,11 @@ from standins.salesforce.org.snapshot import Snapshot
 from standins.salesforce.org.tables import FIRST_USER_ID
 from standins.salesforce.org.usage import Usage
 from standins.salesforce.schema.fields import SObject
-from standins.salesforce.schema.kept_objects import keep_objects, kept_objects
 from standins.salesforce.schema.objects import account, contact, lead
+from standins.salesforce.schema.persisted_objects import persist_objects, persisted_objects
 from standins.salesforce.schema.setup_objects import organization, user
-from standins.salesforce.soql.soql import parse
-from standins.salesforce.soql.soql_sql import translate
+from standins.salesforce.soql.parser import parse
+from standins.salesforce.soql.sql import translate
 
 RECYCLE_BIN = timedelta(days=15)
 
@@ -53,14 +53,14 @@ class Org:
         self.clock = clock
         self.organization_id = make_id("00D", 1)
         self.user_id = FIRST_USER_ID
-        self._kept_in = database
-        custom = kept_objects(database) if database else []
+        self._database = database
+        custom = persisted_objects(database) if database else []
         sobjects = (lead(), contact(), account(), user(), organization(), *custom)
         self.schema: dict[str, SObject] = {sobject.name: sobject for sobject in sobjects}
         self._directory = None if database else TemporaryDirectory(prefix="standin-org-")
         path = database or Path(self._directory.name if self._directory else "") / "org.sqlite"
         self.records = Records(path, self.schema, self.user_id, clock)
-        self._own_records = OwnRecords(self.records, self.settings, self.organization_id, self.user_id, clock())
+        self._org_records = OrgRecords(self.records, self.settings, self.organization_id, self.user_id, clock())
         self.logins = Logins(self.settings, self.organization_id, clock)
         self.usage = Usage(self.settings, clock)
         self.journal = Journal()
@@ -82,7 +82,7 @@ class Org:
 
     def query(self, soql: str, *, include_deleted: bool = False) -> Snapshot:
         """Return the answer to a query, for the caller to close; raise SalesforceError when it is refused."""
-        self._own_records.refresh()
+        self._org_records.refresh()
         return self.records.snapshot(translate(parse(soql), self.schema, include_deleted=include_deleted))
 
     def pending(self) -> Pending:
@@ -101,8 +101,8 @@ class Org:
         added = replace(sobject, prefix=prefix)
         self.records.add_table(added)
         self.schema[added.name] = added
-        if self._kept_in:
-            keep_objects(self._kept_in, self.schema.values())
+        if self._database:
+            persist_objects(self._database, self.schema.values())
         return added
 
     def hide_fields(self, sobject: str, *names: str) -> None:

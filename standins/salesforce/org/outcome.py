@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 from typing import Literal as OneOf
 
-from standins.salesforce.org.errors import RecordError
+from standins.salesforce.errors import RecordError
 
 Operation = OneOf["insert", "update", "upsert", "delete"]
 

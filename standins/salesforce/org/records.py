@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any
 from typing import Literal as OneOf
 
+from standins.salesforce.errors import RecordError
+from standins.salesforce.ids import full_id, make_id
 from standins.salesforce.org.conversion import MAPPED_ON_CONVERSION
-from standins.salesforce.org.errors import RecordError
-from standins.salesforce.org.ids import full_id, make_id
 from standins.salesforce.org.snapshot import Snapshot
 from standins.salesforce.org.tables import column_of, table_of
 from standins.salesforce.org.validation import check_values
 from standins.salesforce.schema.fields import SObject
-from standins.salesforce.soql.soql_sql import Statement, Value, stamp
+from standins.salesforce.soql.sql import Statement, Value, stamp
 
 
 @dataclass

@@ -2,8 +2,8 @@
 
 import threading
 
-from standins.salesforce.org.errors import RecordError
-from standins.salesforce.org.ids import full_id
+from standins.salesforce.errors import RecordError
+from standins.salesforce.ids import full_id
 
 LOCKED = ("UNABLE_TO_LOCK_ROW", "unable to obtain exclusive access to this record")
 

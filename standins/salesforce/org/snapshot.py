@@ -8,8 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from standins.salesforce.soql.soql_paths import Column
-from standins.salesforce.soql.soql_sql import Statement
+from standins.salesforce.soql.paths import Column
+from standins.salesforce.soql.sql import Statement
 
 _BLOCK = 1000
 

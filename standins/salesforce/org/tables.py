@@ -1,6 +1,6 @@
 """An SQLite table for each sObject."""
 
-from standins.salesforce.org.ids import make_id
+from standins.salesforce.ids import make_id
 from standins.salesforce.schema.fields import Field, SObject
 
 _COLUMN_TYPES = {

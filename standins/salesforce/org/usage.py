@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from standins.salesforce.org.errors import SalesforceError
+from standins.salesforce.errors import SalesforceError
 from standins.salesforce.org.settings import OrgSettings
 
 _DAY = timedelta(hours=24)

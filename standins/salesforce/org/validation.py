@@ -6,10 +6,10 @@ from datetime import date, datetime
 from math import isfinite
 from typing import Any
 
-from standins.salesforce.org.errors import RecordError
-from standins.salesforce.org.ids import full_id
+from standins.salesforce.errors import RecordError
+from standins.salesforce.ids import full_id
 from standins.salesforce.schema.fields import Field, SObject
-from standins.salesforce.soql.soql_sql import Value, stamp
+from standins.salesforce.soql.sql import Value, stamp
 
 _EMAIL = re.compile(r"[^@\s,;<>()]+@[^@\s,;<>()]+\.[^@\s.,;<>()]{2,}")
 _NUMERIC = ("double", "currency", "int")

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from standins.salesforce.org.errors import RecordError
-from standins.salesforce.org.ids import full_id
+from standins.salesforce.errors import RecordError
+from standins.salesforce.ids import full_id
 from standins.salesforce.org.outcome import Operation, Outcome
 from standins.salesforce.org.validation import stored_value
 from standins.salesforce.schema.fields import Field, SObject

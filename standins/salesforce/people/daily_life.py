@@ -5,7 +5,7 @@ from contextlib import suppress
 from random import Random
 from typing import Any
 
-from standins.salesforce.org.errors import RecordError
+from standins.salesforce.errors import RecordError
 from standins.salesforce.org.org import Org
 
 _NAMES = ("Ada", "Bob", "Łucja", "Zoë", "None")

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from random import Random
 
-from standins.salesforce.org.ids import make_id
+from standins.salesforce.ids import make_id
 from standins.salesforce.org.org import Org
-from standins.salesforce.soql.soql_sql import Value, stamp
+from standins.salesforce.soql.sql import Value, stamp
 
 CONTACT_SHARE = 0.6
 _EPOCH = datetime(2024, 1, 1, tzinfo=UTC)

@@ -1,25 +1,27 @@
-"""One client's connection: reads requests, writes answers, and breaks what a fault wants broken."""
+"""The org on a socket: HTTP/1.1 on loopback, in a thread, plain or with TLS."""
 
 import json
 import socket
+import ssl
 import struct
+import sys
+import threading
 import zlib
 from collections.abc import Iterator
 from datetime import UTC
 from email.utils import format_datetime
-from http.server import BaseHTTPRequestHandler
-from typing import TYPE_CHECKING, Any
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from standins.salesforce import control
-from standins.salesforce import routes as app
+from standins.salesforce import control, routes
 from standins.salesforce.http.faults import Fault
 from standins.salesforce.http.journal import Entry
 from standins.salesforce.http.messages import Answer, Request
+from standins.salesforce.org.org import Org
 
-if TYPE_CHECKING:
-    from standins.salesforce.http.server import _Listener
-
+LOOPBACK = "127.0.0.1"
 _MAX_HEAD = 16_384
 _MAX_BODY = 150 * 1024 * 1024
 _MIN_GZIP = 1000
@@ -27,11 +29,91 @@ _GZIP = 31
 _HTML = "text/html;charset=UTF-8"
 
 
+class Server:
+    """A stand-in that answers between start and stop; it never listens to anything but loopback."""
+
+    def __init__(self, org: Org, *, port: int = 0, tls: ssl.SSLContext | None = None, control: bool = False) -> None:
+        """Take a port, a free one for 0; `control` opens `/__control`."""
+        self.org = org
+        self._scheme = "https" if tls else "http"
+        self._listener = _Listener(org, port, tls, control)
+        self._thread = threading.Thread(target=self._listener.serve_forever, args=(0.01,), daemon=True)
+
+    @property
+    def port(self) -> int:
+        """Return the port."""
+        return self._listener.server_port
+
+    @property
+    def url(self) -> str:
+        """Return the base URL for clients."""
+        return f"{self._scheme}://{LOOPBACK}:{self.port}"
+
+    def start(self) -> "Server":
+        """Begin to answer."""
+        self._thread.start()
+        return self
+
+    def stop(self) -> None:
+        """Cut every connection and release the port; the org stays open."""
+        self._listener.shutdown()
+        self._listener.cut_connections()
+        self._listener.server_close()
+        self._thread.join()
+
+    def __enter__(self) -> "Server":
+        """Start."""
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop."""
+        self.stop()
+
+
+class _Listener(ThreadingHTTPServer):
+    daemon_threads = False
+    request_queue_size = 64
+
+    def __init__(self, org: Org, port: int, tls: ssl.SSLContext | None, control: bool) -> None:
+        self.org = org
+        self.control = control
+        self.scheme = "https" if tls else "http"
+        self.stopping = threading.Event()
+        self._open: set[Any] = set()
+        super().__init__((LOOPBACK, port), _Connection)
+        if tls:
+            # The handshake is left to the connection's own thread, so that a slow client stops no other.
+            self.socket = tls.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self._open.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        self._open.discard(request)
+        super().shutdown_request(request)
+
+    def cut_connections(self) -> None:
+        self.stopping.set()
+        for connection in list(self._open):
+            try:
+                connection.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                self._open.discard(connection)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that goes away is no event; anything else is a fault of ours and belongs on the screen."""
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)
+
+
 class _Cut(Exception):
     """The connection ends here."""
 
 
-class Connection(BaseHTTPRequestHandler):
+class _Connection(BaseHTTPRequestHandler):
     """The request loop of one keep-alive connection."""
 
     protocol_version = "HTTP/1.1"
@@ -88,7 +170,7 @@ class Connection(BaseHTTPRequestHandler):
             return Answer(414, b"URI Too Long", _HTML)
         if len(self.path) + sum(len(n) + len(v) + 4 for n, v in self.headers.items()) > _MAX_HEAD:
             return Answer(431, b"Request Header Fields Too Large", _HTML)
-        return app.answer(self.server.org, request)
+        return routes.answer(self.server.org, request)
 
     def _faulty_answer(self, fault: Fault, request: Request) -> Answer | None:
         if fault.action == "reset":
@@ -147,7 +229,7 @@ class Connection(BaseHTTPRequestHandler):
 
     def _journal(self, request: Request, status: int) -> None:
         org, agent = self.server.org, request.headers.get("user-agent", "")
-        org.journal.write(Entry(org.clock(), request.method, self.path, status, app.kind_of(request), agent))
+        org.journal.write(Entry(org.clock(), request.method, self.path, status, routes.kind_of(request), agent))
 
 
 def _canned(fault: Fault, usage: str) -> Answer:

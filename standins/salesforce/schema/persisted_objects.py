@@ -10,13 +10,13 @@ from standins.salesforce.schema.fields import SObject
 _OBJECTS = TypeAdapter(list[SObject])
 
 
-def keep_objects(database: Path, sobjects: Iterable[SObject]) -> None:
+def persist_objects(database: Path, sobjects: Iterable[SObject]) -> None:
     """Note the custom objects among these."""
     custom = [sobject for sobject in sobjects if sobject.name.endswith("__c")]
     _file(database).write_bytes(_OBJECTS.dump_json(custom, indent=1))
 
 
-def kept_objects(database: Path) -> list[SObject]:
+def persisted_objects(database: Path) -> list[SObject]:
     """Return what was noted last; nothing of an org that is not there."""
     if not database.exists() or not _file(database).exists():
         return []

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal as OneOf
 
-from standins.salesforce.org.errors import SalesforceError
+from standins.salesforce.errors import SalesforceError
 
 MAX_LENGTH = 100_000
 _MAX_DEPTH = 50

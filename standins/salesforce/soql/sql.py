@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
-from standins.salesforce.org.errors import SalesforceError
-from standins.salesforce.org.ids import full_id
+from standins.salesforce.errors import SalesforceError
+from standins.salesforce.ids import full_id
 from standins.salesforce.schema.fields import Field, SObject
-from standins.salesforce.soql.soql import Comparison, Condition, Group, Not, Order, Query, Token
-from standins.salesforce.soql.soql_paths import Column, Path, Paths, Place, refusal
+from standins.salesforce.soql.parser import Comparison, Condition, Group, Not, Order, Query, Token
+from standins.salesforce.soql.paths import Column, Path, Paths, Place, refusal
 
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f", '"': '"', "'": "'", "\\": "\\"}

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from standins.salesforce.org.errors import SalesforceError
+from standins.salesforce.errors import SalesforceError
 from standins.salesforce.schema.fields import Field, SObject
 from standins.salesforce.schema.setup_objects import as_name
-from standins.salesforce.soql.soql import Query, Token, located
+from standins.salesforce.soql.parser import Query, Token, located
 
 _MAX_LEVELS = 5
 _MAX_PARENTS = 55

@@ -4,10 +4,10 @@ from datetime import datetime
 
 from standins.salesforce.org.records import Records
 from standins.salesforce.org.settings import OrgSettings
-from standins.salesforce.soql.soql_sql import Value, stamp
+from standins.salesforce.soql.sql import Value, stamp
 
 
-class OwnRecords:
+class OrgRecords:
     """The one Organization and the one User."""
 
     def __init__(
