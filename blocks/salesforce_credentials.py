@@ -10,7 +10,6 @@ from pydantic import ConfigDict, Field, SecretStr, field_validator
 from blocks.pem import with_line_ends
 from blocks.saved_block import SavedBlock, picked_from_a_list
 from blocks.session_store import PrefectSessionStore
-from crm_sync.requests import RequestKind
 from crm_sync.salesforce.http.endpoints import is_my_domain, login_host, loopback_endpoint
 from crm_sync.salesforce.http.transport import RequestLedger, Transport
 from crm_sync.salesforce.login.logins import ClientCredentialsLogin, JwtLogin, Login, UserPasswordLogin
@@ -138,7 +137,7 @@ class SalesforceCredentials(SavedBlock, CredentialsBlock):
                 )
 
     def get_client(
-        self, *, throttle: Callable[[RequestKind], None], ledger: RequestLedger, clock: Callable[[], datetime]
+        self, *, throttle: Callable[[], None], ledger: RequestLedger, clock: Callable[[], datetime]
     ) -> SalesforceOrg:
         """Return the org; nothing is sent before its first request."""
         login = self.login()

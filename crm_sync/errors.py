@@ -7,10 +7,12 @@ SyncError                       catch-all; its text is one sentence for the pers
 ├── RetriableError              the task tries again; nothing was committed in this attempt
 │   ├── SalesforceUnavailableError  5xx, timeout, reset connection, truncated answer, HTML where JSON is due
 │   ├── RowLockedError          UNABLE_TO_LOCK_ROW
+│   ├── PrefectBusyError        Prefect's server cannot give a turn at this moment
 │   └── ConcurrencyLimitError   too many long calls at once: a short wait, not the daily limit
 ├── LimitReachedError           stop sending, keep the checkpoint; the next run goes on
 │   ├── LoginLimitError         too many logins: only logging in has to wait
-│   └── JobLimitError           the Bulk job itself died of it: the next run needs another one
+│   ├── JobLimitError           the Bulk job itself died of it: the next run needs another one
+│   └── UnknownOutcomeError     Salesforce got records and did not say what became of them: the next run looks
 ├── SessionExpiredError         log in again, once
 ├── JobGoneError                the Bulk job or its results have expired: read that object again
 └── FatalError                  end the run as failed
@@ -58,6 +60,10 @@ class RowLockedError(RetriableError):
     """Another transaction in Salesforce holds the record."""
 
 
+class PrefectBusyError(RetriableError):
+    """Prefect's server cannot write at this moment."""
+
+
 class ConcurrencyLimitError(RetriableError):
     """Too many long-running calls at once in the org."""
 
@@ -77,6 +83,15 @@ class LoginLimitError(LimitReachedError):
 
 class JobLimitError(LimitReachedError):
     """Salesforce ended a Bulk job because a limit was reached."""
+
+
+class UnknownOutcomeError(LimitReachedError):
+    """A limit was reached after Salesforce got records and before it said what became of them.
+
+    `in_doubt`: the labels of those records.
+    """
+
+    in_doubt: tuple[int, ...] = ()
 
 
 class SessionExpiredError(SyncError):

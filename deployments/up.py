@@ -100,9 +100,12 @@ def prefect_server(port: int) -> Iterator[str]:
 def _wait_until_healthy(api_url: str, server: subprocess.Popen[bytes]) -> None:
     give_up = time.monotonic() + _START_SECONDS
     while not _is_healthy(api_url):
-        if server.poll() is not None or time.monotonic() > give_up:
-            raise SystemExit("The Prefect server did not start; its own lines above say why.")
-        time.sleep(0.5)
+        try:
+            server.wait(timeout=0.5)
+        except subprocess.TimeoutExpired:
+            if time.monotonic() < give_up:
+                continue
+        raise SystemExit("The Prefect server did not start; its own lines above say why.")
 
 
 def _api_url(port: int) -> str:

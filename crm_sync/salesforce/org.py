@@ -1,8 +1,8 @@
 """A Salesforce org: a login, the transport, and the session they share with all other runs."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar, Unpack
 from urllib.parse import urlsplit
 
 import requests
@@ -11,7 +11,7 @@ from simple_salesforce.api import Salesforce
 from crm_sync.errors import AuthenticationError, LimitReachedError, SalesforceUnavailableError, SessionExpiredError
 from crm_sync.requests import RequestKind
 from crm_sync.salesforce.http.answers import UNREADABLE
-from crm_sync.salesforce.http.transport import Transport
+from crm_sync.salesforce.http.transport import Content, Transport
 from crm_sync.salesforce.login.lockout import RefusedLogin, refused_again
 from crm_sync.salesforce.login.logins import Login, Session
 
@@ -85,13 +85,9 @@ class SalesforceOrg:
         path: str,
         kind: RequestKind,
         *,
-        json: Any = None,
-        data: bytes | None = None,
-        files: Mapping[str, Any] | None = None,
-        params: Mapping[str, Any] | None = None,
         stream: bool = False,
-        headers: Mapping[str, str] | None = None,
         inspect: Callable[[requests.Response], None] | None = None,
+        **content: Unpack[Content],
     ) -> requests.Response:
         """Send a request below /services/data/v<version>, or to a path that itself begins with /services/.
 
@@ -100,17 +96,9 @@ class SalesforceOrg:
         resource = path if path.startswith("/services/") else f"/services/data/v{self.api_version}/{path.lstrip('/')}"
 
         def send(session: Session) -> requests.Response:
-            response = self._transport.call(
-                kind,
-                method,
-                session.instance_url + resource,
-                headers={**(headers or {}), "Authorization": f"Bearer {session.session_id}"},
-                params=params,
-                json=json,
-                data=data,
-                files=files,
-                stream=stream,
-            )
+            headers = {**content.get("headers", {}), "Authorization": f"Bearer {session.session_id}"}
+            full: Content = {**content, "headers": headers}
+            response = self._transport.call(kind, method, session.instance_url + resource, stream=stream, **full)
             if inspect is not None:
                 inspect(response)
             return response

@@ -6,7 +6,7 @@ from math import ceil
 
 from prefect import get_run_logger
 
-from crm_sync.errors import ConfigurationError, LimitReachedError
+from crm_sync.errors import ConfigurationError, LimitReachedError, UnknownOutcomeError
 from crm_sync.push import queue as campaigns
 from crm_sync.push.outputs import find_outputs
 from crm_sync.push.queue import Queue, Worker
@@ -21,7 +21,6 @@ from tasks.run.forecasts import announce_forecast
 from tasks.run.run import Run, utc_now
 from tasks.run.waiting import SLEEP
 from tasks.write.send import send
-from tasks.write.unanswered import UnknownOutcomeError
 
 # As many members at once as a Bulk job takes well; so many rows fit into memory many times over.
 _MEMBERS_AT_ONCE = 100_000

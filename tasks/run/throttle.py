@@ -1,7 +1,6 @@
 """The pace of Salesforce requests: one global concurrency limit that every flow on this Prefect server shares."""
 
 import random
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -11,8 +10,7 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 
 from crm_sync.budget.rules import BACKGROUND
-from crm_sync.errors import FatalError, RetriableError
-from crm_sync.requests import RequestKind
+from crm_sync.errors import FatalError, PrefectBusyError, RetriableError
 from tasks.run.waiting import Waiting
 
 ALL_REQUESTS = "salesforce-api"
@@ -34,12 +32,8 @@ _BUSY_TRIES = 100
 _BUSY_SECONDS = 0.1
 
 
-class _BusyError(Exception):
-    """Prefect's server cannot write just now."""
-
-
 @contextmanager
-def open_throttle(flow: str = "") -> Iterator[Callable[[RequestKind], None]]:
+def open_throttle(flow: str = "") -> Iterator[Callable[[], None]]:
     """Give the function that waits for a turn of `flow`, over one connection to Prefect."""
     names = [ALL_REQUESTS, BULK_REQUESTS] if flow in BACKGROUND else [ALL_REQUESTS]
     # Prefect's own `rate_limit` lets a request pass when only one of two limits is gone, and waits two seconds
@@ -48,21 +42,22 @@ def open_throttle(flow: str = "") -> Iterator[Callable[[RequestKind], None]]:
         yield partial(take_turn, client, names)
 
 
-def take_turn(client: SyncPrefectClient, names: list[str], _kind: RequestKind) -> None:
+def take_turn(client: SyncPrefectClient, names: list[str]) -> None:
     """Wait until the next request may be made; work in the background also waits for its own, smaller share.
 
     Nothing passes unthrottled: raises FatalError when a limit is gone, RetriableError when Prefect cannot be asked.
     """
+    waiting = Waiting("a Prefect server that is too busy to give a turn")
     for _ in range(_BUSY_TRIES):
-        with suppress(_BusyError):
+        with suppress(PrefectBusyError):
             return _wait_for_slot(client, names)
-        time.sleep(_BUSY_SECONDS * random.random())  # noqa: S311  # so that several runs do not meet again
-    raise RetriableError("The Prefect server is too busy to give a turn for a Salesforce request; ask again later.")
+        waiting.sleep(_BUSY_SECONDS * random.random())  # noqa: S311  # so that several runs do not meet again
+    raise PrefectBusyError("The Prefect server is too busy to give a turn for a Salesforce request; ask again later.")
 
 
 def _raise_when_busy(response: httpx.Response) -> None:
     if response.status_code == httpx.codes.SERVICE_UNAVAILABLE:
-        raise _BusyError
+        raise PrefectBusyError("The Prefect server is too busy to answer.")
 
 
 def _wait_for_slot(client: SyncPrefectClient, names: list[str]) -> None:

@@ -7,6 +7,7 @@ from time import monotonic
 
 from tasks.log import run_logger
 
+_sleep = time.sleep  # noqa: TID251  # the one default of all `sleep` arguments
 _QUIET_SECONDS = 5.0
 _SECONDS_BETWEEN_LINES = 60.0
 # A run that is cancelled should not sleep on.
@@ -23,7 +24,7 @@ class Waiting:
         self._began = clock()
         self._next_line = self._began + _QUIET_SECONDS
 
-    def sleep(self, seconds: float, sleep: Callable[[float], None] = time.sleep) -> None:
+    def sleep(self, seconds: float, sleep: Callable[[float], None] = _sleep) -> None:
         """Wait so long, in short sleeps."""
         until = self._clock() + seconds
         while (left := until - self._clock()) > 0:
@@ -35,4 +36,4 @@ class Waiting:
 
 
 # How the flows wait between two looks at a job; for tests, which do not.
-SLEEP: ContextVar[Callable[[float], None]] = ContextVar("SLEEP", default=time.sleep)
+SLEEP: ContextVar[Callable[[float], None]] = ContextVar("SLEEP", default=_sleep)

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import pandas as pd
 from prefect import task
 
+from crm_sync.errors import UnknownOutcomeError
 from crm_sync.salesforce.org import SalesforceOrg
 from crm_sync.salesforce.write.bulk_ingest import split_files
 from crm_sync.salesforce.write.collections import split_requests, write_records
@@ -14,7 +15,7 @@ from crm_sync.salesforce.write.records import RecordWrites, csv_file
 from crm_sync.sobject import SObject
 from tasks.run.retry_policy import TALKS_TO_SALESFORCE
 from tasks.write.bulk_ingest import read_results, start_job, wait_for_job
-from tasks.write.unanswered import Doubt, UnknownOutcomeError
+from tasks.write.unanswered import Doubt
 
 # Fewer records than this never go by a Bulk job, so the length of their CSV need not be known.
 _SURELY_COLLECTIONS = 1_000

@@ -4,16 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from crm_sync.errors import LimitReachedError, RetriableError
-
-
-class UnknownOutcomeError(LimitReachedError):
-    """A limit was reached after Salesforce got records and before it said what became of them.
-
-    `in_doubt`: the labels of those records.
-    """
-
-    in_doubt: tuple[int, ...] = ()
+from crm_sync.errors import LimitReachedError, RetriableError, UnknownOutcomeError
 
 
 @dataclass

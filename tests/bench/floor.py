@@ -169,7 +169,7 @@ class NoStore:
 def download(org_url: str, scratch: Path) -> Iterator[Path]:
     """Give the pages of the same query, on disk."""
     transport = Transport(
-        throttle=lambda _: None, ledger=Uncounted(), clock=lambda: datetime.now(UTC), endpoint_url=org_url
+        throttle=lambda: None, ledger=Uncounted(), clock=lambda: datetime.now(UTC), endpoint_url=org_url
     )
     org = SalesforceOrg(UserPasswordLogin(*DEMO_USER), transport, NoStore())
     job = bulk.create_query_job(org, build_select("Contact", MAPPING.contact.salesforce_fields))

@@ -72,9 +72,7 @@ class Load:
 
     def _way(self, database: CustomerDatabase, server: Server, flow: str, store: Store) -> SalesforceOrg:
         ledger = RequestLedger(database, org="org", flow=flow, rules=RULES, clock=lambda: self.now)
-        transport = Transport(
-            throttle=lambda kind: None, ledger=ledger, clock=lambda: self.now, endpoint_url=server.url
-        )
+        transport = Transport(throttle=lambda: None, ledger=ledger, clock=lambda: self.now, endpoint_url=server.url)
         settings = self.org.settings
         login = UserPasswordLogin(
             username=settings.username, password=settings.password, security_token=settings.security_token

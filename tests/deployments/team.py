@@ -31,7 +31,7 @@ def until(look: Callable[[], T | None], what: str, seconds: float = _SECONDS) ->
     while not (found := look()):
         if time.monotonic() > give_up:
             pytest.fail(f"{what}: not within {seconds:.0f} seconds", pytrace=False)
-        time.sleep(0.2)  # between two looks at other processes
+        time.sleep(0.2)  # noqa: TID251  # between two looks at other processes
     return found
 
 

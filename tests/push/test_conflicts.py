@@ -23,7 +23,7 @@ _TYPES = {"Title": "string", "Score__c": "double", "HasOptedOutOfEmail": "boolea
 @pytest.fixture
 def org(rig: Rig) -> Iterator[SalesforceOrg]:
     """Give the way to an org with people."""
-    opened = rig.salesforce.get_client(throttle=lambda _: None, ledger=Uncounted(), clock=lambda: datetime.now(UTC))
+    opened = rig.salesforce.get_client(throttle=lambda: None, ledger=Uncounted(), clock=lambda: datetime.now(UTC))
     yield opened
     opened.close()
 

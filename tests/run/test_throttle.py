@@ -9,7 +9,6 @@ from prefect.client.schemas.responses import GlobalConcurrencyLimitResponse
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from crm_sync.errors import FatalError, RetriableError
-from crm_sync.requests import RequestKind
 from tasks.run.throttle import (
     ALL_REQUESTS,
     BULK_REQUESTS,
@@ -105,7 +104,7 @@ def test_flow_that_people_wait_for_takes_none_of_the_turns_of_the_background(pre
     _delete(prefect, BULK_REQUESTS)
 
     with open_throttle("incremental_pull") as take_turn:
-        take_turn(RequestKind.BULK_JOB)
+        take_turn()
 
 
 @pytest.mark.parametrize("gone", [[ALL_REQUESTS], [BULK_REQUESTS], [ALL_REQUESTS, BULK_REQUESTS]])
@@ -113,7 +112,7 @@ def test_no_turn_without_every_limit(prefect: SyncPrefectClient, gone: list[str]
     _delete(prefect, *gone)
 
     with open_throttle("contact_moment_export") as take_turn, pytest.raises(FatalError, match=gone[0]):
-        take_turn(RequestKind.BULK_POLL)
+        take_turn()
 
 
 def test_limit_deleted_during_a_run_stops_it_and_the_next_goes_on(rig: Rig, prefect: SyncPrefectClient) -> None:
@@ -133,4 +132,4 @@ def test_no_turn_without_prefect() -> None:
         open_throttle() as take_turn,
         pytest.raises(RetriableError, match="nothing is sent without one"),
     ):
-        take_turn(RequestKind.QUERY)
+        take_turn()

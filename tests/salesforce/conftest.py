@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from crm_sync.errors import LimitReachedError
-from crm_sync.requests import ApiUsage, RequestKind
+from crm_sync.requests import ApiUsage
 from crm_sync.salesforce.http.transport import Transport
 from crm_sync.salesforce.login.lockout import RefusedLogin
 from crm_sync.salesforce.login.logins import Login, Session, UserPasswordLogin
@@ -56,6 +56,17 @@ class Ledger:
 
 
 @dataclass
+class Turns:
+    """The pace's place: counts the turns taken."""
+
+    taken: int = 0
+
+    def take(self) -> None:
+        """Take a turn."""
+        self.taken += 1
+
+
+@dataclass
 class Store:
     """A session store in memory."""
 
@@ -91,7 +102,7 @@ class Rig:
     standin: Org
     server: Server
     ledger: Ledger
-    throttled: list[RequestKind]
+    turns: Turns
     store: Store
     transport: Transport
     org: SalesforceOrg
@@ -128,19 +139,17 @@ def user_login(**changes: Any) -> UserPasswordLogin:
 def rig() -> Iterator[Rig]:
     """Start a stand-in org with three leads and one contact."""
     settings = OrgSettings(password=PASSWORD, security_token=TOKEN)
-    throttled: list[RequestKind] = []
+    turns = Turns()
     ledger, store = Ledger(), Store()
     with Org(settings) as standin, Server(standin) as server:
         for name in ("Lovelace", "None", 'O\'Neill, née "X"\nSecond line'):
             standin.records.insert("Lead", {"LastName": name, "Company": "Analytical"})
         standin.records.insert("Contact", {"LastName": "Hopper"})
-        with Transport(
-            throttle=throttled.append, ledger=ledger, clock=lambda: NOW, endpoint_url=server.url
-        ) as transport:
+        with Transport(throttle=turns.take, ledger=ledger, clock=lambda: NOW, endpoint_url=server.url) as transport:
             org = SalesforceOrg(user_login(), transport, store)
-            yield Rig(standin, server, ledger, throttled, store, transport, org)
+            yield Rig(standin, server, ledger, turns, store, transport, org)
 
 
 def make_transport(**changes: Any) -> Transport:
-    parts: dict[str, Any] = {"throttle": lambda kind: None, "ledger": Ledger(), "clock": lambda: NOW}
+    parts: dict[str, Any] = {"throttle": lambda: None, "ledger": Ledger(), "clock": lambda: NOW}
     return Transport(**(parts | changes))

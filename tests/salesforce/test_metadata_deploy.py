@@ -60,7 +60,7 @@ def test_looks_get_rarer_and_every_one_passes_the_gates(rig: Rig, content: bytes
     assert waited == [1, 2, 4, 8]
     kinds = rig.stop_and_read_kinds()
     assert kinds == ["login", *["metadata"] * 5]
-    assert len(rig.ledger.reserved) == len(rig.ledger.settled) == len(rig.throttled) == len(kinds)
+    assert len(rig.ledger.reserved) == len(rig.ledger.settled) == rig.turns.taken == len(kinds)
 
 
 def test_component_failure_names_the_component_and_its_problem(rig: Rig, content: bytes) -> None:

@@ -102,7 +102,7 @@ def test_refused_login_is_not_tried_again(rig: Rig) -> None:
 
 def wrong(rig: Rig, now: datetime = NOW) -> SalesforceOrg:
     """Return an org for wrong credentials, at a later time."""
-    transport = Transport(throttle=lambda _: None, ledger=rig.ledger, clock=lambda: now, endpoint_url=rig.server.url)
+    transport = Transport(throttle=lambda: None, ledger=rig.ledger, clock=lambda: now, endpoint_url=rig.server.url)
     return SalesforceOrg(user_login(password="wrong"), transport, rig.store)
 
 

@@ -47,14 +47,14 @@ def test_every_request_is_throttled_reserved_and_settled_once(rig: Rig) -> None:
     rig.org.request("GET", "query", RequestKind.QUERY, params={"q": "SELECT Id FROM Lead"})
     rig.org.ask(lambda client: client.limits())
     assert rig.stop_and_read_kinds() == ["login", "query", "limits"]
-    assert rig.throttled == ["login", "query", "limits"]
-    assert rig.ledger.reserved == rig.throttled
+    assert rig.ledger.reserved == ["login", "query", "limits"]
+    assert rig.turns.taken == 3
     assert [(number, status) for number, status, _ in rig.ledger.settled] == [(1, 200), (2, 200), (3, 200)]
     assert rig.ledger.settled[1][2] == ApiUsage(1, 100_000)
 
 
 def test_throttle_comes_before_the_ledger_and_both_before_the_request() -> None:
-    def refuse(kind: RequestKind) -> None:
+    def refuse() -> None:
         raise LimitReachedError("No pace left.")
 
     ledger = Ledger()
@@ -187,7 +187,7 @@ def test_gates_are_asked_in_the_order_of_the_requests() -> None:
             order.append(("ledger", next(numbers)))
             return super().reserve(kind, at)
 
-    def throttle(kind: RequestKind) -> None:
+    def throttle() -> None:
         order.append(("throttle", next(numbers)))
 
     with (

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from http.cookiejar import DefaultCookiePolicy
-from typing import Any, Protocol
+from typing import Any, Protocol, TypedDict, Unpack
 from urllib.parse import urlsplit, urlunsplit
 
 import requests
@@ -40,13 +40,23 @@ class RequestLedger(Protocol):
         ...
 
 
+class Content(TypedDict, total=False):
+    """What a request carries beside its address, each named as `requests` names it."""
+
+    headers: Mapping[str, str]
+    params: Mapping[str, str]
+    json: Any
+    data: bytes
+    files: Mapping[str, Any]
+
+
 class Transport(requests.Session):
     """Sends a request only after both gates, counts it whatever becomes of it, and raises only our errors."""
 
     def __init__(
         self,
         *,
-        throttle: Callable[[RequestKind], None],
+        throttle: Callable[[], None],
         ledger: RequestLedger,
         clock: Callable[[], datetime],
         endpoint_url: str | None = None,
@@ -80,16 +90,11 @@ class Transport(requests.Session):
         method: str,
         url: str,
         *,
-        headers: Mapping[str, str] | None = None,
-        params: Mapping[str, Any] | None = None,
-        json: Any = None,
-        data: bytes | None = None,
-        files: Mapping[str, Any] | None = None,
         stream: bool = False,
+        **content: Unpack[Content],
     ) -> requests.Response:
         """Send one request of a stated kind and return its answer; raises our errors only."""
-        request = requests.Request(method, url, headers=headers, params=params, json=json, data=data, files=files)
-        prepared = self.prepare_request(request)
+        prepared = self.prepare_request(requests.Request(method, url, **content))
         settings = self.merge_environment_settings(prepared.url or "", {}, stream, None, None)
         return self.send(prepared, kind=kind, **settings)
 
@@ -130,7 +135,7 @@ class Transport(requests.Session):
         own = self._timeout_of_writes if kind is RequestKind.WRITE else self._timeout
         settings["timeout"] = settings.get("timeout") or own
         settings["verify"] = settings.get("verify") or True
-        self._throttle(kind)
+        self._throttle()
         response = self._send_counted(request, kind, settings)
         try:
             _raise_refusal(response, kind, self._clock())
