@@ -4,12 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import ceil
 
+from crm_sync.salesforce.limits import RECORDS_PER_RESULTS_PAGE, USUAL_POLLS
 from crm_sync.sobject import SObject
-
-# As many as a page is asked to hold; Salesforce may give fewer.
-PAGE_RECORDS = 250_000
-# Looks at a Bulk job until it is complete, as long as no run of our own has shown how many it takes here.
-USUAL_POLLS = 2.0
 
 
 @dataclass(frozen=True)
@@ -48,4 +44,4 @@ def _requests(records: int, polls: float, begun: Begun | None) -> int:
         return 0
     create = 0 if begun is not None else 1
     # An object without records has a page too.
-    return create + round(polls) + max(1, ceil(records / PAGE_RECORDS))
+    return create + round(polls) + max(1, ceil(records / RECORDS_PER_RESULTS_PAGE))

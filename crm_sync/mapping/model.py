@@ -12,9 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from crm_sync.errors import MappingError
 from crm_sync.mapping.customer_fields import CUSTOMER_FIELDS, FieldType
+from crm_sync.salesforce.limits import FIELD_PATH
 from crm_sync.sobject import SObject
 
-_SALESFORCE_FIELD = re.compile(r"[A-Za-z]\w*(\.[A-Za-z]\w*){0,5}", re.ASCII)
 _OPTION_NAME = re.compile(r"[\w .-]{1,80}")
 # Read with every record; Salesforce knows no case, and what is read has these names.
 _ALWAYS_READ = ("Id", "SystemModstamp", "IsDeleted", "MasterRecordId", "IsConverted", "ConvertedContactId")
@@ -67,7 +67,7 @@ class FieldLink(BaseModel):
     @field_validator("salesforce_field")
     @classmethod
     def _is_an_api_name(cls, value: str) -> str:
-        if not _SALESFORCE_FIELD.fullmatch(value):
+        if not re.fullmatch(FIELD_PATH, value, re.ASCII):
             raise ValueError(f"{value!r} is not a Salesforce API name; copy it from Setup > Object Manager > Fields.")
         return value
 

@@ -7,9 +7,9 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from crm_sync.salesforce.limits import API_NAME
 from crm_sync.sobject import SObject
 
-_API_NAME = re.compile(r"[A-Za-z]\w{0,79}", re.ASCII)
 _NAMESPACE = re.compile(r"[A-Za-z](_?[A-Za-z0-9]){0,14}", re.ASCII)
 _PREFIXED = 2
 
@@ -145,6 +145,6 @@ def checked_namespace(value: str) -> str:
 
 def checked_api_name(value: str) -> str:
     """Return the API name of an object or a field; raises ValueError for what cannot be one."""
-    if not _API_NAME.fullmatch(value):
+    if not re.fullmatch(API_NAME, value, re.ASCII):
         raise ValueError(f"{value[:80]!r} is not a Salesforce API name; copy it from Setup > Object Manager.")
     return value

@@ -10,13 +10,11 @@ from enum import StrEnum
 from itertools import product
 from math import ceil
 
+from crm_sync.salesforce.limits import QUERIES_PER_REQUEST, USUAL_POLLS
 from crm_sync.sobject import SObject
 
-QUERIES_PER_REQUEST = 5
 # Ranges are cut by the density of the first page; made to be filled by four fifths, few of them overflow.
 RANGE_FILL = 0.8
-# Looks at a Bulk job until it is complete, by experience; create and results are one request each.
-_POLLS = 2
 
 
 class Way(StrEnum):
@@ -54,7 +52,7 @@ class ReadPlan:
     requests: int
 
 
-def plan_reads(rests: Sequence[Rest], *, polls: int = _POLLS) -> ReadPlan:
+def plan_reads(rests: Sequence[Rest], *, polls: int = USUAL_POLLS) -> ReadPlan:
     """Return the plan with the fewest requests; of equals the simplest: pages before ranges before Bulk."""
     plans = (
         ReadPlan({rest.sobject: way for rest, way in zip(rests, ways, strict=True)}, _count(rests, ways, polls))

@@ -14,17 +14,15 @@ from math import ceil
 
 import pandas as pd
 
-from crm_sync.salesforce.read.composite import QUERIES_PER_REQUEST, Page
+from crm_sync.salesforce.limits import QUERIES_PER_REQUEST, RECORDS_PER_PAGE, RECORDS_PER_RESULTS_PAGE, USUAL_POLLS
+from crm_sync.salesforce.read.composite import Page
 from crm_sync.salesforce.read.json_rows import records_frame
 from crm_sync.salesforce.read.soql import build_select, select_columns
 from crm_sync.sobject import SObject
 
-IDS_PER_QUERY = 2_000
+IDS_PER_QUERY = RECORDS_PER_PAGE
 # Records become visible later than their stamp says.
 _OVERLAP = timedelta(minutes=10)
-# Looks at a Bulk query until it is complete, and records on a page of its results; both by experience.
-_BULK_LOOKS = 2
-_BULK_PAGE = 250_000
 
 
 @dataclass(frozen=True)
@@ -118,5 +116,5 @@ def _further(changed: int, on_a_page: int, by_ids: int) -> dict[ConflictStrategy
     return {
         ConflictStrategy.PAGES: ceil(changed / max(on_a_page, 1)) - 1,
         ConflictStrategy.IDS: by_ids,
-        ConflictStrategy.BULK: 1 + _BULK_LOOKS + ceil(changed / _BULK_PAGE),
+        ConflictStrategy.BULK: 1 + USUAL_POLLS + ceil(changed / RECORDS_PER_RESULTS_PAGE),
     }

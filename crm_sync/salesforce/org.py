@@ -10,12 +10,11 @@ from simple_salesforce.api import Salesforce
 
 from crm_sync.errors import AuthenticationError, LimitReachedError, SalesforceUnavailableError, SessionExpiredError
 from crm_sync.requests import RequestKind
-from crm_sync.salesforce.http.answers import UNREADABLE
+from crm_sync.salesforce.http.json_body import UNREADABLE
 from crm_sync.salesforce.http.transport import Content, Transport
+from crm_sync.salesforce.limits import API_VERSION
 from crm_sync.salesforce.login.lockout import RefusedLogin, refused_again
 from crm_sync.salesforce.login.logins import Login, Session
-
-API_VERSION = "67.0"
 
 T = TypeVar("T")
 

@@ -9,6 +9,7 @@ from prefect import task
 
 from crm_sync.mapping.checked import ResolvedMapping
 from crm_sync.mapping.transform import map_records
+from crm_sync.salesforce.limits import RECORDS_PER_RESULTS_PAGE
 from crm_sync.salesforce.org import SalesforceOrg
 from crm_sync.salesforce.read import bulk_query as bulk
 from crm_sync.salesforce.read.bulk_csv import read_batches
@@ -18,7 +19,6 @@ from tasks.run.retry_policy import TALKS_TO_SALESFORCE
 from tasks.run.waiting import SLEEP
 
 # As many records a page as Salesforce likes to give: every page is a request. It may give fewer.
-_PAGE_RECORDS = 250_000
 
 
 @task(task_run_name="start Bulk job for {sobject}", **TALKS_TO_SALESFORCE)
@@ -43,7 +43,7 @@ def download_page(
     org: SalesforceOrg, sobject: SObject, number: int, *, job_id: str, locator: str | None, target: Path
 ) -> bulk.ResultsPage:
     """Download one page of results to `target`; a broken download is repeated as a whole."""
-    return bulk.download_page(org, job_id, locator=locator, max_records=_PAGE_RECORDS, target=target)
+    return bulk.download_page(org, job_id, locator=locator, max_records=RECORDS_PER_RESULTS_PAGE, target=target)
 
 
 def download_pages(

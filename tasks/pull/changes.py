@@ -17,8 +17,9 @@ from crm_sync.mapping.checked import ResolvedMapping
 from crm_sync.mapping.transform import map_records
 from crm_sync.pull.read_plan import RANGE_FILL, Rest, Way, plan_reads
 from crm_sync.salesforce.id_ranges import as_ranges, cuts_by_density
+from crm_sync.salesforce.limits import QUERIES_PER_REQUEST
 from crm_sync.salesforce.org import SalesforceOrg
-from crm_sync.salesforce.read.composite import QUERIES_PER_REQUEST, Answers, Page, ask_together, query_path
+from crm_sync.salesforce.read.composite import Answers, Page, ask_together, query_path
 from crm_sync.salesforce.read.json_rows import records_frame
 from crm_sync.sobject import SObject
 from tasks.pull.bulk_query import download_pages, read_mapped, start_bulk_job, wait_for_bulk_job

@@ -11,9 +11,10 @@ from prefect import task
 from crm_sync.errors import SyncError
 from crm_sync.pull.watermarks import read_watermarks
 from crm_sync.push.conflict_check import ConflictStrategy, Question, choose_way
+from crm_sync.salesforce.limits import QUERIES_PER_REQUEST
 from crm_sync.salesforce.org import SalesforceOrg
 from crm_sync.salesforce.read.bulk_csv import read_batches
-from crm_sync.salesforce.read.composite import QUERIES_PER_REQUEST, Page, ask_together, query_path
+from crm_sync.salesforce.read.composite import Page, ask_together, query_path
 from crm_sync.sobject import SObject
 from tasks.pull.bulk_query import download_pages, start_bulk_job, wait_for_bulk_job
 from tasks.run.retry_policy import TALKS_TO_SALESFORCE

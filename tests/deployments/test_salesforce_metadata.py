@@ -10,8 +10,8 @@ from xml.etree import ElementTree
 import pytest
 
 from crm_sync.moments.objects import MomentObject, MomentObjects
+from crm_sync.salesforce.limits import API_VERSION
 from crm_sync.salesforce.metadata.package import METADATA_NAMESPACE, build_package
-from crm_sync.salesforce.org import API_VERSION
 from crm_sync.sobject import SObject
 from standins.salesforce.api.metadata_package import components
 

@@ -8,9 +8,8 @@ import pytest
 
 from crm_sync import errors
 from crm_sync.requests import RequestKind
-from crm_sync.salesforce.errors.error_codes import error_for, limit_in, read_complaint
+from crm_sync.salesforce.errors.error_codes import error_for, limit_in, query_detail, read_complaint
 from crm_sync.salesforce.http.request_kinds import kind_of
-from crm_sync.salesforce.query_refusals import query_detail
 from tests.salesforce.conftest import NOW
 
 LOGIN, QUERY = RequestKind.LOGIN, RequestKind.QUERY

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from crm_sync.outcomes import RefusalClass
-from crm_sync.salesforce.errors.error_codes import Complaint
+from crm_sync.salesforce.errors.error_rules import Complaint
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,13 @@
-"""The three ways to log in, each of which gives a `Session`; simple-salesforce does the talking.
+"""The three ways to log in, each of which gives a `Session`; simple-salesforce sends the requests.
 
-Every login counts towards Salesforce's 3600 logins per user and hour, so a session is kept and shared.
+Every login counts towards Salesforce's 3,600 logins per user and hour, so a session is kept and shared.
 """
 
-from dataclasses import dataclass, field
+from abc import ABC, abstractmethod
+from contextlib import suppress
+from dataclasses import dataclass, field, fields
 from hashlib import sha256
-from typing import Any, Protocol
+from typing import Any
 from xml.parsers.expat import ExpatError
 from xml.sax.saxutils import escape
 
@@ -17,9 +19,7 @@ from simple_salesforce.login import SalesforceLogin
 from crm_sync.errors import ConfigurationError, SalesforceUnavailableError
 from crm_sync.salesforce.http.endpoints import is_my_domain, login_host
 from crm_sync.salesforce.http.transport import Transport
-
-# SOAP login() is absent from 65.0 on and works up to 64.0 until Summer '27.
-SOAP_LOGIN_VERSION = "64.0"
+from crm_sync.salesforce.limits import SOAP_LOGIN_VERSION
 
 
 @dataclass(frozen=True)
@@ -32,31 +32,49 @@ class Session:
     login_host: str
 
 
-class Login(Protocol):
-    """A way to get a session."""
+class Login(ABC):
+    """A way to get a session: dataclasses whose secret fields are those left out of their `repr`."""
+
+    my_domain: str | None = None
+    sandbox: bool = False
 
     @property
     def host(self) -> str:
         """The host that gives the session."""
-        ...
+        return login_host(self.my_domain, sandbox=self.sandbox)
 
     @property
+    @abstractmethod
     def user(self) -> str:
-        """Who logs in: with `host`, it tells whether a kept session is this one's."""
-        ...
+        """Who logs in; a kept session is this login's when user and host are the same."""
 
     @property
     def fingerprint(self) -> str:
-        """What tells these credentials from changed ones, without showing them."""
-        ...
+        """A digest of host and credentials, so that changed ones are known without showing either."""
+        secrets = (getattr(self, secret.name) for secret in fields(self) if not secret.repr)  # type: ignore[arg-type]
+        return sha256("\0".join((self.host, *secrets)).encode()).hexdigest()
+
+    @abstractmethod
+    def _arguments(self) -> dict[str, Any]:
+        """Return what simple-salesforce asks for."""
 
     def log_in(self, transport: Transport) -> Session:
         """Return a new session; raises AuthenticationError, LoginLimitError, SalesforceUnavailableError."""
-        ...
+        session_id = instance = None
+        # The transport has raised every refusal; what is left is a success that does not read like one.
+        with suppress(SalesforceAuthenticationFailed, ExpatError, AttributeError, requests.JSONDecodeError):
+            session_id, instance = SalesforceLogin(session=transport, **self._arguments())
+        if not session_id or not instance:
+            raise SalesforceUnavailableError("Salesforce's answer to the login is not readable; it can be tried again.")
+        host = self._instance_host(instance.rstrip("/"))
+        return Session(session_id=session_id, instance_url=f"https://{host}", user=self.user, login_host=self.host)
+
+    def _instance_host(self, answered: str) -> str:
+        return answered
 
 
 @dataclass(frozen=True)
-class UserPasswordLogin:
+class UserPasswordLogin(Login):
     """Username, password and security token over SOAP login(); Salesforce ends it in Summer '27."""
 
     username: str = field(repr=False)
@@ -66,37 +84,30 @@ class UserPasswordLogin:
     my_domain: str | None = None
 
     @property
-    def host(self) -> str:
-        """The login host of the org."""
-        return login_host(self.my_domain, sandbox=self.sandbox)
-
-    @property
     def user(self) -> str:
         """The username."""
         return self.username
 
-    @property
-    def fingerprint(self) -> str:
-        """A digest of host, username, password and token."""
-        return _digest(self.host, self.username, self.password, self.security_token)
-
-    def log_in(self, transport: Transport) -> Session:
-        """Log in over SOAP, always with version 64.0 whatever version is read with later."""
-        return _log_in(
-            self,
-            transport,
-            username=self.username,
-            password=self.password,
+    def _arguments(self) -> dict[str, Any]:
+        return {
+            "username": self.username,
+            "password": self.password,
             # The library escapes the password and not the token.
-            security_token=escape(self.security_token),
-            sf_version=SOAP_LOGIN_VERSION,
-            domain=self.host.removesuffix(".salesforce.com"),
-        )
+            "security_token": escape(self.security_token),
+            # Whatever version is used after the login.
+            "sf_version": SOAP_LOGIN_VERSION,
+            "domain": self.host.removesuffix(".salesforce.com"),
+        }
+
+    def _instance_host(self, answered: str) -> str:
+        # The library cuts "-api" out of the address; a My Domain is the instance's host too, and may contain it.
+        return self.host if "-api" in self.host else answered
 
 
 @dataclass(frozen=True)
-class ClientCredentialsLogin:
-    """An app's key and secret; Salesforce runs as the app's run-as user and asks for the My Domain host."""
+class ClientCredentialsLogin(Login):
+    """An app's key and secret; Salesforce runs as the app's run-as user, takes only the My Domain host, and gives no
+    refresh token."""
 
     consumer_key: str = field(repr=False)
     consumer_secret: str = field(repr=False)
@@ -105,7 +116,7 @@ class ClientCredentialsLogin:
     @property
     def host(self) -> str:
         """The My Domain host; raises ConfigurationError when there is none."""
-        host = login_host(self.my_domain, sandbox=False)
+        host = super().host
         if not is_my_domain(host):
             raise ConfigurationError(
                 "Client credentials need the My Domain address; enter it in the Salesforce credentials block."
@@ -114,28 +125,20 @@ class ClientCredentialsLogin:
 
     @property
     def user(self) -> str:
-        """The consumer key, since the run-as user is only known to Salesforce."""
+        """The consumer key, since only Salesforce knows the run-as user."""
         return self.consumer_key
 
-    @property
-    def fingerprint(self) -> str:
-        """A digest of host, key and secret."""
-        return _digest(self.host, self.consumer_key, self.consumer_secret)
-
-    def log_in(self, transport: Transport) -> Session:
-        """Ask for a token; there is no refresh token, a new one is asked for in the same way."""
-        return _log_in(
-            self,
-            transport,
-            consumer_key=self.consumer_key,
-            consumer_secret=self.consumer_secret,
-            domain=self.host.removesuffix(".salesforce.com"),
-        )
+    def _arguments(self) -> dict[str, Any]:
+        return {
+            "consumer_key": self.consumer_key,
+            "consumer_secret": self.consumer_secret,
+            "domain": self.host.removesuffix(".salesforce.com"),
+        }
 
 
 @dataclass(frozen=True)
-class JwtLogin:
-    """A request signed with the private key of the app's certificate, in the name of a user."""
+class JwtLogin(Login):
+    """A request in the name of a user, signed with the private key of the app's certificate."""
 
     username: str = field(repr=False)
     consumer_key: str = field(repr=False)
@@ -144,55 +147,27 @@ class JwtLogin:
     my_domain: str | None = None
 
     @property
-    def host(self) -> str:
-        """The host that gives the token."""
-        return login_host(self.my_domain, sandbox=self.sandbox)
-
-    @property
     def user(self) -> str:
         """The username."""
         return self.username
 
-    @property
-    def fingerprint(self) -> str:
-        """A digest of host, username and keys."""
-        return _digest(self.host, self.username, self.consumer_key, self.private_key)
-
     def log_in(self, transport: Transport) -> Session:
-        """Sign and ask for a token; the audience is the login or test host, also with a My Domain."""
-        is_sandbox = self.sandbox or ".sandbox." in self.host or self.host.startswith("test.")
+        """Return a new session; raises ConfigurationError when the private key cannot be read."""
         try:
-            return _log_in(
-                self,
-                transport,
-                username=self.username,
-                consumer_key=self.consumer_key,
-                privatekey=self.private_key,
-                domain="test" if is_sandbox else "login",
-                instance_url=self.host.removesuffix(".salesforce.com"),
-            )
+            return super().log_in(transport)
         except (ValueError, TypeError, PyJWTError):
             raise ConfigurationError(
                 "The private key cannot be read; save the whole RSA key in PEM form, with its BEGIN and END "
                 "lines, in the Salesforce credentials block."
             ) from None
 
-
-def _digest(*parts: str) -> str:
-    return sha256("\0".join(parts).encode()).hexdigest()
-
-
-def _log_in(login: Login, transport: Transport, **arguments: Any) -> Session:
-    answer: tuple[str | None, str | None] = (None, None)
-    try:
-        answer = SalesforceLogin(session=transport, **arguments)
-    except (SalesforceAuthenticationFailed, ExpatError, AttributeError, requests.JSONDecodeError):
-        # Refusals were raised by the transport; what is left is a success that does not read like one.
-        answer = (None, None)
-    session_id, instance = answer
-    if not session_id or not instance:
-        raise SalesforceUnavailableError("Salesforce's answer to the login was not readable; it can be tried again.")
-    # The library cuts "-api" out of what SOAP says; a My Domain is the instance's host too, and may hold that.
-    is_cut = "-api" in login.host and isinstance(login, UserPasswordLogin)
-    host = login.host if is_cut else instance.rstrip("/")
-    return Session(session_id=session_id, instance_url=f"https://{host}", user=login.user, login_host=login.host)
+    def _arguments(self) -> dict[str, Any]:
+        is_sandbox = self.sandbox or ".sandbox." in self.host or self.host.startswith("test.")
+        return {
+            "username": self.username,
+            "consumer_key": self.consumer_key,
+            "privatekey": self.private_key,
+            # The audience is the login or test host, with a My Domain too.
+            "domain": "test" if is_sandbox else "login",
+            "instance_url": self.host.removesuffix(".salesforce.com"),
+        }

@@ -13,12 +13,11 @@ from xml.sax.saxutils import escape
 from simple_salesforce.api import Salesforce
 
 from crm_sync.errors import AuthorizationError, SalesforceUnavailableError
+from crm_sync.salesforce.limits import API_VERSION
 from crm_sync.salesforce.metadata.package import METADATA_NAMESPACE
 from crm_sync.salesforce.org import SalesforceOrg
 from crm_sync.salesforce.read.bulk_query import poll_delays
 
-# From this version on SOAP takes access tokens in JWT format, which an org may give; the zip states its own version.
-_VERSION = "67.0"
 _HEADERS = {"Content-Type": "text/xml; charset=UTF-8", "SOAPAction": '""'}
 # All that the WSDL requires, in its order; production takes no other rollbackOnError. Without a test level
 # no test runs where no Apex is deployed.
@@ -118,7 +117,8 @@ def _call(org: SalesforceOrg, operation: str, content: str) -> ElementTree.Eleme
     """Send one call with the session in its header, and return the result's element."""
 
     def send(client: Salesforce) -> bytes:
-        url = f"https://{client.sf_instance}/services/Soap/m/{_VERSION}"
+        # From 67.0 on SOAP takes access tokens in JWT format, which an org may give; the zip states its own version.
+        url = f"https://{client.sf_instance}/services/Soap/m/{API_VERSION}"
         body = _envelope(client.session_id, operation, content).encode()
         answer: bytes = client.session.post(url, data=body, headers=_HEADERS).content
         return answer

@@ -8,7 +8,7 @@ from simple_salesforce.format import format_soql
 
 from crm_sync.errors import AuthenticationError, FatalError, SalesforceUnavailableError
 from crm_sync.requests import RequestKind
-from crm_sync.salesforce.http.answers import read_json
+from crm_sync.salesforce.http.json_body import read_json
 from crm_sync.salesforce.org import SalesforceOrg
 
 _ASSIGNED = (

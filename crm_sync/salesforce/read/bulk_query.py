@@ -14,13 +14,12 @@ import requests
 
 from crm_sync.errors import JobFailedError, JobLimitError, PaginationError, SalesforceUnavailableError
 from crm_sync.requests import RequestKind
-from crm_sync.salesforce.errors.error_codes import limit_in
-from crm_sync.salesforce.http.answers import read_json
+from crm_sync.salesforce.errors.error_codes import limit_in, query_detail
+from crm_sync.salesforce.http.json_body import read_json
+from crm_sync.salesforce.limits import FIRST_POLL, LONGEST_POLL
 from crm_sync.salesforce.org import SalesforceOrg
-from crm_sync.salesforce.query_refusals import query_detail
 from crm_sync.salesforce.read.csv_rows import RowCounter
 
-_LONGEST_DELAY = 120.0
 _CHUNK_BYTES = 1 << 18
 
 
@@ -96,10 +95,10 @@ def _job(answer: Any) -> QueryJob:
 
 def poll_delays() -> Iterator[float]:
     """Yield the seconds to wait before each poll, 1, 2, 4 … 120, 120: every poll counts as a request."""
-    delay = 1.0
+    delay = FIRST_POLL
     while True:
         yield delay
-        delay = min(2 * delay, _LONGEST_DELAY)
+        delay = min(2 * delay, LONGEST_POLL)
 
 
 def wait_for_job(look: Callable[[], QueryJob], sleep: Callable[[float], None]) -> QueryJob:

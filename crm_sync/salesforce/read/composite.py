@@ -14,11 +14,10 @@ from urllib.parse import quote
 from crm_sync.errors import JobGoneError, LimitReachedError, QueryError, SalesforceUnavailableError, SyncError
 from crm_sync.requests import RequestKind
 from crm_sync.salesforce.errors.error_codes import error_for
-from crm_sync.salesforce.http.answers import raise_ended_session, read_json
+from crm_sync.salesforce.http.json_body import raise_ended_session, read_json
 from crm_sync.salesforce.http.limit_info import read_server_time
 from crm_sync.salesforce.org import SalesforceOrg
 
-QUERIES_PER_REQUEST = 5
 _GOOD = 200
 
 

@@ -7,10 +7,7 @@ from datetime import datetime
 from simple_salesforce.format import format_soql
 
 from crm_sync.errors import MappingError
-
-# SOQL limits: 100,000 characters a query, 4,000 a string in its WHERE clause.
-_LONGEST_QUERY = 100_000
-_LONGEST_STRING = 4_000
+from crm_sync.salesforce.limits import API_NAME, FIELD_PATH, LONGEST_QUERY, LONGEST_STRING
 
 _SYSTEM_FIELDS = ("Id", "SystemModstamp", "IsDeleted")
 _OWN_FIELDS = {
@@ -19,9 +16,6 @@ _OWN_FIELDS = {
     "Account": ("MasterRecordId",),
 }
 
-_SOBJECT = re.compile(r"[A-Za-z]\w{0,79}", re.ASCII)
-# SOQL follows at most five relationships upwards.
-_FIELD = re.compile(r"[A-Za-z]\w{0,79}(\.[A-Za-z]\w{0,79}){0,5}", re.ASCII)
 _STRING = re.compile(r"'((?:[^'\\]|\\.)*)'", re.DOTALL)
 _CLAUSE = re.compile(r"\b(ORDER|GROUP|HAVING|LIMIT|OFFSET|FOR|WITH|USING|TYPEOF|ALL\s+ROWS|UPDATE)\b", re.IGNORECASE)
 _SUBQUERY_WORD = re.compile(r"\b(SELECT|FROM|WHERE)\b", re.IGNORECASE)
@@ -62,7 +56,7 @@ def build_select(
         query += " WHERE " + " AND ".join(conditions)
     if by_id:
         query += " ORDER BY Id"
-    if len(query) > _LONGEST_QUERY:
+    if len(query) > LONGEST_QUERY:
         raise MappingError(f"The query for {sobject} is longer than Salesforce takes; map fewer fields.")
     return query
 
@@ -90,14 +84,14 @@ def select_columns(sobject: str, fields: Iterable[str]) -> list[str]:
 
 def checked_sobject(sobject: str) -> str:
     """Return the name of an sObject; raises MappingError when it cannot be one."""
-    if not _SOBJECT.fullmatch(sobject):
+    if not re.fullmatch(API_NAME, sobject, re.ASCII):
         raise MappingError(f"{sobject[:80]!r} is not the API name of a Salesforce object.")
     return sobject
 
 
 def checked_field(field: str) -> str:
     """Return the name of a field, dotted for a parent's; raises MappingError when it cannot be one."""
-    if not _FIELD.fullmatch(field):
+    if not re.fullmatch(FIELD_PATH, field, re.ASCII):
         raise MappingError(
             f"{field[:80]!r} is not a Salesforce API name; copy it from Setup > Object Manager > Fields."
         )
@@ -110,7 +104,7 @@ def checked_filter(where: str) -> str:
     Rule: SOQL syntax of conditionExpression. A semi-join, `Id IN (SELECT …)`, is one and passes.
     """
     text = where.strip()
-    if any(len(string) > _LONGEST_STRING for string in _STRING.findall(text)):
+    if any(len(string) > LONGEST_STRING for string in _STRING.findall(text)):
         raise _refused("has a text of more than 4,000 characters, which Salesforce does not take")
     bare = _STRING.sub(" ", text)
     if "'" in bare:

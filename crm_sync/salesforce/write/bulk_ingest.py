@@ -12,7 +12,7 @@ from typing import Any
 from crm_sync.errors import FatalError, JobFailedError, JobGoneError, QueryError, SalesforceUnavailableError
 from crm_sync.requests import RequestKind
 from crm_sync.salesforce.errors.row_refusals import is_past_its_step
-from crm_sync.salesforce.http.answers import read_json
+from crm_sync.salesforce.http.json_body import read_json
 from crm_sync.salesforce.org import SalesforceOrg
 from crm_sync.salesforce.write.records import RecordWrites, csv_file
 

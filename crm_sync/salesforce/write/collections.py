@@ -19,8 +19,9 @@ from crm_sync.errors import (
     SalesforceUnavailableError,
 )
 from crm_sync.requests import RequestKind
-from crm_sync.salesforce.errors.error_codes import Complaint, limit_for, read_complaint
-from crm_sync.salesforce.http.answers import raise_ended_session, read_json
+from crm_sync.salesforce.errors.error_codes import limit_for, read_complaint
+from crm_sync.salesforce.errors.error_rules import Complaint
+from crm_sync.salesforce.http.json_body import raise_ended_session, read_json
 from crm_sync.salesforce.org import SalesforceOrg
 from crm_sync.salesforce.write.records import RecordWrites, json_records
 from crm_sync.salesforce.write.results import all_refused, read_rows

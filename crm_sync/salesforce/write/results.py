@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from crm_sync.errors import SalesforceUnavailableError
-from crm_sync.salesforce.errors.error_codes import Complaint
+from crm_sync.salesforce.errors.error_rules import Complaint
 from crm_sync.salesforce.write.records import RecordWrites
 
 # Bulk 2.0 puts code, message and fields in one text: "CODE:message:Field1,Field2 --".
