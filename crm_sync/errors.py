@@ -1,8 +1,8 @@
 """Every exception of ours, grouped by what the caller does.
 
-SyncError                       catch-all; its text is one sentence for the person who reads it
+SyncError                       its text is one sentence for the person who reads it
 ├── ConfigurationError          change a setting, do not retry; raised before any record is touched
-│   ├── MappingError            a link that cannot be: unknown field, no unique field, two of them
+│   ├── MappingError            an impossible link: unknown field, no unique field, two of them
 │   └── DatabaseUnavailableError  the customer database does not open
 ├── RetriableError              the task tries again; nothing was committed in this attempt
 │   ├── SalesforceUnavailableError  5xx, timeout, reset connection, truncated answer, HTML where JSON is due
@@ -11,8 +11,8 @@ SyncError                       catch-all; its text is one sentence for the pers
 │   └── ConcurrencyLimitError   too many long calls at once: a short wait, not the daily limit
 ├── LimitReachedError           stop sending, keep the checkpoint; the next run goes on
 │   ├── LoginLimitError         too many logins: only logging in has to wait
-│   ├── JobLimitError           the Bulk job itself died of it: the next run needs another one
-│   └── UnknownOutcomeError     Salesforce got records and did not say what became of them: the next run looks
+│   ├── JobLimitError           it ended a Bulk job: the next run needs another one
+│   └── UnknownOutcomeError     Salesforce got records and gave no answer: the next run finds out
 ├── SessionExpiredError         log in again, once
 ├── JobGoneError                the Bulk job or its results have expired: read that object again
 └── FatalError                  end the run as failed
@@ -28,7 +28,7 @@ from datetime import datetime
 
 
 class SyncError(Exception):
-    """Something a person has to know: what happened, to which object, and what to do, in one sentence."""
+    """One sentence for the person who reads it: what happened, to which object, and what to do."""
 
     def __init__(self, message: str, *, code: str | None = None) -> None:
         """Keep Salesforce's own error `code` beside the sentence, when there is one."""
@@ -41,7 +41,7 @@ class ConfigurationError(SyncError):
 
 
 class MappingError(ConfigurationError):
-    """A data mapping that contradicts itself or what Salesforce describes."""
+    """A data mapping that contradicts itself or Salesforce's describe."""
 
 
 class DatabaseUnavailableError(ConfigurationError):
@@ -53,7 +53,7 @@ class RetriableError(SyncError):
 
 
 class SalesforceUnavailableError(RetriableError):
-    """Salesforce did not give a whole and readable answer."""
+    """Salesforce gave no complete, readable answer."""
 
 
 class RowLockedError(RetriableError):
@@ -72,7 +72,7 @@ class LimitReachedError(SyncError):
     """The request budget of the hour or of the day is used up."""
 
     def __init__(self, message: str, *, code: str | None = None, until: datetime | None = None) -> None:
-        """Carry `until`, the moment from which requests are possible again, when that is known."""
+        """Keep `until`, the moment from which requests are possible again, when it is known."""
         super().__init__(message, code=code)
         self.until = until
 
@@ -86,7 +86,7 @@ class JobLimitError(LimitReachedError):
 
 
 class UnknownOutcomeError(LimitReachedError):
-    """A limit was reached after Salesforce got records and before it said what became of them.
+    """A limit was reached after Salesforce got records and before it answered.
 
     `in_doubt`: the labels of those records.
     """

@@ -4,11 +4,11 @@ from enum import StrEnum
 
 
 class RefusalClass(StrEnum):
-    """Why a record was refused, named by what its writer does."""
+    """Why a record was refused, named by the writer's next step."""
 
     TRANSIENT = "transient"  # write it again a little later
-    LIMIT = "limit"  # stop writing; it goes when Salesforce takes requests again
+    LIMIT = "limit"  # stop writing until Salesforce takes requests again
     TARGET_DELETED = "target_deleted"  # the record, or one it refers to, is deleted or merged
     CONVERTED = "converted"  # a converted lead; its contact stands for it
-    DATA = "data"  # its values cannot be; the same ones will never do
+    DATA = "data"  # its values are invalid; the same ones will never be accepted
     PERMISSION = "permission"  # a permission, a setting or code of the org; for an administrator

@@ -1,11 +1,11 @@
-"""What a request to an outside system is for, and what its answer says of the allowance."""
+"""The kind of a request to an outside system, and the allowance that its answer reports."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class RequestKind(StrEnum):
-    """What a request is for; the pace and the ledger count by it."""
+    """What a request is for; the ledger counts by it."""
 
     LOGIN = "login"
     DESCRIBE = "describe"
@@ -19,18 +19,18 @@ class RequestKind(StrEnum):
 
     @property
     def is_bulk(self) -> bool:
-        """Tell whether the request is about a Bulk job."""
+        """Return whether the request is about a Bulk job."""
         return self.value.startswith("bulk")
 
 
 @dataclass(frozen=True)
 class ApiUsage:
-    """Requests used and allowed in the org's rolling 24 hours, as Salesforce last said (approximate)."""
+    """Requests used and allowed in the org's rolling 24 hours, as Salesforce last reported (approximate)."""
 
     used: int
     allowed: int
-    # Of the connected app, when it has a limit of its own.
+    # The connected app's, when it has a limit of its own.
     app_used: int | None = None
     app_allowed: int | None = None
-    # The org is over its allocation, and Salesforce lets it for a while.
+    # The org is over its allocation, which Salesforce allows for a while.
     is_bursting: bool = False

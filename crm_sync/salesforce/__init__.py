@@ -1,1 +1,1 @@
-"""The one gateway to Salesforce: log in, describe, build queries, read in bulk."""
+"""The one gateway to Salesforce, by Salesforce's own chapters: login, schema, read, write, metadata."""

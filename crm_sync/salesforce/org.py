@@ -20,26 +20,26 @@ T = TypeVar("T")
 
 
 class SessionStore(Protocol):
-    """Where the session is kept between runs, encrypted and shared."""
+    """Keeps the session between runs, encrypted and shared by all of them."""
 
     def load(self) -> Session | None:
         """Return the kept session, if there is one."""
         ...
 
     def save(self, session: Session) -> None:
-        """Keep the session instead of the one before."""
+        """Replace the kept session."""
         ...
 
     def refused(self) -> RefusedLogin | None:
-        """Return the login that Salesforce refused last, if there is one."""
+        """Return the last login that Salesforce refused, if there is one."""
         ...
 
     def note_refused(self, refused: RefusedLogin | None) -> None:
-        """Keep a refused login instead of the one before, or none."""
+        """Replace the kept refused login; None removes it."""
         ...
 
     def exclusive(self) -> AbstractContextManager[object]:
-        """Let one process at a time log in."""
+        """Return the lock that lets one process at a time log in."""
         ...
 
 
@@ -70,12 +70,12 @@ class SalesforceOrg:
         return urlsplit(self._session.instance_url).netloc if self._session else ""
 
     def try_refused_login(self) -> None:
-        """Log in anew at the next request even with credentials that were refused: a person asks for it."""
+        """Forget that these credentials were refused, so that the next request tries them: a person asked for it."""
         if self._store.refused() is not None:
             self._store.note_refused(None)
 
     def close(self) -> None:
-        """Give back the connections; the session goes on."""
+        """Close the connections; the session stays valid."""
         self._transport.close()
 
     def request(
@@ -90,7 +90,7 @@ class SalesforceOrg:
     ) -> requests.Response:
         """Send a request below /services/data/v<version>, or to a path that itself begins with /services/.
 
-        `inspect` may raise SessionExpiredError for what only the answer's body says; a new session is then taken too.
+        `inspect` may raise SessionExpiredError for an expiry that only the answer's body shows; it is renewed as well.
         """
         resource = path if path.startswith("/services/") else f"/services/data/v{self.api_version}/{path.lstrip('/')}"
 
@@ -105,13 +105,13 @@ class SalesforceOrg:
         return self._with_session(send)
 
     def note_limit(self, kind: RequestKind, limit: LimitReachedError) -> None:
-        """Let nobody ask for a while, because a part of a composite was refused for a limit."""
+        """Stop all requests for a while: a limit refused a part of a composite."""
         self._transport.note_limit(kind, limit)
 
-    def ask(self, question: Callable[[Salesforce], T]) -> T:
-        """Answer a question that simple-salesforce can ask, with the same session, gates and errors."""
+    def ask(self, call: Callable[[Salesforce], T]) -> T:
+        """Return the result of a simple-salesforce call, made with the same session, gates and errors."""
         with suppress(requests.JSONDecodeError):
-            return self._with_session(lambda session: question(self._client(session)))
+            return self._with_session(lambda session: call(self._client(session)))
         # Not chained: the library's error holds the whole answer.
         raise SalesforceUnavailableError(UNREADABLE)
 
@@ -125,7 +125,7 @@ class SalesforceOrg:
         )
 
     def _with_session(self, action: Callable[[Session], T]) -> T:
-        """Act; on an ended session take the newer kept one, else log in exactly once, and act again."""
+        """Run the action; when its session has expired, repeat it with a newer kept one or after exactly one login."""
         session, is_fresh = (self._session, False) if self._session else self._renew(None)
         while True:
             with suppress(SessionExpiredError):
@@ -138,13 +138,13 @@ class SalesforceOrg:
             "locked to an IP address, and that the address is the My Domain's."
         )
 
-    def _renew(self, ended: Session | None) -> tuple[Session, bool]:
-        """Return a session other than the ended one, and whether it comes from a login just now."""
-        if kept := self._take_kept(ended):
+    def _renew(self, expired: Session | None) -> tuple[Session, bool]:
+        """Return a session other than the expired one, and whether it is from a login just now."""
+        if kept := self._take_kept(expired):
             return kept, False
         with self._store.exclusive():
-            # While this one waited, another process may have logged in.
-            if kept := self._take_kept(ended):
+            # Another process may have logged in while this one waited for the lock.
+            if kept := self._take_kept(expired):
                 return kept, False
             self._session = session = self._log_in()
             self._store.save(session)
@@ -152,7 +152,7 @@ class SalesforceOrg:
             return session, True
 
     def _log_in(self) -> Session:
-        """Log in, but do not send credentials again that Salesforce has just refused."""
+        """Log in, unless Salesforce has just refused these very credentials."""
         before = self._store.refused()
         if before is not None and (waits := before.stops(self._login, self._transport.now())):
             raise waits
@@ -166,9 +166,9 @@ class SalesforceOrg:
             self._store.note_refused(None)
         return session
 
-    def _take_kept(self, ended: Session | None) -> Session | None:
+    def _take_kept(self, expired: Session | None) -> Session | None:
         kept = self._store.load()
-        if kept is None or not self._is_ours(kept) or (ended is not None and kept.session_id == ended.session_id):
+        if kept is None or not self._is_ours(kept) or (expired is not None and kept.session_id == expired.session_id):
             return None
         self._session = kept
         self._transport.belongs_to(kept.instance_url)

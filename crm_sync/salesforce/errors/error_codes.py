@@ -18,6 +18,7 @@ from crm_sync.errors import (
 from crm_sync.requests import RequestKind
 from crm_sync.salesforce.errors.error_rules import LIMITS, REDIRECTIONS, RULES, STATUSES, TRY_AGAIN, Complaint
 from crm_sync.salesforce.errors.login_refusals import login_sentence
+from crm_sync.salesforce.limits import FIELD_PATH
 
 _LOGIN_WINDOW = timedelta(hours=1)
 _LONGEST_DETAIL = 200
@@ -25,19 +26,19 @@ _EXCERPT = re.compile(r"^.*?(?=ERROR at Row:)", re.DOTALL)
 # Names of fields and objects are quoted right after one of these words; any other quoted text is a value.
 _NAMED = re.compile(
     r"\b(column|entity|field|sobject|sobject type|object|relationship)\s+"
-    r"'([A-Za-z]\w{0,79}(?:\.\w{1,80}){0,5})'",
+    rf"'({FIELD_PATH})'",
     re.IGNORECASE | re.ASCII,
 )
 _QUOTED = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"")
 _ADDRESS = re.compile(r"\S+@\S+")
-_SPEAKS_FOR_ITSELF = REDIRECTIONS | {HTTPStatus.UNAUTHORIZED}
+_DECIDED_BY_STATUS = REDIRECTIONS | {HTTPStatus.UNAUTHORIZED}
 _GONE = {HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT}
 _TRANSIENT = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}
 _QUERIES = {RequestKind.QUERY, RequestKind.BULK_JOB, RequestKind.DESCRIBE}
 
 
 def error_for(status: int, body: bytes, *, kind: RequestKind, now: datetime) -> SyncError:
-    """Return the error that an answer which is no success stands for; never holds the body.
+    """Return our error for an answer that is no success; never holds the body.
 
     Also serves parts of a composite answer, which have a status and a body each.
     """
@@ -45,12 +46,12 @@ def error_for(status: int, body: bytes, *, kind: RequestKind, now: datetime) -> 
     if (
         not complaint.code
         and body.lstrip().startswith(b"<")
-        and status not in _SPEAKS_FOR_ITSELF
+        and status not in _DECIDED_BY_STATUS
         and kind != RequestKind.LOGIN
     ):
         return _unavailable(f"HTTP {status}, a web page")
     if kind.is_bulk and status in _GONE:
-        # Here the status says more than the code: 409 is a job made with another API version.
+        # The status decides, not the code: 409 is a job made with another API version.
         return JobGoneError(
             "Salesforce no longer knows this Bulk job or its results; the object has to be read again.",
             code=complaint.code or None,
@@ -59,7 +60,7 @@ def error_for(status: int, body: bytes, *, kind: RequestKind, now: datetime) -> 
 
 
 def limit_in(message: str) -> SyncError | None:
-    """Return the limit that the reason of a failed Bulk job speaks of, if it does."""
+    """Return the limit that ended a Bulk job, by the job's reason; None when it ended for another one."""
     return limit_for(Complaint(_known_form(message.partition(":")[0].strip()), message), None)
 
 
@@ -91,12 +92,12 @@ def _element(xml: str, name: str) -> str:
 
 
 def _known_form(code: object) -> str:
-    """Return the code if it looks like one; a stranger's body may hold anything in its place."""
+    """Return the code if it looks like one; a body that is not Salesforce's may hold anything in its place."""
     return code if isinstance(code, str) and re.fullmatch(r"\w{1,80}", code) else ""
 
 
 def limit_for(complaint: Complaint, now: datetime | None = None) -> SyncError | None:
-    """Return the limit that a complaint is about, None when it is about something else."""
+    """Return the error of a limit that was reached, None for any other complaint."""
     for rule in LIMITS:
         if rule.matches(complaint):
             error = rule.error(rule.sentence, code=complaint.code or None)
@@ -137,7 +138,7 @@ def _by_status(status: int, complaint: Complaint, kind: RequestKind) -> SyncErro
 
 
 def query_detail(message: str) -> str:
-    """Return ': ' and the part of the complaint that helps, at most 200 characters, or nothing.
+    """Return ': ' and the part of the complaint that helps: names and positions, never a filter's value; or nothing.
 
     Salesforce repeats a piece of the query before "ERROR at Row:"; that piece may start inside a value, so
     all of it is left out. Without such a mark only the last line is kept, for the same reason.

@@ -31,7 +31,7 @@ TRY_AGAIN = "; the request can be tried again."
 
 @dataclass(frozen=True)
 class Complaint:
-    """What Salesforce says went wrong: its code, empty when there is none to read, and its message."""
+    """A refusal by Salesforce: its code, empty when there is none to read, and its message."""
 
     code: str
     message: str
@@ -47,8 +47,8 @@ class Rule:
     def matches(self, complaint: Complaint) -> bool:
         """Return whether this rule is about the complaint."""
         is_listed = not self.codes or complaint.code.upper() in self.codes.split()
-        said = f"{complaint.code} {complaint.message}"
-        return is_listed and re.search(self.says, said, re.IGNORECASE) is not None
+        text = f"{complaint.code} {complaint.message}"
+        return is_listed and re.search(self.says, text, re.IGNORECASE) is not None
 
 
 _REFUSED_QUERY = (

@@ -1,4 +1,4 @@
-"""What to do about a record that Salesforce refused, by the code and message in its result.
+"""The refusal class of a record, by the code and message in its result.
 
 Sources: the partner WSDL's StatusCode list, the REST and Bulk 2.0 guides, and answers seen on the wire.
 """
@@ -19,7 +19,7 @@ class _RowRule:
     says: str = ""
 
     def matches(self, codes: pd.Series, messages: pd.Series) -> pd.Series:
-        """Tell which complaints this rule is about."""
+        """Return which complaints this rule is about."""
         is_listed = codes.isin(self.codes.split()) if self.codes else codes.notna()
         if not self.says:
             return is_listed
@@ -33,9 +33,9 @@ _ROW_RULES = (
     _RowRule("LIMIT_EXCEEDED", RefusalClass.DATA, says=r"\btoo (?:many|long)\b|\barray\b"),
     _RowRule("REQUEST_LIMIT_EXCEEDED LIMIT_EXCEEDED LOGIN_RATE_EXCEEDED EXCEEDEDQUOTA", RefusalClass.LIMIT),
     _RowRule("", RefusalClass.LIMIT, says=r"max bulk v2 .*per 24 hrs"),
-    # In the message too: a trigger or a flow of the org that met the lock reports it under its own code.
+    # In the message too: a trigger or a flow of the org reports a lock under its own code.
     _RowRule("", RefusalClass.TRANSIENT, says="UNABLE_TO_LOCK_ROW|TooManyLockFailure"),
-    # What the org's triggers may use up counts for a whole composite; what is written again is less each time.
+    # The limits of the org's triggers hold for a whole composite; a repetition has fewer records each time.
     _RowRule("", RefusalClass.TRANSIENT, says=r"System\.LimitException"),
     _RowRule(
         "SERVER_UNAVAILABLE QUERY_TIMEOUT TXN_SECURITY_METERING_ERROR UNKNOWN_EXCEPTION INTERNAL_ERROR "
@@ -68,7 +68,7 @@ def refusal_classes(codes: pd.Series, messages: pd.Series) -> pd.Series:
 
     `codes`, `messages`: text with one index, as in a result frame.
     """
-    # Complaints are few kinds; only those are looked at.
+    # Each distinct complaint is classified once.
     kinds = pd.DataFrame({"code": codes.str.upper(), "message": messages.fillna("")}).dropna(subset=["code"])
     distinct = kinds.drop_duplicates()
     found = pd.Series(RefusalClass.DATA.value, index=distinct.index, dtype="str")
@@ -79,7 +79,7 @@ def refusal_classes(codes: pd.Series, messages: pd.Series) -> pd.Series:
 
 
 def is_past_its_step(code: str | None) -> bool:
-    """Tell whether a refusal says that the Bulk job has left the state in which this step is possible."""
+    """Return whether the Bulk job is already past this step."""
     return code is not None and code.upper() == "INVALIDJOBSTATE"
 
 

@@ -1,4 +1,4 @@
-"""Which hosts requests may go to: Salesforce's login hosts, a My Domain, or a stand-in on this machine."""
+"""The hosts that requests may go to: Salesforce's login hosts, a My Domain, or a stand-in on this machine."""
 
 import ipaddress
 import re
@@ -16,7 +16,7 @@ def login_host(my_domain: str | None, *, sandbox: bool) -> str:
     """Return the host to log in at; accepts 'acme', 'acme.my.salesforce.com' or that as a URL.
 
     Rule: SOAP login() and OAuth are served by login, test and My Domain hosts, never by Lightning hosts.
-    Raises ConfigurationError that says what to enter.
+    Raises ConfigurationError with the address to enter.
     """
     typed = (my_domain or "").strip().lower()
     if not typed:
@@ -42,7 +42,7 @@ def login_host(my_domain: str | None, *, sandbox: bool) -> str:
 
 
 def is_my_domain(host: str) -> bool:
-    """Tell a My Domain host from the two shared login hosts."""
+    """Return whether the host is a My Domain, and none of the two shared login hosts."""
     return host not in {PRODUCTION_LOGIN, SANDBOX_LOGIN}
 
 

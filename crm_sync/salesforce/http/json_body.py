@@ -1,4 +1,4 @@
-"""Reads the JSON of an answer, and what the parts of a composite answer say together."""
+"""Reads the JSON of an answer, and whether a composite's session has expired."""
 
 import json
 import re
@@ -27,7 +27,7 @@ def read_json(response: requests.Response, *, numbers_as_text: bool = False) -> 
 
 
 def raise_ended_session(response: requests.Response) -> None:
-    """Raise SessionExpiredError when the session ended before or amid the parts; the answer's own status is 200."""
+    """Raise SessionExpiredError when the session expired before or amid the parts; the answer's own status is 200."""
     if _ENDED.encode() not in response.content:
         return
     with suppress(SalesforceUnavailableError, LookupError, TypeError):

@@ -1,4 +1,4 @@
-"""What Salesforce says about itself in the headers of each answer."""
+"""Reads the use of the API and Salesforce's clock from the headers of an answer."""
 
 import re
 from collections.abc import Mapping
@@ -19,8 +19,8 @@ def read_api_usage(headers: Mapping[str, str]) -> ApiUsage | None:
 
     Rule: REST API guide, "Limit Info header"; present on errors too, absent on the versions list.
     """
-    said = headers.get("Sforce-Limit-Info", "")
-    found, app = _USAGE.search(said), _APP_USAGE.search(said)
+    header = headers.get("Sforce-Limit-Info", "")
+    found, app = _USAGE.search(header), _APP_USAGE.search(header)
     if found is None:
         return None
     return ApiUsage(
@@ -28,7 +28,7 @@ def read_api_usage(headers: Mapping[str, str]) -> ApiUsage | None:
         allowed=int(found[2]),
         app_used=int(app[1]) if app else None,
         app_allowed=int(app[2]) if app else None,
-        is_bursting=_BURSTS.search(said) is not None,
+        is_bursting=_BURSTS.search(header) is not None,
     )
 
 
@@ -38,5 +38,5 @@ def read_server_time(headers: Mapping[str, str]) -> datetime:
         return parsedate_to_datetime(headers["Date"])
     except (KeyError, ValueError):
         raise SalesforceUnavailableError(
-            "Salesforce answered without saying its time; the request can be tried again."
+            "Salesforce answered without the time; the request can be tried again."
         ) from None

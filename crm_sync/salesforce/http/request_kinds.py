@@ -1,4 +1,4 @@
-"""What a request is for."""
+"""Derives the kind of a request from its address."""
 
 import re
 
@@ -13,7 +13,7 @@ _KINDS = (
 
 
 def kind_of(method: str, path: str) -> RequestKind:
-    """Tell the kind of a request that simple-salesforce sends, which states none."""
+    """Return the kind of a request of simple-salesforce, which states none."""
     resource = path.partition("?")[0]
     for pattern, kind in _KINDS:
         if pattern.search(resource):

@@ -21,22 +21,22 @@ USER_AGENT = "deployteq-salesforce"
 
 
 class RequestLedger(Protocol):
-    """The shared count of requests, which refuses the one too many."""
+    """The shared count of requests, which refuses those beyond the budget."""
 
     def reserve(self, kind: str, at: datetime) -> int:
-        """Note a request about to be sent and return its id; raises LimitReachedError."""
+        """Count a request that is about to be sent and return its id; raises LimitReachedError."""
         ...
 
     def settle(self, request_id: int, status: int, usage: ApiUsage | None) -> None:
-        """Note how it ended; `status` is 0 when no answer came."""
+        """Record the request's outcome; `status` is 0 when no answer came."""
         ...
 
     def limit_reached(self, kind: str, error: LimitReachedError, at: datetime) -> None:
-        """Note that Salesforce takes no more requests, so that nobody sends any for a while."""
+        """Stop all requests for a while: Salesforce has reached a limit."""
         ...
 
     def identify(self, host: str) -> None:
-        """Note which org it is, by the host of a session."""
+        """Set the org, by the host of a session."""
         ...
 
 
@@ -51,7 +51,7 @@ class Content(TypedDict, total=False):
 
 
 class Transport(requests.Session):
-    """Sends a request only after both gates, counts it whatever becomes of it, and raises only our errors."""
+    """Sends a request after both gates, counts it whatever its outcome, and raises only our errors."""
 
     def __init__(
         self,
@@ -66,8 +66,8 @@ class Transport(requests.Session):
     ) -> None:
         """Keep the gates; timeouts are in seconds, `endpoint_url` may only name this machine.
 
-        Salesforce works for up to ten minutes on a call (limits quick reference). Records are not written again while
-        it may still be writing them; the two would fight for locks.
+        Salesforce works for up to ten minutes on a call (limits quick reference); a write is awaited so long, since a
+        repetition would compete with the first attempt for locks.
         """
         super().__init__()
         self._throttle = throttle
@@ -128,7 +128,7 @@ class Transport(requests.Session):
     def send(
         self, request: requests.PreparedRequest, *, kind: RequestKind | None = None, **settings: Any
     ) -> requests.Response:
-        """Pass the gates, send once without following redirects, settle the count, raise what went wrong."""
+        """Pass the gates, send once without following redirects, record the outcome, and raise a refusal."""
         if kind is None:
             kind = kind_of(request.method or "", request.path_url)
         settings["allow_redirects"] = False
@@ -145,7 +145,7 @@ class Transport(requests.Session):
         return response
 
     def note_limit(self, kind: RequestKind, limit: LimitReachedError) -> None:
-        """Close the breaker for a limit that only a part of an answer speaks of; its HTTP status was 200."""
+        """Stop all requests for a while: a part of an answer with HTTP status 200 was refused for a limit."""
         self._ledger.limit_reached(kind, limit, self._clock())
 
     def _send_counted(

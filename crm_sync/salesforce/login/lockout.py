@@ -1,4 +1,4 @@
-"""How long refused credentials are left alone: after some wrong passwords Salesforce locks the user out.
+"""The pause after refused credentials: after some wrong passwords Salesforce locks the user out.
 
 Rule: Setup > Password Policies, "Maximum invalid login attempts": 3, 5 or 10, whatever the time between them.
 """
@@ -17,7 +17,7 @@ _COUNTED = {"INVALID_LOGIN", "PASSWORD_LOCKOUT"}
 
 @dataclass(frozen=True)
 class RefusedLogin:
-    """Credentials that Salesforce refused, by their fingerprint, and when they are tried again."""
+    """Credentials that Salesforce refused, by their fingerprint, and the moment from which they are tried again."""
 
     fingerprint: str = field(repr=False)
     pause: timedelta
@@ -26,7 +26,7 @@ class RefusedLogin:
     code: str
 
     def stops(self, login: Login, now: datetime) -> AuthenticationError | None:
-        """Return the error when these very credentials have to wait still; changed ones need not."""
+        """Return the error while these very credentials have to wait; changed ones need not."""
         if self.fingerprint != login.fingerprint or now >= self.until:
             return None
         return AuthenticationError(
@@ -39,7 +39,7 @@ class RefusedLogin:
 def refused_again(
     before: RefusedLogin | None, login: Login, error: AuthenticationError, now: datetime
 ) -> RefusedLogin | None:
-    """Return for how long a refused login is not tried again: twice as long each time; None if that does no harm."""
+    """Return the refused login with its pause, twice as long each time; None when a repetition does no harm."""
     if error.code not in _COUNTED:
         return None
     same = before if before and before.fingerprint == login.fingerprint else None

@@ -1,6 +1,6 @@
-"""The SOAP Metadata API: deploys a zip of metadata, and follows the deployment to its end.
+"""Deploys a zip of metadata with the SOAP Metadata API.
 
-SOAP and not the REST resource deployRequest, which takes the same zip but as a multipart form.
+The REST resource deployRequest takes the same zip as a multipart form; SOAP takes it in one plain request.
 """
 
 from base64 import b64encode
@@ -19,8 +19,8 @@ from crm_sync.salesforce.org import SalesforceOrg
 from crm_sync.salesforce.read.bulk_query import poll_delays
 
 _HEADERS = {"Content-Type": "text/xml; charset=UTF-8", "SOAPAction": '""'}
-# All that the WSDL requires, in its order; production takes no other rollbackOnError. Without a test level
-# no test runs where no Apex is deployed.
+# Every element that the WSDL requires, in its order; production accepts no other rollbackOnError. Without a test
+# level and without Apex, no test runs.
 _OPTIONS = {
     "allowMissingFiles": "false",
     "autoUpdatePackage": "false",
@@ -36,14 +36,14 @@ _UNREADABLE = "Salesforce's answer about a deployment is not readable; it can be
 
 @dataclass(frozen=True)
 class ComponentFailure:
-    """One component that Salesforce did not take, and why."""
+    """A component that Salesforce refused, and the reason."""
 
     type: str
     name: str
     problem: str
 
     def sentence(self) -> str:
-        """Say in one sentence what is wrong with which component."""
+        """Return one sentence that names the component and its problem."""
         what = " ".join(part for part in (self.type, self.name) if part) or "The deployment"
         # A problem may run over several lines, and end as a sentence or not.
         return f"{what}: {' '.join(self.problem.split()).rstrip('.')}."
@@ -61,7 +61,7 @@ class Deployment:
 
 
 def start_deployment(org: SalesforceOrg, content: bytes) -> str:
-    """Hand over a zip of metadata, all of it or nothing, and return the deployment's id; one request.
+    """Start to deploy a zip of metadata, all of it or nothing, and return the deployment's id; one request.
 
     Rule: Metadata API guide, "deploy()". Repeating it is harmless: the same metadata changes nothing. Raises
     AuthorizationError when the user may not deploy.
@@ -82,7 +82,7 @@ def start_deployment(org: SalesforceOrg, content: bytes) -> str:
 
 
 def read_deployment(org: SalesforceOrg, deployment_id: str) -> Deployment:
-    """Return how far a deployment is; one request. Rule: Metadata API guide, "checkDeployStatus()"."""
+    """Return the state of a deployment; one request. Rule: Metadata API guide, "checkDeployStatus()"."""
     asked = f"<asyncProcessId>{escape(deployment_id)}</asyncProcessId><includeDetails>true</includeDetails>"
     result = _call(org, "checkDeployStatus", asked)
     failures = [_failure(found) for found in result.iterfind("details/componentFailures")]
@@ -96,7 +96,7 @@ def read_deployment(org: SalesforceOrg, deployment_id: str) -> Deployment:
 
 
 def wait_for_deployment(look: Callable[[], Deployment], sleep: Callable[[float], None]) -> Deployment:
-    """Look more and more rarely until the deployment is done, and return it; `look` is `read_deployment` of it."""
+    """Poll with `look`, more and more rarely, until the deployment is done, and return it."""
     for delay in poll_delays():
         sleep(delay)
         deployment = look()
@@ -114,7 +114,7 @@ def _failure(found: ElementTree.Element) -> ComponentFailure:
 
 
 def _call(org: SalesforceOrg, operation: str, content: str) -> ElementTree.Element:
-    """Send one call with the session in its header, and return the result's element."""
+    """Send one SOAP call and return its result element."""
 
     def send(client: Salesforce) -> bytes:
         # From 67.0 on SOAP takes access tokens in JWT format, which an org may give; the zip states its own version.
@@ -124,7 +124,7 @@ def _call(org: SalesforceOrg, operation: str, content: str) -> ElementTree.Eleme
         return answer
 
     with suppress(ElementTree.ParseError):
-        # Expat of today refuses documents that blow up.
+        # Expat refuses documents whose entities expand without end.
         document = ElementTree.fromstring(org.ask(send))  # noqa: S314  # Salesforce's own answer
         for element in document.iter():
             element.tag = element.tag.rpartition("}")[2]

@@ -14,7 +14,7 @@ METADATA_NAMESPACE = "http://soap.sforce.com/2006/04/metadata"
 _OBJECT = "CustomObject"
 _TYPES = {"layouts": "Layout", "permissionsets": "PermissionSet", "tabs": "CustomTab"}
 _ENDING = "-meta.xml"
-# A zip holds a time for each file; with this one, the same source always gives the same zip.
+# A fixed time for every file: the same source always gives the same zip.
 _NO_TIME = (1980, 1, 1, 0, 0, 0)
 
 
@@ -36,7 +36,7 @@ class _Component:
 
 
 def build_package(project: Path, wanted: Callable[[str, str], bool] = lambda kind, name: True) -> Package:
-    """Return the components of a project of which `wanted` (type, name) holds; the fields are put into their object.
+    """Return the package of the components for which `wanted` (type, name) holds; fields become parts of their object.
 
     Rule: Metadata API guide, "Deploying and Retrieving Metadata with the Zip File"; Salesforce DX guide,
     "Salesforce DX Project Structure and Source Format".
@@ -64,19 +64,19 @@ def _components(folder: Path) -> Iterator[_Component]:
 
 
 def _whole_object(path: Path) -> ElementTree.Element:
-    """Return the object with its parts; a part's folder is named as its element in the object."""
+    """Return the object with its parts; the folder of a part has the name of its element."""
     document = _read(path)
     for part in sorted(path.parent.glob(f"*/*{_ENDING}")):
         element = _read(part)
         element.tag = part.parent.name
         document.append(element)
-    # Salesforce refuses elements of one name that do not stand together.
+    # Salesforce refuses elements of one name that are not adjacent.
     document[:] = sorted(document, key=lambda element: element.tag)
     return document
 
 
 def _read(path: Path) -> ElementTree.Element:
-    """Return a file's document without its namespace, which the zip's files get again as a whole."""
+    """Return a file's document without its namespace, which `_zipped` sets again at the root."""
     document = ElementTree.fromstring(path.read_bytes())  # noqa: S314  # a file of this project
     for element in document.iter():
         element.tag = element.tag.rpartition("}")[2]

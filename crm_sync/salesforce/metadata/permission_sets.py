@@ -1,4 +1,4 @@
-"""Giving a permission set to the user whose login this is."""
+"""Assigns a permission set to the user who is logged in."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -31,17 +31,17 @@ class Access(StrEnum):
 
 @dataclass(frozen=True)
 class Assignment:
-    """What became of giving a permission set, with Salesforce's code when it refused."""
+    """The outcome of an assignment, with Salesforce's code when it was refused."""
 
     access: Access
     code: str = ""
 
 
 def assign_permission_set(org: SalesforceOrg, name: str, *, check_only: bool = False) -> Assignment:
-    """Give the permission set to the integration user if it exists and the user lacks it; at most four requests.
+    """Assign an existing permission set to the integration user, once; at most four requests.
 
     Rule: object reference, "PermissionSetAssignment"; needs the permission 'Assign Permission Sets', and the user's
-    licence has to allow what the set allows. A refusal is an answer, since an administrator can do it by hand.
+    licence has to allow what the set allows. A refusal is an outcome and no error; an administrator can assign it.
     """
     try:
         user = _user_id(org)
@@ -62,18 +62,18 @@ def assign_permission_set(org: SalesforceOrg, name: str, *, check_only: bool = F
 
 
 def _user_id(org: SalesforceOrg) -> str:
-    """Return the integration user's Id; an app that logs in as itself names no user, so it has to ask who it is."""
+    """Return the integration user's Id; an app that logs in as itself knows no user name and asks for it."""
     username = org.session.user
     if "@" in username and (found := _first_id(org, format_soql(_USER, username))):
         return found
     answer = read_json(org.request("GET", "/services/oauth2/userinfo", RequestKind.OTHER))
     if isinstance(answer, dict) and answer.get("user_id"):
         return str(answer["user_id"])
-    raise SalesforceUnavailableError("Salesforce did not say who is logged in; it can be asked again.")
+    raise SalesforceUnavailableError("Salesforce did not name the user; the request can be tried again.")
 
 
 def _first_id(org: SalesforceOrg, soql: str) -> str:
-    """Return the Id of the first record of a query, or nothing."""
+    """Return the Id of a query's first record, empty when there is none."""
     answer: Any = read_json(org.request("GET", "query", RequestKind.QUERY, params={"q": soql}))
     if not isinstance(answer, dict) or not isinstance(answer.get("records"), list):
         raise SalesforceUnavailableError("Salesforce answered without records; the request can be tried again.")

@@ -12,7 +12,7 @@ from pyarrow import csv as arrow_csv
 from crm_sync.errors import SalesforceUnavailableError
 from crm_sync.salesforce.read.csv_rows import read_whole_rows
 
-_DAMAGED = "A results page is damaged or not what was asked for; it can be read again."
+_DAMAGED = "A results page is damaged or has other columns; it can be read again."
 
 
 def read_batches(
@@ -25,12 +25,12 @@ def read_batches(
 ) -> Iterator[pd.DataFrame]:
     """Yield the page's rows in order as frames of Arrow-backed text; memory holds one block at a time.
 
-    An empty value is missing, and no word is: a person may be called "None". Columns are named as in
-    `columns`, whatever their case in the file; `skip_rows` leaves out rows done before. Raises
+    Only an empty value is missing: a person may be called "None". Columns are named as in
+    `columns`, whatever their case in the file; `skip_rows` leaves out rows that are stored already. Raises
     SalesforceUnavailableError for a file that is damaged, has other columns, or not `expected_rows` rows.
     """
     row = 0
-    # Arrow's own streaming reader holds some thirty blocks ahead, so it is given one block at a time.
+    # Arrow's own streaming reader holds some thirty blocks ahead, so it gets one block at a time.
     with path.open("rb") as file:
         names = _read_names(file.readline(), columns)
         for block in read_whole_rows(file, block_bytes):

@@ -1,6 +1,7 @@
 """Bulk API 2.0 query jobs: a million records in a handful of requests.
 
-Over our own transport, since the library's handler neither logs in again, nor counts, nor polls sparingly.
+Not with simple-salesforce's handler: it polls at least every two seconds, takes a page of results whole or in pieces of
+1 KiB, and makes no ingest job that holds its data.
 """
 
 from collections.abc import Callable, Iterator
@@ -34,7 +35,7 @@ class QueryJob:
 
     @property
     def is_complete(self) -> bool:
-        """Tell whether the results can be read."""
+        """Return whether the results can be read."""
         return self.state == "JobComplete"
 
 
@@ -90,7 +91,9 @@ def _job(answer: Any) -> QueryJob:
             records_processed=int(answer.get("numberRecordsProcessed") or 0),
             created=datetime.strptime(answer["createdDate"], "%Y-%m-%dT%H:%M:%S.%f%z"),
         )
-    raise SalesforceUnavailableError("Salesforce's answer about a Bulk job is not readable; it can be asked again.")
+    raise SalesforceUnavailableError(
+        "Salesforce's answer about a Bulk job is not readable; the request can be tried again."
+    )
 
 
 def poll_delays() -> Iterator[float]:
@@ -102,7 +105,7 @@ def poll_delays() -> Iterator[float]:
 
 
 def wait_for_job(look: Callable[[], QueryJob], sleep: Callable[[float], None]) -> QueryJob:
-    """Look, more and more rarely, until the job is complete, and return it; `look` is `read_job` of it."""
+    """Poll with `look`, more and more rarely, until the job is complete, and return it."""
     for delay in poll_delays():
         sleep(delay)
         job = look()
@@ -152,13 +155,13 @@ def _read_page_headers(response: requests.Response, target: Path) -> ResultsPage
     # Without its locator a page would pass for the last one.
     if not number.isdecimal() or not locator:
         raise SalesforceUnavailableError(
-            "Salesforce did not say how many records a results page holds and what follows it; it can be read again."
+            "Salesforce did not give a results page's number of records and locator; it can be read again."
         )
     return ResultsPage(target, None if locator == "null" else locator, int(number))
 
 
 def _write_rows(response: requests.Response, part: Path) -> int:
-    """Write the body less its NUL bytes, which Salesforce lets through; return its rows, or -1 if cut."""
+    """Write the body without its NUL bytes, which Salesforce lets through; return its rows, or -1 if cut."""
     counter = RowCounter()
     with suppress(requests.RequestException), part.open("wb") as file:
         for chunk in response.iter_content(_CHUNK_BYTES):

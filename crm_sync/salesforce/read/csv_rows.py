@@ -54,7 +54,7 @@ def read_whole_rows(file: IO[bytes], block_bytes: int) -> Iterator[bytes]:
     while len(block := rest + file.read(block_bytes)) > len(rest):
         ends, _ = row_ends(block)
         after = int(ends[-1]) + 1 if len(ends) else 0
-        # Held once while somebody works with it: a block is a good part of a run's memory.
+        # Not held twice while the caller works with it: a block is a good part of a run's memory.
         block, rest = block[:after], block[after:]
         if block:
             yield block

@@ -1,4 +1,4 @@
-"""Records of a REST answer become the same frame of text that Bulk CSV gives."""
+"""Turns the records of a REST answer into the same frame of text that Bulk CSV gives."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

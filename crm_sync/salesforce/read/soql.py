@@ -1,4 +1,4 @@
-"""Builds SOQL from a mapping; nothing from outside gets into a query unchecked."""
+"""Builds SOQL from a mapping; every name and condition is checked before it enters a query."""
 
 import re
 from collections.abc import Iterable, Mapping

@@ -1,4 +1,4 @@
-"""What an org says about itself: its fields, its limits, its size, its name."""
+"""Describes an org: its fields, its record counts, its name."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -72,7 +72,7 @@ def _describe_field(field: dict[str, Any]) -> FieldDescription:
 
 
 def record_counts(org: SalesforceOrg, sobjects: Sequence[str]) -> dict[str, int]:
-    """Return about how many records each object has, all in one request.
+    """Return the approximate number of records of each object; one request for all.
 
     Rule: REST guide, "Record Count"; approximate, and an object without records may be left out.
     """
@@ -83,11 +83,11 @@ def record_counts(org: SalesforceOrg, sobjects: Sequence[str]) -> dict[str, int]
 
 
 def identity(org: SalesforceOrg) -> Identity:
-    """Say which org the login leads to; one request, and the login if there is no session yet."""
+    """Return the org that the login leads to; one request, and the login if there is no session yet."""
     answer = org.ask(lambda client: client.query("SELECT Id, Name, IsSandbox FROM Organization LIMIT 1"))
     records = _part(answer, "records")
     if not records:
-        raise SalesforceUnavailableError("Salesforce did not name its org; it can be asked again.")
+        raise SalesforceUnavailableError("Salesforce did not name its org; the request can be tried again.")
     return Identity(
         user=org.session.user,
         organization_name=records[0]["Name"],

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable, Mapping
 
 from crm_sync.salesforce.schema.describe import FieldDescription
 
-# What SOQL shows of a parent that may be of several kinds: an owner is a user or a queue, both seen as sObject Name
-# (object reference, "Name").
+# The fields that SOQL shows of a parent with several possible objects: an owner is a user or a queue, both seen as
+# sObject Name (object reference, "Name").
 _NAME_TYPES = dict.fromkeys(("name", "firstname", "lastname", "username", "alias", "title", "type"), "string") | {
     "email": "email",
     "phone": "phone",

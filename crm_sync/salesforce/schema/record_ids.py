@@ -1,4 +1,4 @@
-"""Record Ids in their one form: 18 characters."""
+"""Record Ids of 18 characters, also from those of 15."""
 
 import numpy as np
 import pandas as pd
@@ -9,9 +9,9 @@ _POWERS = 1 << np.arange(5)
 
 
 def full_ids(ids: pd.Series) -> pd.Series:
-    """Return Ids (text, may be missing) with those of 15 characters, as people copy them from a report, made whole.
+    """Return Ids (text, may be missing) with those of 15 characters, as reports show them, completed to 18.
 
-    Rule: SOAP API guide, "ID Field Type": each of the three last characters says which of five letters are capitals.
+    Rule: SOAP API guide, "ID Field Type": the three last characters encode which letters are capitals.
     """
     is_short = ids.str.fullmatch(_SHORT, na=False)
     if not is_short.any():
