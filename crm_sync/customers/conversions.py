@@ -9,13 +9,11 @@ from datetime import datetime
 import pandas as pd
 from sqlalchemy import ColumnElement, Connection, FromClause, Select, Table, and_, case, func, select, update
 
+from crm_sync.customers.current_record import MOST_HOPS, current_records
 from crm_sync.customers.key_changes import read_masters
 from crm_sync.database.frames import frame_of, in_parts
 from crm_sync.database.staging import stage
 from crm_sync.database.tables.customers import customer, salesforce_record
-
-# How often a contact was merged into one that was merged.
-_HOPS = 3
 
 
 def contacts_of_converted_leads(connection: Connection, staged: Table) -> pd.DataFrame:
@@ -50,7 +48,7 @@ def merge_converted(connection: Connection, staged: Table, leads: pd.Series, now
         row
         for column, ids in ((lead.c.id, leads), (lead.c.converted_contact_id, contacts))
         for some in in_parts(ids)
-        for row in connection.execute(_to_join(lead).where(column.in_(some)))
+        for row in connection.execute(_to_merge(lead, column.in_(some)))
     ]
     if not rows:
         return
@@ -67,21 +65,19 @@ def merge_converted(connection: Connection, staged: Table, leads: pd.Series, now
     )
 
 
-def _to_join(lead: FromClause) -> Select[tuple[int, int]]:
-    """Return each customer that a converted lead speaks for, with the one that it belongs to, where that is news."""
-    own, other = customer.alias("own"), customer.alias("other")
-    contacts = [salesforce_record.alias(f"contact_{hop}") for hop in range(_HOPS)]
-    source = lead.join(own, _speaks(own, lead))
-    leads_on: ColumnElement[str] = lead.c.converted_contact_id
-    for contact in contacts:
-        source = source.join(contact, contact.c.id == leads_on, isouter=True)
-        leads_on = case((contact.c.is_deleted, contact.c.master_record_id))
-    key = case(*((~contact.c.is_deleted, contact.c.unique_key) for contact in contacts))
-    source = source.join(other, and_(other.c.unique_key == key, other.c.id != own.c.id), isouter=True)
+def _to_merge(lead: FromClause, condition: ColumnElement[bool]) -> Select[tuple[int, int]]:
+    """Return each customer whose source is one of these leads, with the contact's customer, where that is news."""
+    own, into, contact = customer.alias("own"), customer.alias("into"), salesforce_record.alias("contact")
+    is_source = and_(own.c.unique_key == lead.c.unique_key, own.c.salesforce_id == lead.c.id)
+    converted = select(own.c.id, lead.c.id).join_from(lead, own, is_source)
+    found = current_records(converted.where(condition, lead.c.is_converted, ~lead.c.is_deleted))
+    source = (
+        found.join(own, own.c.id == found.c.key)
+        .join(contact, and_(contact.c.id == found.c.record_id, ~contact.c.is_deleted), isouter=True)
+        .join(into, and_(into.c.unique_key == contact.c.unique_key, into.c.id != own.c.id), isouter=True)
+    )
     return (
-        select(own.c.id, other.c.id)
-        .select_from(source)
-        .where(lead.c.is_converted, ~lead.c.is_deleted, own.c.merged_into_customer_id.is_distinct_from(other.c.id))
+        select(own.c.id, into.c.id).select_from(source).where(own.c.merged_into_customer_id.is_distinct_from(into.c.id))
     )
 
 
@@ -99,7 +95,9 @@ def _with_leads(connection: Connection, staged: Table, leads: Select[tuple[int]]
 def _merged_into(connection: Connection, masters: pd.Series) -> pd.Series:
     """Return the Ids of the records that were merged into these, or into those."""
     found = [masters[:0]]
-    for _ in range(_HOPS - 1):
+    for _ in range(MOST_HOPS):
+        if masters.empty:
+            break
         losers = select(salesforce_record.c.id)
         merged = (losers.where(salesforce_record.c.master_record_id.in_(some)) for some in in_parts(masters))
         masters = pd.Series([one for query in merged for one in connection.scalars(query)], dtype="str")

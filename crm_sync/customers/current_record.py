@@ -1,75 +1,119 @@
 """The lead or contact that stands for a customer now, found in the mirror without a request.
 
-A customer that was joined to another one is that one; a converted lead is its contact, a merge loser its master.
-Of several records the contact goes before the lead, then the newest SystemModstamp, then the highest Id.
+A merged record leads to its master, a converted lead to its contact, and a merged customer to the one that it was
+merged into. Of several records the contact goes before the lead, then the newest SystemModstamp, then the highest Id.
 """
 
-from collections.abc import Sequence
-from itertools import pairwise
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, Select, and_, case, false, func, or_, select
-from sqlalchemy.sql.selectable import FromClause
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    FromClause,
+    Select,
+    Text,
+    and_,
+    case,
+    cast,
+    false,
+    func,
+    literal,
+    null,
+    or_,
+    select,
+)
 
-from crm_sync.database.tables.customers import customer, salesforce_record
+from crm_sync.database.tables.customers import Instant, customer, salesforce_record
 from crm_sync.sobject import SObject
 
-# How often a customer was joined to one that was joined, or a record merged into one that was merged.
-_HOPS = 3
+# Salesforce merges and converts one by one. A longer chain, or a circle, leads nowhere.
+MOST_HOPS = 20
 
 
-def targets_of(customers: Select[Any], *, both_objects: bool) -> CTE:
+def current_records(starts: Select[Any], *, follow_converted: bool = True) -> CTE:
+    """Return where the records in the select lead to, as a CTE.
+
+    `starts` has two columns: a key of the caller's, and the Id of a record. Columns: `key`; `record_id`,
+    `is_deleted` and `is_converted` of the record at the end, which is usable when it is neither; `system_modstamp`, the
+    last one on the way that the mirror has. An Id that the mirror does not have is usable: Salesforce knows it.
+    """
+    first = starts.subquery("first_record")
+    chain = select(
+        first.c[0].label("key"),
+        cast(null(), Text).label("record_id"),
+        false().label("is_deleted"),
+        false().label("is_converted"),
+        cast(null(), Instant).label("system_modstamp"),
+        first.c[1].label("next_id"),
+        literal(0).label("place"),
+    ).cte("record_chain", recursive=True)
+    here = salesforce_record.alias("here")
+    chain = chain.union_all(
+        select(
+            chain.c.key,
+            chain.c.next_id,
+            func.coalesce(here.c.is_deleted, false()),
+            func.coalesce(here.c.is_converted, false()),
+            func.coalesce(here.c.system_modstamp, chain.c.system_modstamp),
+            _next_id(here, follow_converted=follow_converted),
+            chain.c.place + 1,
+        )
+        .join_from(chain, here, here.c.id == chain.c.next_id, isouter=True)
+        .where(chain.c.next_id.is_not(None), chain.c.place <= MOST_HOPS)
+    )
+    is_end = and_(chain.c.place > 0, or_(chain.c.next_id.is_(None), chain.c.place > MOST_HOPS))
+    names = ("key", "record_id", "is_deleted", "is_converted", "system_modstamp")
+    return select(*(chain.c[name] for name in names)).where(is_end).cte("current_record")
+
+
+def current_records_of_customers(customers: Select[Any], *, both_objects: bool) -> CTE:
     """Return the usable records of the customers in the select (one column, their ids), as a CTE.
 
     Columns: `customer_id`, `sobject`, `parent_id`, `system_modstamp` (of the record as the mirror has it). One row a
     customer; with `both_objects` one for its lead and one for its contact.
     """
-    reached = _records_of(customers.cte("person"))
-    one_of = [reached.c.customer_id, *([reached.c.sobject] if both_objects else [])]
+    standing = _merged_into(customers)
+    records = select(standing.c.person_id, salesforce_record.c.id).join_from(
+        standing, salesforce_record, salesforce_record.c.unique_key == standing.c.unique_key
+    )
+    found = current_records(records)
+    is_contact = func.substr(found.c.record_id, 1, 3) == SObject.CONTACT.id_prefix
+    usable = (
+        select(
+            found.c.key.label("customer_id"),
+            case((is_contact, SObject.CONTACT.value), else_=SObject.LEAD.value).label("sobject"),
+            found.c.record_id.label("parent_id"),
+            found.c.system_modstamp,
+        )
+        .where(~found.c.is_deleted, ~found.c.is_converted)
+        .subquery("usable")
+    )
+    one_of = [usable.c.customer_id, *([usable.c.sobject] if both_objects else [])]
     # By name, a contact comes before a lead.
-    order = [reached.c.sobject, reached.c.system_modstamp.desc(), reached.c.parent_id.desc()]
-    ranked = select(reached, func.row_number().over(partition_by=one_of, order_by=order).label("rank")).subquery()
-    columns = [ranked.c[name] for name in ("customer_id", "sobject", "parent_id", "system_modstamp")]
-    return select(*columns).where(ranked.c.rank == 1).cte("target")
+    order = [usable.c.sobject, usable.c.system_modstamp.desc(), usable.c.parent_id.desc()]
+    ranked = select(usable, func.row_number().over(partition_by=one_of, order_by=order).label("rank")).subquery()
+    return select(*(ranked.c[column.name] for column in usable.c)).where(ranked.c.rank == 1).cte("target")
 
 
-def _records_of(person: CTE) -> FromClause:
-    """Return every usable record that the customers' records lead to; the same one perhaps several times."""
-    joined = [customer.alias(f"customer_{hop}") for hop in range(_HOPS + 1)]
-    records = [salesforce_record.alias(f"record_{hop}") for hop in range(_HOPS + 1)]
-    source: FromClause = person.join(joined[0], joined[0].c.id == person.c[0])
-    for one, into in pairwise(joined):
-        source = source.join(into, into.c.id == one.c.merged_into_customer_id, isouter=True)
-    key = func.coalesce(*(one.c.unique_key for one in reversed(joined)))
-    source = source.join(records[0], records[0].c.unique_key == key)
-    for one, following in pairwise(records):
-        source = source.join(following, following.c.id == _next_id(one), isouter=True)
-    parent_id = _at_the_end(records, [records[0].c.id, *map(_next_id, records)])
-    # A record that the mirror does not have is taken at its word: Salesforce knows it.
-    is_gone = _at_the_end(
-        records,
-        [or_(records[0].c.is_deleted, records[0].c.is_converted)]
-        + [func.coalesce(or_(one.c.is_deleted, one.c.is_converted), false()) for one in records[1:]],
+def _merged_into(customers: Select[Any]) -> FromClause:
+    """Return `person_id` of each customer, and the `unique_key` of the one that stands for it."""
+    person, next_one = customers.cte("person"), customer.alias("next_one")
+    columns = (customer.c.unique_key, customer.c.merged_into_customer_id)
+    chain = (
+        select(person.c[0].label("person_id"), *columns, literal(0).label("place"))
+        .join_from(person, customer, customer.c.id == person.c[0])
+        .cte("customer_chain", recursive=True)
     )
-    stamp = func.coalesce(*(one.c.system_modstamp for one in reversed(records)))
-    is_contact = func.substr(parent_id, 1, 3) == SObject.CONTACT.id_prefix
-    found = select(
-        person.c[0].label("customer_id"),
-        case((is_contact, SObject.CONTACT.value), else_=SObject.LEAD.value).label("sobject"),
-        parent_id.label("parent_id"),
-        stamp.label("system_modstamp"),
+    chain = chain.union_all(
+        select(chain.c.person_id, next_one.c.unique_key, next_one.c.merged_into_customer_id, chain.c.place + 1)
+        .join_from(chain, next_one, next_one.c.id == chain.c.merged_into_customer_id)
+        .where(chain.c.place < MOST_HOPS)
     )
-    return found.select_from(source).where(~is_gone).subquery()
+    return select(chain.c.person_id, chain.c.unique_key).where(chain.c.merged_into_customer_id.is_(None)).subquery()
 
 
-def _next_id(record: FromClause) -> ColumnElement[Any]:
-    return case(
-        (and_(record.c.is_converted, record.c.converted_contact_id.is_not(None)), record.c.converted_contact_id),
-        (record.c.is_deleted, record.c.master_record_id),
-    )
-
-
-def _at_the_end(records: Sequence[FromClause], values: Sequence[ColumnElement[Any]]) -> ColumnElement[Any]:
-    """Return the value of the first record that leads no further."""
-    ends = [(_next_id(record).is_(None), value) for record, value in zip(records[:-1], values, strict=False)]
-    return case(*ends, else_=values[len(records) - 1])
+def _next_id(record: FromClause, *, follow_converted: bool) -> ColumnElement[Any]:
+    master = case((record.c.is_deleted, record.c.master_record_id))
+    if not follow_converted:
+        return master
+    return func.coalesce(master, case((record.c.is_converted, record.c.converted_contact_id)))

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 from sqlalchemy import CTE, ColumnElement, Connection, Select, Text, and_, case, exists, func, or_, select, type_coerce
 
-from crm_sync.customers.current_record import targets_of
+from crm_sync.customers.current_record import current_records_of_customers
 from crm_sync.database.frames import frame_of
 from crm_sync.database.tables.moments import contact_moment, moment_export
 from crm_sync.moments.settings import MomentRules
@@ -105,7 +105,7 @@ def count_without_record(connection: Connection, question: DueFilter) -> DueCoun
 
 def _targets(question: DueFilter) -> CTE:
     customers = select(contact_moment.c.customer_id).where(*_wanted(question)).distinct()
-    return targets_of(customers, both_objects=question.rules.both_objects)
+    return current_records_of_customers(customers, both_objects=question.rules.both_objects)
 
 
 def _wanted(question: DueFilter) -> list[ColumnElement[bool]]:

@@ -2,21 +2,18 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import pandas as pd
 from sqlalchemy import Column, ColumnElement, Connection, Text, cast, func, select
 
+from crm_sync.customers import mirror
 from crm_sync.customers.mirror import as_read
 from crm_sync.database.frames import frame_of
-from crm_sync.database.staging import stage
 from crm_sync.database.tables.customers import customer, salesforce_record
 from crm_sync.mapping.customer_fields import FieldType
 from crm_sync.mapping.model import CustomerFieldKind, FieldLink
-from crm_sync.mapping.transform import RECORD_COLUMNS
 from crm_sync.push.changes import column_of
 from crm_sync.push.queue import stage_ids
-from crm_sync.push_targets import READ_COLUMNS
 from crm_sync.sobject import SObject
 
 _YES_NO = {"1": "true", "0": "false"}
@@ -44,24 +41,12 @@ def read_people(
 
 
 def read_records(connection: Connection, ids: pd.Series, fields: Mapping[SObject, list[str]]) -> pd.DataFrame:
-    """Return the mirror's rows of these Ids: READ_COLUMNS, and a text column per Salesforce field of any object."""
+    """Return, by Id, what the mirror has of these records: a text column per Salesforce field of any object."""
     every = list(dict.fromkeys(name for names in fields.values() for name in names))
-    names = [*RECORD_COLUMNS, "customer_id"]
-    staged = stage(connection, "staged_record_id", pd.DataFrame({"id": ids.astype("str")}))
-    columns: list[ColumnElement[Any]] = [
-        cast(salesforce_record.c[name], Text).label(name) if name == "field_values" else salesforce_record.c[name]
-        for name in names
-    ]
-    query = select(*columns).join(staged, staged.c.id == salesforce_record.c.id)
-    rows = frame_of(connection.execute(query), names)
+    rows = mirror.read_records(connection, ids)
     if rows.empty:
-        nothing = pd.Series(dtype="str")
-        return pd.DataFrame(dict.fromkeys([*READ_COLUMNS, *every], nothing))
-    values = as_read(rows, every)
-    found = rows[list(READ_COLUMNS)].reset_index(drop=True)
-    texts = [name for name in READ_COLUMNS if not name.startswith("is_")]
-    found = found.astype(dict.fromkeys(texts, "str") | {"is_deleted": "bool", "is_converted": "bool"})
-    return pd.concat([found, values[every]], axis=1)
+        return pd.DataFrame(dict.fromkeys(every, pd.Series(dtype="str")))
+    return as_read(rows, every)[every].set_axis(rows["id"].astype("str"))
 
 
 def count_pushed(connection: Connection, sobject: SObject) -> int:

@@ -14,7 +14,7 @@ from crm_sync.push.described_fields import forget_fields
 from crm_sync.push.members import count_pushed, read_people, read_records
 from crm_sync.push.result import Output
 from crm_sync.push.settings import CheckedSettings
-from crm_sync.push_targets import find_targets
+from crm_sync.push.targets import find_targets
 from crm_sync.salesforce.errors.row_refusals import refusal_classes
 from crm_sync.salesforce.write.collections import COLLECTIONS_PER_REQUEST, RECORDS_PER_COLLECTION
 from crm_sync.salesforce.write.records import RecordWrites
@@ -50,18 +50,15 @@ class Batch:
         settings = checked.settings
         with run.database.transaction() as connection:
             people = read_people(connection, members, checked.targets, checked.id_link)
-            targets = find_targets(
-                people,
-                lambda ids: read_records(connection, ids, fields),
-                settings.sobject,
-                follow_converted=settings.follow_converted,
-            )
-        self._people = targets.people
+            people = find_targets(connection, people, settings.sobject, follow_converted=settings.follow_converted)
+            ids = pd.concat([people["record_id"], people.loc[people["is_joined"], "own_id"]])
+            records = read_records(connection, ids.dropna().drop_duplicates(), fields)
+        self._people = people
         self._left = pd.Series(True, index=self._people.index)
         self._parts = {
             sobject: part
             for sobject, names in fields.items()
-            if len((part := _part(self._people, targets.records, sobject, names)).people)
+            if len((part := _part(people, records, sobject, names)).people)
         }
         self._changes: dict[SObject, Changes] = {}
         self._known: dict[SObject, KnownFields] = {}
