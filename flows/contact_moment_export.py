@@ -57,8 +57,8 @@ def contact_moment_export(
     if is_late_run(EVERY, utc_now()):
         return skipped_state(EVERY)  # type: ignore[return-value]  # for the flow's caller there is nothing
     try:
-        names = load_block(ContactMomentObjects, objects).objects() if objects else MomentObjects()
-        rules = load_block(ContactMomentSettings, settings).rules() if settings else MomentRules()
+        names = load_block(ContactMomentObjects, objects) if objects else MomentObjects()
+        rules = load_block(ContactMomentSettings, settings) if settings else MomentRules()
         with open_run(_FLOW, salesforce, database, while_closed=True) as run:
             export = prepare_export(run, names, rules, refused_again=refused_again)
             cost = announce_cost(run, export)

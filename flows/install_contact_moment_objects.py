@@ -32,7 +32,7 @@ def install_contact_moment_objects(
     """
     log_errors_as_sentences()
     try:
-        names = load_block(ContactMomentObjects, objects).objects() if objects else MomentObjects()
+        names = load_block(ContactMomentObjects, objects) if objects else MomentObjects()
         with open_run("install_contact_moment_objects", salesforce, database) as run:
             report = install_or_check(run, names, check_only=check_only)
             publish_moment_objects(report)

@@ -51,7 +51,7 @@ class MomentFields(BaseModel):
     @field_validator("*")
     @classmethod
     def _is_an_api_name(cls, value: str) -> str:
-        return checked_api_name(value) if value else value
+        return _checked_api_name(value) if value else value
 
     @model_validator(mode="after")
     def _names_agree(self) -> Self:
@@ -83,28 +83,67 @@ class MomentObject:
 
 
 class MomentObjects(BaseModel):
-    """What the two objects and their fields are called in this org; by default as this product installs them."""
+    """The names of the two objects and of their fields in this org; by default those that this product installs."""
 
-    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+    model_config = ConfigDict(str_strip_whitespace=True)
 
-    namespace: str = ""
-    lead_object: str = "ClangLeadContactMoment__c"
-    lead_lookup: str = "Lead__c"
-    contact_object: str = "ClangContactContactMoment__c"
-    contact_lookup: str = "Contact__c"
-    fields: MomentFields = MomentFields()
+    namespace: str = Field(
+        default="",
+        title="Namespace",
+        description="Of the managed package, as in Setup > Installed Packages. It is put before every name below that "
+        "ends in __c and has none yet. Empty: the objects belong to the org itself.",
+    )
+    lead_object: str = Field(
+        default="ClangLeadContactMoment__c",
+        title="Object of leads",
+        description="API name of the object that holds the moments of leads.",
+    )
+    lead_lookup: str = Field(
+        default="Lead__c",
+        title="Lookup to the lead",
+        description="API name of that object's field that leads to the lead.",
+    )
+    contact_object: str = Field(
+        default="ClangContactContactMoment__c",
+        title="Object of contacts",
+        description="API name of the object that holds the moments of contacts.",
+    )
+    contact_lookup: str = Field(
+        default="Contact__c",
+        title="Lookup to the contact",
+        description="API name of that object's field that leads to the contact.",
+    )
+    fields: MomentFields = Field(
+        # A literal default: the form in the UI shows it, which it would not with a factory.
+        default=MomentFields(),
+        title="Fields",
+        description="API names of the other fields, the same in both objects. A field left empty is not written.",
+    )
+
+    @field_validator("namespace")
+    @classmethod
+    def _is_a_namespace(cls, value: str) -> str:
+        if value and not _NAMESPACE.fullmatch(value):
+            raise ValueError(f"{value[:40]!r} is not a namespace; copy it from Setup > Installed Packages.")
+        return value
+
+    @field_validator("lead_object", "lead_lookup", "contact_object", "contact_lookup")
+    @classmethod
+    def _is_an_api_name(cls, value: str) -> str:
+        return _checked_api_name(value)
 
     @model_validator(mode="after")
-    def _names_agree(self) -> Self:
-        checked_namespace(self.namespace)
-        for name in (self.lead_object, self.contact_object, self.lead_lookup, self.contact_lookup):
-            checked_api_name(name)
+    def _agrees_with_itself(self) -> Self:
+        self.check()
+        return self
+
+    def check(self) -> None:
+        """Raise ValueError when two things have one name."""
         if self.lead_object.lower() == self.contact_object.lower():
             raise ValueError("The moments of leads and of contacts need an object each; name two objects.")
         for lookup in (self.lead_lookup, self.contact_lookup):
             if lookup.lower() in {name.lower() for name in self.fields.named().values()}:
                 raise ValueError(f"{lookup} is both the lookup and another field; give each a field of its own.")
-        return self
 
     def of(self, parent: SObject) -> MomentObject:
         """Return the object that holds the moments of leads or of contacts."""
@@ -136,14 +175,7 @@ class MomentObjects(BaseModel):
         return f"{self.namespace}__{name}"
 
 
-def checked_namespace(value: str) -> str:
-    """Return a managed package's namespace, or nothing; raises ValueError for what cannot be one."""
-    if value and not _NAMESPACE.fullmatch(value):
-        raise ValueError(f"{value[:40]!r} is not a namespace; copy it from Setup > Installed Packages.")
-    return value
-
-
-def checked_api_name(value: str) -> str:
+def _checked_api_name(value: str) -> str:
     """Return the API name of an object or a field; raises ValueError for what cannot be one."""
     if not re.fullmatch(API_NAME, value, re.ASCII):
         raise ValueError(f"{value[:80]!r} is not a Salesforce API name; copy it from Setup > Object Manager.")

@@ -1,9 +1,11 @@
 """Which contact moments go to Salesforce, and what of them: the volume controls."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
+from typing import Self
+
+from pydantic import BaseModel, Field, field_validator, model_validator
 
 
 class MomentKind(StrEnum):
@@ -17,7 +19,7 @@ class MomentKind(StrEnum):
     UNSUBSCRIBED = "unsubscribed"
 
 
-# What tells which e-mail it was, whatever became of it.
+# These fields identify the e-mail, and are written whatever became of it.
 _ALWAYS = ("moment_id", "subject", "campaign", "mailing", "sent_at", "online_version")
 _FIELDS = {
     MomentKind.SENT: (),
@@ -30,24 +32,72 @@ _FIELDS = {
 _LATER_OPENS = {"last_opened_at", "opens"}
 
 
-@dataclass(frozen=True)
-class MomentRules:
-    """The volume controls; as they stand, all of the last year goes, without the opens that machines made.
+class MomentRules(BaseModel):
+    """The volume controls; by default every moment of the last year goes, without opens by machines."""
 
-    `kinds`: a moment goes when one of these happened, and only these are shown. `campaigns`: by name, none means
-    all. `most_per_run`: writes, of which a moment takes two with `both_objects` and a customer that is both.
-    """
+    kinds: list[MomentKind] = Field(
+        # A literal default: the form in the UI shows it, which it would not with a factory.
+        default=list(MomentKind),
+        title="Kinds",
+        description="What of an e-mail is shown. An e-mail with none of these is left out; with 'sent', every e-mail "
+        "goes.",
+    )
+    first_open_only: bool = Field(
+        default=False,
+        title="First open only",
+        description="Write when an e-mail was first opened, and not again each time it is opened after that.",
+    )
+    ignore_machine_opens: bool = Field(
+        default=True,
+        title="Ignore opens made by machines",
+        description="Leave out opens by mail programs and filters that load an e-mail without anybody reading it.",
+    )
+    max_age_days: int = Field(
+        default=365,
+        ge=0,
+        title="Oldest, in days",
+        description="E-mails that were sent longer ago are left out, and no longer brought up to date. 0: any age.",
+    )
+    campaigns: list[str] = Field(
+        default=[],
+        title="Campaigns",
+        description="Names of the campaigns whose e-mails go, spelt as in Deployteq. Empty: all campaigns.",
+    )
+    most_per_run: int = Field(
+        default=100_000,
+        ge=1,
+        title="Most per run",
+        description="A run writes at most so many records; the next one goes on with the rest.",
+    )
+    both_objects: bool = Field(
+        default=False,
+        title="Lead and contact",
+        description="When a customer is an unconverted lead and a contact, show the e-mails on both and not only on "
+        "the contact.",
+    )
 
-    kinds: frozenset[MomentKind] = frozenset(MomentKind)
-    first_open_only: bool = False
-    ignore_machine_opens: bool = True
-    max_age: timedelta | None = timedelta(days=365)
-    campaigns: tuple[str, ...] = ()
-    most_per_run: int = 100_000
-    both_objects: bool = False
+    @field_validator("campaigns")
+    @classmethod
+    def _without_blanks(cls, value: list[str]) -> list[str]:
+        return [name for name in map(str.strip, value) if name]
+
+    @model_validator(mode="after")
+    def _agrees_with_itself(self) -> Self:
+        self.check()
+        return self
+
+    def check(self) -> None:
+        """Raise ValueError when no moment would ever go."""
+        if not self.kinds:
+            raise ValueError("Choose at least one kind; without any, no moment would ever go to Salesforce.")
+
+    @property
+    def max_age(self) -> timedelta | None:
+        """The age above which a moment is left out; None for any age."""
+        return timedelta(days=self.max_age_days) if self.max_age_days else None
 
     def fields(self) -> Iterator[str]:
-        """Give what is written of a moment, by what the field holds (see MomentFields)."""
+        """Yield the fields of a moment that are written, by content (see MomentFields)."""
         yield from _ALWAYS
         for kind in MomentKind:
             if kind in self.kinds:
@@ -55,17 +105,10 @@ class MomentRules:
 
     @property
     def happened(self) -> tuple[str, ...]:
-        """Return the columns of contact_moment of which one has to have a value; none when all moments go."""
+        """The columns of contact_moment of which one needs a value for a moment to go; empty when all moments go."""
         if MomentKind.SENT in self.kinds:
             return ()
-        columns = {
-            MomentKind.DELIVERED: ("delivered_at",),
-            MomentKind.OPENED: (
-                "first_opened_at",
-                *(() if self.ignore_machine_opens else ("first_machine_opened_at",)),
-            ),
-            MomentKind.CLICKED: ("first_clicked_at",),
-            MomentKind.BOUNCED: ("bounced_at",),
-            MomentKind.UNSUBSCRIBED: ("unsubscribed_at",),
-        }
-        return tuple(name for kind, names in columns.items() if kind in self.kinds for name in names)
+        # The first field of each kind says when it happened.
+        columns = [_FIELDS[kind][0] for kind in MomentKind if kind in self.kinds]
+        counts_machines = MomentKind.OPENED in self.kinds and not self.ignore_machine_opens
+        return (*columns, "first_machine_opened_at") if counts_machines else tuple(columns)

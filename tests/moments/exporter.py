@@ -36,7 +36,7 @@ class Exporter:
     def question(self, rules: MomentRules | None = None, **options: Any) -> DueFilter:
         """Ask as another run would, a minute later."""
         self.started_at += timedelta(minutes=1)
-        return DueFilter(rules or MomentRules(max_age=None), SHAPES, self.started_at, **options)
+        return DueFilter(rules or MomentRules(max_age_days=0), SHAPES, self.started_at, **options)
 
     def due(self, rules: MomentRules | None = None, **options: Any) -> dict[str, list[str]]:
         """Return to which records each due moment goes, and see that counting them comes to the same."""

@@ -164,7 +164,7 @@ def test_objects_that_are_not_there_are_told_with_the_way_out(org: MomentRig) ->
 def test_objects_of_another_package_are_written_by_their_names(org: MomentRig) -> None:
     fields = MomentFields(moment_id="Key__c", bounce_reason="")
     block = ContactMomentObjects(namespace="clang", contact_object="M_Contact__c", fields=fields)
-    add_moment_objects(org.rig, block.objects())
+    add_moment_objects(org.rig, block)
     org.record({"moment_id": "g1", "of": "grace", "bounce_reason": "full"})
     block.save("clang-moments", overwrite=True)
     ContactMomentSettings(max_age_days=0).save("clang-settings", overwrite=True)

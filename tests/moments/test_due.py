@@ -42,7 +42,7 @@ def test_both_objects_get_it_when_the_setting_says_so(exporter: Exporter) -> Non
     exporter.story.land(Story.contact(1, "b@x"), Story.contact(2, "a@x"))
     exporter.record("a@x", "b@x")
 
-    due = exporter.due(MomentRules(max_age=None, both_objects=True))
+    due = exporter.due(MomentRules(max_age_days=0, both_objects=True))
 
     assert due == {"a@x": ["003000000000000002", "00Q000000000000002"], "b@x": [contact]}
 
@@ -207,21 +207,21 @@ def test_outcomes_are_counted_by_object_and_cause(exporter: Exporter) -> None:
         assert count_refusals(connection, exporter.started_at) == []
 
 
-RULES = MomentRules(max_age=None)
-OPENED = MomentRules(kinds=frozenset({MomentKind.OPENED}), max_age=None)
-OPENED_BY_ANY = MomentRules(kinds=frozenset({MomentKind.OPENED}), max_age=None, ignore_machine_opens=False)
+RULES = MomentRules(max_age_days=0)
+OPENED = MomentRules(kinds=[MomentKind.OPENED], max_age_days=0)
+OPENED_BY_ANY = MomentRules(kinds=[MomentKind.OPENED], max_age_days=0, ignore_machine_opens=False)
 
 
 @pytest.mark.parametrize(
     ("rules", "expected"),
     [
         (RULES, "abcd"),
-        (MomentRules(max_age=timedelta(days=3)), "bcd"),
-        (MomentRules(max_age=None, campaigns=("Spring", "Autumn")), "bc"),
+        (MomentRules(max_age_days=3), "bcd"),
+        (MomentRules(max_age_days=0, campaigns=["Spring", "Autumn"]), "bc"),
         (OPENED, "c"),
         (OPENED_BY_ANY, "cd"),
-        (MomentRules(max_age=None, kinds=frozenset({MomentKind.CLICKED, MomentKind.BOUNCED})), "ab"),
-        (MomentRules(max_age=None, kinds=frozenset({MomentKind.UNSUBSCRIBED, MomentKind.DELIVERED})), ""),
+        (MomentRules(max_age_days=0, kinds=[MomentKind.CLICKED, MomentKind.BOUNCED]), "ab"),
+        (MomentRules(max_age_days=0, kinds=[MomentKind.UNSUBSCRIBED, MomentKind.DELIVERED]), ""),
     ],
 )
 def test_volume_controls_choose_the_moments(exporter: Exporter, rules: MomentRules, expected: str) -> None:

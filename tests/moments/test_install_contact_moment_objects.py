@@ -62,7 +62,7 @@ def kinds(rig: Rig) -> list[str]:
 def vendor_objects(rig: Rig, *, without: tuple[str, ...] = (), keyed: bool = True) -> ContactMomentObjects:
     """Put the objects of a managed package into the org, and return the block that names them."""
     block = ContactMomentObjects(namespace="clang", lead_object="Moment_Lead__c", contact_object="Moment_Contact__c")
-    for moments in block.objects().both:
+    for moments in block.both:
         fields = [reference(moments.lookup, "Person", str(moments.parent))]
         for holds, name in moments.fields.items():
             kind = next((kind for ending, kind in _TYPES.items() if holds.endswith(ending)), "string")

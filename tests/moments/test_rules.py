@@ -46,7 +46,7 @@ def records(frame: pd.DataFrame, **rules: Any) -> list[dict[str, Any]]:
 def test_only_what_is_known_and_asked_for_is_written() -> None:
     frame = due({"subject": "News", "bounced_at": "2026-11-01T09:01:00Z", "opens": 2})
 
-    (row,) = records(frame, kinds=frozenset({MomentKind.BOUNCED}))
+    (row,) = records(frame, kinds=[MomentKind.BOUNCED])
 
     assert row == {
         "Contact__c": "003A",
@@ -58,7 +58,7 @@ def test_only_what_is_known_and_asked_for_is_written() -> None:
 
 
 def test_what_a_moment_does_not_have_or_nobody_asked_for_is_cleared() -> None:
-    contacts, rules = OURS.of(CONTACT), MomentRules(kinds=frozenset({MomentKind.BOUNCED}))
+    contacts, rules = OURS.of(CONTACT), MomentRules(kinds=[MomentKind.BOUNCED])
     told = due({"subject": "News", "first_clicked_at": "2026-11-01T10:00:00Z", "clicks": 2})
 
     sent = moment_writes(told, contacts, rules).records
@@ -125,7 +125,7 @@ def test_fingerprint_tells_other_names_and_settings_apart() -> None:
     ]
 
     assert len(set(found)) == len(found)
-    assert payload_fingerprint(OURS, MomentRules(most_per_run=1, campaigns=("x",))) == payload_fingerprint(
+    assert payload_fingerprint(OURS, MomentRules(most_per_run=1, campaigns=["x"])) == payload_fingerprint(
         OURS, MomentRules()
     )
 

@@ -13,7 +13,7 @@ from crm_sync.sobject import SObject
 
 
 def test_block_as_it_stands_names_our_own_objects() -> None:
-    objects = ContactMomentObjects().objects()
+    objects = ContactMomentObjects()
 
     assert objects.are_ours
     lead, contact = objects.both
@@ -29,14 +29,14 @@ def test_namespace_comes_before_custom_names_that_have_none() -> None:
         namespace="clang", lead_object="LeadMoment__c", lead_lookup="clang__L__c", fields=fields
     )
 
-    lead = block.objects().of(SObject.LEAD)
+    lead = block.of(SObject.LEAD)
 
     assert (lead.name, lead.lookup, lead.moment_id) == ("clang__LeadMoment__c", "clang__L__c", "clang__Key__c")
     assert (lead.fields["subject"], lead.fields["campaign"]) == ("other__Subject__c", "Name")
 
 
 def test_field_left_empty_is_not_written_and_the_objects_are_still_ours() -> None:
-    objects = ContactMomentObjects(fields=MomentFields(bounce_reason="")).objects()
+    objects = ContactMomentObjects(fields=MomentFields(bounce_reason=""))
 
     assert "bounce_reason" not in objects.of(SObject.LEAD).fields
     assert objects.are_ours
@@ -47,7 +47,7 @@ def test_field_left_empty_is_not_written_and_the_objects_are_still_ours() -> Non
     [{"namespace": "clang"}, {"lead_object": "LeadMoment__c"}, {"fields": MomentFields(subject="Title__c")}],
 )
 def test_other_names_are_not_ours(changes: dict[str, Any]) -> None:
-    assert not ContactMomentObjects(**changes).objects().are_ours
+    assert not ContactMomentObjects(**changes).are_ours
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_what_does_not_hold_together_is_one_sentence(saved: dict[str, Any], told
 def test_block_is_saved_and_found_by_its_name(prefect_home: Path) -> None:
     ContactMomentObjects(namespace="clang", fields=MomentFields(clicks="")).save("clang-moments")
 
-    found = load_block(ContactMomentObjects, "clang-moments").objects()
+    found = load_block(ContactMomentObjects, "clang-moments")
 
     assert found.namespace == "clang"
     assert "clicks" not in found.of(SObject.CONTACT).fields

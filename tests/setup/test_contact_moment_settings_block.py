@@ -9,36 +9,13 @@ import pytest
 from blocks.contact_moment_settings import ContactMomentSettings
 from blocks.load import load_block
 from crm_sync.errors import ConfigurationError
-from crm_sync.moments.settings import MomentKind, MomentRules
+from crm_sync.moments.settings import MomentKind
 
 
-def test_block_as_it_stands_is_the_rules_as_they_stand() -> None:
-    assert ContactMomentSettings().rules() == MomentRules()
-
-
-def test_settings_become_rules() -> None:
-    block = ContactMomentSettings(
-        kinds=["clicked"],
-        first_open_only=True,
-        ignore_machine_opens=False,
-        max_age_days=30,
-        campaigns=[" Spring ", ""],
-        most_per_run=5,
-        both_objects=True,
-    )
-
-    rules = block.rules()
-
-    assert rules == MomentRules(
-        kinds=frozenset({MomentKind.CLICKED}),
-        first_open_only=True,
-        ignore_machine_opens=False,
-        max_age=timedelta(days=30),
-        campaigns=("Spring",),
-        most_per_run=5,
-        both_objects=True,
-    )
-    assert ContactMomentSettings(max_age_days=0).rules().max_age is None
+def test_blank_campaigns_are_dropped_and_no_age_is_any_age() -> None:
+    assert ContactMomentSettings(campaigns=[" Spring ", ""]).campaigns == ["Spring"]
+    assert ContactMomentSettings(max_age_days=30).max_age == timedelta(days=30)
+    assert ContactMomentSettings(max_age_days=0).max_age is None
 
 
 @pytest.mark.parametrize(
@@ -60,10 +37,10 @@ def test_what_does_not_hold_together_is_one_sentence(saved: dict[str, Any], told
 def test_block_is_saved_and_found_by_its_name(prefect_home: Path) -> None:
     ContactMomentSettings(campaigns=["Spring"], kinds=["sent", "bounced"]).save("few-moments")
 
-    rules = load_block(ContactMomentSettings, "few-moments").rules()
+    rules = load_block(ContactMomentSettings, "few-moments")
 
-    assert rules.campaigns == ("Spring",)
-    assert rules.kinds == {MomentKind.SENT, MomentKind.BOUNCED}
+    assert rules.campaigns == ["Spring"]
+    assert rules.kinds == [MomentKind.SENT, MomentKind.BOUNCED]
     with pytest.raises(ConfigurationError, match="There is no block 'nowhere'"):
         load_block(ContactMomentSettings, "nowhere")
 
