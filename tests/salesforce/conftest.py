@@ -150,6 +150,10 @@ def rig() -> Iterator[Rig]:
             yield Rig(standin, server, ledger, turns, store, transport, org)
 
 
+def no_wait(seconds: float) -> None:
+    """Wait for nothing."""
+
+
 def make_transport(**changes: Any) -> Transport:
     parts: dict[str, Any] = {"throttle": lambda: None, "ledger": Ledger(), "clock": lambda: NOW}
     return Transport(**(parts | changes))

@@ -60,10 +60,10 @@ def test_names_are_those_asked_for_whatever_the_case(page: Path) -> None:
     assert list(frame.columns) == NAMES
 
 
-@pytest.mark.parametrize("names", [["Id", "LastName"], ["Id", "LastName", "Other"], [*NAMES, "Other"]])
-def test_other_columns_than_asked_for_are_refused(page: Path, names: list[str]) -> None:
-    with pytest.raises(SalesforceUnavailableError):
-        list(read_batches(write(page, [["x"] * len(names)], names), columns=NAMES))
+def test_other_columns_than_asked_for_are_refused(page: Path) -> None:
+    for names in (["Id", "LastName"], ["Id", "LastName", "Other"], [*NAMES, "Other"]):
+        with pytest.raises(SalesforceUnavailableError):
+            list(read_batches(write(page, [["x"] * len(names)], names), columns=NAMES))
 
 
 def test_asked_columns_in_another_order_keep_their_values(page: Path) -> None:
@@ -85,38 +85,32 @@ def test_row_wider_than_a_block_is_read_and_none_before_it_is_repeated(page: Pat
     assert rows_of(list(read_batches(write(page, rows), block_bytes=256, expected_rows=40))) == rows
 
 
-@pytest.mark.parametrize("expected", [0, 1, 3])
-def test_another_number_of_rows_than_expected_is_refused(page: Path, expected: int) -> None:
+def test_another_number_of_rows_than_expected_is_refused(page: Path) -> None:
     write(page, [["1", "a", "b"], ["2", "c", "d"]])
-    with pytest.raises(SalesforceUnavailableError, match="2 rows"):
-        list(read_batches(page, expected_rows=expected))
+    for expected in (0, 1, 3):
+        with pytest.raises(SalesforceUnavailableError, match="2 rows"):
+            list(read_batches(page, expected_rows=expected))
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
+def test_damaged_page_is_refused_without_its_content(page: Path) -> None:
+    for body in (
         b'"Id","LastName"\n"1","Love\xfflace"\n',
         b'"Id","LastName"\n"1","Lovelace","x"\n',
         b'"I\xffd"\n"Lovelace"\n',
         b'"Id"\n"Lovelace\n',
         b'"Id"\n"1"\n"Lovelace',
-    ],
-)
-def test_damaged_page_is_refused_without_its_content(page: Path, body: bytes) -> None:
-    page.write_bytes(body)
-    with pytest.raises(SalesforceUnavailableError) as caught:
-        list(read_batches(page))
-    assert "lace" not in repr(caught.value)
-    assert caught.value.__context__ is None
+    ):
+        page.write_bytes(body)
+        with pytest.raises(SalesforceUnavailableError) as caught:
+            list(read_batches(page))
+        assert "lace" not in repr(caught.value), body
+        assert caught.value.__context__ is None
 
 
-@pytest.mark.parametrize("body", [b"", b'"Id","LastName"', b'"Id","LastName"\n', b"\xef\xbb\xbf"])
-def test_page_without_rows_gives_no_frame(page: Path, body: bytes) -> None:
-    page.write_bytes(body)
-    assert list(read_batches(page)) == []
-
-
-def test_byte_order_mark_is_no_part_of_a_name(page: Path) -> None:
+def test_page_without_rows_gives_no_frame_and_a_byte_order_mark_is_no_part_of_a_name(page: Path) -> None:
+    for body in (b"", b'"Id","LastName"', b'"Id","LastName"\n', b"\xef\xbb\xbf"):
+        page.write_bytes(body)
+        assert list(read_batches(page)) == [], body
     page.write_bytes(b'\xef\xbb\xbf"Id"\n"1"\n')
     (frame,) = read_batches(page)
     assert list(frame.columns) == ["Id"]

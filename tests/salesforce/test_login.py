@@ -7,7 +7,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from crm_sync.errors import AuthenticationError, ConfigurationError, SalesforceUnavailableError
 from crm_sync.salesforce.http.endpoints import login_host
 from crm_sync.salesforce.login.logins import ClientCredentialsLogin, JwtLogin, Session
-from standins.salesforce.http.faults import Fault
+from standins.salesforce.http.faults import Action, Fault
 from standins.salesforce.org.settings import ConnectedApp
 from tests.salesforce.conftest import Rig, user_login
 
@@ -29,11 +29,11 @@ def client_login(**changes: str) -> ClientCredentialsLogin:
     return ClientCredentialsLogin(**(parts | changes))
 
 
-@pytest.mark.parametrize(
-    ("typed", "sandbox", "host"),
-    [
+def test_login_host_takes_what_people_enter() -> None:
+    for typed, sandbox, host in (
         (None, False, "login.salesforce.com"),
         ("  ", True, "test.salesforce.com"),
+        ("test.salesforce.com", False, "test.salesforce.com"),
         ("acme", False, "acme.my.salesforce.com"),
         ("acme.my", False, "acme.my.salesforce.com"),
         ("ACME.my.salesforce.com", False, "acme.my.salesforce.com"),
@@ -42,30 +42,16 @@ def client_login(**changes: str) -> ClientCredentialsLogin:
         ("acme--uat.sandbox", True, "acme--uat.sandbox.my.salesforce.com"),
         ("acme--uat", True, "acme--uat.sandbox.my.salesforce.com"),
         ("acme-dev-ed.develop.my.salesforce.com", False, "acme-dev-ed.develop.my.salesforce.com"),
-        ("test.salesforce.com", False, "test.salesforce.com"),
-    ],
-)
-def test_login_host_takes_what_people_enter(typed: str | None, sandbox: bool, host: str) -> None:
-    assert login_host(typed, sandbox=sandbox) == host
+    ):
+        assert login_host(typed, sandbox=sandbox) == host, typed
 
 
-@pytest.mark.parametrize(
-    "typed",
-    [
-        "https://acme.lightning.force.com/lightning/setup",
-        "acme.lightning.force.com",
-        "http://acme.my.salesforce.com",
-        "acme.example.com",
-        "acme.my.salesforce.com.example.com",
-        "a b",
-        "user@example.com",
-        "acme.my.salesforce.com:8443",
-        "-",
-    ],
-)
-def test_login_host_refuses_others_and_says_what_to_enter(typed: str) -> None:
-    with pytest.raises(ConfigurationError, match="My Domain"):
-        login_host(typed, sandbox=False)
+def test_login_host_refuses_others_and_names_what_to_enter() -> None:
+    lightning = ["https://acme.lightning.force.com/lightning/setup", "acme.lightning.force.com"]
+    elsewhere = ["http://acme.my.salesforce.com", "acme.example.com", "acme.my.salesforce.com.example.com"]
+    for typed in (*lightning, *elsewhere, "a b", "user@example.com", "acme.my.salesforce.com:8443", "-"):
+        with pytest.raises(ConfigurationError, match="My Domain"):
+            login_host(typed, sandbox=False)
 
 
 def test_user_logs_in_over_soap_64_with_escaped_secrets(rig: Rig) -> None:
@@ -97,52 +83,40 @@ def test_jwt_of_another_key_is_refused(rig: Rig) -> None:
         JwtLogin("integration@demo.example", "jwt-key", other.decode()).log_in(rig.transport)
 
 
-@pytest.mark.parametrize("key", ["", "no key", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----"])
-def test_unreadable_private_key_says_so_and_sends_nothing(rig: Rig, key: str) -> None:
-    with pytest.raises(ConfigurationError, match="BEGIN and END"):
-        JwtLogin("integration@demo.example", "jwt-key", key).log_in(rig.transport)
-    assert rig.stop_and_read_journal() == []
-
-
-def test_client_credentials_without_my_domain_are_refused_before_a_request(rig: Rig) -> None:
+def test_unreadable_key_and_missing_my_domain_are_refused_before_a_request(rig: Rig) -> None:
+    for key in ("", "no key", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----"):
+        with pytest.raises(ConfigurationError, match="BEGIN and END"):
+            JwtLogin("integration@demo.example", "jwt-key", key).log_in(rig.transport)
     for my_domain in ("", "login.salesforce.com"):
         with pytest.raises(ConfigurationError, match="My Domain"):
             client_login(my_domain=my_domain).log_in(rig.transport)
     assert rig.stop_and_read_journal() == []
 
 
-def test_wrong_secrets_name_the_setting_to_change(rig: Rig) -> None:
-    with pytest.raises(AuthenticationError, match="security token is needed"):
-        user_login(security_token="").log_in(rig.transport)
-    with pytest.raises(AuthenticationError, match="password or security token is wrong"):
-        user_login(password="wrong").log_in(rig.transport)
-    with pytest.raises(AuthenticationError, match="consumer secret"):
-        client_login(consumer_secret="wrong").log_in(rig.transport)
-    with pytest.raises(AuthenticationError, match="consumer key"):
-        client_login(consumer_key="wrong").log_in(rig.transport)
-
-
-def test_org_that_switched_soap_login_off_says_so(rig: Rig) -> None:
+def test_refused_login_names_the_setting_to_change(rig: Rig) -> None:
+    for login, setting in (
+        (user_login(security_token=""), "security token is needed"),
+        (user_login(password="wrong"), "password or security token is wrong"),
+        (client_login(consumer_secret="wrong"), "consumer secret"),
+        (client_login(consumer_key="wrong"), "consumer key"),
+    ):
+        with pytest.raises(AuthenticationError, match=setting):
+            login.log_in(rig.transport)
     rig.standin.settings.soap_login_enabled = False
     with pytest.raises(AuthenticationError, match="SOAP API login"):
         user_login().log_in(rig.transport)
-
-
-def test_org_without_soap_login_in_64_says_so(rig: Rig) -> None:
     rig.standin.settings.soap_login_last_version = 63.0
     with pytest.raises(AuthenticationError, match="no longer offered"):
         user_login().log_in(rig.transport)
 
 
-@pytest.mark.parametrize("action", ["html", "empty", "status"])
-def test_login_answer_that_is_none_is_unavailable(rig: Rig, action: str) -> None:
-    rig.standin.faults.add(
-        Fault(action, path="/services", status=200, times=2)  # type: ignore[arg-type]
-    )
-    with pytest.raises(SalesforceUnavailableError):
-        user_login().log_in(rig.transport)
-    with pytest.raises(SalesforceUnavailableError):
-        client_login().log_in(rig.transport)
+def test_success_without_a_session_is_unavailable(rig: Rig) -> None:
+    actions: tuple[Action, ...] = ("html", "empty", "status")
+    for action in actions:
+        rig.standin.faults.add(Fault(action, path="/services", status=200, times=2))
+        for login in (user_login(), client_login()):
+            with pytest.raises(SalesforceUnavailableError):
+                login.log_in(rig.transport)
 
 
 def test_my_domain_is_the_instance_even_with_api_in_its_name(rig: Rig) -> None:

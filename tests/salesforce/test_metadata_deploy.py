@@ -11,8 +11,8 @@ import pytest
 from crm_sync.errors import AuthorizationError, LimitReachedError, SalesforceUnavailableError
 from crm_sync.salesforce.metadata.deployment import Deployment, read_deployment, start_deployment, wait_for_deployment
 from crm_sync.salesforce.metadata.package import build_package
-from standins.salesforce.http.faults import Fault
-from tests.salesforce.conftest import Rig
+from standins.salesforce.http.faults import Action, Fault
+from tests.salesforce.conftest import Rig, no_wait
 
 LEADS = "ClangLeadContactMoment__c"
 CONTACTS = "ClangContactContactMoment__c"
@@ -33,10 +33,6 @@ def without(content: bytes, ending: str) -> bytes:
             if not name.endswith(ending):
                 part.writestr(name, whole.read(name))
     return target.getvalue()
-
-
-def no_wait(_: float) -> None:
-    """Go on at once."""
 
 
 def started(rig: Rig, content: bytes) -> Callable[[], Deployment]:
@@ -123,12 +119,11 @@ def test_user_who_may_not_deploy_is_told_which_permission_is_missing(rig: Rig, c
         start_deployment(rig.org, content)
 
 
-@pytest.mark.parametrize("action", ["truncate", "empty"])
-def test_answer_that_broke_off_can_be_asked_for_again(rig: Rig, content: bytes, action: str) -> None:
+def test_answer_that_broke_off_can_be_asked_for_again(rig: Rig, content: bytes) -> None:
     deployment_id = start_deployment(rig.org, content)
-    rig.standin.faults.add(Fault(action, path="/Soap/m/", status=200))  # type: ignore[arg-type]  # one of its words
-
-    with pytest.raises(SalesforceUnavailableError):
-        read_deployment(rig.org, deployment_id)
-
+    actions: tuple[Action, ...] = ("truncate", "empty")
+    for action in actions:
+        rig.standin.faults.add(Fault(action, path="/Soap/m/", status=200))
+        with pytest.raises(SalesforceUnavailableError):
+            read_deployment(rig.org, deployment_id)
     assert read_deployment(rig.org, deployment_id).id == deployment_id

@@ -1,7 +1,7 @@
 """Every request passes both gates, is settled once, and goes where it may."""
 
-import itertools
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import pytest
@@ -13,26 +13,17 @@ from standins.salesforce.http.faults import Action, Fault
 from tests.salesforce.conftest import Ledger, Rig, make_transport
 
 
-@pytest.mark.parametrize(
-    ("header", "expected"),
-    [
+def test_limit_header_is_read_in_all_its_forms() -> None:
+    for header, expected in (
         ("api-usage=18/5000", ApiUsage(18, 5000)),
         ("api-usage=25/5000; per-app-api-usage=17/250(appName=sample-app)", ApiUsage(25, 5000, 17, 250)),
         ("per-app-api-usage=17/250(appName=a; api); api-usage=25/5000", ApiUsage(25, 5000, 17, 250)),
         ("api-usage=101/100; api-bursts=1/2", ApiUsage(101, 100, is_bursting=True)),
         ("api-usage=1/100; api-bursts=0/2", ApiUsage(1, 100)),
-        ("per-app-api-usage=17/250(appName=x)", None),
-        ("api-usage=a/b", None),
-        ("api-usage=18", None),
+        *((odd, None) for odd in ("per-app-api-usage=17/250(appName=x)", "api-usage=a/b", "api-usage=18", "")),
         ("api-usage=18/5000x", None),
-        ("", None),
-    ],
-)
-def test_limit_header_is_read_in_all_its_forms(header: str, expected: ApiUsage | None) -> None:
-    assert read_api_usage({"Sforce-Limit-Info": header}) == expected
-
-
-def test_absent_limit_header_is_no_usage() -> None:
+    ):
+        assert read_api_usage({"Sforce-Limit-Info": header}) == expected, header
     assert read_api_usage({}) is None
 
 
@@ -54,16 +45,20 @@ def test_every_request_is_throttled_reserved_and_settled_once(rig: Rig) -> None:
 
 
 def test_throttle_comes_before_the_ledger_and_both_before_the_request() -> None:
-    def refuse() -> None:
-        raise LimitReachedError("No pace left.")
+    passed: list[str] = []
 
-    ledger = Ledger()
+    class Noting(Ledger):
+        def reserve(self, kind: str, at: datetime) -> int:
+            assert passed == ["throttle"]
+            raise LimitReachedError("No request left.")
+
     with (
-        make_transport(throttle=refuse, ledger=ledger, endpoint_url="http://127.0.0.1:9") as transport,
-        pytest.raises(LimitReachedError, match="No pace left"),
+        make_transport(
+            throttle=partial(passed.append, "throttle"), ledger=Noting(), endpoint_url="http://127.0.0.1:9"
+        ) as transport,
+        pytest.raises(LimitReachedError, match="No request left"),
     ):
         transport.get("https://login.salesforce.com/")
-    assert ledger.reserved == []
 
 
 def test_refused_by_the_ledger_nothing_is_sent(rig: Rig) -> None:
@@ -74,34 +69,21 @@ def test_refused_by_the_ledger_nothing_is_sent(rig: Rig) -> None:
     assert rig.ledger.settled == []
 
 
-def test_usage_is_read_from_a_refusal_too(rig: Rig) -> None:
-    refusal = [{"message": "TotalRequests Limit exceeded.", "errorCode": "REQUEST_LIMIT_EXCEEDED"}]
-    rig.standin.faults.add(Fault("status", path="/limits", status=403, body=refusal))
-    with pytest.raises(LimitReachedError):
-        rig.org.request("GET", "limits", RequestKind.LIMITS)
-    _, status, usage = rig.ledger.settled[-1]
-    assert status == 403
-    assert usage is not None
+def test_only_a_used_up_limit_stops_everybody_and_the_usage_of_a_refusal_counts(rig: Rig) -> None:
+    for message, error, closed in (
+        ("ConcurrentPerOrgLongTxn Limit exceeded.", ConcurrencyLimitError, []),
+        ("TotalRequests Limit exceeded.", LimitReachedError, [("limits", LimitReachedError)]),
+    ):
+        refusal = [{"message": message, "errorCode": "REQUEST_LIMIT_EXCEEDED"}]
+        rig.standin.faults.add(Fault("status", path="/limits", status=403, body=refusal))
+        with pytest.raises(error):
+            rig.org.request("GET", "limits", RequestKind.LIMITS)
+        _, status, usage = rig.ledger.settled[-1]
+        assert (status, usage is None) == (403, False)
+        assert rig.ledger.closed == closed
 
 
-@pytest.mark.parametrize(
-    ("message", "closed"),
-    [
-        ("TotalRequests Limit exceeded.", [("limits", LimitReachedError)]),
-        ("ConcurrentPerOrgLongTxn Limit exceeded.", []),
-    ],
-)
-def test_only_a_used_up_limit_is_told_to_everybody(
-    rig: Rig, message: str, closed: list[tuple[str, type[LimitReachedError]]]
-) -> None:
-    refusal = [{"message": message, "errorCode": "REQUEST_LIMIT_EXCEEDED"}]
-    rig.standin.faults.add(Fault("status", path="/limits", status=403, body=refusal))
-    with pytest.raises((LimitReachedError, ConcurrencyLimitError)):
-        rig.org.request("GET", "limits", RequestKind.LIMITS)
-    assert rig.ledger.closed == closed
-
-
-def test_too_many_logins_are_told_to_everybody(rig: Rig) -> None:
+def test_too_many_logins_stop_everybody(rig: Rig) -> None:
     rig.standin.settings.logins_per_hour = 0
     with pytest.raises(LoginLimitError):
         rig.org.request("GET", "limits", RequestKind.LIMITS)
@@ -123,6 +105,7 @@ def test_broken_answer_is_unavailable_and_settled(rig: Rig, action: Action, more
     rig.standin.faults.add(Fault(action, path="/limits", **more))
     with pytest.raises(SalesforceUnavailableError):
         rig.org.request("GET", "limits", RequestKind.LIMITS)
+    # The login and the failed request, which is not repeated.
     assert len(rig.ledger.settled) == len(rig.ledger.reserved) == len(rig.stop_and_read_journal()) == 2
     expected = more.get("status", 0)
     assert rig.ledger.settled[-1][1] == expected
@@ -146,17 +129,8 @@ def test_nobody_listening_is_unavailable_and_settled_with_zero() -> None:
     assert "Lovelace" not in repr(caught.value)
 
 
-def test_slow_answer_runs_into_the_read_timeout(rig: Rig) -> None:
-    rig.standin.faults.add(Fault("delay", path="/limits", seconds=5))
-    with (
-        make_transport(endpoint_url=rig.server.url, read_timeout=0.05) as transport,
-        pytest.raises(SalesforceUnavailableError, match="ReadTimeout"),
-    ):
-        transport.get("https://x.my.salesforce.com/services/data/v67.0/limits")
-
-
-def test_a_write_is_waited_for_longer_than_a_question(rig: Rig) -> None:
-    """Salesforce may work on it for ten minutes; what is written again meanwhile fights with the first for locks."""
+def test_a_write_has_a_longer_timeout_than_a_read(rig: Rig) -> None:
+    """Salesforce may work on it for ten minutes; a repetition would compete with the first attempt for locks."""
     rig.standin.faults.add(Fault("delay", path="/limits", seconds=0.2, times=2))
     url = "https://x.my.salesforce.com/services/data/v67.0/limits"
     headers = {"Authorization": f"Bearer {rig.org.session.session_id}"}
@@ -166,33 +140,6 @@ def test_a_write_is_waited_for_longer_than_a_question(rig: Rig) -> None:
             transport.call(RequestKind.LIMITS, "GET", url, headers=headers)
 
 
-def test_failed_request_is_not_repeated(rig: Rig) -> None:
-    rig.standin.faults.add(Fault("reset", path="/limits"))
-    with pytest.raises(SalesforceUnavailableError):
-        rig.org.request("GET", "limits", RequestKind.LIMITS)
-    assert rig.stop_and_read_kinds().count("limits") == 1
-
-
 def test_product_is_named_in_every_request(rig: Rig) -> None:
     rig.org.request("GET", "limits", RequestKind.LIMITS)
     assert {entry.user_agent for entry in rig.stop_and_read_journal()} == {"deployteq-salesforce"}
-
-
-def test_gates_are_asked_in_the_order_of_the_requests() -> None:
-    numbers = itertools.count()
-    order: list[tuple[str, int]] = []
-
-    class Noting(Ledger):
-        def reserve(self, kind: str, at: datetime) -> int:
-            order.append(("ledger", next(numbers)))
-            return super().reserve(kind, at)
-
-    def throttle() -> None:
-        order.append(("throttle", next(numbers)))
-
-    with (
-        make_transport(throttle=throttle, ledger=Noting(), endpoint_url="http://127.0.0.1:9") as transport,
-        pytest.raises(SalesforceUnavailableError),
-    ):
-        transport.get("https://login.salesforce.com/")
-    assert [name for name, _ in order] == ["throttle", "ledger"]
