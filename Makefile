@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test bench up deploy check audit
+.PHONY: demo test test-fast test-long bench up deploy check audit
 
 demo: .venv/ready
 	@mkdir -p .demo/prefect
@@ -14,8 +14,18 @@ up: .venv/ready
 deploy: .venv/ready
 	$(BIN)/python -m deployments.deploy --pool "$(or $(POOL),deployteq)" $(if $(TYPE),--type "$(TYPE)") $(if $(IMAGE),--image "$(IMAGE)") $(if $(FOLDER),--folder "$(FOLDER)")
 
+PYTEST := $(BIN)/pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+
 test: check
-	$(BIN)/pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+	$(PYTEST)
+
+# Without Prefect, PostgreSQL and browser: for the inner loop.
+test-fast: .venv/ready
+	$(PYTEST) -m "not prefect and not postgresql"
+
+# What `make test` leaves out, and more of what it does a little of: soaks, property tests.
+test-long: .venv/ready
+	$(PYTEST) --long
 
 check: .venv/ready
 	$(BIN)/ruff format --check

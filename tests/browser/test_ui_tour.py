@@ -14,6 +14,8 @@ from deployments.demo.moments import demo_moments
 from tasks.run.run import utc_now
 from tests.browser.marketer import Marketer
 
+pytestmark = pytest.mark.long
+
 _LINKS = {"contact": standard_contact_mapping().links, "lead": standard_lead_mapping().links}
 
 

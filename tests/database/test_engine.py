@@ -65,8 +65,8 @@ def test_file_that_is_no_database_is_named(tmp_path: Path, content: bytes | None
         CustomerDatabase(f"sqlite:///{path}")
 
 
-def test_new_database_is_opened_by_several_at_once(sqlite_url: str, empty_postgresql_url: str) -> None:
-    for url in (sqlite_url, empty_postgresql_url):
+def test_new_database_is_opened_by_several_at_once(empty_sqlite_url: str, empty_postgresql_url: str) -> None:
+    for url in (empty_sqlite_url, empty_postgresql_url):
         with ThreadPoolExecutor(3) as threads:
             opened = list(threads.map(CustomerDatabase, [url] * 3))
         with opened[0].transaction() as connection:

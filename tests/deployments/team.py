@@ -16,7 +16,7 @@ import httpx
 import psutil
 import pytest
 
-from tests.conftest import PostgresqlServer
+from tests.rigs.databases import PostgresqlServer
 
 T = TypeVar("T")
 _SECONDS = 180

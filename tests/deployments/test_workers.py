@@ -22,11 +22,13 @@ from deployments.definitions import build_deployments
 from deployments.deploy import deploy
 from standins.salesforce.http.faults import Fault
 from tasks.run.throttle import ALL_REQUESTS, BULK_REQUESTS, SLOTS_PER_REQUEST
-from tests.conftest import PostgresqlServer
 from tests.deployments import team
+from tests.rigs.databases import PostgresqlServer
 from tests.rigs.moments import MomentRig, add_moment_objects
 from tests.rigs.org import Rig, start_rig
 from tests.rigs.pushes import CAMPAIGN, Pushes
+
+pytestmark = pytest.mark.long
 
 _PROJECT = Path(__file__).parents[2]
 _POOL = "team"

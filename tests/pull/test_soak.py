@@ -1,6 +1,6 @@
 """Hundreds of pulls while the org changes at random and much goes wrong, against a reckoning of its own.
 
-A failure names its seed; SOAK_SEED=… replays it, SOAK_CYCLES=… makes it longer.
+Each run has dice of its own; a failure names their seed. SOAK_SEED=… replays it, SOAK_CYCLES=… makes it longer.
 """
 
 import os
@@ -24,7 +24,7 @@ from tasks.pull.changes import ask
 from tests.rigs.org import Rig, start_rig
 from tests.rigs.pulls import by_unique_field
 
-pytestmark = pytest.mark.flow
+pytestmark = [pytest.mark.flow, pytest.mark.deeper, pytest.mark.both]
 
 Row = dict[str, Any]
 
@@ -168,15 +168,22 @@ def _pull(rig: Rig) -> None:
 
 
 @pytest.mark.parametrize(
-    ("database_url", "unique", "cycles"),
-    [("sqlite", "Email", 200), ("postgresql", "Id", 30)],
+    ("database_url", "unique", "cycles", "cycles_if_long"),
+    [("sqlite", "Email", 40, 1_600), ("postgresql", "Id", 10, 400)],
     indirect=["database_url"],
 )
 def test_whatever_happens_customers_are_what_the_org_holds(
-    tmp_path: Path, database_url: str, unique: str, cycles: int, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    database_url: str,
+    unique: str,
+    cycles: int,
+    cycles_if_long: int,
+    is_long_run: bool,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(ask, "retry_delay_seconds", [0] * 4)
-    seed = int(os.environ.get("SOAK_SEED", "20261123"))
+    seed = int(os.environ.get("SOAK_SEED") or random.SystemRandom().randrange(10**8))
+    cycles = int(os.environ.get("SOAK_CYCLES") or (cycles_if_long if is_long_run else cycles))
     dice = random.Random(seed)  # noqa: S311  # dice, no secret
     with start_rig(tmp_path, database_url, people=30) as rig:
         rig.mapping = by_unique_field(unique)
@@ -184,7 +191,7 @@ def test_whatever_happens_customers_are_what_the_org_holds(
         world = World(rig, dice)
         rig.org.settings.page_size = 5
         try:
-            for _ in range(int(os.environ.get("SOAK_CYCLES", cycles))):
+            for _ in range(cycles):
                 rig.clock.move(minutes=dice.choice([1, 10, 10, 10]))
                 world.turn()
                 with monkeypatch.context() as patch, suppress(SyncError, _KilledError):
@@ -193,5 +200,6 @@ def test_whatever_happens_customers_are_what_the_org_holds(
             world.come_to_rest()
             _pull(rig)
             _compare(rig, unique)
-        except AssertionError as difference:
-            raise AssertionError(f"replay it with SOAK_SEED={seed}") from difference
+        except Exception as difference:
+            difference.add_note(f"replay it with SOAK_SEED={seed} SOAK_CYCLES={cycles}")
+            raise

@@ -1,9 +1,14 @@
 """A Prefect server of the tests' own: fresh, with a home of its own, and without what another module saved in it."""
 
+import socket
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+
+from tests.rigs.databases import copy_sqlite
+from tests.rigs.shared import one_at_a_time, shared_folder
 
 _START_SECONDS = 180
 
@@ -12,26 +17,52 @@ _START_SECONDS = 180
 def _server_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Start the server, once for all tests that ask for it, and yield the folder in which Prefect keeps its files."""
     # Imported here: most tests need no Prefect, which takes a second to import.
+    from prefect.server.api.server import SubprocessASGIServer  # noqa: PLC0415
     from prefect.settings import (  # noqa: PLC0415
+        PREFECT_API_TLS_INSECURE_SKIP_VERIFY,
+        PREFECT_API_URL,
         PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
         PREFECT_HOME,
+        PREFECT_SERVER_DATABASE_CONNECTION_URL,
+        PREFECT_SERVER_DATABASE_MIGRATE_ON_START,
         PREFECT_SERVER_SERVICES_EVENT_PERSISTER_ENABLED,
         PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_ENABLED,
         temporary_settings,
     )
-    from prefect.testing.utilities import prefect_test_harness  # noqa: PLC0415
 
     home = tmp_path_factory.mktemp("prefect")
+    database, made = home / "prefect-tests.db", shared_folder() / "prefect-made.db"
     settings = {
         PREFECT_HOME: home,
+        PREFECT_SERVER_DATABASE_CONNECTION_URL: f"sqlite+aiosqlite:///{database}",
         # The heartbeat makes every flow run last a second longer.
         PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None,
         # Both write at every step of a task, and on SQLite keep each other and the throttle waiting for a minute.
         PREFECT_SERVER_SERVICES_EVENT_PERSISTER_ENABLED: False,
         PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_ENABLED: False,
+        # A server without a certificate; to read those of this machine takes a tenth of a second for each client.
+        PREFECT_API_TLS_INSECURE_SKIP_VERIFY: True,
     }
-    with temporary_settings(settings), prefect_test_harness(server_startup_timeout=_START_SECONDS):
+    with ExitStack() as stack:
+        stack.enter_context(temporary_settings(settings))
+        server = SubprocessASGIServer(port=_free_port())
+        with one_at_a_time("prefect"):
+            # Prefect takes ten seconds to make its tables: once for all processes.
+            if made.exists():
+                copy_sqlite(made, database)
+                stack.enter_context(temporary_settings({PREFECT_SERVER_DATABASE_MIGRATE_ON_START: False}))
+            server.start(timeout=_START_SECONDS)
+            stack.callback(server.stop)
+            if not made.exists():
+                copy_sqlite(database, made)
+        stack.enter_context(temporary_settings({PREFECT_API_URL: server.api_url}))
         yield home
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
 
 
 @pytest.fixture(scope="module")
