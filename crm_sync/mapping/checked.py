@@ -2,11 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 from crm_sync.mapping.model import MappingRules
-from crm_sync.pull.watermarks import Watermark
 from crm_sync.salesforce.read import soql as queries
 from crm_sync.salesforce.schema.describe import FieldDescription
 from crm_sync.sobject import SObject
@@ -14,8 +12,11 @@ from crm_sync.sobject import SObject
 
 @dataclass(frozen=True)
 class ResolvedMapping:
-    """The mapping as far as Salesforce shows its fields, their types, the fields it does not show, and all it says of
-    the fields if it was asked."""
+    """The mapping as far as Salesforce shows its fields, with their types.
+
+    `missing`: the mapped fields that it does not show. `saved`: the whole mapping. `described`: the fields of an object
+    in full, where a describe was asked for.
+    """
 
     rules: MappingRules
     types: dict[SObject, dict[str, str]]
@@ -24,26 +25,16 @@ class ResolvedMapping:
     described: Mapping[SObject, dict[str, FieldDescription]] = field(default_factory=dict)
 
     def columns(self, sobject: SObject) -> list[str]:
-        """Return the fields to read of `sobject`: the mapped ones, and those that every sync needs."""
+        """Return the fields to read of `sobject`: the mapped ones and those that every sync needs."""
         return queries.select_columns(sobject, self.rules.of(sobject).salesforce_fields)
 
     def query(self, sobject: SObject, **bounds: Any) -> str:
         """Return the query for every mapped record of `sobject`, or those within the bounds of `build_select`.
 
-        Raises MappingError for a filter that is none.
+        Raises MappingError for a condition that is not SOQL.
         """
         mapping = self.rules.of(sobject)
         return queries.build_select(sobject, mapping.salesforce_fields, where=mapping.condition or None, **bounds)
-
-    def watermark(self, sobject: SObject, stored_until: datetime) -> Watermark:
-        """Return the watermark of an object that is stored whole up to that moment."""
-        return Watermark(
-            sobject=sobject,
-            stored_until=stored_until,
-            mapping_fingerprint=self.saved.fingerprint(sobject),
-            unique_field=self.saved.of(sobject).unique_link.salesforce_field,
-            field_types=self.field_types(sobject),
-        )
 
     def field_types(self, sobject: SObject) -> dict[str, str | None]:
         """Return the type of each mapped field, None for one that Salesforce does not show."""

@@ -9,16 +9,14 @@ import pyarrow as pa
 from crm_sync.columns.json_objects import json_objects, raw_literals, text_literals
 from crm_sync.mapping.customer_fields import FieldType
 from crm_sync.mapping.model import CustomerFieldKind, FieldLink, ObjectMapping
+from crm_sync.mapping.words import NUMBER_TYPES, SALESFORCE_NO, SALESFORCE_YES
 from crm_sync.sobject import SObject
 
-_NUMBER_TYPES = frozenset({"int", "long", "double", "currency", "percent"})
 # Not \d, which is also true of the digits of other scripts.
 _JSON_NUMBER = r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?"
 _DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
 # Salesforce gives every datetime in UTC: `Z` in Bulk CSV, `+0000` in REST answers.
 _DATETIME = _DATE + r"T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?(?:Z|[+-]00:?00)"
-_YES = ("y", "true")
-_NO = ("n", "false")
 
 RECORD_COLUMNS = (
     "sobject",
@@ -79,12 +77,12 @@ def map_records(
             reason = f"{link.salesforce_field} does not convert to {converted.what} for {link.name}"
             reasons = reasons.mask(converted.bad & reasons.isna(), reason)
         if link.kind is CustomerFieldKind.OPTION:
-            plain_text = types[link.salesforce_field] not in _NUMBER_TYPES | {"boolean"}
+            plain_text = types[link.salesforce_field] not in NUMBER_TYPES | {"boolean"}
             options[link.name] = (text_literals if plain_text else raw_literals)(converted.content)
         else:
             mapped[link.name] = converted.content
     mapped["options"] = json_objects(options, index=records.index)
-    # A deleted record speaks for nobody, so it need not be usable.
+    # A deleted record is no customer's source, so it need not be usable.
     mapped["reject_reason"] = reasons.mask(mapped["is_deleted"])
     return mapped
 
@@ -113,7 +111,7 @@ def convert(values: pd.Series, link: FieldLink, described_type: str) -> _Column:
 
 def _option(values: pd.Series, described_type: str) -> _Column:
     """Return the JSON value of an option field; numbers keep every digit that Salesforce gave."""
-    if described_type in _NUMBER_TYPES:
+    if described_type in NUMBER_TYPES:
         return _matching(values, _JSON_NUMBER, "a number")
     if described_type == "boolean":
         return _matching(values.str.lower(), "true|false", "true or false")
@@ -126,8 +124,8 @@ def _option(values: pd.Series, described_type: str) -> _Column:
 
 
 def _yes_no(values: pd.Series, *, opposite: bool) -> pd.Series:
-    """Yes only where Salesforce says so in so many words: `Y` or `true` (opposite: `N` or `false`), in any case."""
-    return values.str.strip().str.lower().isin(_NO if opposite else _YES)
+    """Return true only for `Y` or `true` (opposite: `N` or `false`), in any case."""
+    return values.str.strip().str.lower().isin(SALESFORCE_NO if opposite else SALESFORCE_YES)
 
 
 def _dates(values: pd.Series) -> _Column:

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, case, delete, select, update
 
 from crm_sync.database.dialects import insert_for
 from crm_sync.database.tables.customers import watermark
+from crm_sync.mapping.checked import ResolvedMapping
 from crm_sync.sobject import SObject
 
 # Salesforce keeps deleted records for 15 days; a pull after a longer pause does not learn of them.
@@ -28,6 +29,17 @@ class Watermark:
     mapping_fingerprint: str
     unique_field: str
     field_types: dict[str, str | None]
+
+
+def watermark_of(mapping: ResolvedMapping, sobject: SObject, stored_until: datetime) -> Watermark:
+    """Return the watermark of an object that a sync with this mapping has stored up to that moment."""
+    return Watermark(
+        sobject=sobject,
+        stored_until=stored_until,
+        mapping_fingerprint=mapping.saved.fingerprint(sobject),
+        unique_field=mapping.saved.of(sobject).unique_link.salesforce_field,
+        field_types=mapping.field_types(sobject),
+    )
 
 
 def read_watermarks(connection: Connection, org: str) -> dict[SObject, Watermark]:

@@ -7,10 +7,10 @@ from sqlalchemy import ColumnElement, Connection, Text, cast
 from crm_sync.database.tables.customers import customer
 from crm_sync.errors import ConfigurationError
 from crm_sync.mapping.customer_fields import CUSTOMER_FIELDS, FieldType
+from crm_sync.mapping.words import NO, YES
 from crm_sync.push_selection import FieldEquals
 
 _OTHER_COLUMNS = ("status", "mail_status")
-_YES, _NO = ("y", "yes", "true"), ("n", "no", "false")
 
 
 def build_conditions(connection: Connection, selection: list[FieldEquals]) -> list[ColumnElement[bool]]:
@@ -32,8 +32,8 @@ def _condition(connection: Connection, one: FieldEquals) -> ColumnElement[bool]:
 
 def _value(one: FieldEquals) -> str | bool | date:
     kind = CUSTOMER_FIELDS.get(one.field, FieldType.TEXT)
-    if kind is FieldType.YES_NO and one.equals.lower() in (*_YES, *_NO):
-        return one.equals.lower() in _YES
+    if kind is FieldType.YES_NO and one.equals.lower() in (*YES, *NO):
+        return one.equals.lower() in YES
     if kind is FieldType.DATE:
         try:
             return date.fromisoformat(one.equals)

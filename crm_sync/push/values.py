@@ -9,16 +9,15 @@ import pandas as pd
 from crm_sync.mapping.customer_fields import FieldType
 from crm_sync.mapping.model import FieldLink
 from crm_sync.mapping.transform import convert
+from crm_sync.mapping.words import NO, NUMBER_TYPES, YES
 from crm_sync.salesforce.schema.describe import FieldDescription
 from crm_sync.salesforce.write.records import CLEAR
 
-NUMBER_TYPES = frozenset({"int", "long", "double", "currency", "percent"})
 _NUMBER = r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
 _LONGEST_NUMBER = 40
 _DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _TIME = r"\A((?:[01][0-9]|2[0-3]):[0-5][0-9])(?::([0-5][0-9])(?:\.([0-9]{1,3})[0-9]*)?)?Z?\Z"
 _EMAIL = r"[^@\s,;<>()]+@[^@\s,;<>()]+\.[^@\s.,;<>()]{2,}"
-_YES, _NO = ("y", "yes", "true", "1"), ("n", "no", "false", "0")
 _FORM = "%Y-%m-%dT%H:%M:%S.000Z"
 _PICKLISTS = {"picklist", "multipicklist"}
 
@@ -120,9 +119,9 @@ def _converted(texts: pd.Series, link: FieldLink, field: FieldDescription) -> pd
 
 def _yes_or_no(texts: pd.Series, field: FieldDescription, *, opposite: bool) -> pd.Series:
     words = texts.str.strip().str.lower()
-    yes = words.isin(_YES)
+    yes = words.isin(YES)
     # Nothing said is No, as on the way here.
-    known = yes | words.isin(_NO) | words.isna()
+    known = yes | words.isin(NO) | words.isna()
     yes = yes & ~opposite | ~yes & opposite
     lower = {value.lower(): value for value in field.picklist_values}
     spelt = ("true", "false") if field.type == "boolean" or "true" in lower else ("Y", "N")

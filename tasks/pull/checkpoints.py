@@ -4,7 +4,7 @@ from prefect import get_run_logger
 
 from crm_sync.mapping.checked import ResolvedMapping
 from crm_sync.pull.checkpoints import Checkpoint, forget_checkpoints, read_checkpoint, save_checkpoint
-from crm_sync.pull.watermarks import advance_watermark, forget_unmapped
+from crm_sync.pull.watermarks import advance_watermark, forget_unmapped, watermark_of
 from crm_sync.push.described_fields import keep_fields
 from crm_sync.sobject import SObject
 from tasks.pull.bulk_query import start_bulk_job
@@ -40,7 +40,7 @@ def store_progress(run: Run, checked: ResolvedMapping, reached: Checkpoint) -> N
     with run.database.transaction() as connection:
         save_checkpoint(connection, run.org_key, reached)
         if reached.finished:
-            mark = checked.watermark(reached.sobject, reached.read_from)
+            mark = watermark_of(checked, reached.sobject, reached.read_from)
             advance_watermark(connection, run.org_key, mark)
             forget_unmapped(connection, run.org_key, checked.saved.mapped)
             if described := checked.described.get(reached.sobject):
