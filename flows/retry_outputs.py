@@ -51,7 +51,7 @@ def retry_outputs(
     log_errors_as_sentences()
     try:
         step = load_block(SalesforceSynchronize, settings)
-        checked = check_settings(step.settings(), load_block(DataMapping, mapping).rules())
+        checked = check_settings(step, load_block(DataMapping, mapping).rules())
         with open_run(_FLOW, salesforce, database, while_closed=True) as run:
             queue = open_queue(run, campaign, step.step)
             customers = enter_again(run, queue, which.strip(), of_run)

@@ -3,26 +3,62 @@
 from dataclasses import dataclass
 from functools import cached_property
 
+from pydantic import BaseModel, Field, field_validator
+
 from crm_sync.errors import ConfigurationError
 from crm_sync.mapping.model import FieldLink, MappingRules
+from crm_sync.salesforce.read.soql import checked_field
 from crm_sync.sobject import SObject
 
 _ID = "id"
 
 
-@dataclass(frozen=True)
-class PushSettings:
-    """What a step sends: to leads or contacts, which of the linked Salesforce fields, and who wins.
+class PushSettings(BaseModel):
+    """What a step sends: to leads or contacts, which of the linked Salesforce fields, and who wins."""
 
-    `trust_pull_minutes`: so long a pull counts as knowing Salesforce, and nothing is asked before writing.
-    """
+    sobject: SObject = Field(
+        default=SObject.CONTACT,
+        title="Write to",
+        description="Leads or contacts. The customer's Salesforce Id, which has to be linked in the data mapping when "
+        "it is not the unique field, says which one.",
+    )
+    fields: list[str] = Field(
+        default=["HasOptedOutOfEmail"],
+        title="Salesforce fields to send",
+        description="API names, for example Title or MobilePhone. Only fields that the data mapping links: these go "
+        "both ways, all other links only from Salesforce to the customer. The Id is always part of it.",
+    )
+    always_send: bool = Field(
+        default=False,
+        title="Always send",
+        description="Off: only values that differ from what Salesforce is known to have. On: every value of the fields "
+        "above, which also starts the automation that Salesforce has on them.",
+    )
+    customer_wins: bool = Field(
+        default=False,
+        title="The customer wins",
+        description="Off: a field that Salesforce has changed since the last pull stays as it is there, and the run "
+        "reports it; this takes one request more per push. On: the customer's value overwrites it.",
+    )
+    trust_pull_minutes: int = Field(
+        default=0,
+        ge=0,
+        le=1440,
+        title="Trust a pull for (minutes)",
+        description="If the last pull is no older, Salesforce is not asked for changes before sending, which saves "
+        "that request; what it changed in those minutes is overwritten. 0: always ask.",
+    )
+    follow_converted: bool = Field(
+        default=True,
+        title="Follow converted leads",
+        description="On: what is meant for a converted lead goes to its contact, to the fields that are linked to the "
+        "same customer fields. Off: such customers leave by error.",
+    )
 
-    sobject: SObject
-    fields: tuple[str, ...]
-    always_send: bool = False
-    customer_wins: bool = False
-    follow_converted: bool = True
-    trust_pull_minutes: int = 0
+    @field_validator("fields")
+    @classmethod
+    def _are_api_names(cls, value: list[str]) -> list[str]:
+        return [checked_field(name.strip()) for name in value]
 
 
 @dataclass(frozen=True)
@@ -58,7 +94,7 @@ def check_settings(settings: PushSettings, rules: MappingRules) -> CheckedSettin
         raise ConfigurationError(f"{sobject} has no links in the data mapping; link its fields before sending them.")
     _id_link(rules, sobject)
     linked = {link.salesforce_field.lower(): link for link in reversed(mapping.links)}
-    wanted = [name for name in dict.fromkeys(name.strip() for name in settings.fields) if name.lower() != _ID]
+    wanted = [name for name in dict.fromkeys(settings.fields) if name.lower() != _ID]
     unknown = [name for name in wanted if name.lower() not in linked]
     if unknown:
         raise ConfigurationError(

@@ -31,7 +31,7 @@ def changes(
     now_there = None
     if there != "not asked":
         now_there = pd.DataFrame({link.salesforce_field: pd.Series([there], dtype="str")})
-    rules = PushSettings(SObject.CONTACT, (link.salesforce_field,), **settings)
+    rules = PushSettings(sobject=SObject.CONTACT, fields=[link.salesforce_field], **settings)
     return find_changes(people, known, [link], FIELDS, rules, now_there=now_there)
 
 
@@ -93,7 +93,7 @@ def test_withdrawal_of_consent_is_told() -> None:
 def test_withdrawals_alone_leave_out_all_else() -> None:
     people = pd.DataFrame({column_of(TITLE): ["new", "new", "old"], column_of(OPTED_OUT): ["false", "true", "false"]})
     known = pd.DataFrame({"Title": ["old"] * 3, "HasOptedOutOfEmail": ["false"] * 3})
-    rules = PushSettings(SObject.CONTACT, ("Title", "HasOptedOutOfEmail"))
+    rules = PushSettings(sobject=SObject.CONTACT, fields=["Title", "HasOptedOutOfEmail"])
     found = find_changes(people.astype("str"), known.astype("str"), [TITLE, OPTED_OUT], FIELDS, rules)
 
     kept = found.only_withdrawals([TITLE, OPTED_OUT])

@@ -14,8 +14,8 @@ def test_settings_say_what_they_are_for() -> None:
 
 
 def test_settings_reach_the_rules() -> None:
-    settings = SalesforceSynchronize(sobject="Lead", fields=[" Title "], customer_wins=True).settings()
-    assert (settings.sobject, settings.fields, settings.customer_wins) == (SObject.LEAD, ("Title",), True)
+    settings = SalesforceSynchronize(sobject="Lead", fields=[" Title "], customer_wins=True)
+    assert (settings.sobject, settings.fields, settings.customer_wins) == (SObject.LEAD, ["Title"], True)
 
 
 def test_name_that_can_be_no_field_is_refused() -> None:
