@@ -1,26 +1,15 @@
-"""How many Salesforce requests may be made, and what is kept for whom, as saved in Prefect."""
+"""How many Salesforce requests may be made, and how many of them are kept for which flow, as saved in Prefect."""
 
 from typing import cast
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from blocks.load import load_block
 from blocks.saved_block import SavedBlock, picked_from_a_list
-from crm_sync.budget.rules import BudgetRules, Kept
+from crm_sync.budget.rules import BudgetRules
 
 
-class KeptShare(BaseModel):
-    """What no other flow may use."""
-
-    hour: float = Field(default=0, ge=0, le=100, title="Of the hour, in percent")
-    day: float = Field(default=0, ge=0, le=100, title="Of this integration's day, in percent")
-
-    def rule(self) -> Kept:
-        """Return the shares as the rules read them."""
-        return Kept(hour=self.hour / 100, day=self.day / 100)
-
-
-class ApiBudget(SavedBlock):
+class ApiBudget(SavedBlock, BudgetRules):
     """The limits that this integration keeps by itself, below those of Salesforce."""
 
     _block_type_name = "API budget"
@@ -32,38 +21,6 @@ class ApiBudget(SavedBlock):
 
     model_config = ConfigDict(json_schema_extra=picked_from_a_list("requests_per_hour"))
 
-    requests_per_hour: int = Field(
-        default=3600,
-        ge=10,
-        le=3600,
-        title="Requests per hour",
-        description="Of all flows together, in any 60 minutes.",
-    )
-    share_of_day: float = Field(
-        default=50,
-        gt=0,
-        le=100,
-        title="Share of the day, in percent",
-        description="How much of the requests that Salesforce allows the org in 24 hours this integration may use.",
-    )
-    stop_when_org_used: float = Field(
-        default=80,
-        gt=0,
-        le=100,
-        title="Stop when the org has used, in percent",
-        description="All programs together: above this nothing is sent, so that the others can go on.",
-    )
-    keep_for_pull: KeptShare = Field(
-        default=KeptShare(hour=1, day=5), title="Kept for the incremental pull", description="No other flow uses it."
-    )
-    keep_for_push: KeptShare = Field(
-        default=KeptShare(hour=2, day=10),
-        title="Kept for the campaign push",
-        description="For opt-outs too. No other flow uses it.",
-    )
-    keep_for_moments: KeptShare = Field(
-        default=KeptShare(), title="Kept for contact moments", description="No other flow uses it."
-    )
     longest_wait_minutes: float = Field(
         default=10,
         ge=0,
@@ -80,25 +37,6 @@ class ApiBudget(SavedBlock):
         pattern=r"^([a-z0-9-]+/[a-z0-9-]+)?$",
         description="Where alerts go, as type/name, like slack-webhook/alerts. Empty: they only show in Prefect.",
     )
-
-    def check(self) -> None:
-        """Raise ValueError when more is kept than there is."""
-        kept = (self.keep_for_pull, self.keep_for_push, self.keep_for_moments)
-        if sum(share.hour for share in kept) >= 100 or sum(share.day for share in kept) >= 100:  # noqa: PLR2004  # percent
-            raise ValueError("What is kept for the flows has to leave something for the others.")
-
-    def rules(self) -> BudgetRules:
-        """Return the settings as the rules read them."""
-        return BudgetRules(
-            per_hour=self.requests_per_hour,
-            share_of_day=self.share_of_day / 100,
-            stop_at=self.stop_when_org_used / 100,
-            kept={
-                "incremental_pull": self.keep_for_pull.rule(),
-                "campaign_push": self.keep_for_push.rule(),
-                "contact_moment_export": self.keep_for_moments.rule(),
-            },
-        )
 
 
 BUDGET_BLOCK = "budget"

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any, Self, cast
 
 from prefect.blocks.core import Block, schema_extra
-from pydantic import ConfigDict, PrivateAttr, ValidationError, model_validator
+from pydantic import ConfigDict, ModelWrapValidatorHandler, PrivateAttr, ValidationError, model_validator
 
 from crm_sync.errors import ConfigurationError
 
@@ -29,12 +29,15 @@ class SavedBlock(Block):
     def check(self) -> None:
         """Raise ValueError or ConfigurationError when the fields do not agree with each other."""
 
-    @model_validator(mode="after")
-    def _agrees_with_itself(self) -> Self:
-        # Also asked when a flow receives the block, which is too early for a problem that is known already.
-        if not self._problem:
-            self.check()
-        return self
+    @model_validator(mode="wrap")
+    @classmethod
+    def _agrees_with_itself(cls, given: Any, validate: ModelWrapValidatorHandler[Self]) -> Self:
+        # A flow that receives a block validates it again, which is too early for a problem that is known already.
+        if isinstance(given, cls) and given.problem:
+            return given
+        block = validate(given)
+        block.check()
+        return block
 
     @classmethod
     def model_validate(cls, obj: Any, **options: Any) -> Self:

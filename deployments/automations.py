@@ -11,7 +11,7 @@ from prefect.events.actions import ActionTypes, ChangeFlowRunState, DoNothing, S
 from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
 from prefect.exceptions import ObjectNotFound
 
-from crm_sync.budget.alerts import BACKLOG, BREAKER, FLOW_FAILED, REJECTS
+from crm_sync.budget.alerts_store import BACKLOG, BREAKER, FLOW_FAILED, REJECTS
 from crm_sync.errors import ConfigurationError
 from tasks.pages.alerts import ALERT_OFF, ALERT_ON, RESOURCE
 

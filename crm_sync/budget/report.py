@@ -1,12 +1,37 @@
-"""The request budget as a page: what was used of what is allowed, and what the rest of the day will take."""
+"""What the budget's page is made of: the requests made of those allowed, and what the rest of the day will take."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from crm_sync.budget.breaker import ClosedBreaker
 from crm_sync.budget.rules import BudgetRules, OrgUsage, day_allowance
 
 _RATE_HOURS = 3
+
+
+@dataclass(frozen=True)
+class RunCost:
+    """What a run was forecast to take, and what it took."""
+
+    flow: str
+    started_at: datetime
+    forecast: int
+    used: int
+
+
+@dataclass(frozen=True)
+class BudgetFigures:
+    """Requests by (flow, kind) of the last hour and the last 24 hours, by the clock hour in which they were made, the
+    org's last usage, closed breakers, and recent runs with a forecast."""
+
+    at: datetime
+    hour: Mapping[tuple[str, str], int]
+    day: Mapping[tuple[str, str], int]
+    by_hour: Mapping[datetime, int]
+    org: OrgUsage | None
+    breakers: list[ClosedBreaker]
+    runs: list[RunCost]
 
 
 @dataclass(frozen=True)
@@ -35,9 +60,10 @@ def by_flow(requests: Mapping[tuple[str, str], int]) -> dict[str, int]:
     return flows
 
 
-def budget_sentence(rules: BudgetRules, hour: int, day: int, org: OrgUsage | None) -> str:
+def budget_sentence(rules: BudgetRules, figures: BudgetFigures) -> str:
     """Say in one sentence how much is used."""
-    said = f"{hour:,} of {rules.per_hour:,} requests in the last hour, {day:,}"
+    hour, day, org = sum(figures.hour.values()), sum(figures.day.values()), figures.org
+    said = f"{hour:,} of {rules.requests_per_hour:,} requests in the last hour, {day:,}"
     if org is None:
         return said + " in the last 24 hours; what Salesforce allows is not known yet."
     ours = f"{said} of {day_allowance(rules, org):,} in the last 24 hours"

@@ -1,52 +1,103 @@
-"""How many requests each flow may make: the product's hour, this integration's day, the org's day, and the shares.
+"""How many requests each flow may make: the hour, this integration's share of the day, the org's day.
 
-A share is kept for a flow, not taken from it: others may use the whole budget but for what is kept and not yet used.
+A reservation is for one flow; the others may use everything but what of it is not used yet.
 """
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Self
+
+from pydantic import BaseModel, Field, model_validator
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(hours=24)
 _HOURS_A_DAY = DAY // HOUR
+_ALL = 100  # percent
 
-# Flows whose work comes in thousands of requests and can wait; the others are never behind them in the queue.
+# Flows whose work comes in thousands of requests and can wait; the others never queue behind them.
 BACKGROUND = frozenset({"full_sync", "contact_moment_export"})
 
-# Flows that go on with the work of another one, and use what is kept for it.
+# Flows that continue the work of another one, and use its reservation.
 _IN_PLACE_OF = {"retry_outputs": "campaign_push"}
 
 
-@dataclass(frozen=True)
-class Kept:
-    """What no other flow may use, as shares of the hour and of the day."""
+class Reservation(BaseModel):
+    """Requests that no other flow may use."""
 
-    hour: float = 0.0
-    day: float = 0.0
+    hour: float = Field(default=0, ge=0, le=_ALL, title="Of the hour, in percent")
+    day: float = Field(default=0, ge=0, le=_ALL, title="Of this integration's day, in percent")
+
+    def of_hour(self, allowed: int) -> int:
+        """Return how many of the hour's requests are reserved."""
+        return round(allowed * (self.hour / _ALL))
+
+    def of_day(self, allowed: int) -> int:
+        """Return how many of the day's requests are reserved."""
+        return round(allowed * (self.day / _ALL))
 
 
-# Small in the hour, for at the shared pace nobody waits long; larger in the day, which can be used up by noon.
-_KEPT = {"incremental_pull": Kept(hour=0.01, day=0.05), "campaign_push": Kept(hour=0.02, day=0.1)}
+class BudgetRules(BaseModel):
+    """The budget that this integration keeps to by itself, below the limits of Salesforce.
 
+    The default reservations are small in the hour, for at the shared pace nobody waits long, and larger in the day,
+    which can be used up by noon.
+    """
 
-@dataclass(frozen=True)
-class BudgetRules:
-    """The settings. `share_of_day`: how much of the org's allocation is ours; `stop_at`: when the org has used so
-    much of it, all programs together, nothing more is sent."""
+    requests_per_hour: int = Field(
+        default=3600,
+        ge=10,
+        le=3600,
+        title="Requests per hour",
+        description="Of all flows together, in any 60 minutes.",
+    )
+    share_of_day: float = Field(
+        default=50,
+        gt=0,
+        le=_ALL,
+        title="Share of the day, in percent",
+        description="How much of the requests that Salesforce allows the org in 24 hours this integration may use.",
+    )
+    stop_when_org_used: float = Field(
+        default=80,
+        gt=0,
+        le=_ALL,
+        title="Stop when the org has used, in percent",
+        description="All programs together: above this nothing is sent, so that the others can go on.",
+    )
+    keep_for_pull: Reservation = Field(
+        default=Reservation(hour=1, day=5), title="Kept for the incremental pull", description="No other flow uses it."
+    )
+    keep_for_push: Reservation = Field(
+        default=Reservation(hour=2, day=10),
+        title="Kept for the campaign push",
+        description="For opt-outs too. No other flow uses it.",
+    )
+    keep_for_moments: Reservation = Field(
+        default=Reservation(), title="Kept for contact moments", description="No other flow uses it."
+    )
 
-    per_hour: int = 3600
-    share_of_day: float = 0.5
-    stop_at: float = 0.8
-    kept: Mapping[str, Kept] = field(default_factory=lambda: dict(_KEPT))
-    # Only a test has another hour.
-    hour: timedelta = HOUR
+    @model_validator(mode="after")
+    def _leaves_something(self) -> Self:
+        for span in ("hour", "day"):
+            if sum(getattr(reservation, span) for reservation in self.reservations.values()) >= _ALL:
+                raise ValueError("What is kept for the flows has to leave something for the others.")
+        return self
+
+    @property
+    def reservations(self) -> dict[str, Reservation]:
+        """The reservations by flow."""
+        return {
+            "incremental_pull": self.keep_for_pull,
+            "campaign_push": self.keep_for_push,
+            "contact_moment_export": self.keep_for_moments,
+        }
 
 
 @dataclass(frozen=True)
 class OrgUsage:
-    """What the org's last answer said of its rolling 24 hours; the app's own limit is seldom there."""
+    """The org's rolling 24 hours by its last answer; the limit of a connected app is rarely part of it."""
 
     used: int
     allowed: int
@@ -57,62 +108,75 @@ class OrgUsage:
 
 
 @dataclass(frozen=True)
-class Use:
+class RequestCounts:
     """Requests by flow: those of the last hour and those of the last 24."""
 
     hour: Mapping[str, int]
     day: Mapping[str, int]
 
 
-def share_of(flow: str) -> str:
-    """Return for which flow the share is kept that `flow` uses."""
+_NONE = RequestCounts({}, {})
+
+
+def reservation_owner(flow: str) -> str:
+    """Return the flow whose reservation `flow` uses."""
     return _IN_PLACE_OF.get(flow, flow)
 
 
-def hour_headroom(rules: BudgetRules, flow: str, use: Use) -> int:
+def hour_headroom(rules: BudgetRules, flow: str, counts: RequestCounts = _NONE) -> int:
     """Return how many more requests `flow` may make in this hour; negative when others are over."""
-    return rules.per_hour - sum(use.hour.values()) - _kept_for_others(rules, flow, use.hour, rules.per_hour, "hour")
+    reserved = {owner: kept.of_hour(rules.requests_per_hour) for owner, kept in rules.reservations.items()}
+    return rules.requests_per_hour - sum(counts.hour.values()) - _left_to_others(flow, counts.hour, reserved)
 
 
 def day_allowance(rules: BudgetRules, org: OrgUsage) -> int:
     """Return how many requests this integration may make in 24 hours."""
-    return int(org.allowed * rules.share_of_day)
+    return int(org.allowed * (rules.share_of_day / _ALL))
 
 
-def day_room(rules: BudgetRules, flow: str, use: Use, org: OrgUsage) -> int:
+def day_headroom(rules: BudgetRules, flow: str, org: OrgUsage, counts: RequestCounts = _NONE) -> int:
     """Return how many more requests `flow` may make of this integration's share of the day."""
     allowed = day_allowance(rules, org)
-    return allowed - sum(use.day.values()) - _kept_for_others(rules, flow, use.day, allowed, "day")
+    return allowed - sum(counts.day.values()) - _day_left_to_others(rules, flow, org, counts)
 
 
-def org_room(rules: BudgetRules, flow: str, use: Use, org: OrgUsage) -> int:
+def org_headroom(rules: BudgetRules, flow: str, org: OrgUsage, counts: RequestCounts) -> int:
     """Return how many more requests `flow` may make before the org as a whole, or the app, has used too much.
 
     Rule: REST guide, "Limit Info header"; `api-bursts` means that the org is over its allocation already.
     """
     if org.is_bursting:
         return 0
-    kept = _kept_for_others(rules, flow, use.day, day_allowance(rules, org), "day")
-    room = int(org.allowed * rules.stop_at) - org.used - kept
+    most = int(org.allowed * (rules.stop_when_org_used / _ALL))
+    headroom = most - org.used - _day_left_to_others(rules, flow, org, counts)
     if org.app_allowed is not None and org.app_used is not None:
-        room = min(room, org.app_allowed - org.app_used)
-    return room
+        headroom = min(headroom, org.app_allowed - org.app_used)
+    return headroom
 
 
 def sustained_rate(rules: BudgetRules, flow: str, org: OrgUsage | None) -> int:
-    """Return how many requests an hour `flow` can count on when the others use all that is kept for them.
+    """Return how many requests an hour `flow` can count on when the others use their whole reservations.
 
-    Of a rolling day, each hour gives back an even part; without the org's figures only the hour counts.
+    Of a rolling day, each hour gives back an even part; without the org's usage only the hour counts.
     """
-    pace = hour_headroom(rules, flow, Use({}, {}))
+    rate = hour_headroom(rules, flow)
     if org is not None:
-        pace = min(pace, day_room(rules, flow, Use({}, {}), org) // _HOURS_A_DAY)
-    return max(pace, 1)
+        rate = min(rate, day_headroom(rules, flow, org) // _HOURS_A_DAY)
+    return max(rate, 1)
 
 
-def _kept_for_others(rules: BudgetRules, flow: str, used: Mapping[str, int], allowed: int, span: str) -> int:
-    shares = {other: getattr(kept, span) for other, kept in rules.kept.items() if other != share_of(flow)}
-    made: Counter[str] = Counter()
-    for other, requests in used.items():
-        made[share_of(other)] += requests
-    return sum(max(0, round(allowed * share) - made[other]) for other, share in shares.items())
+def _day_left_to_others(rules: BudgetRules, flow: str, org: OrgUsage, counts: RequestCounts) -> int:
+    allowed = day_allowance(rules, org)
+    return _left_to_others(
+        flow, counts.day, {owner: kept.of_day(allowed) for owner, kept in rules.reservations.items()}
+    )
+
+
+def _left_to_others(flow: str, made: Mapping[str, int], reserved: Mapping[str, int]) -> int:
+    """Return how many requests of the other flows' reservations are not made yet."""
+    by_owner: Counter[str] = Counter()
+    for other, requests in made.items():
+        by_owner[reservation_owner(other)] += requests
+    return sum(
+        max(0, requests - by_owner[owner]) for owner, requests in reserved.items() if owner != reservation_owner(flow)
+    )

@@ -8,10 +8,9 @@ from datetime import datetime, timedelta
 import pandas as pd
 from prefect import get_run_logger, task
 
-from crm_sync.budget.alerts import note_backlog
+from crm_sync.budget.alerts_store import note_backlog
+from crm_sync.budget.orgs_store import read_org_usage, read_rules
 from crm_sync.budget.rules import sustained_rate
-from crm_sync.budget.settings import read_rules
-from crm_sync.customers.org_use import read_org_use
 from crm_sync.database.engine import CustomerDatabase
 from crm_sync.errors import LimitReachedError
 from crm_sync.moments.due import DueFilter, count_due, count_without_record, read_due
@@ -141,7 +140,7 @@ def sum_up(
         waiting = count_without_record(connection, export.question)
         due = count_due(connection, export.question) if cost.due and not dry_run else {}
         pace = sustained_rate(
-            read_rules(connection, run.ledger.org, None), run.ledger.flow, read_org_use(connection, run.ledger.org)
+            read_rules(connection, run.ledger.org), run.ledger.flow, read_org_usage(connection, run.ledger.org)
         )
         if not dry_run:
             note_backlog(connection, run.ledger.org, _BACKLOG, sum(count.due for count in due.values()), utc_now())

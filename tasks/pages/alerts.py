@@ -16,7 +16,7 @@ from prefect.client.schemas.objects import StateType
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.events import emit_event
 
-from crm_sync.budget.alerts import BACKLOG, BREAKER, FLOW_FAILED, REJECTS, AlertChange, change_alerts, find_alerts
+from crm_sync.budget.alerts_store import BACKLOG, BREAKER, FLOW_FAILED, REJECTS, AlertChange, change_alerts, find_alerts
 from crm_sync.database.engine import CustomerDatabase
 from tasks.log import run_logger
 

@@ -10,11 +10,11 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.exceptions import PrefectHTTPStatusError
 
 from blocks.api_budget import ApiBudget, find_budget
-from crm_sync.budget.figures import BudgetFigures, RunCost, forget_old_requests, read_figures
-from crm_sync.budget.orgs import org_of
-from crm_sync.budget.report import budget_sentence, by_flow, forecast_day
+from crm_sync.budget.figures_store import read_figures
+from crm_sync.budget.ledger_store import prune_ledger
+from crm_sync.budget.orgs_store import org_of, read_rules
+from crm_sync.budget.report import BudgetFigures, RunCost, budget_sentence, by_flow, forecast_day
 from crm_sync.budget.rules import BudgetRules, day_allowance
-from crm_sync.budget.settings import read_rules
 from crm_sync.database.engine import CustomerDatabase
 from crm_sync.errors import DatabaseUnavailableError
 from tasks.log import run_logger
@@ -44,10 +44,10 @@ def refresh_budget(
     block = find_budget(budget)
     with database.transaction() as connection:
         org = org_of(connection, org_key)
-        rules = read_rules(connection, org, block.rules() if block else None)
-        forget_old_requests(connection, org, now)
-        figures = read_figures(connection, org, now, rules.hour)
-    sentence = budget_sentence(rules, sum(figures.hour.values()), sum(figures.day.values()), figures.org)
+        rules = block or read_rules(connection, org)
+        prune_ledger(connection, org, now)
+        figures = read_figures(connection, org, now)
+    sentence = budget_sentence(rules, figures)
     create_markdown_artifact(_markdown(figures, rules, sentence), key="api-budget", description=sentence)
     raise_alerts(database, org, now, rejects_above=(block or ApiBudget()).alert_when_rejected, flows=flows)
     return sentence
@@ -89,7 +89,7 @@ def _state(figures: BudgetFigures, rules: BudgetRules) -> list[str]:
         share = f"{org.used / max(org.allowed, 1):.0%}"
         lines.append(
             f"- The org as a whole, all programs: {org.used:,} of {org.allowed:,} ({share}) at {org.seen_at:%H:%M} "
-            f"UTC; nothing is sent above {rules.stop_at:.0%}."
+            f"UTC; nothing is sent above {rules.stop_when_org_used:.0f}%."
         )
     if org and org.app_allowed is not None:
         lines.append(f"- This app by Salesforce's count: {org.app_used:,} of {org.app_allowed:,}.")
@@ -102,14 +102,14 @@ def _shares(figures: BudgetFigures, rules: BudgetRules) -> list[str]:
     hour, day = by_flow(figures.hour), by_flow(figures.day)
     allowed = day_allowance(rules, figures.org) if figures.org else None
     lines = ["| flow | last hour | kept for it | last 24 hours | kept for it |", "| --- | ---: | ---: | ---: | ---: |"]
-    for flow in sorted({*rules.kept, *day}):
-        kept = rules.kept.get(flow)
-        of_hour = f"{round(rules.per_hour * kept.hour):,}" if kept else ""
-        of_day = f"{round(allowed * kept.day):,}" if kept and allowed is not None else ""
+    for flow in sorted({*rules.reservations, *day}):
+        kept = rules.reservations.get(flow)
+        of_hour = f"{kept.of_hour(rules.requests_per_hour):,}" if kept else ""
+        of_day = f"{kept.of_day(allowed):,}" if kept and allowed is not None else ""
         lines.append(f"| {flow} | {hour.get(flow, 0):,} | {of_hour} | {day.get(flow, 0):,} | {of_day} |")
     of_all = "" if allowed is None else f" of {allowed:,}"
     used_hour, used_day = sum(hour.values()), sum(day.values())
-    return [*lines, f"| **all** | {used_hour:,} of {rules.per_hour:,} | | {used_day:,}{of_all} | |"]
+    return [*lines, f"| **all** | {used_hour:,} of {rules.requests_per_hour:,} | | {used_day:,}{of_all} | |"]
 
 
 def _kinds(figures: BudgetFigures) -> list[str]:

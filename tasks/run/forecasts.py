@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from prefect import task
 
-from crm_sync.budget.figures import bulk_polls_of_a_job, save_forecast
+from crm_sync.budget.figures_store import polls_per_job, save_forecast
 from crm_sync.budget.forecast import Begun, FullSyncForecast, forecast_full_sync
-from crm_sync.budget.ledger import Room
+from crm_sync.budget.ledger import Headroom
 from crm_sync.errors import FatalError, LimitReachedError
 from crm_sync.pull.checkpoints import read_checkpoint
 from crm_sync.salesforce.org import SalesforceOrg
@@ -69,7 +69,7 @@ def _forecast(run: Run, objects: Sequence[SObject]) -> FullSyncForecast | None:
             for sobject in objects
             if (reached := read_checkpoint(connection, run.org_key, sobject))
         }
-        polls = bulk_polls_of_a_job(connection, run.ledger.org)
+        polls = polls_per_job(connection, run.ledger.org)
     by_object = {sobject: records[str(sobject)] for sobject in objects}
     return forecast_full_sync(by_object, begun=begun, polls=polls, used=run.ledger.used)
 
@@ -81,7 +81,7 @@ def announce_forecast(run: Run, still: int, *, advice: str = _SPLIT) -> DoesNotF
     """
     with run.database.transaction() as connection:
         save_forecast(connection, run.number, run.ledger.used + still)
-    room = run.ledger.room(utc_now())
+    room = run.ledger.headroom(utc_now())
     day = "not known" if room.day is None else f"{room.day:,}"
     run_logger().info("About %s; left are %s in this hour and %s in this day.", _requests(still), f"{room.hour:,}", day)
     if fits(still, room):
@@ -99,7 +99,7 @@ def _requests(number: int) -> str:
     return f"{number:,} Salesforce request{'' if number == 1 else 's'}"
 
 
-def fits(requests: int, room: Room) -> bool:
+def fits(requests: int, room: Headroom) -> bool:
     """Tell whether there is room; a run that takes hours waits for its turns, and only the day can cut it."""
     if room.day is not None and requests > room.day:
         return False
@@ -109,7 +109,7 @@ def fits(requests: int, room: Room) -> bool:
 def polls_of_a_job(run: Run) -> int:
     """Return how often the flow's Bulk jobs were looked at in the last days until they had ended."""
     with run.database.transaction() as connection:
-        return max(1, round(bulk_polls_of_a_job(connection, run.ledger.org, run.ledger.flow) or 1))
+        return max(1, round(polls_per_job(connection, run.ledger.org, run.ledger.flow) or 1))
 
 
 @task(task_run_name="count records", **TALKS_TO_SALESFORCE)

@@ -34,5 +34,4 @@ def open_ledger(
         Waiting(f"the hour's budget until {refusal.until:%H:%M:%S} UTC").sleep(max(left.total_seconds(), 0) + 0.1)
         return True
 
-    rules = block.rules() if block else None
-    return RequestLedger(database, org=org, flow=flow, rules=rules, clock=clock, wait=wait if waits else None)
+    return RequestLedger(database, org=org, flow=flow, rules=block, clock=clock, wait=wait if waits else None)

@@ -135,7 +135,7 @@ class Uncounted:
         """Let every request pass."""
         return 0
 
-    def settle(self, request_id: int, status: int, usage: ApiUsage | None) -> None:
+    def complete(self, request_id: int, status: int, usage: ApiUsage | None) -> None:
         """Keep nothing."""
 
     def limit_reached(self, kind: str, error: LimitReachedError, at: datetime) -> None:

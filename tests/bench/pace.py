@@ -13,14 +13,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from crm_sync.budget.rules import BudgetRules, Kept
+from crm_sync.budget.rules import BudgetRules, Reservation
 from standins.salesforce.org.org import Org
 from standins.salesforce.org.settings import OrgSettings
 from standins.salesforce.server import Server
 
 _HOUR = timedelta(seconds=120)
 _PER_HOUR = 360
-_RULES = BudgetRules(per_hour=_PER_HOUR, hour=_HOUR, kept={"incremental_pull": Kept(hour=0.02)})
+_RULES = BudgetRules(requests_per_hour=_PER_HOUR, keep_for_pull=Reservation(hour=2), keep_for_push=Reservation())
 # (requests at once, requests a second), as in tasks/throttle.py: burst + seconds * rate <= 360.
 _PACE = (12, 2.9)
 _BACKGROUND = (6, 2.85)
@@ -48,7 +48,7 @@ def work(org_url: str, database_url: str, flow: str, seconds: float, pause: floa
         return True
 
     database = CustomerDatabase(database_url)
-    ledger = RequestLedger(database, org="pace", flow=flow, rules=_RULES, clock=now, wait=wait)
+    ledger = RequestLedger(database, org="pace", flow=flow, rules=_RULES, clock=now, wait=wait, hour=_HOUR)
     username, password, token = _USER
     login = UserPasswordLogin(username=username, password=password, security_token=token)
     waits, until = [0.0], time.monotonic() + seconds

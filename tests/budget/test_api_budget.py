@@ -1,20 +1,20 @@
 """The budget's page, what a run will take and whether it fits, and how flows behave when there is no room."""
 
 import logging
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from prefect import flow
 from pydantic import SecretStr
-from sqlalchemy import create_engine, insert
 
-from blocks.api_budget import ApiBudget, KeptShare, load_budget
+from blocks.api_budget import ApiBudget, load_budget
 from blocks.salesforce_credentials import LoginKind, SalesforceCredentials
-from crm_sync.budget.alerts import note_backlog
-from crm_sync.database.engine import parse_url
+from crm_sync.budget.alerts_store import note_backlog
+from crm_sync.budget.rules import Reservation
 from crm_sync.database.tables.budget import alert, breaker
-from crm_sync.database.tables.customers import request_ledger, sync_run
+from crm_sync.database.tables.customers import sync_run
 from crm_sync.errors import ConfigurationError, LimitReachedError
 from crm_sync.sobject import SObject
 from flows.api_budget import api_budget
@@ -26,6 +26,7 @@ from tasks.run.ledger import open_ledger
 from tasks.run.run import open_run, utc_now
 from tasks.run.waiting import Waiting
 from tests.rigs.breakers import let_the_pause_pass
+from tests.rigs.budget import fill
 from tests.rigs.org import PEOPLE, Rig, artifact
 
 pytestmark = pytest.mark.flow
@@ -34,13 +35,9 @@ _DAY_IS_OVER = [{"errorCode": "REQUEST_LIMIT_EXCEEDED", "message": "TotalRequest
 _OBJECTS = [SObject.CONTACT, SObject.LEAD]
 
 
-def _fill(rig: Rig, requests: int, at: datetime, flow: str = "another", kind: str = "query") -> None:
-    rig.customers.open().close()
-    engine = create_engine(parse_url(rig.customers.url.get_secret_value()))
-    row = {"org": rig.salesforce.username, "at": at, "flow": flow, "kind": kind, "status": 200}
-    with engine.begin() as connection:
-        connection.execute(insert(request_ledger), [row] * requests)
-    engine.dispose()
+def _fill(rig: Rig, requests: int, at: datetime) -> None:
+    with closing(rig.customers.open()) as customers:
+        fill(customers, requests, at, org=rig.salesforce.username, flow="another", status=200)
 
 
 def _refresh(rig: Rig, **more: Any) -> str:
@@ -173,7 +170,7 @@ def test_run_that_does_not_fit_is_refused_before_it_starts(rig: Rig) -> None:
 
 
 def test_saved_block_named_budget_counts_for_every_run(rig: Rig) -> None:
-    block = ApiBudget(requests_per_hour=10, keep_for_pull=KeptShare(hour=20), keep_for_push=KeptShare())
+    block = ApiBudget(requests_per_hour=10, keep_for_pull=Reservation(hour=20), keep_for_push=Reservation())
     block.save("budget", overwrite=True)
     try:
         with pytest.raises(LimitReachedError, match="with room for 4 in this hour"):
@@ -185,7 +182,7 @@ def test_saved_block_named_budget_counts_for_every_run(rig: Rig) -> None:
     # As with another Prefect server, which does not have the block: the database remembers what it said.
     with pytest.raises(LimitReachedError, match="with room for"):
         rig.sync()
-    assert load_budget().rules().per_hour == 3600
+    assert load_budget().requests_per_hour == 3600
     assert "of 10 |" in artifact("api-budget")
 
 
@@ -209,7 +206,7 @@ def test_requests_of_all_who_log_in_to_an_org_are_on_its_page(rig: Rig) -> None:
 
 def test_more_cannot_be_kept_than_there_is() -> None:
     with pytest.raises(ValueError, match="leave something for the others"):
-        ApiBudget(keep_for_pull=KeptShare(hour=50), keep_for_push=KeptShare(hour=50))
+        ApiBudget(keep_for_pull=Reservation(hour=50), keep_for_push=Reservation(hour=50))
 
 
 def test_wait_is_said_after_a_few_seconds_and_then_every_minute(caplog: pytest.LogCaptureFixture) -> None:
@@ -233,7 +230,7 @@ def test_wait_is_said_after_a_few_seconds_and_then_every_minute(caplog: pytest.L
 def test_wait_for_the_hour_ends_when_there_is_room(rig: Rig) -> None:
     _fill(rig, 10, utc_now() - timedelta(hours=1) + timedelta(seconds=0.4))
     customers = rig.customers.open()
-    block = ApiBudget(requests_per_hour=10, keep_for_pull=KeptShare(), keep_for_push=KeptShare())
+    block = ApiBudget(requests_per_hour=10, keep_for_pull=Reservation(), keep_for_push=Reservation())
 
     ledger = open_ledger(customers, rig.salesforce.org_key, "full_sync", utc_now, block)
     ledger.reserve("query", utc_now())

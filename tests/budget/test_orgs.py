@@ -1,117 +1,99 @@
-"""Whoever logs in to an org, its requests are counted together; settings count whatever Prefect server a run asks."""
-
-from datetime import UTC, datetime, timedelta
+"""Whoever logs in to an org, its requests are counted together; settings count whatever Prefect server a run uses."""
 
 import pytest
 
-from crm_sync.budget.figures import read_figures
+from crm_sync.budget.figures_store import read_figures
 from crm_sync.budget.ledger import RequestLedger
-from crm_sync.budget.rules import BudgetRules, Kept
-from crm_sync.budget.settings import read_rules
+from crm_sync.budget.orgs_store import read_rules
+from crm_sync.budget.rules import BudgetRules, Reservation
 from crm_sync.database.engine import CustomerDatabase
 from crm_sync.errors import LimitReachedError
 from crm_sync.requests import ApiUsage
+from tests.rigs.budget import DAY_IS_OVER, MINUTE, NOON, ledger, rules, spend
 
-NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 ACME = "acme.my.salesforce.com"
-SMALL = BudgetRules(per_hour=3, kept={})
+SMALL = rules(3)
 
 
-def ledger(database: CustomerDatabase, key: str, rules: BudgetRules | None = SMALL) -> RequestLedger:
-    return RequestLedger(database, org=key, flow="full_sync", rules=rules, clock=lambda: NOON)
+def user(database: CustomerDatabase, key: str, given: BudgetRules | None = SMALL) -> RequestLedger:
+    return ledger(database, given=given, org=key, clock=lambda: NOON)
 
 
 def test_users_of_one_org_share_its_hour(database: CustomerDatabase) -> None:
-    ann, ben = ledger(database, "ann"), ledger(database, "ben")
-    for user in (ann, ben):
+    ann, ben = user(database, "ann"), user(database, "ben")
+    for one in (ann, ben):
         # A login comes before anybody knows whose org it is.
-        user.settle(user.reserve("login", NOON), 200, None)
-        user.identify(ACME)
+        one.complete(one.reserve("login", NOON), 200, None)
+        one.identify(ACME)
 
     ann.reserve("query", NOON)
 
-    with pytest.raises(LimitReachedError, match="3 Salesforce requests"):
-        ben.reserve("query", NOON)
-    with pytest.raises(LimitReachedError):
-        ledger(database, "ben").reserve("query", NOON)
-    with pytest.raises(LimitReachedError):
-        ledger(database, ACME).reserve("query", NOON)
-    ledger(database, "carl").reserve("login", NOON)
+    for full in (ben, user(database, "ben"), user(database, ACME)):
+        with pytest.raises(LimitReachedError, match="3 Salesforce requests"):
+            full.reserve("query", NOON)
+    user(database, "carl").reserve("login", NOON)
 
 
-def test_users_of_one_org_share_its_day_and_its_breaker(database: CustomerDatabase) -> None:
-    ann, ben = ledger(database, "ann", BudgetRules()), ledger(database, "ben", BudgetRules())
-    ann.identify(ACME)
-    ben.identify(ACME)
-    ann.settle(ann.reserve("query", NOON), 200, ApiUsage(used=90, allowed=100))
+def test_users_of_one_org_share_its_day_its_breaker_and_its_page(database: CustomerDatabase) -> None:
+    ann, ben = user(database, "ann", BudgetRules()), user(database, "ben", BudgetRules())
+    for one in (ann, ben):
+        one.identify(ACME)
+        number = one.reserve("query", NOON)
+    ben.complete(number, 200, ApiUsage(used=90, allowed=100))
+    with database.transaction() as connection:
+        assert read_figures(connection, ACME, NOON).hour == {("full_sync", "query"): 2}
     with pytest.raises(LimitReachedError, match="all programs together"):
-        ben.reserve("query", NOON)
+        ann.reserve("query", NOON)
 
-    ben.limit_reached("query", LimitReachedError("Over.", code="REQUEST_LIMIT_EXCEEDED"), NOON)
+    ben.limit_reached("query", DAY_IS_OVER, NOON)
     with pytest.raises(LimitReachedError, match="nothing is sent before"):
         ann.check_open(NOON)
 
 
-def test_login_of_a_run_that_never_learned_the_org_counts_too(database: CustomerDatabase) -> None:
-    killed = ledger(database, "ann")
-    ledger(database, "ann").identify(ACME)
-    for _ in range(3):
-        killed.reserve("login", NOON)
-
-    with pytest.raises(LimitReachedError):
-        ledger(database, "ann").reserve("login", NOON)
+def test_login_of_a_run_that_never_knew_its_org_counts_too(database: CustomerDatabase) -> None:
+    killed = user(database, "ann")
+    user(database, "ann").identify(ACME)
+    assert spend(killed) == 3
+    assert spend(user(database, "ann")) == 0
 
 
 def test_breaker_that_was_closed_before_the_org_was_known_stays_closed(database: CustomerDatabase) -> None:
-    ann = ledger(database, "ann")
-    ann.limit_reached("login", LimitReachedError("Over.", code="REQUEST_LIMIT_EXCEEDED"), NOON)
+    ann = user(database, "ann")
+    ann.limit_reached("login", DAY_IS_OVER, NOON)
     ann.identify(ACME)
 
     for key in ("ann", ACME):
         with pytest.raises(LimitReachedError, match="nothing is sent before"):
-            ledger(database, key).check_open(NOON + timedelta(minutes=1))
+            user(database, key).check_open(NOON + MINUTE)
 
 
 def test_org_whose_address_changes_keeps_its_count(database: CustomerDatabase) -> None:
-    ann, ben = ledger(database, "ann"), ledger(database, "ben")
-    for user in (ann, ben):
-        user.identify(ACME)
-        user.reserve("query", NOON)
-
-    ledger(database, "ann").identify("newname.my.salesforce.com")
-
-    last = ledger(database, "ben")
-    assert last.org == "newname.my.salesforce.com"
-    last.reserve("query", NOON)
-    with pytest.raises(LimitReachedError):
-        last.reserve("query", NOON)
-
-
-def test_page_of_an_org_has_the_requests_of_all_its_users(database: CustomerDatabase) -> None:
     for key in ("ann", "ben"):
-        user = ledger(database, key)
-        user.identify(ACME)
-        user.reserve("query", NOON)
+        one = user(database, key)
+        one.identify(ACME)
+        one.reserve("query", NOON)
+
+    user(database, "ann").identify("newname.my.salesforce.com")
+
+    last = user(database, "ben")
+    assert last.org == "newname.my.salesforce.com"
+    assert spend(last) == 1
+
+
+def test_newest_settings_count_for_runs_that_do_not_find_them(database: CustomerDatabase) -> None:
+    given = BudgetRules(
+        requests_per_hour=10, share_of_day=25, stop_when_org_used=50, keep_for_pull=Reservation(hour=40)
+    )
+    user(database, "ann", BudgetRules())
+    user(database, "ann", given).identify(ACME)
+
+    elsewhere = user(database, "ann", given=None)
+
     with database.transaction() as connection:
-        assert read_figures(connection, ACME, NOON, timedelta(hours=1)).hour == {("full_sync", "query"): 2}
-
-
-def test_settings_count_for_runs_that_do_not_find_them(database: CustomerDatabase) -> None:
-    given = BudgetRules(per_hour=3, share_of_day=0.25, stop_at=0.5, kept={"incremental_pull": Kept(hour=0.4)})
-    ledger(database, "ann", given).identify(ACME)
-
-    elsewhere = ledger(database, "ann", rules=None)
-
-    with database.transaction() as connection:
-        assert read_rules(connection, ACME, None) == given
-        assert read_rules(connection, "another org", None) == BudgetRules()
-    for _ in range(2):
+        assert read_rules(connection, ACME) == given
+        assert read_rules(connection, "another org") == BudgetRules()
+    assert spend(elsewhere) == 6
+    with pytest.raises(LimitReachedError, match="10 are allowed, the rest kept for campaign_push and incremental_pull"):
         elsewhere.reserve("query", NOON)
-    with pytest.raises(LimitReachedError, match="3 are allowed, the rest kept for incremental_pull"):
-        elsewhere.reserve("query", NOON)
-
-
-def test_newest_settings_count(database: CustomerDatabase) -> None:
-    ledger(database, "ann")
-    ledger(database, "ann", BudgetRules(per_hour=5, kept={}))
-    assert ledger(database, "ann", rules=None).room(NOON).hour == 5
+    user(database, "ann", BudgetRules(requests_per_hour=20))
+    assert user(database, "ann", given=None).headroom(NOON).hour == 14

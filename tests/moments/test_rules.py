@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from crm_sync.budget.rules import BudgetRules, Kept, OrgUsage, sustained_rate
+from crm_sync.budget.rules import BudgetRules, OrgUsage, sustained_rate
 from crm_sync.moments.due import DueCount
 from crm_sync.moments.forecast import MomentForecast, forecast, through_at
 from crm_sync.moments.objects import MomentFields, MomentObjects
@@ -17,6 +17,7 @@ from crm_sync.moments.summary import Backlog, MomentExportSummary, backlog
 from crm_sync.salesforce.write.records import CLEAR
 from crm_sync.salesforce.write.results import result_frame
 from crm_sync.sobject import SObject
+from tests.rigs.budget import rules
 
 LEAD, CONTACT = SObject.LEAD, SObject.CONTACT
 OURS = MomentObjects()
@@ -187,22 +188,22 @@ def test_backlog_is_through_when_the_budget_allows(requests: int, an_hour: int, 
 
 
 @pytest.mark.parametrize(
-    ("rules", "allowed", "pace"),
+    ("given", "allowed", "pace"),
     [
         (BudgetRules(), None, 3_600 - 36 - 72),
-        (BudgetRules(kept={}), 24_000, 500),
-        (BudgetRules(kept={}, share_of_day=1.0), 24_000, 1_000),
+        (rules(), 24_000, 500),
+        (rules(share_of_day=100), 24_000, 1_000),
         (BudgetRules(), 24_000, (12_000 - 600 - 1_200) // 24),
-        (BudgetRules(per_hour=100, kept={"incremental_pull": Kept(hour=0.2)}), 24_000, 80),
-        (BudgetRules(kept={}), 15, 1),
+        (rules(100, pull=(20, 0)), 24_000, 80),
+        (rules(), 15, 1),
     ],
 )
 def test_present_budget_is_what_the_settings_leave_to_the_export(
-    rules: BudgetRules, allowed: int | None, pace: int
+    given: BudgetRules, allowed: int | None, pace: int
 ) -> None:
     org = None if allowed is None else OrgUsage(used=0, allowed=allowed, seen_at=NOW)
 
-    assert sustained_rate(rules, "contact_moment_export", org) == pace
+    assert sustained_rate(given, "contact_moment_export", org) == pace
 
 
 def test_backlog_begins_when_requests_are_possible_again() -> None:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from blocks.api_budget import ApiBudget, KeptShare
+from blocks.api_budget import ApiBudget
 from blocks.salesforce_synchronize import SalesforceSynchronize
+from crm_sync.budget.rules import Reservation
 from crm_sync.database.tables.customers import salesforce_record
 from crm_sync.moments.record import record_moments
 from crm_sync.sobject import SObject
@@ -112,7 +113,7 @@ class Load:
 @pytest.fixture
 def load(tmp_path: Path, sqlite_url: str, prefect_home: Path, processes: Processes) -> Iterator[Load]:
     """Start the org; the settings of the budget are saved as a user saves them."""
-    kept = {"keep_for_pull": KeptShare(hour=15, day=20), "keep_for_push": KeptShare(hour=30, day=30)}
+    kept = {"keep_for_pull": Reservation(hour=15, day=20), "keep_for_push": Reservation(hour=30, day=30)}
     with start_rig(tmp_path, sqlite_url, people=300) as rig:
         prepared = Load(rig, prefect_home, processes)
         ApiBudget(requests_per_hour=AN_HOUR, **kept).save("budget", overwrite=True)

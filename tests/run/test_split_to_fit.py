@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, delete, insert
 
-from crm_sync.budget.ledger import Room
+from crm_sync.budget.ledger import Headroom
 from crm_sync.database.engine import parse_url
 from crm_sync.database.tables.customers import request_ledger, salesforce_record, sync_run
 from crm_sync.sobject import SObject
@@ -34,7 +34,7 @@ def _leave(rig: Rig, flow: str, requests: int) -> None:
     """Use up the hour but for so many requests of a flow."""
     with closing(rig.customers.open()) as database:
         ledger = open_ledger(database, rig.salesforce.org_key, flow, utc_now)
-        used = ledger.room(utc_now()).hour - requests
+        used = ledger.headroom(utc_now()).hour - requests
         row = {"org": ledger.org, "at": utc_now(), "flow": "another", "kind": "query", "status": 200}
         with database.transaction() as connection:
             connection.execute(insert(request_ledger), [row] * used)
@@ -149,14 +149,14 @@ def test_last_request_of_an_hour_withdraws_consent_without_a_look(rig: Rig) -> N
 @pytest.mark.parametrize(
     ("requests", "room", "is_fitting"),
     [
-        (5, Room(hour=5, day=5, whole_hour=3492), True),
-        (6, Room(hour=5, day=None, whole_hour=3492), False),
-        (6, Room(hour=3492, day=5, whole_hour=3492), False),
+        (5, Headroom(hour=5, day=5, whole_hour=3492), True),
+        (6, Headroom(hour=5, day=None, whole_hour=3492), False),
+        (6, Headroom(hour=3492, day=5, whole_hour=3492), False),
         # Takes more than half an hour, or more than any hour has: it waits for its turns.
-        (1_801, Room(hour=5, day=None, whole_hour=3492), True),
-        (11, Room(hour=5, day=None, whole_hour=10), True),
-        (10, Room(hour=5, day=None, whole_hour=10), False),
+        (1_801, Headroom(hour=5, day=None, whole_hour=3492), True),
+        (11, Headroom(hour=5, day=None, whole_hour=10), True),
+        (10, Headroom(hour=5, day=None, whole_hour=10), False),
     ],
 )
-def test_only_a_run_that_takes_hours_is_not_judged_by_the_hour(requests: int, room: Room, is_fitting: bool) -> None:
+def test_only_a_run_that_takes_hours_is_not_judged_by_the_hour(requests: int, room: Headroom, is_fitting: bool) -> None:
     assert fits(requests, room) is is_fitting

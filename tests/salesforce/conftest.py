@@ -42,7 +42,7 @@ class Ledger:
         self.reserved.append(kind)
         return len(self.reserved)
 
-    def settle(self, request_id: int, status: int, usage: ApiUsage | None) -> None:
+    def complete(self, request_id: int, status: int, usage: ApiUsage | None) -> None:
         """Note how it ended."""
         self.settled.append((request_id, status, usage))
 

@@ -27,7 +27,7 @@ class RequestLedger(Protocol):
         """Count a request that is about to be sent and return its id; raises LimitReachedError."""
         ...
 
-    def settle(self, request_id: int, status: int, usage: ApiUsage | None) -> None:
+    def complete(self, request_id: int, status: int, usage: ApiUsage | None) -> None:
         """Record the request's outcome; `status` is 0 when no answer came."""
         ...
 
@@ -159,7 +159,7 @@ class Transport(requests.Session):
         except requests.RequestException as error:
             failure, is_untrusted = type(error).__name__, "CERTIFICATE_VERIFY_FAILED" in str(error)
         finally:
-            self._ledger.settle(request_id, status, usage)
+            self._ledger.complete(request_id, status, usage)
         if not failure:
             return response
         # Not raised in the except block: there, the new error would keep the old one, and with it the query.

@@ -3,13 +3,9 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 
-import pytest
-
-from crm_sync.budget.ledger import RequestLedger
-from crm_sync.budget.rules import BudgetRules, Kept
 from crm_sync.database.engine import CustomerDatabase
 from crm_sync.errors import LimitReachedError
 from crm_sync.requests import RequestKind
@@ -19,15 +15,11 @@ from crm_sync.salesforce.org import SalesforceOrg
 from standins.salesforce.org.org import Org
 from standins.salesforce.org.settings import OrgSettings
 from standins.salesforce.server import Server
+from tests.rigs.budget import HOUR, NOON, ledger, rules
 from tests.salesforce.conftest import Store
 
-NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
-HOUR = timedelta(hours=1)
 PER_HOUR = 60
-RULES = BudgetRules(
-    per_hour=PER_HOUR,
-    kept={"incremental_pull": Kept(hour=0.1, day=0.1), "campaign_push": Kept(hour=0.05, day=0.1)},
-)
+RULES = rules(PER_HOUR, pull=(10, 10), push=(5, 10))
 
 
 @dataclass
@@ -71,8 +63,8 @@ class Load:
         self.workers = [Worker(flow, self._way(database, server, flow, store), every) for flow, every in flows.items()]
 
     def _way(self, database: CustomerDatabase, server: Server, flow: str, store: Store) -> SalesforceOrg:
-        ledger = RequestLedger(database, org="org", flow=flow, rules=RULES, clock=lambda: self.now)
-        transport = Transport(throttle=lambda: None, ledger=ledger, clock=lambda: self.now, endpoint_url=server.url)
+        counting = ledger(database, flow, RULES, clock=lambda: self.now)
+        transport = Transport(throttle=lambda: None, ledger=counting, clock=lambda: self.now, endpoint_url=server.url)
         settings = self.org.settings
         login = UserPasswordLogin(
             username=settings.username, password=settings.password, security_token=settings.security_token
@@ -152,13 +144,10 @@ def test_requests_of_other_programs_stop_the_background_first(database: Customer
     assert made["incremental_pull"] == 12
 
 
-@pytest.mark.parametrize("blocked", [timedelta(hours=2)])
-def test_after_a_block_by_the_org_one_probe_at_a_time_until_it_is_over(
-    database: CustomerDatabase, blocked: timedelta
-) -> None:
+def test_after_a_block_by_the_org_one_probe_at_a_time_until_it_is_over(database: CustomerDatabase) -> None:
     with started(database) as load:
         load.run(1)
-        load.org.usage.blocked_until = load.now + blocked
+        load.org.usage.blocked_until = load.now + 2 * HOUR
         before = len(load.org.requests)
         _run_through_refusals(load, hours=4)
 

@@ -1,4 +1,4 @@
-"""Alerts that are on, so that each is raised once and cleared once, whichever process finds it."""
+"""The alerts that are on, so that each is raised once and cleared once, whichever process finds it."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, delete, func, select
 
-from crm_sync.budget.breaker import closed_breakers
+from crm_sync.budget.breaker_store import closed_breakers
 from crm_sync.database.dialects import insert_for, write_and_count
 from crm_sync.database.tables.budget import alert, backlog
 from crm_sync.database.tables.customers import rejected_record
@@ -16,7 +16,7 @@ REJECTS = "rejects"
 BACKLOG = "backlog"
 FLOW_FAILED = "flow-failed"
 
-# So often in a row has a backlog to grow: once is a campaign, three times is a queue that is not worked off.
+# How often in a row a backlog has to grow: once is a campaign, three times is a queue that is not worked off.
 _GROWN = 3
 
 
@@ -30,7 +30,7 @@ class AlertChange:
 
 
 def note_backlog(connection: Connection, org: str, name: str, waiting: int, now: datetime) -> None:
-    """Note how much is waiting, such as contact moments after an export; an empty backlog begins anew."""
+    """Store how much is waiting, such as contact moments after an export, and how often in a row it has grown."""
     known = connection.execute(select(backlog).where(backlog.c.org == org, backlog.c.name == name)).one_or_none()
     grew = 0 if known is None or waiting <= known.waiting else known.grew + 1
     row = {"waiting": waiting, "grew": grew, "at": now}
@@ -39,7 +39,7 @@ def note_backlog(connection: Connection, org: str, name: str, waiting: int, now:
 
 
 def find_alerts(connection: Connection, org: str, *, rejects_above: int) -> dict[str, str]:
-    """Return the reason of each alert that the database gives cause for, by name."""
+    """Return the reason of each alert that the database gives cause for, by the alert's name."""
     found = {
         f"{BREAKER}.{closed.scope.name.lower()}": f"Salesforce has refused {closed.scope} for a limit; none are sent "
         f"before {closed.until:%Y-%m-%d %H:%M} UTC."
