@@ -2,7 +2,6 @@
 
 import argparse
 import signal
-import ssl
 import sys
 import threading
 from pathlib import Path
@@ -19,14 +18,10 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     # An org's own database can be large: leave the usual way, so that it is removed.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    tls = None
-    if options.certificate:
-        tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        tls.load_cert_chain(options.certificate, options.key)
     with Org(database=options.database) as org:
         if not any(org.records.count(name) for name in ("Lead", "Contact")):
             seed(org, options.records, options.seed, contacts_only=options.contacts_only)
-        with Server(org, port=options.port, tls=tls, control=options.control) as server:
+        with Server(org, port=options.port, control=options.control) as server:
             sys.stdout.write(f"{server.url}\n")
             sys.stdout.flush()
             stopping = threading.Event()
@@ -48,8 +43,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--database", type=Path, help="SQLite file to keep the org in; used again when it has records")
     parser.add_argument("--lively", type=float, metavar="SECONDS", help="let people change every so many seconds")
     parser.add_argument("--control", action="store_true", help="open /__control")
-    parser.add_argument("--certificate", type=Path, help="PEM file; serves https")
-    parser.add_argument("--key", type=Path, help="PEM file of the certificate's key")
     return parser
 
 

@@ -46,7 +46,6 @@ def _obey(org: Org, key: str, value: Any) -> Any:
         "clear_faults": org.faults.clear,
         "clear_refusals": org.refusals.clear,
         "clear_journal": org.journal.clear,
-        "empty_recycle_bin": org.empty_recycle_bin,
     }
     return orders[key]()
 

@@ -56,18 +56,19 @@ def _composite(org: Org, request: Request, version: str) -> Answer:
     return composite.composite(org, request, dispatch, kind_of)
 
 
+_JOB = rf"{_DATA}/jobs/query/(\w+)"
+_INGEST_JOB = rf"{_DATA}/jobs/ingest/(\w+)"
+_INGEST_RESULTS = "(successfulResults|failedResults|unprocessedrecords)"
 ROUTES = (
-    _route("login", r"/services/Soap/(u|c)/(\d{1,3}\.\d)(?:/\w*)?", data=False, POST=soap_login.login),
+    _route("login", r"/services/Soap/u/(\d{1,3}\.\d)(?:/\w*)?", data=False, POST=soap_login.login),
     _route("token", "/services/oauth2/token", data=False, POST=oauth.token),
     _route("metadata", r"/services/Soap/m/(\d{1,3}\.\d)(?:/\w*)?", soap=True, POST=metadata_api.call),
     _route("userinfo", "/services/oauth2/userinfo", GET=oauth.user_info),
-    _route("versions", "/services/data/?", data=False, GET=rest.versions),
-    _route("resources", f"{_DATA}/?", GET=rest.resources),
     _route("limits", f"{_DATA}/limits/?", GET=rest.limits),
     _route("record_count", f"{_DATA}/limits/recordCount", GET=rest.record_count),
     _route("describe", f"{_DATA}/sobjects/?", GET=rest.describe_all),
     _route("describe", rf"{_DATA}/sobjects/(\w+)/describe/?", GET=rest.describe),
-    _route("record", rf"{_DATA}/sobjects/(\w+)/?", GET=rest_records.about, POST=rest_records.create),
+    _route("record", rf"{_DATA}/sobjects/(\w+)/?", POST=rest_records.create),
     _route(
         "record",
         rf"{_DATA}/sobjects/(\w+)/(\w+)/?",
@@ -87,46 +88,17 @@ ROUTES = (
         f"{_DATA}/composite/sobjects/?",
         POST=sobject_collections.insert,
         PATCH=sobject_collections.update,
-        DELETE=sobject_collections.delete,
-    ),
-    _route(
-        "collections",
-        rf"{_DATA}/composite/sobjects/(\w+)/?",
-        GET=sobject_collections.retrieve,
-        POST=sobject_collections.retrieve,
     ),
     _route("collections", rf"{_DATA}/composite/sobjects/(\w+)/(\w+)/?", PATCH=sobject_collections.upsert),
     _route("query", f"{_DATA}/(query|queryAll)/?", GET=rest_query.query),
     _route("query_more", rf"{_DATA}/(query|queryAll)/([\w-]+)", GET=rest_query.query_more),
-    _route("bulk_jobs", f"{_DATA}/jobs/query/?", GET=bulk_query.list_jobs, POST=bulk_query.create),
-    _route(
-        "bulk_job",
-        rf"{_DATA}/jobs/query/(\w+)",
-        GET=bulk_query.get,
-        PATCH=bulk_query.abort,
-        DELETE=bulk_query.delete,
-    ),
-    _route(
-        "ingest_jobs",
-        f"{_DATA}/jobs/ingest/?",
-        takes=("json", "multipart/form-data"),
-        GET=bulk_ingest.list_jobs,
-        POST=bulk_ingest.create,
-    ),
-    _route(
-        "ingest_job",
-        rf"{_DATA}/jobs/ingest/(\w+)/?",
-        GET=bulk_ingest.get,
-        PATCH=bulk_ingest.change,
-        DELETE=bulk_ingest.delete,
-    ),
-    _route("ingest_upload", rf"{_DATA}/jobs/ingest/(\w+)/batches/?", takes=("text/csv",), PUT=bulk_ingest.upload),
-    _route(
-        "ingest_results",
-        rf"{_DATA}/jobs/ingest/(\w+)/(successfulResults|failedResults|unprocessedrecords)/?",
-        GET=bulk_ingest.results,
-    ),
-    _route("bulk_results", rf"{_DATA}/jobs/query/(\w+)/results", GET=bulk_query.results),
+    _route("bulk_jobs", f"{_DATA}/jobs/query/?", POST=bulk_query.create),
+    _route("bulk_job", _JOB, GET=bulk_query.get, PATCH=bulk_query.abort, DELETE=bulk_query.delete),
+    _route("bulk_results", f"{_JOB}/results", GET=bulk_query.results),
+    _route("ingest_jobs", f"{_DATA}/jobs/ingest/?", takes=("json", "multipart/form-data"), POST=bulk_ingest.create),
+    _route("ingest_job", f"{_INGEST_JOB}/?", GET=bulk_ingest.get, PATCH=bulk_ingest.change, DELETE=bulk_ingest.delete),
+    _route("ingest_upload", f"{_INGEST_JOB}/batches/?", takes=("text/csv",), PUT=bulk_ingest.upload),
+    _route("ingest_results", f"{_INGEST_JOB}/{_INGEST_RESULTS}/?", GET=bulk_ingest.results),
 )
 
 

@@ -58,14 +58,6 @@ def test_csv_is_written_as_salesforce_writes_it(client: Client, org: Org) -> Non
     )
 
 
-def test_delimiter_and_line_ending_are_the_jobs(client: Client, org: Org) -> None:
-    org.records.insert("Contact", {"LastName": "Smit", "FirstName": "a;b"})
-    soql = "SELECT FirstName, LastName FROM Contact"
-    job_id = client.finished_bulk(soql, columnDelimiter="SEMICOLON", lineEnding="CRLF")
-    text = client.get(f"/jobs/query/{job_id}/results").content
-    assert text == b'"FirstName";"LastName"\r\n"a;b";"Smit"\r\n'
-
-
 @pytest.mark.parametrize("encoding", ["identity", "gzip"])
 def test_pages_are_whole_and_may_be_read_again(client: Client, org: Org, encoding: str) -> None:
     seed(org, 2500, contacts_only=True)

@@ -6,7 +6,6 @@ import pytest
 import requests
 
 from standins.salesforce.org.org import Org
-from standins.salesforce.people.seed import seed
 from tests.standins.conftest import Client
 
 SOBJECTS = "/composite/sobjects"
@@ -107,13 +106,6 @@ def test_same_record_twice_fails_both_times(client: Client, org: Org) -> None:
     keys = [row("Contact", LastName="x", Customer_Number__c=key) for key in ("K1", "K2", "k1")]
     given = results(client, "PATCH", f"{SOBJECTS}/Contact/Customer_Number__c", *keys)
     assert codes(given) == ["DUPLICATE_VALUE", None, "DUPLICATE_VALUE"]
-
-
-def test_all_or_none_undoes_the_good_rows(client: Client, org: Org) -> None:
-    rows = (row("Contact", LastName="A"), row("Contact"))
-    given = results(client, "POST", SOBJECTS, *rows, allOrNone=True)
-    assert codes(given) == ["ALL_OR_NONE_OPERATION_ROLLED_BACK", "REQUIRED_FIELD_MISSING"]
-    assert org.records.count("Contact") == 0
 
 
 @pytest.mark.parametrize(
@@ -232,35 +224,3 @@ def test_locked_row_refuses_as_often_as_told(client: Client, org: Org) -> None:
     made = row("Contact", Customer_Number__c="K1", LastName="x")
     assert codes(results(client, "PATCH", path, made)) == ["UNABLE_TO_LOCK_ROW"]
     assert codes(results(client, "PATCH", path, made)) == [None]
-
-
-def test_delete_by_ids(client: Client, org: Org) -> None:
-    one, other = contact(org), contact(org)
-    org.records.delete("Contact", other)
-    answer = client.http.delete(f"{client.data}{SOBJECTS}?ids={one},{other}", timeout=10)
-    assert codes(answer.json()) == [None, "ENTITY_IS_DELETED"]
-    assert org.records.count("Contact") == 0
-
-
-def test_retrieve_keeps_the_order_and_says_null(client: Client, org: Org) -> None:
-    one, other = contact(org, Title="x"), contact(org)
-    gone = contact(org)
-    org.records.delete("Contact", gone)
-    ids = [other, "003000000000009AAA", gone, one[:15], "nonsense"]
-    answer = client.http.post(f"{client.data}{SOBJECTS}/Contact", json={"ids": ids, "fields": ["Title"]}, timeout=10)
-    found = [given and (given["Id"], given["Title"]) for given in answer.json()]
-    assert found == [(other, None), None, None, (one, "x"), None]
-    by_address = client.get(f"{SOBJECTS}/Contact?ids={','.join(ids)}&fields=Id,Title").json()
-    assert by_address == answer.json()
-
-
-def test_retrieve_takes_2000_ids(client: Client, org: Org) -> None:
-    seed(org, 2500, contacts_only=True)
-    snapshot = org.query("SELECT Id FROM Contact")
-    ids = [found["Id"] for found in snapshot.records(0, 2001)]
-    snapshot.close()
-    url = f"{client.data}{SOBJECTS}/Contact"
-    answer = client.http.post(url, json={"ids": ids[:2000], "fields": ["Email"]}, timeout=10)
-    assert [given["Id"] for given in answer.json()] == ids[:2000]
-    answer = client.http.post(url, json={"ids": ids, "fields": ["Email"]}, timeout=10)
-    assert answer.json()[0]["errorCode"] == "EXCEEDED_ID_LIMIT"

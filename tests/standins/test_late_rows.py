@@ -67,27 +67,8 @@ def test_later_pages_show_the_snapshot_unless_told_otherwise(client: Client, org
     assert [row["Id"] for row in rows] == ids
 
 
-def test_recycle_bin_forgets_after_15_days(client: Client, org: Org, clock: Clock) -> None:
-    old, new = (org.records.insert("Contact", {"LastName": name}) for name in ("Old", "New"))
-    kept = org.records.insert("Contact", {"LastName": "Kept"})
-    org.records.delete("Contact", old)
-    clock.move(days=10)
-    org.records.delete("Contact", new)
-    assert org.empty_recycle_bin() == 0
-    clock.move(days=6)
-    assert org.empty_recycle_bin() == 1
-    assert {row["Id"] for row in _rows(org)} == {new, kept}
-
-
 def test_id_of_a_purged_record_is_never_given_again(org: Org) -> None:
     seed(org, 10, contacts_only=True)
     last = org.records.insert("Contact", {"LastName": "Last"})
     org.records.purge("Contact", last)
     assert org.records.insert("Contact", {"LastName": "Next"}) != last
-
-
-def _rows(org: Org) -> list[dict[str, Any]]:
-    snapshot = org.query("SELECT Id FROM Contact", include_deleted=True)
-    found = list(snapshot.records(0, 100))
-    snapshot.close()
-    return found

@@ -57,8 +57,8 @@ def call(client: Client, content: str, session_id: str | None = None) -> request
     return requests.post(f"{client.url}/services/Soap/m/59.0", body, headers=headers, timeout=10)
 
 
-def deploy(client: Client, files: dict[str, str], options: str = "") -> requests.Response:
-    content = f"<ZipFile>{zipped(files)}</ZipFile><DeployOptions>{options}</DeployOptions>"
+def deploy(client: Client, files: dict[str, str]) -> requests.Response:
+    content = f"<ZipFile>{zipped(files)}</ZipFile><DeployOptions/>"
     return call(client, f"<deploy {NAMESPACE}>{content}</deploy>")
 
 
@@ -105,11 +105,6 @@ def test_deploying_again_keeps_the_records(client: Client, org: Org) -> None:
     org.records.insert(NAME, {"Key__c": "m1"})
     deploy(client, {"unpackaged/" + name: content for name, content in FILES.items()})
     assert (org.records.count(NAME), org.schema[NAME].prefix) == (1, prefix)
-
-
-def test_check_only_changes_nothing(client: Client, org: Org) -> None:
-    deploy(client, FILES, "<checkOnly>true</checkOnly>")
-    assert NAME not in org.schema
 
 
 @pytest.mark.parametrize(

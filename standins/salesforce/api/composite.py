@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from standins.salesforce.api.json_rows import check_no_all_or_none
 from standins.salesforce.api.references import references_resolved
 from standins.salesforce.errors import SalesforceError, not_found
 from standins.salesforce.http.messages import Answer, Request, error_answer
@@ -16,29 +17,17 @@ _COUNTED = ("query", "query_more", "collections")
 _ALLOWED = (*_COUNTED, "record", "describe")
 _NAME = re.compile(r"[A-Za-z0-9]\w*", re.ASCII)
 _KEYS = {"method", "url", "referenceId", "body", "httpHeaders"}
-_FIRST_FAILURE = 400
 
 Dispatch = Callable[[Org, Request], Answer]
 
 
 def composite(org: Org, request: Request, dispatch: Dispatch, kind_of: Callable[[Request], str]) -> Answer:
-    """Answer 200 with the answer of each subrequest; with `allOrNone`, one failure undoes them all.
-
-    Queries next to writes in an `allOrNone` composite see the records as they were before it.
-    """
+    """Answer 200 with the answer of each subrequest."""
     body = request.json()
+    check_no_all_or_none(body)
     parts = _checked_parts(body, request, kind_of)
     composite_run = _Run(org, request, dispatch, kind_of)
-    if body.get("allOrNone") is not True:
-        return _joined(parts, [composite_run.answer(part) for part in parts])
-    with org.records.transaction() as transaction:
-        answers = [composite_run.answer(part) for part in parts]
-        failed = [given.status >= _FIRST_FAILURE for given in answers]
-        transaction.undo = any(failed)
-    if transaction.undo:
-        first = failed.index(True)
-        answers = [given if place == first else _halted() for place, given in enumerate(answers)]
-    return _joined(parts, answers)
+    return _joined(parts, [composite_run.answer(part) for part in parts])
 
 
 class _Run:
@@ -135,8 +124,3 @@ def _joined(parts: list[dict[str, Any]], answers: list[Answer]) -> Answer:
 
 def _bytes(given: Answer) -> bytes:
     return given.body if isinstance(given.body, bytes) else b"".join(given.body)
-
-
-def _halted() -> Answer:
-    message = "The transaction was rolled back since another operation in the same transaction failed."
-    return error_answer(SalesforceError(400, "PROCESSING_HALTED", message))

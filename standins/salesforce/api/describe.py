@@ -19,34 +19,21 @@ _IDS = ("id", "reference")
 _NUMBERS = ("double", "currency")
 _UTF8_WIDTH = 3
 _SEARCH_FILTERS = (
-    "AccountId",
-    "ParentId",
-    "ReportsToId",
-    "ConvertedAccountId",
-    "ConvertedContactId",
-    "ConvertedOpportunityId",
-)
+    "AccountId", "ParentId", "ReportsToId", "ConvertedAccountId", "ConvertedContactId", "ConvertedOpportunityId",
+)  # fmt: skip
 _NEVER = (
-    "aiPredictionField", "calculated", "cascadeDelete", "caseSensitive",
-    "dependentPicklist", "deprecatedAndHidden", "displayLocationInDecimal", "encrypted",
-    "formulaTreatNullNumberAsZero", "highScaleNumber", "htmlFormatted", "restrictedDelete",
-    "writeRequiresMasterRead",
+    "aiPredictionField", "calculated", "cascadeDelete", "caseSensitive", "dependentPicklist", "deprecatedAndHidden",
+    "displayLocationInDecimal", "encrypted", "formulaTreatNullNumberAsZero", "highScaleNumber", "htmlFormatted",
+    "restrictedDelete", "writeRequiresMasterRead",
 )  # fmt: skip
 _ABSENT = (
-    "calculatedFormula", "controllerName", "defaultValueFormula", "filteredLookupInfo", "inlineHelpText",
-    "mask", "maskType", "referenceTargetField", "relationshipOrder",
+    "calculatedFormula", "controllerName", "defaultValueFormula", "filteredLookupInfo", "inlineHelpText", "mask",
+    "maskType", "referenceTargetField", "relationshipOrder",
 )  # fmt: skip
-_OBJECT_NEVER = [
-    "activateable",
-    "customSetting",
-    "deepCloneable",
-    "deprecatedAndHidden",
-    "hasSubtypes",
-    "isInterface",
-]
+_OBJECT_NEVER = ["activateable", "customSetting", "deepCloneable", "deprecatedAndHidden", "hasSubtypes", "isInterface"]
 _OBJECT_USUALLY = (
-    "createable", "deletable", "feedEnabled", "layoutable", "mergeable", "mruEnabled", "queryable",
-    "replicateable", "retrieveable", "searchable", "triggerable", "undeletable", "updateable",
+    "createable", "deletable", "feedEnabled", "layoutable", "mergeable", "mruEnabled", "queryable", "replicateable",
+    "retrieveable", "searchable", "triggerable", "undeletable", "updateable",
 )  # fmt: skip
 _FULL_ABSENT = (
     "defaultImplementation", "extendedBy", "extendsInterfaces", "implementedBy", "implementsInterfaces",

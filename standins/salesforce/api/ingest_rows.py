@@ -7,8 +7,7 @@ from contextlib import suppress
 from random import Random
 from typing import Any
 
-from standins.salesforce.org.bulk_jobs import DELIMITERS, LINE_ENDINGS
-from standins.salesforce.org.ingest_jobs import Ending, IngestJob
+from standins.salesforce.org.bulk_jobs import Ending, IngestJob
 from standins.salesforce.org.org import Org
 from standins.salesforce.org.outcome import Outcome
 from standins.salesforce.org.writes import Write, write_all
@@ -69,8 +68,8 @@ def _rows(job: IngestJob) -> list[list[str]]:
         text = (job.content or b"").decode()
     except UnicodeDecodeError as error:
         raise _Unreadable("InvalidBatch : The data is not valid UTF-8") from error
-    _check_line_ending(job, text)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=DELIMITERS[job.delimiter], strict=True)
+    _check_line_ending(text)
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
         rows = [row for row in reader if row]
     except csv.Error as error:
@@ -84,13 +83,10 @@ def _rows(job: IngestJob) -> list[list[str]]:
     return rows[1:]
 
 
-def _check_line_ending(job: IngestJob, text: str) -> None:
+def _check_line_ending(text: str) -> None:
     first, ending, _ = text.partition("\n")
-    found = "CRLF" if first.endswith("\r") else "LF"
-    if ending and found != job.line_ending:
-        raise _Unreadable(
-            f"ClientInputError : LineEnding is invalid on user data. Current LineEnding setting is {job.line_ending}"
-        )
+    if ending and first.endswith("\r"):
+        raise _Unreadable("ClientInputError : LineEnding is invalid on user data. Current LineEnding setting is LF")
 
 
 def _column(job: IngestJob, name: str) -> str:
@@ -124,7 +120,6 @@ def _csv(job: IngestJob, first: list[str], rows: Iterable[list[str]]) -> Iterato
     lines = [[*first, *job.header], *shuffled]
     for start in range(0, len(lines), _BLOCK):
         target = io.StringIO(newline="")
-        delimiter, ending = DELIMITERS[job.delimiter], LINE_ENDINGS[job.line_ending]
-        writer = csv.writer(target, delimiter=delimiter, lineterminator=ending, quoting=csv.QUOTE_ALL)
+        writer = csv.writer(target, lineterminator="\n", quoting=csv.QUOTE_ALL)
         writer.writerows(lines[start : start + _BLOCK])
         yield target.getvalue().encode()

@@ -11,6 +11,12 @@ from standins.salesforce.schema.fields import SObject
 WRONG_TYPE = "INVALID_TYPE_ON_FIELD_IN_RECORD"
 
 
+def check_no_all_or_none(body: Mapping[str, Any]) -> None:
+    """Raise SalesforceError for a request that is to be undone as a whole, which the stand-in cannot do."""
+    if body.get("allOrNone") is True:
+        raise SalesforceError(400, "INVALID_INPUT", "The stand-in does not know allOrNone")
+
+
 def sobject_of(org: Org, name: str) -> SObject:
     """Return the sObject of a name in any case; raise SalesforceError NOT_FOUND when there is none."""
     found = org.sobject(name)

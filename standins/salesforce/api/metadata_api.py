@@ -40,9 +40,8 @@ def _deploy(org: Org, operation: ElementTree.Element) -> Answer:
         content = base64.b64decode(operation.findtext("ZipFile", ""), validate=False)
     except binascii.Error as error:
         raise SalesforceError(500, "INVALID_ZIP_FILE", "The zip file is not base64") from error
-    check_only = operation.findtext("DeployOptions/checkOnly") == "true"
-    deployment = org.deployments.create(components(content), check_only=check_only)
-    if not deployment.failures and not check_only:
+    deployment = org.deployments.create(components(content))
+    if not deployment.failures:
         for component in deployment.components:
             if component.sobject:
                 org.add_object(component.sobject)
@@ -56,7 +55,7 @@ def _status(org: Org, operation: ElementTree.Element) -> Answer:
     total = len(deployment.components)
     counted = {"numberComponentErrors": failed, "numberComponentsDeployed": total - failed} if deployment.done else {}
     values = {
-        "checkOnly": str(deployment.check_only).lower(),
+        "checkOnly": "false",
         "createdDate": deployment.created.strftime("%Y-%m-%dT%H:%M:%S.000Z"),
         "done": str(deployment.done).lower(),
         "id": deployment.id,

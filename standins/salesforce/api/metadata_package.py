@@ -64,12 +64,8 @@ def _components(files: dict[str, bytes], package: ElementTree.Element, root: str
             continue
         folder, ending = _FOLDERS[kind]
         for member in types.findall("members"):
-            start, end = f"{root}{folder}/", f".{ending}"
-            names = [member.text or ""]
-            if names == ["*"]:
-                names = [name[len(start) : -len(end)] for name in files if name.startswith(start)]
-            for name in names:
-                yield _component(kind, name, f"{start}{name}{end}", files)
+            name = member.text or ""
+            yield _component(kind, name, f"{root}{folder}/{name}.{ending}", files)
 
 
 def _component(kind: str, name: str, file: str, files: dict[str, bytes]) -> Component:

@@ -17,6 +17,7 @@ from standins.salesforce.org.settings import ConnectedApp
 
 JWT_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 _JWT_LIFETIME = timedelta(minutes=5)
+_JWT_AUDIENCES = ("https://login.salesforce.com", "https://test.salesforce.com")
 _OAUTH_CODES = {
     "LOGIN_RATE_EXCEEDED": "login rate exceeded",
     "INSUFFICIENT_ACCESS": "user hasn't approved this consumer",
@@ -111,7 +112,7 @@ def _check_assertion(org: Org, request: Request, assertion: str) -> None:
 
 
 def _check_claims(org: Org, request: Request, claims: dict[str, Any]) -> None:
-    if claims.get("aud") not in (*org.settings.jwt_audiences, request.base_url):
+    if claims.get("aud") not in (*_JWT_AUDIENCES, request.base_url):
         raise _TokenRefused("invalid_grant", "audience is invalid")
     if claims.get("sub") != org.settings.username:
         raise _TokenRefused("invalid_grant", "user hasn't approved this consumer")

@@ -1,26 +1,9 @@
-"""The small REST resources: versions, limits, describes."""
+"""The small REST resources: limits, counts and describes."""
 
 from standins.salesforce.api.describe import describe_object, summary
 from standins.salesforce.errors import not_found
 from standins.salesforce.http.messages import Answer, Request, json_answer
 from standins.salesforce.org.org import Org
-
-_SEASONS = ("Spring", "Summer", "Winter")
-_FIRST_LISTED_YEAR = 2014
-_FIRST_LISTED = 31
-
-
-def versions(org: Org, request: Request) -> Answer:
-    """Answer with all API versions; no session is needed."""
-    numbers = range(_FIRST_LISTED, int(org.settings.newest_version) + 1)
-    return json_answer([{"label": _release(n), "url": f"/services/data/v{n}.0", "version": f"{n}.0"} for n in numbers])
-
-
-def resources(org: Org, request: Request, version: str) -> Answer:
-    """Answer with the addresses of one API version."""
-    base = f"/services/data/v{version}"
-    names = ("sobjects", "query", "queryAll", "composite", "limits", "jobs")
-    return json_answer({name: f"{base}/{name}" for name in names})
 
 
 def limits(org: Org, request: Request, version: str) -> Answer:
@@ -57,9 +40,3 @@ def describe(org: Org, request: Request, version: str, name: str) -> Answer:
     if sobject is None:
         raise not_found()
     return json_answer(describe_object(sobject, version))
-
-
-def _release(number: int) -> str:
-    year = _FIRST_LISTED_YEAR + (number - _FIRST_LISTED + 1) // len(_SEASONS)
-    season = _SEASONS[(number - _FIRST_LISTED + 1) % len(_SEASONS)]
-    return f"{season} '{year % 100}"

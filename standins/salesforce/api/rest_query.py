@@ -10,9 +10,7 @@ from standins.salesforce.org.snapshot import Snapshot
 from standins.salesforce.soql.paths import Path
 from standins.salesforce.soql.sql import Statement
 
-_BATCH_SIZE = re.compile(r"batchSize\s*=\s*(\d{1,6})", re.IGNORECASE)
 _LOCATOR = re.compile(r"(\w{15,18})-(\d{1,9})", re.ASCII)
-_SMALLEST_PAGE = 200
 
 
 def query(org: Org, request: Request, version: str, resource: str) -> Answer:
@@ -21,7 +19,8 @@ def query(org: Org, request: Request, version: str, resource: str) -> Answer:
     if soql is None:
         raise SalesforceError(400, "MALFORMED_QUERY", "A query string has to be specified")
     snapshot = org.query(soql, include_deleted=resource == "queryAll")
-    if snapshot.statement.query.counts or snapshot.total <= (page_size := _page_size(org, request)):
+    page_size = org.settings.page_size
+    if snapshot.statement.query.counts or snapshot.total <= page_size:
         try:
             return json_answer(_page(snapshot, version, 0, snapshot.total, None))
         finally:
@@ -72,9 +71,3 @@ def record_body(statement: Statement, row: dict[str, Any], version: str, path: P
         elif name not in record:
             record[name] = record_body(statement, row, version, (*path, name))
     return record
-
-
-def _page_size(org: Org, request: Request) -> int:
-    match = _BATCH_SIZE.search(request.headers.get("sforce-query-options", ""))
-    wanted = int(match[1]) if match else org.settings.page_size
-    return min(max(wanted, min(_SMALLEST_PAGE, org.settings.page_size)), org.settings.page_size)

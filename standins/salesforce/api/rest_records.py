@@ -3,7 +3,6 @@
 from typing import Any
 from urllib.parse import unquote
 
-from standins.salesforce.api.describe import summary
 from standins.salesforce.api.json_rows import key_field, readable, sobject_of
 from standins.salesforce.api.rest_query import record_body
 from standins.salesforce.errors import RecordError, SalesforceError, not_found
@@ -15,16 +14,10 @@ from standins.salesforce.org.validation import stored_value
 from standins.salesforce.org.writes import Write, write_one
 from standins.salesforce.schema.fields import SObject
 
-_CREATED_IS_TOLD = 46.0
 _GONE = {
     "INVALID_CROSS_REFERENCE_KEY": ("NOT_FOUND", "The requested resource does not exist"),
     "ENTITY_IS_DELETED": ("ENTITY_IS_DELETED", "entity is deleted"),
 }
-
-
-def about(org: Org, request: Request, version: str, name: str) -> Answer:
-    """Answer with what there is to know of an sObject without its fields."""
-    return json_answer({"objectDescribe": summary(sobject_of(org, name), version), "recentItems": []})
 
 
 def create(org: Org, request: Request, version: str, name: str) -> Answer:
@@ -65,7 +58,7 @@ def delete(org: Org, request: Request, version: str, name: str, record_id: str) 
 
 
 def upsert(org: Org, request: Request, version: str, name: str, *by: str) -> Answer:
-    """Answer 201 for a new record and 200 or 204 for a changed one; 300 when several have the external id."""
+    """Answer 201 for a new record and 200 for a changed one; 300 when several have the external id."""
     field, key = by
     sobject = sobject_of(org, name)
     proper, value = key_field(sobject, field), unquote(key)
@@ -76,10 +69,8 @@ def upsert(org: Org, request: Request, version: str, name: str, *by: str) -> Ans
     if several := _several(version, sobject, _matches(org, sobject, proper, value)):
         return several
     outcome = _written(org, Write("upsert", sobject, values, value, proper))
-    told = float(version) >= _CREATED_IS_TOLD
-    if outcome.created:
-        return _created(outcome, sobject, version, outcome.body(upserting=told))
-    return json_answer(outcome.body(upserting=True)) if told else Answer(204)
+    body = outcome.body(upserting=True)
+    return _created(outcome, sobject, version, body) if outcome.created else json_answer(body)
 
 
 def refused(error: RecordError) -> SalesforceError:

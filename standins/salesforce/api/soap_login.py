@@ -1,4 +1,4 @@
-"""SOAP login(), for the partner (`u`) and the enterprise (`c`) service."""
+"""SOAP login() of the partner service."""
 
 from xml.etree import ElementTree
 from xml.sax.saxutils import escape
@@ -9,10 +9,8 @@ from standins.salesforce.http.messages import Answer, Request
 from standins.salesforce.org.logins import LoginRefused
 from standins.salesforce.org.org import Org
 
-_SERVICES = {"u": "partner", "c": "enterprise"}
 
-
-def login(org: Org, request: Request, service: str, version: str) -> Answer:
+def login(org: Org, request: Request, version: str) -> Answer:
     """Answer a login() with a session, or with the fault that says why not."""
     try:
         org.usage.check()
@@ -23,7 +21,7 @@ def login(org: Org, request: Request, service: str, version: str) -> Answer:
         return _fault(refusal.code, refusal.message)
     except SalesforceError as error:
         return _fault(error.code, error.message)
-    return _success(org, request, service, version, session_id)
+    return _success(org, request, version, session_id)
 
 
 def _check_version(org: Org, version: str) -> None:
@@ -33,9 +31,8 @@ def _check_version(org: Org, version: str) -> None:
     if number > settings.soap_login_last_version:
         raise LoginRefused(
             "INVALID_OPERATION",
-            "The SOAP Login operation is not available in the API version specified "
-            f"({version}). Refer to the documentation "
-            "for supported versions.",
+            f"The SOAP Login operation is not available in the API version specified ({version}). "
+            "Refer to the documentation for supported versions.",
         )
     if not settings.soap_login_enabled:
         raise LoginRefused(
@@ -57,7 +54,7 @@ def _credentials(body: bytes) -> tuple[str, str]:
     return values.get("username", ""), values.get("password", "")
 
 
-def _success(org: Org, request: Request, service: str, version: str, session_id: str) -> Answer:
+def _success(org: Org, request: Request, version: str, session_id: str) -> Answer:
     short_id = org.organization_id[:15]
     seconds = int(org.settings.session_lifetime.total_seconds())
     user_info = {
@@ -82,14 +79,13 @@ def _success(org: Org, request: Request, service: str, version: str, session_id:
         f"<metadataServerUrl>{request.base_url}/services/Soap/m/{version}/{short_id}</metadataServerUrl>"
         "<passwordExpired>false</passwordExpired>"
         f"<sandbox>{str(org.settings.sandbox).lower()}</sandbox>"
-        f"<serverUrl>{request.base_url}/services/Soap/{service}/{version}/{short_id}</serverUrl>"
+        f"<serverUrl>{request.base_url}/services/Soap/u/{version}/{short_id}</serverUrl>"
         f"<sessionId>{session_id}</sessionId><userId>{org.user_id}</userId><userInfo>"
         + "".join(f"<{name}>{escape(value)}</{name}>" for name, value in user_info.items())
         + "</userInfo>"
     )
-    names = f'xmlns="urn:{_SERVICES[service]}.soap.sforce.com"'
     content = f"<loginResponse><result>{result}</result></loginResponse>"
-    return Answer(200, envelope(names, content), XML_TYPE)
+    return Answer(200, envelope('xmlns="urn:partner.soap.sforce.com"', content), XML_TYPE)
 
 
 def _fault(code: str, message: str) -> Answer:

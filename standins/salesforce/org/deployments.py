@@ -29,7 +29,6 @@ class Deployment:
 
     id: str
     components: list[Component]
-    check_only: bool
     created: datetime
     polls_left: int
     status: str = "Pending"
@@ -69,14 +68,13 @@ class Deployments:
         """Let the next deployment fail with this problem."""
         self._problems.append(problem)
 
-    def create(self, components: list[Component], *, check_only: bool) -> Deployment:
+    def create(self, components: list[Component]) -> Deployment:
         """Return a new deployment."""
         with self._lock:
             problems = [Component("", "", "", problem=self._problems.popleft())] if self._problems else []
             made = Deployment(
                 id=make_id("0Af", len(self._all) + 1),
                 components=[*components, *problems],
-                check_only=check_only,
                 created=self._clock(),
                 polls_left=self._settings.deployment_polls,
             )

@@ -50,10 +50,8 @@ class Logins:
         if known and hmac.compare_digest(secret.encode(), self._settings.password.encode()):
             raise LoginRefused(
                 "LOGIN_MUST_USE_SECURITY_TOKEN",
-                "Invalid username, password, security token; or user locked out. Are you at a "
-                "new location? When "
-                "accessing Salesforce--either via a desktop client or the API--from outside of "
-                "your company's trusted "
+                "Invalid username, password, security token; or user locked out. Are you at a new location? When "
+                "accessing Salesforce--either via a desktop client or the API--from outside of your company's trusted "
                 "networks, you must add a security token to your password to log in.",
             )
         self._failures += 1

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
@@ -10,10 +10,9 @@ from types import TracebackType
 from standins.salesforce.http.faults import Faults
 from standins.salesforce.http.journal import Entry, Journal
 from standins.salesforce.ids import make_id
-from standins.salesforce.org.bulk_jobs import BulkJobs
+from standins.salesforce.org.bulk_jobs import IngestJobs, QueryJobs
 from standins.salesforce.org.cursors import Cursors
 from standins.salesforce.org.deployments import Deployments
-from standins.salesforce.org.ingest_jobs import IngestJobs
 from standins.salesforce.org.logins import Logins
 from standins.salesforce.org.org_records import OrgRecords
 from standins.salesforce.org.pending import Pending
@@ -29,8 +28,6 @@ from standins.salesforce.schema.persisted_objects import persist_objects, persis
 from standins.salesforce.schema.setup_objects import organization, user
 from standins.salesforce.soql.parser import parse
 from standins.salesforce.soql.sql import translate
-
-RECYCLE_BIN = timedelta(days=15)
 
 
 def utc_now() -> datetime:
@@ -67,7 +64,7 @@ class Org:
         self.faults = Faults()
         self.refusals = Refusals()
         self.cursors = Cursors(self.settings)
-        self.bulk_jobs = BulkJobs(self.settings, clock)
+        self.bulk_jobs = QueryJobs(self.settings, clock)
         self.ingest_jobs = IngestJobs(self.settings, clock)
         self.deployments = Deployments(self.settings, clock)
 
@@ -88,10 +85,6 @@ class Org:
     def pending(self) -> Pending:
         """Return a transaction that stays open: what it writes is seen only when it is committed."""
         return Pending(self.records, self.clock)
-
-    def empty_recycle_bin(self) -> int:
-        """Remove for good what was deleted more than 15 days ago, and return how many records that were."""
-        return self.records.purge_deleted(before=self.clock() - RECYCLE_BIN)
 
     def add_object(self, sobject: SObject) -> SObject:
         """Add a custom object, or fields to one that is there; return it with the first characters of its Ids."""

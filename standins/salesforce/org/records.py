@@ -5,7 +5,6 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -19,13 +18,6 @@ from standins.salesforce.org.tables import column_of, table_of
 from standins.salesforce.org.validation import check_values
 from standins.salesforce.schema.fields import SObject
 from standins.salesforce.soql.sql import Statement, Value, stamp
-
-
-@dataclass
-class Transaction:
-    """Writes that hold together: with `undo` set, none of them stays."""
-
-    undo: bool = False
 
 
 class Records:
@@ -63,19 +55,16 @@ class Records:
         self._database.close()
 
     @contextmanager
-    def transaction(self) -> Iterator["Transaction"]:
-        """Undo everything inside of it when an error leaves it or it is told to; transactions may hold others."""
-        opened = Transaction()
+    def transaction(self) -> Iterator[None]:
+        """Undo everything inside of it when an error leaves it; transactions may hold others."""
         with self._lock:
             self._database.execute("SAVEPOINT step")
             try:
-                yield opened
+                yield
             except BaseException:
-                opened.undo = True
+                self._database.execute("ROLLBACK TO step")
                 raise
             finally:
-                if opened.undo:
-                    self._database.execute("ROLLBACK TO step")
                 self._database.execute("RELEASE step")
 
     def snapshot(self, statement: Statement) -> Snapshot:
@@ -174,16 +163,6 @@ class Records:
         with self._lock:
             self._database.execute(f'DELETE FROM "{sobject}" WHERE Id = ?', (full_id(record_id),))
 
-    def purge_deleted(self, *, before: datetime) -> int:
-        """Remove for good what was deleted before that moment; return how many records that were."""
-        with self.transaction():
-            return sum(
-                self._database.execute(
-                    f'DELETE FROM "{sobject}" WHERE IsDeleted = 1 AND SystemModstamp < ?', (stamp(before),)
-                ).rowcount
-                for sobject in self._schema
-            )
-
     def merge(self, sobject: str, master_id: str, *loser_ids: str, at: datetime | None = None) -> None:
         """Fold losers into the master: they go to the recycle bin and point to it; it is stamped."""
         with self._lock:
@@ -249,29 +228,17 @@ class Records:
         return found
 
     def _write(self, sobject: str, record_id: str, values: Mapping[str, Value], at: datetime | None) -> None:
-        now = self._stamp(at)
-        changed = {
-            **values,
-            "LastModifiedDate": now,
-            "LastModifiedById": self._user_id,
-            "SystemModstamp": now,
-        }
+        changed = {**values, **self._changed(at)}
         assignments = ", ".join(f'"{name}" = ?' for name in changed)
         self._database.execute(
             f'UPDATE "{sobject}" SET {assignments} WHERE Id = ?', (*changed.values(), full_id(record_id))
         )
 
     def _born(self, record_id: str, at: datetime | None) -> dict[str, Value]:
-        now = self._stamp(at)
-        return {
-            "Id": record_id,
-            "CreatedDate": now,
-            "CreatedById": self._user_id,
-            "LastModifiedDate": now,
-            "LastModifiedById": self._user_id,
-            "SystemModstamp": now,
-        }
+        changed = self._changed(at)
+        return {"Id": record_id, "CreatedDate": changed["SystemModstamp"], "CreatedById": self._user_id, **changed}
 
-    def _stamp(self, at: datetime | None) -> str:
+    def _changed(self, at: datetime | None) -> dict[str, Value]:
         """Salesforce keeps whole seconds."""
-        return stamp((at or self._clock()).replace(microsecond=0))
+        now = stamp((at or self._clock()).replace(microsecond=0))
+        return {"LastModifiedDate": now, "LastModifiedById": self._user_id, "SystemModstamp": now}

@@ -26,7 +26,6 @@ class OrgSettings:
     instance_name: str = "DEMO1"
     sandbox: bool = False
     apps: Mapping[str, ConnectedApp] = field(default_factory=lambda: {"demo-consumer-key": ConnectedApp()})
-    jwt_audiences: tuple[str, ...] = ("https://login.salesforce.com", "https://test.salesforce.com")
 
     soap_login_enabled: bool = True
     soap_login_last_version: float = 64.0
@@ -43,7 +42,6 @@ class OrgSettings:
     hourly_limit: int | None = None
     hour: timedelta = timedelta(hours=1)
     block_for: timedelta = timedelta(hours=4)
-    app_name: str | None = None
 
     # The owner to whom an active assignment rule gives each lead that is written without "Sforce-Auto-Assign: FALSE".
     leads_are_assigned_to: str | None = None

@@ -57,13 +57,13 @@ class Snapshot:
         finally:
             fresh.close()
 
-    def csv_blocks(self, offset: int, limit: int, delimiter: str, line_ending: str) -> Iterator[bytes]:
+    def csv_blocks(self, offset: int, limit: int) -> Iterator[bytes]:
         """Return CSV lines with every value in quotes, some hundred kilobytes at a time.
 
         SQLite writes each line itself: in Python a million lines take several times as long.
         """
         columns = [_csv_column(column) for column in self.statement.columns]
-        pattern = delimiter.join(['"%w"'] * len(columns)) + line_ending
+        pattern = ",".join(['"%w"'] * len(columns)) + "\n"
         cursor = self._select(f"CAST(PRINTF('{pattern}', {', '.join(columns)}) AS BLOB)", offset, limit)
         while rows := cursor.fetchmany(_BLOCK):
             yield b"".join([line for (line,) in rows])

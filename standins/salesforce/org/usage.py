@@ -50,9 +50,7 @@ class Usage:
 
     def header(self) -> str:
         """Return the value of `Sforce-Limit-Info`."""
-        share = f"{self.used}/{self._settings.daily_limit}"
-        app = self._settings.app_name
-        return f"api-usage={share}" + (f"; per-app-api-usage={share}(appName={app})" if app else "")
+        return f"api-usage={self.used}/{self._settings.daily_limit}"
 
 
 def _forget(moments: deque[datetime], before: datetime) -> None:

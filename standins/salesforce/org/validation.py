@@ -81,9 +81,8 @@ def _writable(sobject: SObject, name: str, inserting: bool) -> Field:
     if not (field.createable if inserting else field.updateable):
         raise RecordError(
             "INVALID_FIELD_FOR_INSERT_UPDATE",
-            f"Unable to create/update fields: {field.name}. Please check the security "
-            "settings of this field and verify "
-            "that it is read/write for your profile or permission set.",
+            f"Unable to create/update fields: {field.name}. Please check the security settings of this field and "
+            "verify that it is read/write for your profile or permission set.",
             field.name,
         )
     return field

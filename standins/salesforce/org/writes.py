@@ -36,21 +36,12 @@ class Write:
         return self.sobject.name, by_id or str(self.key).casefold()
 
 
-def write_all(org: "Org", writes: Sequence[Write], *, all_or_none: bool = False) -> list[Outcome]:
-    """Write records in their order; with `all_or_none`, one refusal undoes them all.
-
-    Several writes to the same record are all refused.
-    """
+def write_all(org: "Org", writes: Sequence[Write]) -> list[Outcome]:
+    """Write records in their order; several writes to the same record are all refused."""
     seen = Counter(write.identity for write in writes if write.identity)
     repeated = {identity for identity, times in seen.items() if times > 1}
-    with org.records.transaction() as transaction:
-        outcomes = [_attempt(org, write, repeated=write.identity in repeated) for write in writes]
-        transaction.undo = all_or_none and any(outcome.error for outcome in outcomes)
-    if not transaction.undo:
-        return outcomes
-    message = "Record rolled back because not all records were valid and the request was using AllOrNone header"
-    undone = Outcome(error=RecordError("ALL_OR_NONE_OPERATION_ROLLED_BACK", message))
-    return [outcome if outcome.error else undone for outcome in outcomes]
+    with org.records.transaction():
+        return [_attempt(org, write, repeated=write.identity in repeated) for write in writes]
 
 
 def write_one(org: "Org", write: Write) -> Outcome:

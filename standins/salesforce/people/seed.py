@@ -14,38 +14,27 @@ _SPAN_SECONDS = 2 * 365 * 24 * 3600
 _STAMPS = 5_000
 
 _FIRST_NAMES = (
-    "Anna", "Bram", "Chloé", "Daan", "Eva", "Finn", "Guus", "Hanna", "İpek", "Jürgen",
-    "Kees", "Lotte", "Mohammed", "Noor",
-    "Olga", "Piotr", "Quinten", "Renée", "Søren", "Tess", "Umut", "Veerle", "Willem",
-    "Xander", "Yara", "Zoë", "さくら",
-    "محمد", "נועה", "Ольга", "Emma 🌷", None,
+    "Anna", "Bram", "Chloé", "Daan", "Eva", "Finn", "Guus", "Hanna", "İpek", "Jürgen", "Kees", "Lotte", "Mohammed",
+    "Noor", "Olga", "Piotr", "Quinten", "Renée", "Søren", "Tess", "Umut", "Veerle", "Willem", "Xander", "Yara", "Zoë",
+    "さくら", "محمد", "נועה", "Ольга", "Emma 🌷", None,
 )  # fmt: skip
 _LAST_NAMES = (
-    "de Vries", "Jansen", "van den Berg", "Bakker", "O'Brien", "Müller", "García",
-    "Nguyễn", "Østergaard", "Kowalski",
-    "Smith-Jones", "van 't Hof", "Çelik", "Dubois", "山田", "الحسن", "כהן", "Петрова",
-    "Visser", "Smit", "Meijer", "Mulder",
-    "None", "NA", "null", "N/A", "NaN", "Null", "True", '"Quote" Comma, Jr.',
+    "de Vries", "Jansen", "van den Berg", "Bakker", "O'Brien", "Müller", "García", "Nguyễn", "Østergaard", "Kowalski",
+    "Smith-Jones", "van 't Hof", "Çelik", "Dubois", "山田", "الحسن", "כהן", "Петрова", "Visser", "Smit", "Meijer",
+    "Mulder", "None", "NA", "null", "N/A", "NaN", "Null", "True", '"Quote" Comma, Jr.',
 )  # fmt: skip
 _STREETS = (
-    "Dorpsstraat {}",
-    "Kerkweg {}\nBackyard",
-    'Laan van "Nieuw" Oost, {}',
-    "Hoofdstraat {}, 2nd floor",
+    "Dorpsstraat {}", "Kerkweg {}\nBackyard", 'Laan van "Nieuw" Oost, {}', "Hoofdstraat {}, 2nd floor",
     "Rue de l'Été {}",
-)
-_PLACES = (("Utrecht", "3511", "Netherlands"), ("Amsterdam", "1012", "Netherlands"),
-           ("Gent", "9000", "Belgium"),
-           ("Köln", "50667", "Germany"), ("Kraków", "30-001", "Poland"), (None, None, None))  # fmt: skip
+)  # fmt: skip
+_PLACES = (
+    ("Utrecht", "3511", "Netherlands"), ("Amsterdam", "1012", "Netherlands"), ("Gent", "9000", "Belgium"),
+    ("Köln", "50667", "Germany"), ("Kraków", "30-001", "Poland"), (None, None, None),
+)  # fmt: skip
 _DESCRIPTIONS = (
-    None,
-    None,
-    None,
-    "MirrorMatch at the fair",
-    "Line one\nline two",
-    'Said "call me", twice;\r\nthen left',
+    None, None, None, "MirrorMatch at the fair", "Line one\nline two", 'Said "call me", twice;\r\nthen left',
     "100% = sure, a,b,c",
-)
+)  # fmt: skip
 _COMPANIES = ("Bloem & Zn.", "Acme, Inc.", 'Fiets "Snel" BV', "Søster ApS", "N/A")
 _INDUSTRIES = (None, "Banking", "Education", "Biotechnology")
 _DOMAINS = ("example.com", "example.org", "mail.example.net")
@@ -56,31 +45,21 @@ _NO_EMAIL_SHARE, _SAME_EMAIL_SHARE, _MESSY_EMAIL_SHARE = 0.03, 0.05, 0.03
 _DELETED_SHARE, _MERGED_SHARE, _CONVERTED_SHARE = 0.01, 0.005, 0.08
 
 _COLUMNS = (
-    "n", "Id", "LastName", "FirstName", "Salutation", "Email", "Phone", "MobilePhone",
-    "Title", "LeadSource", "Description",
-    "HasOptedOutOfEmail", "Email_Opt_In__c", "Newsletter__c", "Interests__c",
-    "Score__c", "Lifetime_Value__c",
-    "Last_Visit__c", "Customer_Number__c", "CreatedDate", "CreatedById",
-    "LastModifiedDate", "LastModifiedById",
-    "SystemModstamp", "IsDeleted", "MasterRecordId",
+    "n", "Id", "LastName", "FirstName", "Salutation", "Email", "Phone", "MobilePhone", "Title", "LeadSource",
+    "Description", "HasOptedOutOfEmail", "Email_Opt_In__c", "Newsletter__c", "Interests__c", "Score__c",
+    "Lifetime_Value__c", "Last_Visit__c", "Customer_Number__c", "CreatedDate", "CreatedById", "LastModifiedDate",
+    "LastModifiedById", "SystemModstamp", "IsDeleted", "MasterRecordId",
 )  # fmt: skip
 _CONTACT_COLUMNS = (
-    *_COLUMNS,
-    "AccountId",
-    "Birthdate",
-    "MailingStreet",
-    "MailingCity",
-    "MailingPostalCode",
-    "MailingCountry",
-)
+    *_COLUMNS, "AccountId", "Birthdate", "MailingStreet", "MailingCity", "MailingPostalCode", "MailingCountry",
+)  # fmt: skip
 _ACCOUNT_COLUMNS = (
-    "n", "Id", "Name", "Type", "Industry", "Website", "NumberOfEmployees",
-    "BillingStreet", "BillingCity", "BillingPostalCode", "BillingCountry",
-    "CreatedDate", "CreatedById", "LastModifiedDate", "LastModifiedById", "SystemModstamp",
+    "n", "Id", "Name", "Type", "Industry", "Website", "NumberOfEmployees", "BillingStreet", "BillingCity",
+    "BillingPostalCode", "BillingCountry", "CreatedDate", "CreatedById", "LastModifiedDate", "LastModifiedById",
+    "SystemModstamp",
 )  # fmt: skip
 _LEAD_COLUMNS = (
-    *_COLUMNS, "Company", "Status", "AnnualRevenue", "NumberOfEmployees", "Street",
-    "City", "PostalCode", "Country",
+    *_COLUMNS, "Company", "Status", "AnnualRevenue", "NumberOfEmployees", "Street", "City", "PostalCode", "Country",
     "IsConverted", "ConvertedDate", "ConvertedContactId", "ConvertedAccountId",
 )  # fmt: skip
 

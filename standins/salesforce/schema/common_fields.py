@@ -1,18 +1,12 @@
 """Fields that sObjects have in common, with the types and sizes of a recorded org."""
 
+from dataclasses import replace
+
 from standins.salesforce.schema.fields import LONG_TEXT, Field
 
 SOURCES = ("Web", "Phone Inquiry", "Partner Referral", "Purchased List", "Other")
 RATINGS = ("Hot", "Warm", "Cold")
-INDUSTRIES = (
-    "Agriculture",
-    "Apparel",
-    "Banking",
-    "Biotechnology",
-    "Chemicals",
-    "Communications",
-    "Education",
-)
+INDUSTRIES = ("Agriculture", "Apparel", "Banking", "Biotechnology", "Chemicals", "Communications", "Education")
 _SALUTATIONS = ("Mr.", "Ms.", "Mrs.", "Dr.", "Prof.", "Mx.")
 _GEOCODES = ("Address", "NearAddress", "Block", "Street", "ExtendedZip", "Zip", "Neighborhood", "City")
 
@@ -21,7 +15,7 @@ def identity(name: str) -> tuple[Field, ...]:
     """Return what every record that can be deleted and merged has."""
     return (
         record_id(name),
-        Field("IsDeleted", "Deleted", "boolean", nillable=False, defaulted=True, default=False).locked(),
+        flag("IsDeleted", "Deleted").locked(),
         reference("MasterRecordId", "Master Record ID", name).locked(),
     )
 
@@ -33,9 +27,7 @@ def record_id(name: str) -> Field:
 
 def person_name(*, salutation: bool = True) -> tuple[Field, ...]:
     """Return a person's name, in parts and as the org puts it together."""
-    greeting = Field(
-        "Salutation", "Salutation", "picklist", 40, compound="Name", extra="personname", values=_SALUTATIONS
-    )
+    greeting = replace(picklist("Salutation", "Salutation", _SALUTATIONS, 40), compound="Name", extra="personname")
     return (
         Field("LastName", "Last Name", length=80, nillable=False, compound="Name", extra="personname"),
         Field("FirstName", "First Name", length=40, compound="Name", extra="personname"),
@@ -48,27 +40,16 @@ def address(prefix: str, compound: str) -> tuple[Field, ...]:
     """Return an address, in parts and as a compound."""
     label = f"{prefix} " if prefix else ""
     return (
-        Field(
-            f"{prefix}Street",
-            f"{label}Street",
-            "textarea",
-            LONG_TEXT,
-            compound=compound,
-            extra="plaintextarea",
-        ),
+        text_area(f"{prefix}Street", f"{label}Street", LONG_TEXT, compound),
         Field(f"{prefix}City", f"{label}City", length=40, compound=compound),
         Field(f"{prefix}State", f"{label}State/Province", length=80, compound=compound),
         Field(f"{prefix}PostalCode", f"{label}Zip/Postal Code", length=20, compound=compound),
         Field(f"{prefix}Country", f"{label}Country", length=80, compound=compound),
         Field(f"{prefix}Latitude", f"{label}Latitude", "double", precision=18, scale=15, compound=compound),
         Field(f"{prefix}Longitude", f"{label}Longitude", "double", precision=18, scale=15, compound=compound),
-        Field(
-            f"{prefix}GeocodeAccuracy",
-            f"{label}Geocode Accuracy",
-            "picklist",
-            40,
+        replace(
+            picklist(f"{prefix}GeocodeAccuracy", f"{label}Geocode Accuracy", _GEOCODES, 40),
             compound=compound,
-            values=_GEOCODES,
             restricted=True,
         ),
         Field(f"{prefix}Address", f"{label}Address", "address").locked(),
@@ -109,3 +90,13 @@ def phone(name: str, label: str) -> Field:
 def flag(name: str, label: str) -> Field:
     """Return a yes or no that is no unless set."""
     return Field(name, label, "boolean", nillable=False, defaulted=True, default=False)
+
+
+def picklist(name: str, label: str, values: tuple[str, ...], length: int = LONG_TEXT) -> Field:
+    """Return a choice of one of these values."""
+    return Field(name, label, "picklist", length, values=values)
+
+
+def text_area(name: str, label: str, length: int, compound: str | None = None) -> Field:
+    """Return a text of several lines."""
+    return Field(name, label, "textarea", length, compound=compound, extra="plaintextarea")

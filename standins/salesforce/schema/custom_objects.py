@@ -1,6 +1,6 @@
 """sObjects that an org's administrator adds."""
 
-from standins.salesforce.schema.common_fields import record_id, reference, stamps
+from standins.salesforce.schema.common_fields import flag, record_id, reference, stamps
 from standins.salesforce.schema.fields import Field, SObject
 
 
@@ -16,7 +16,7 @@ def custom_object(name: str, label: str, *fields: Field, label_plural: str = "",
     own = (
         record_id(label),
         reference("OwnerId", "Owner ID", "Group", "User", nillable=False, defaulted=True),
-        Field("IsDeleted", "Deleted", "boolean", nillable=False, defaulted=True, default=False).locked(),
+        flag("IsDeleted", "Deleted").locked(),
         record_name,
         *stamps(),
         *fields,

@@ -1,5 +1,7 @@
 """The fields of Lead, Contact and Account: those of a recorded org, and the custom fields that marketers add."""
 
+from dataclasses import replace
+
 from standins.salesforce.schema.common_fields import (
     INDUSTRIES,
     RATINGS,
@@ -11,8 +13,10 @@ from standins.salesforce.schema.common_fields import (
     person_name,
     phone,
     photo,
+    picklist,
     reference,
     stamps,
+    text_area,
 )
 from standins.salesforce.schema.fields import Field, SObject
 
@@ -35,33 +39,16 @@ def lead() -> SObject:
         Field("Email", "Email", "email", 80),
         Field("Website", "Website", "url", 255),
         photo(),
-        Field("Description", "Description", "textarea", 32000, extra="plaintextarea"),
-        Field("LeadSource", "Lead Source", "picklist", 255, values=SOURCES),
-        Field(
-            "Status",
-            "Status",
-            "picklist",
-            255,
-            nillable=False,
-            defaulted=True,
-            default=_STATUSES[0],
-            values=_STATUSES,
-        ),
-        Field("Industry", "Industry", "picklist", 255, values=INDUSTRIES),
-        Field("Rating", "Rating", "picklist", 255, values=RATINGS),
+        text_area("Description", "Description", 32000),
+        picklist("LeadSource", "Lead Source", SOURCES),
+        replace(picklist("Status", "Status", _STATUSES), nillable=False, defaulted=True, default=_STATUSES[0]),
+        picklist("Industry", "Industry", INDUSTRIES),
+        picklist("Rating", "Rating", RATINGS),
         Field("AnnualRevenue", "Annual Revenue", "currency", precision=18),
         Field("NumberOfEmployees", "Employees", "int", digits=8),
         reference("OwnerId", "Owner ID", "Group", "User", nillable=False, defaulted=True),
         flag("HasOptedOutOfEmail", "Email Opt Out"),
-        Field(
-            "IsConverted",
-            "Converted",
-            "boolean",
-            updateable=False,
-            nillable=False,
-            defaulted=True,
-            default=False,
-        ),
+        replace(flag("IsConverted", "Converted"), updateable=False),
         Field("ConvertedDate", "Converted Date", "date").locked(),
         reference("ConvertedAccountId", "Converted Account ID", "Account").locked(),
         reference("ConvertedContactId", "Converted Contact ID", "Contact").locked(),
@@ -95,16 +82,16 @@ def contact() -> SObject:
         Field("Title", "Title", length=128),
         Field("Department", "Department", length=80),
         Field("AssistantName", "Assistant's Name", length=40),
-        Field("LeadSource", "Lead Source", "picklist", 255, values=SOURCES),
+        picklist("LeadSource", "Lead Source", SOURCES),
         Field("Birthdate", "Birthdate", "date"),
-        Field("Description", "Contact Description", "textarea", 32000, extra="plaintextarea"),
+        text_area("Description", "Contact Description", 32000),
         reference("OwnerId", "Owner ID", "User", nillable=False, defaulted=True),
         flag("HasOptedOutOfEmail", "Email Opt Out"),
         *stamps(),
         last_activity(),
         Field("EmailBouncedReason", "Email Bounced Reason", length=255),
         Field("EmailBouncedDate", "Email Bounced Date", "datetime"),
-        Field("IsEmailBounced", "Is Email Bounced", "boolean", nillable=False, defaulted=True, default=False).locked(),
+        flag("IsEmailBounced", "Is Email Bounced").locked(),
         photo(),
         *_custom(),
     )
@@ -116,7 +103,7 @@ def account() -> SObject:
     fields = (
         *identity("Account"),
         Field("Name", "Account Name", length=255, nillable=False, compound="Name", extra="switchablepersonname"),
-        Field("Type", "Account Type", "picklist", 40, values=_ACCOUNT_TYPES),
+        picklist("Type", "Account Type", _ACCOUNT_TYPES, 40),
         reference("ParentId", "Parent Account ID", "Account"),
         *address("Billing", "BillingAddress"),
         *address("Shipping", "ShippingAddress"),
@@ -125,16 +112,16 @@ def account() -> SObject:
         Field("AccountNumber", "Account Number", length=40),
         Field("Website", "Website", "url", 255),
         photo(),
-        Field("Industry", "Industry", "picklist", 40, values=INDUSTRIES),
+        picklist("Industry", "Industry", INDUSTRIES, 40),
         Field("AnnualRevenue", "Annual Revenue", "currency", precision=18),
         Field("NumberOfEmployees", "Employees", "int", digits=8),
-        Field("Description", "Account Description", "textarea", 32000, extra="plaintextarea"),
-        Field("Rating", "Account Rating", "picklist", 40, values=RATINGS),
+        text_area("Description", "Account Description", 32000),
+        picklist("Rating", "Account Rating", RATINGS, 40),
         Field("Site", "Account Site", length=80),
         reference("OwnerId", "Owner ID", "User", nillable=False, defaulted=True),
         *stamps(),
         last_activity(),
-        Field("AccountSource", "Account Source", "picklist", 40, values=SOURCES),
+        picklist("AccountSource", "Account Source", SOURCES, 40),
     )
     return SObject("Account", "Accounts", "001", fields)
 

@@ -10,18 +10,7 @@ _USER_REFUSES = ("deletable", "mergeable", "undeletable")
 _ORGANIZATION_REFUSES = (
     *_USER_REFUSES, "createable", "feedEnabled", "layoutable", "mruEnabled", "searchable", "triggerable",
 )  # fmt: skip
-_OF_NAME = (
-    "Id",
-    "LastName",
-    "FirstName",
-    "Name",
-    "Username",
-    "Email",
-    "Title",
-    "Phone",
-    "Alias",
-    "IsActive",
-)
+_OF_NAME = ("Id", "LastName", "FirstName", "Name", "Username", "Email", "Title", "Phone", "Alias", "IsActive")
 
 
 def user() -> SObject:
