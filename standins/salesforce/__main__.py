@@ -27,7 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
             stopping = threading.Event()
             try:
                 if options.lively:
-                    DailyLife(org, Random()).go_on(options.lively, stopping)  # noqa: S311 - dice, no secret
+                    DailyLife(org, Random()).run(options.lively, stopping)  # noqa: S311 - dice, no secret
                 stopping.wait()
             except KeyboardInterrupt:
                 return 0

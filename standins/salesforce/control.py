@@ -1,4 +1,4 @@
-"""`/__control`: orders and questions to a stand-in that runs as a process of its own."""
+"""`/__control`: the journal of a stand-in that runs as a process of its own, and orders to it."""
 
 from collections.abc import Callable
 from dataclasses import asdict
@@ -29,7 +29,7 @@ def _report(org: Org) -> dict[str, Any]:
 
 
 def _obey(org: Org, key: str, value: Any) -> Any:
-    told: dict[str, Callable[[Any], Any]] = {
+    with_value: dict[str, Callable[[Any], Any]] = {
         "faults": lambda rules: org.faults.add(*(Fault(**rule) for rule in rules)),
         "settings": lambda values: _set(org, values),
         "records": lambda calls: [_call(org, *call) for call in calls],
@@ -38,16 +38,16 @@ def _obey(org: Org, key: str, value: Any) -> Any:
         "fail_next_deployment": org.deployments.fail_next,
         "end_next_ingest_job": lambda ending: org.ingest_jobs.end_next(**ending),
     }
-    if key in told:
-        return told[key](value)
-    orders = {
+    if key in with_value:
+        return with_value[key](value)
+    without_value = {
         "expire_sessions": org.logins.expire_all,
         "expire_cursors": org.cursors.expire_all,
         "clear_faults": org.faults.clear,
         "clear_refusals": org.refusals.clear,
         "clear_journal": org.journal.clear,
     }
-    return orders[key]()
+    return without_value[key]()
 
 
 def _refuse(org: Org, rules: list[dict[str, Any]]) -> None:

@@ -1,4 +1,4 @@
-"""The refusals of the org, in Salesforce's own codes and words."""
+"""The org's refusals, with Salesforce's codes and messages."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,7 +8,7 @@ class SalesforceError(Exception):
     """A request that the org refuses: HTTP status, error code and message, and the fields of a refused record."""
 
     def __init__(self, status: int, code: str, message: str, fields: Sequence[str] | None = None) -> None:
-        """Keep what the answer's body will hold."""
+        """Keep the parts of the answer's body."""
         super().__init__(message)
         self.status = status
         self.code = code
@@ -16,7 +16,7 @@ class SalesforceError(Exception):
         self.fields = fields
 
     def body(self) -> list[dict[str, Any]]:
-        """Return the JSON body in which the REST API words this error."""
+        """Return the JSON body of the REST API's answer."""
         fields = {} if self.fields is None else {"fields": list(self.fields)}
         return [{"message": self.message, "errorCode": self.code} | fields]
 
@@ -25,7 +25,7 @@ class RecordError(Exception):
     """One record that the org refuses to write: status code, message and the fields at fault."""
 
     def __init__(self, code: str, message: str, *fields: str) -> None:
-        """Keep what the record's result row will hold."""
+        """Keep the parts of the record's result row."""
         super().__init__(message)
         self.code = code
         self.message = message
@@ -42,5 +42,5 @@ def session_expired() -> SalesforceError:
 
 
 def not_found() -> SalesforceError:
-    """Return the error for an address that means nothing."""
+    """Return the error for an unknown address."""
     return SalesforceError(404, "NOT_FOUND", "The requested resource does not exist")

@@ -9,7 +9,7 @@ SHORT, LONG = 15, 18
 
 
 def checksum(id15: str) -> str:
-    """Return the 3 characters that tell apart Ids differing only in case, one for each 5 characters."""
+    """Return the 3 characters that distinguish Ids differing only in case, one for each 5 characters."""
     bits = int(id15.translate(_CAPITALS)[::-1], 2)
     return _CHECK[bits & 31] + _CHECK[bits >> 5 & 31] + _CHECK[bits >> 10]
 
@@ -25,7 +25,7 @@ def make_id(prefix: str, number: int) -> str:
 
 
 def full_id(text: str) -> str | None:
-    """Return the 18-character form of an Id, or None for what is no Id."""
+    """Return the 18-character form of an Id, or None for any other text."""
     if len(text) not in (SHORT, LONG) or not _ALPHABET.issuperset(text):
         return None
     proper = text[:SHORT] + checksum(text[:SHORT])

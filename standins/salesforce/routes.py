@@ -1,4 +1,4 @@
-"""Which address answers what, and the checks that every request passes."""
+"""The routes, and the checks before them."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -26,7 +26,7 @@ _DATA = r"/services/data/v(\d{1,3}\.\d)"
 
 @dataclass(frozen=True)
 class Route:
-    """An address, what each method does there, whether it needs a session and counts to the day, and what it takes.
+    """An address: its methods, whether it needs a session and counts to the day, and the content types that it takes.
 
     A `soap` route finds the session in its body, so it checks that itself.
     """
@@ -52,7 +52,7 @@ def _route(
 
 
 def _composite(org: Org, request: Request, version: str) -> Answer:
-    """A composite holds requests for the other routes, so it is given the way to them."""
+    """A composite holds requests for the other routes, so it takes their dispatcher."""
     return composite.composite(org, request, dispatch, kind_of)
 
 
@@ -112,13 +112,13 @@ def find_route(path: str) -> tuple[Route, tuple[str, ...]] | None:
 
 
 def kind_of(request: Request) -> str:
-    """Return what the journal calls such a request."""
+    """Return the request's kind in the journal."""
     found = find_route(request.path)
     return found[0].kind if found else "unknown"
 
 
 def answer(org: Org, request: Request) -> Answer:
-    """Answer a request as the org would; data answers tell how much of the allocation is used."""
+    """Answer a request as the org would; data answers have the use of the allocation in a header."""
     found = find_route(request.path)
     counts = found is None or found[0].data
     soap = found is not None and found[0].soap

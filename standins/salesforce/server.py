@@ -104,7 +104,7 @@ class _Listener(ThreadingHTTPServer):
                 self._open.discard(connection)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that goes away is no event; anything else is a fault of ours and belongs on the screen."""
+        """A client that disconnects is no error; any other exception is ours and is printed."""
         if not isinstance(sys.exception(), OSError):
             super().handle_error(request, client_address)
 
@@ -132,10 +132,10 @@ class _Connection(BaseHTTPRequestHandler):
         return format_datetime(self.server.org.clock().astimezone(UTC), usegmt=True)
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Keep quiet: the journal has it all."""
+        """Write nothing: the journal has every request."""
 
     def do_GET(self) -> None:
-        """Answer the request, journal it, and let go wrong what should."""
+        """Answer the request, write it to the journal, and apply the fault that is due."""
         request = self._request()
         if request.path == control.PATH and self.server.control:
             self._send(control.control(self.server.org, request), None)
@@ -221,7 +221,7 @@ class _Connection(BaseHTTPRequestHandler):
         self.wfile.write(b"0\r\n\r\n")
 
     def _reset(self) -> None:
-        """Close without a farewell, so that the client sees a reset and not an end."""
+        """Close so that the client sees a reset and not an end."""
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.rfile.close()
         self.connection.close()

@@ -58,7 +58,7 @@ class World:
         self.open = [one for one in self.open if one[0] > 0]
         late = self.rig.org.pending()
         for _ in range(self.dice.randint(0, 6)):
-            name, *arguments = self.life.happening()
+            name, *arguments = self.life.next_change()
             with suppress(RecordError):  # converted leads cannot be changed, and so on
                 if self.dice.random() < 0.15:
                     late.call(name, *arguments)

@@ -107,7 +107,7 @@ def delete(org: Org, request: Request, version: str, job_id: str) -> Answer:
 
 
 def results(org: Org, request: Request, version: str, job_id: str, kind: str) -> Answer:
-    """Answer with the CSV of the rows that went well, that were refused, or that were not tried."""
+    """Answer with the CSV of the written, the refused or the unprocessed rows."""
     job = checked_version(org.ingest_jobs.get(job_id), version)
     if not job.ended:
         message = f"Results are there when the job has ended. Current status: {job.state}"

@@ -1,4 +1,4 @@
-"""What requests for Bulk API 2.0 jobs of both kinds have in common."""
+"""The common part of requests for Bulk API 2.0 jobs of both kinds."""
 
 from collections.abc import Collection
 from typing import Any
@@ -14,7 +14,7 @@ _STYLE = {"contentType": "CSV", "columnDelimiter": "COMMA", "lineEnding": "LF"}
 
 
 def checked_body(request_body: bytes, operations: Collection[str], keys: Collection[str]) -> dict[str, Any]:
-    """Return what is asked of a new job; raise SalesforceError for a body that Salesforce refuses.
+    """Return the body of a request for a new job; raise SalesforceError for one that Salesforce refuses.
 
     `keys` are those that this kind of job may have besides the common ones.
     """
@@ -68,10 +68,10 @@ def job_info(org: Org, job: Job, sobject: str) -> dict[str, Any]:
 
 
 def invalid(message: str) -> SalesforceError:
-    """Return the refusal of a job that makes no sense."""
+    """Return the refusal of a job that cannot be made."""
     return SalesforceError(400, "INVALIDJOB", f"InvalidJob : {message}")
 
 
 def invalid_state(message: str) -> SalesforceError:
-    """Return the refusal of what a job's state does not allow."""
+    """Return the refusal of a step that the job's state does not allow."""
     return SalesforceError(400, "INVALIDJOBSTATE", message)

@@ -1,4 +1,4 @@
-"""The CSV of an ingest job: its rows written, and the CSV of what became of them."""
+"""The CSV of an ingest job: its rows written, and the CSV of their outcomes."""
 
 import csv
 import io
@@ -38,7 +38,7 @@ def write_rows(org: Org, job: IngestJob) -> None:
 
 
 def leave_rows(job: IngestJob) -> None:
-    """Keep the rows of a job that is aborted before it was closed as those that were never tried."""
+    """Keep the rows of a job that is aborted while open as unprocessed."""
     with suppress(_Unreadable):
         job.unprocessed = _rows(job)
 
@@ -59,7 +59,7 @@ def failed_csv(job: IngestJob) -> Iterator[bytes]:
 
 
 def unprocessed_csv(job: IngestJob) -> Iterator[bytes]:
-    """Return the rows that were never tried."""
+    """Return the unprocessed rows."""
     return _csv(job, [], job.unprocessed)
 
 
@@ -97,7 +97,7 @@ def _column(job: IngestJob, name: str) -> str:
 
 
 def _write(job: IngestJob, columns: Sequence[str], row: Sequence[str]) -> Write:
-    """An empty cell says nothing about its field; `#N/A` clears it."""
+    """An empty cell leaves its field unchanged; `#N/A` clears it."""
     values: dict[str, Any] = {
         name: None if cell == _CLEARS else cell for name, cell in zip(columns, row, strict=True) if cell != ""
     }

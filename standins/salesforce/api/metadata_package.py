@@ -1,4 +1,4 @@
-"""The zip of a metadata deployment: what its package names, and the custom objects in it."""
+"""The zip of a metadata deployment: its components, and the custom objects among them."""
 
 import io
 import zipfile
@@ -38,7 +38,7 @@ _PARENTS = ("Lookup", "MasterDetail")
 
 
 def components(content: bytes) -> list[Component]:
-    """Return what the package holds; raise SalesforceError INVALID_ZIP_FILE for what is no package at all."""
+    """Return the package's components; raise SalesforceError INVALID_ZIP_FILE for any other content."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             files = {name: archive.read(name) for name in archive.namelist() if not name.endswith("/")}
@@ -84,7 +84,7 @@ def _component(kind: str, name: str, file: str, files: dict[str, bytes]) -> Comp
 
 
 def _sobject(name: str, document: ElementTree.Element) -> SObject | None:
-    """Return the custom object; a standard object's file may hold what the stand-in takes no notice of."""
+    """Return the custom object; the file of a standard object has no effect here."""
     if not name.endswith("__c"):
         return None
     label = document.findtext("label", name)

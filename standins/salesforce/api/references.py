@@ -1,4 +1,4 @@
-"""`@{name.field}`: what a subrequest takes from the answer of an earlier one."""
+"""`@{name.field}`: a value that a subrequest takes from an earlier answer."""
 
 import json
 import re
@@ -12,9 +12,9 @@ _STEP = re.compile(r"\.(\w+)|\[(\d+)\]", re.ASCII)
 
 
 def references_resolved(value: Any, bodies: Mapping[str, bytes]) -> Any:
-    """Return `value` with every reference in it replaced by what it means.
+    """Return `value` with every reference in it replaced by its value.
 
-    Raises SalesforceError PROCESSING_HALTED for one that means nothing, which fails only this subrequest.
+    Raises SalesforceError PROCESSING_HALTED for one without a value, which fails only this subrequest.
     """
     if isinstance(value, dict):
         return {name: references_resolved(one, bodies) for name, one in value.items()}

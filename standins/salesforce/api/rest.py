@@ -7,7 +7,7 @@ from standins.salesforce.org.org import Org
 
 
 def limits(org: Org, request: Request, version: str) -> Answer:
-    """Answer with what is left of the org's limits."""
+    """Answer with the rest of the org's limits."""
     daily, jobs = org.settings.daily_limit, org.settings.bulk_jobs_per_day
     return json_answer(
         {

@@ -37,7 +37,7 @@ def query_more(org: Org, request: Request, version: str, resource: str, locator:
     snapshot, page_size = org.cursors.get(match[1])
     page = _page(snapshot, version, int(match[2]), page_size, match[1])
     if org.settings.cursors_show_changes:
-        # No document tells which of both Salesforce does, so clients have to bear either.
+        # Salesforce documents neither behaviour, so clients have to handle both.
         rows = snapshot.current_records(int(match[2]), page_size)
         page["records"] = [record_body(snapshot.statement, row, version) for row in rows]
     return json_answer(page)

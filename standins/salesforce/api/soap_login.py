@@ -11,7 +11,7 @@ from standins.salesforce.org.org import Org
 
 
 def login(org: Org, request: Request, version: str) -> Answer:
-    """Answer a login() with a session, or with the fault that says why not."""
+    """Answer a login() with a session or with a fault."""
     try:
         org.usage.check()
         _check_version(org, version)

@@ -59,7 +59,7 @@ def _write(org: Org, request: Request, operation: Operation) -> Answer:
 
 
 def _assignment(org: Org, request: Request) -> dict[str, str]:
-    """Return what the org's assignment rule sets, which runs unless a header says otherwise."""
+    """Return the owner that the org's assignment rule sets, unless a header switches the rule off."""
     owner = org.settings.leads_are_assigned_to
     is_off = request.headers.get("sforce-auto-assign", "TRUE").upper() == "FALSE"
     return {} if owner is None or is_off else {"OwnerId": owner}

@@ -1,4 +1,4 @@
-"""What goes wrong on purpose."""
+"""Requests that fail on purpose."""
 
 import re
 import threading
@@ -32,12 +32,12 @@ class Fault:
     inner: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse what cannot happen to a part of a request."""
+        """Refuse an action that a subrequest cannot have."""
         if self.inner and self.action != "status":
             raise ValueError("a subrequest can only fail with a status")
 
     def matches(self, method: str, path: str, *, inner: bool) -> bool:
-        """Tell whether this rule is about such a request."""
+        """Return whether this rule is about such a request."""
         about = self.inner == inner and self.method in (None, method)
         return about and re.search(self.path, path) is not None
 
@@ -46,7 +46,7 @@ class Faults:
     """Rules in a queue: the first that is due for a request is used up by it."""
 
     def __init__(self) -> None:
-        """Start with nothing going wrong."""
+        """Start without a rule."""
         self._lock = threading.Lock()
         self._rules: list[Fault] = []
 
@@ -56,7 +56,7 @@ class Faults:
             self._rules.extend(rules)
 
     def clear(self) -> None:
-        """Let nothing go wrong any more."""
+        """Remove all rules."""
         with self._lock:
             self._rules.clear()
 

@@ -1,4 +1,4 @@
-"""What clients have asked of the org."""
+"""The journal of the org's requests."""
 
 from collections import Counter
 from dataclasses import dataclass

@@ -12,7 +12,7 @@ JSON_TYPE = "application/json;charset=UTF-8"
 
 @dataclass(frozen=True)
 class Request:
-    """What a client asks; header names are in lower case."""
+    """A client's request; header names are in lower case."""
 
     method: str
     path: str
@@ -28,7 +28,7 @@ class Request:
 
 @dataclass
 class Answer:
-    """What the org says; a body in blocks is sent as they come."""
+    """The org's answer; a body in blocks is sent block by block."""
 
     status: int
     body: bytes | Iterator[bytes] = b""

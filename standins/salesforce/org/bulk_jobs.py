@@ -1,4 +1,4 @@
-"""Bulk API 2.0 jobs, for queries and for ingest, and what becomes of them."""
+"""Bulk API 2.0 jobs, for queries and for ingest."""
 
 import threading
 from collections import deque
@@ -24,7 +24,7 @@ _PROMPT_SECONDS = 1.0
 
 @dataclass
 class Job:
-    """What every job has: the operation, the API version it was made with, and how far it is."""
+    """The common part of all jobs: the operation, the API version, and the progress."""
 
     id: str
     operation: str
@@ -35,7 +35,7 @@ class Job:
 
     @property
     def ended(self) -> bool:
-        """Tell whether nothing more will happen."""
+        """Return whether nothing more will happen."""
         return self.state in ("JobComplete", "Failed", "Aborted")
 
     def poll(self) -> None:
@@ -52,7 +52,7 @@ class Job:
         raise NotImplementedError
 
     def close(self) -> None:
-        """Let go of what the job holds."""
+        """Release the snapshot or the thread of the job."""
         raise NotImplementedError
 
 
@@ -74,7 +74,7 @@ class QueryJob(Job):
 
 @dataclass(frozen=True)
 class Ending:
-    """How a job ends other than well, and how many of its rows are written before that."""
+    """The end of a job that does not complete, after the first `after_rows` rows."""
 
     state: OneOf["Failed", "Aborted"]
     message: str
@@ -208,7 +208,7 @@ class IngestJobs(_Jobs[IngestJob]):
         self._endings: deque[Ending] = deque()
 
     def end_next(self, state: OneOf["Failed", "Aborted"], message: str = "", *, after_rows: int = 0) -> None:
-        """Let the next new job end so, with only its first rows written and the others left unprocessed."""
+        """Let the next new job end in this state, with only its first rows written and the others left unprocessed."""
         self._endings.append(Ending(state, message, after_rows))
 
     def create(self, operation: Operation, sobject: SObject, key_field: str, version: str) -> IngestJob:

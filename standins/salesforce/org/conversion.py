@@ -1,4 +1,4 @@
-"""Which field of a lead goes where when the lead becomes a contact."""
+"""The contact's field for each field of a converted lead."""
 
 _SAME = (
     "FirstName", "LastName", "Salutation", "Title", "Email", "Phone", "MobilePhone", "Fax", "LeadSource",

@@ -1,4 +1,4 @@
-"""Metadata deployments, and how far they are."""
+"""Metadata deployments and their progress."""
 
 import threading
 from collections import deque
@@ -14,7 +14,7 @@ from standins.salesforce.schema.fields import SObject
 
 @dataclass(frozen=True)
 class Component:
-    """One thing that the package names: its sObject if it is one, or the problem with it."""
+    """A component that the package names, with its sObject for a custom object, or with its problem."""
 
     type: str
     name: str
@@ -25,7 +25,7 @@ class Component:
 
 @dataclass
 class Deployment:
-    """What was asked to be deployed, and its state, which moves on as it is asked for."""
+    """A deployment: its components, and its state, which moves on with each request for it."""
 
     id: str
     components: list[Component]
@@ -40,7 +40,7 @@ class Deployment:
 
     @property
     def done(self) -> bool:
-        """Tell whether nothing more will happen."""
+        """Return whether nothing more will happen."""
         return self.status in ("Succeeded", "Failed")
 
     def poll(self) -> None:

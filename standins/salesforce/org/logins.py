@@ -1,4 +1,4 @@
-"""Who may enter the org, and for how long."""
+"""Logins and sessions."""
 
 import hashlib
 import hmac
@@ -58,7 +58,7 @@ class Logins:
         raise LoginRefused("INVALID_LOGIN", "Invalid username, password, security token; or user locked out.")
 
     def with_app(self) -> str:
-        """Return a session id for an app that has proved itself; raise LoginRefused."""
+        """Return a session id for an app with valid credentials; raise LoginRefused."""
         self._count_attempt()
         self._check_org()
         return self._open()

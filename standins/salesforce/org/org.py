@@ -1,4 +1,4 @@
-"""The org: its records, its user, its limits, and the journal of what was asked of it."""
+"""The org: its records, its user, its limits, and the journal of its requests."""
 
 from collections.abc import Callable
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""The records by which the org shows itself and its user, kept in step with its settings."""
+"""The records Organization and User, kept in step with the org's settings."""
 
 from datetime import datetime
 
@@ -30,7 +30,7 @@ class OrgRecords:
         self.refresh()
 
     def refresh(self) -> None:
-        """Write what settings have changed since, as a test may change them at any time."""
+        """Write both records again when a setting has changed."""
         current = {"Organization": self._organization(), "User": self._user()}
         if current == self._written:
             return

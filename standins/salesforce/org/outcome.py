@@ -11,14 +11,14 @@ Operation = OneOf["insert", "update", "upsert", "delete"]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one write: an Id, or the reason why not."""
+    """The outcome of one write: the record's Id or an error."""
 
     id: str | None = None
     created: bool = False
     error: RecordError | None = None
 
     def body(self, *, upserting: bool = False) -> dict[str, Any]:
-        """Return the result row; only an upsert tells whether it created the record."""
+        """Return the result row; only that of an upsert has `created`."""
         if self.error:
             return {"success": False, "errors": [self.error.body()]}
         return {"id": self.id, "success": True, "errors": []} | ({"created": self.created} if upserting else {})

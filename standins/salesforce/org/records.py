@@ -21,7 +21,7 @@ from standins.salesforce.soql.sql import Statement, Value, stamp
 
 
 class Records:
-    """Leads, contacts and accounts, with what the org does to them: stamps, the recycle bin, conversion, merges."""
+    """The records of all sObjects, with stamps, the recycle bin, lead conversion and merges."""
 
     def __init__(self, path: Path, schema: Mapping[str, SObject], user_id: str, clock: Callable[[], datetime]) -> None:
         """Open the database at `path`, and make the tables that it lacks."""
@@ -40,7 +40,7 @@ class Records:
             self.add_table(sobject)
 
     def add_table(self, sobject: SObject) -> None:
-        """Make room for the records of an sObject; those that are there already stay, with fields that are new."""
+        """Make the table of an sObject, or add the columns that it lacks."""
         self._schema[sobject.name] = sobject
         with self._lock:
             self._database.executescript(table_of(sobject))
@@ -85,7 +85,7 @@ class Records:
         return {name: value for (name, *_), value in zip(cursor.description, row, strict=True) if name != "n"}
 
     def state(self, sobject: str, record_id: str) -> OneOf["there", "deleted", "converted"]:
-        """Return what has become of a record; raise RecordError INVALID_CROSS_REFERENCE_KEY for an unknown Id."""
+        """Return a record's state; raise RecordError INVALID_CROSS_REFERENCE_KEY for an unknown Id."""
         converted = "IsConverted" if self._schema[sobject].field("IsConverted") else "0"
         cursor = self._database.execute(f'SELECT IsDeleted, {converted} FROM "{sobject}" WHERE Id = ?', (record_id,))
         row = cursor.fetchone()
@@ -173,7 +173,7 @@ class Records:
             self._write(sobject, master, {}, at)
 
     def convert(self, lead_id: str, contact_id: str | None = None, *, at: datetime | None = None) -> str:
-        """Convert a lead into a new contact, or fill what an existing one lacks; return its Id."""
+        """Convert a lead into a new contact, or fill the empty fields of an existing one; return its Id."""
         with self._lock:
             lead = self._live("Lead", lead_id)
             if lead["IsConverted"]:

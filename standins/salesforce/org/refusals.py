@@ -1,4 +1,4 @@
-"""Records that refuse to be written, on purpose."""
+"""Records whose writes are refused on purpose."""
 
 import threading
 
@@ -9,7 +9,7 @@ LOCKED = ("UNABLE_TO_LOCK_ROW", "unable to obtain exclusive access to this recor
 
 
 class Refusals:
-    """Which records refuse how often, known by their Id, their external id or the Id of a parent."""
+    """How often the writes of a record are refused, by its Id, its external id or the Id of a parent."""
 
     def __init__(self) -> None:
         """Start with none."""
@@ -28,7 +28,7 @@ class Refusals:
             self._left.clear()
 
     def check(self, *names: str) -> None:
-        """Raise RecordError when one of these names refuses, and count it."""
+        """Raise RecordError when a write with one of these names is to be refused, and count it."""
         with self._lock:
             for name in names:
                 key = full_id(name) or name

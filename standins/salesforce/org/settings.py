@@ -1,4 +1,4 @@
-"""Everything about the org that a test may want otherwise."""
+"""The org's settings."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ class ConnectedApp:
 
 @dataclass
 class OrgSettings:
-    """The org's user, its limits and its moods; change them at any time."""
+    """The org's user, limits and behaviour; a test may change them at any time."""
 
     username: str = "integration@demo.example"
     password: str = "demo-password"  # noqa: S105 - invented, for a server on loopback

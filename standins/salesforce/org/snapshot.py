@@ -1,4 +1,4 @@
-"""The answer to a query as it stood when it was asked, read a page at a time."""
+"""The result of a query as of its start, read a page at a time."""
 
 import json
 import sqlite3

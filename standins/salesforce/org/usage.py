@@ -1,4 +1,4 @@
-"""How many requests the org has answered, and when it answers no more."""
+"""The org's request limits."""
 
 import threading
 from collections import deque

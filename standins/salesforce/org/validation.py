@@ -1,4 +1,4 @@
-"""What Salesforce checks before it stores a value."""
+"""Salesforce's checks of a value before it is stored."""
 
 import re
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ def check_values(sobject: SObject, values: Mapping[str, Any], *, inserting: bool
     for name, value in values.items():
         field = _writable(sobject, name, inserting)
         checked = stored_value(field, value)
-        # What has a default takes it when a new record gives nothing; an update cannot empty it.
+        # A field with a default takes it when a new record has no value; an update cannot empty it.
         if inserting and checked is None and field.defaulted:
             continue
         stored[field.name] = checked

@@ -1,4 +1,4 @@
-"""What the APIs do to records: insert, update, upsert and delete, one by one and many together."""
+"""Inserts, updates, upserts and deletes, one by one and many together."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -29,7 +29,7 @@ class Write:
 
     @property
     def identity(self) -> tuple[str, str] | None:
-        """Return what tells two writes to the same record, or None for a new record."""
+        """Return the key that two writes to the same record share, or None for a new record."""
         if self.operation == "insert" or self.key in (None, ""):
             return None
         by_id = full_id(str(self.key)) if self.key_field == "Id" else None
@@ -135,7 +135,7 @@ def _check_parent(org: "Org", known: Field, parent_id: str) -> None:
 
 
 def _names(write: Write) -> list[str]:
-    """Return what a refusal may know this write by: the key, and the Ids of the parents."""
+    """Return the names by which a refusal finds this write: the key and the Ids of the parents."""
     parents = [
         value for name, value in write.values.items() if (known := write.sobject.field(name)) and known.refers_to
     ]

@@ -1,4 +1,4 @@
-"""What sales people do all day: add, change, convert, merge, delete and bring back people, at random."""
+"""Random changes as sales people make them: added, changed, converted, merged, deleted and restored records."""
 
 import threading
 from contextlib import suppress
@@ -14,7 +14,7 @@ _RECENT = 200
 
 
 class DailyLife:
-    """Makes things happen in an org; the same dice make the same things happen."""
+    """Random changes to an org's records; the same dice give the same changes."""
 
     def __init__(self, org: Org, dice: Random, *, addresses: int = 1_000) -> None:
         """Give people one of so many e-mail addresses: few make many people share one."""
@@ -22,8 +22,8 @@ class DailyLife:
         self._dice = dice
         self._addresses = addresses
 
-    def happening(self) -> tuple[Any, ...]:
-        """Return the next thing to happen: a call of the records and its arguments."""
+    def next_change(self) -> tuple[Any, ...]:
+        """Return the next change: a call of the records and its arguments."""
         sobject = self._dice.choice(("Lead", "Contact"))
         there, gone = self._some(sobject, "IsDeleted = FALSE"), self._some(sobject, "IsDeleted = TRUE")
         if len(there) < 2:  # noqa: PLR2004 - a merge takes two
@@ -41,11 +41,11 @@ class DailyLife:
         ]
         return self._dice.choice(choices)
 
-    def go_on(self, seconds: float, stopping: threading.Event) -> None:
-        """Let a few things happen every so many seconds until told to stop."""
+    def run(self, seconds: float, stopping: threading.Event) -> None:
+        """Make a few changes every so many seconds until `stopping` is set."""
         while not stopping.wait(seconds):
             for _ in range(self._dice.randint(1, 4)):
-                name, *arguments = self.happening()
+                name, *arguments = self.next_change()
                 with suppress(RecordError):  # a converted lead cannot be changed, and so on
                     getattr(self._org.records, name)(*arguments)
 

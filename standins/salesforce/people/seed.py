@@ -101,7 +101,7 @@ def _account_id(contact: int) -> str | None:
 
 
 def _copy(org: Org, sobject: str, columns: tuple[str, ...], block: int, total: int) -> None:
-    """An Id's middle characters tell the copy, its last five the person, so SQL can put new Ids together."""
+    """An Id's middle characters are those of the copy, its last five those of the person, so SQL can build new Ids."""
     shifted = {name: _shifted_id(name) for name in _ID_COLUMNS}
     shifted |= {
         "n": "n + :first",

@@ -12,7 +12,7 @@ _GEOCODES = ("Address", "NearAddress", "Block", "Street", "ExtendedZip", "Zip", 
 
 
 def identity(name: str) -> tuple[Field, ...]:
-    """Return what every record that can be deleted and merged has."""
+    """Return the fields of every record that can be deleted and merged."""
     return (
         record_id(name),
         flag("IsDeleted", "Deleted").locked(),
@@ -26,7 +26,7 @@ def record_id(name: str) -> Field:
 
 
 def person_name(*, salutation: bool = True) -> tuple[Field, ...]:
-    """Return a person's name, in parts and as the org puts it together."""
+    """Return a person's name, in parts and whole."""
     greeting = replace(picklist("Salutation", "Salutation", _SALUTATIONS, 40), compound="Name", extra="personname")
     return (
         Field("LastName", "Last Name", length=80, nillable=False, compound="Name", extra="personname"),
@@ -57,7 +57,7 @@ def address(prefix: str, compound: str) -> tuple[Field, ...]:
 
 
 def stamps() -> tuple[Field, ...]:
-    """Return who made and changed a record, and when."""
+    """Return the fields with the author and time of the creation and of the last change."""
     return (
         Field("CreatedDate", "Created Date", "datetime", nillable=False, defaulted=True).locked(),
         reference("CreatedById", "Created By ID", "User", nillable=False, defaulted=True).locked(),
@@ -68,7 +68,7 @@ def stamps() -> tuple[Field, ...]:
 
 
 def last_activity() -> Field:
-    """Return the date of the last thing done for a record."""
+    """Return the date of the last activity."""
     return Field("LastActivityDate", "Last Activity", "date").locked()
 
 
@@ -88,7 +88,7 @@ def phone(name: str, label: str) -> Field:
 
 
 def flag(name: str, label: str) -> Field:
-    """Return a yes or no that is no unless set."""
+    """Return a checkbox, not ticked by default."""
     return Field(name, label, "boolean", nillable=False, defaulted=True, default=False)
 
 

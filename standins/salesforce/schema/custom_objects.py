@@ -5,7 +5,7 @@ from standins.salesforce.schema.fields import Field, SObject
 
 
 def custom_object(name: str, label: str, *fields: Field, label_plural: str = "", number_format: str = "") -> SObject:
-    """Return an sObject with what every custom object has besides its own `fields`.
+    """Return a custom object with its own `fields` after those of every custom object.
 
     With a `number_format` such as `CM-{000000}` the org numbers the records; without one they have a name. The org
     that it is added to gives it the first characters of its Ids.

@@ -1,4 +1,4 @@
-"""What the org knows of one field, and of one sObject."""
+"""The definition of a field and of an sObject."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -34,27 +34,27 @@ class Field:
 
     @property
     def custom(self) -> bool:
-        """Tell whether the org's administrator made this field."""
+        """Return whether the org's administrator made this field."""
         return self.name.endswith("__c")
 
     @property
     def long(self) -> bool:
-        """Tell whether this is a long text, which Salesforce neither filters nor sorts."""
+        """Return whether this is a long text, which Salesforce neither filters nor sorts."""
         return self.type == "textarea" and self.length > LONG_TEXT
 
     @property
     def filterable(self) -> bool:
-        """Tell whether WHERE may name this field."""
+        """Return whether WHERE may name this field."""
         return not self.long
 
     @property
     def sortable(self) -> bool:
-        """Tell whether ORDER BY may name this field."""
+        """Return whether ORDER BY may name this field."""
         return not self.long and self.type not in ("address", "multipicklist")
 
     @property
     def required(self) -> bool:
-        """Tell whether an insert has to give this field a value."""
+        """Return whether an insert has to give this field a value."""
         return self.createable and not self.nillable and not self.defaulted
 
     @property

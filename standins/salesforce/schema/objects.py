@@ -26,7 +26,7 @@ _INTERESTS = ("Art", "Books", "Cycling", "Gardening", "Music", "Travel")
 
 
 def lead() -> SObject:
-    """Return the sObject of a person who may become a customer."""
+    """Return the sObject Lead."""
     fields = (
         *identity("Lead"),
         *person_name(),
@@ -64,7 +64,7 @@ def lead() -> SObject:
 
 
 def contact() -> SObject:
-    """Return the sObject of a person at a customer's."""
+    """Return the sObject Contact."""
     fields = (
         *identity("Contact"),
         reference("AccountId", "Account ID", "Account"),
@@ -99,7 +99,7 @@ def contact() -> SObject:
 
 
 def account() -> SObject:
-    """Return the sObject of a customer who is no person."""
+    """Return the sObject Account."""
     fields = (
         *identity("Account"),
         Field("Name", "Account Name", length=255, nillable=False, compound="Name", extra="switchablepersonname"),

@@ -1,4 +1,4 @@
-"""The custom objects of an org that is kept in a file: noted beside it, so that it knows them at the next start."""
+"""The custom objects of an org with a database file, in a second file beside it for the next start."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -11,13 +11,13 @@ _OBJECTS = TypeAdapter(list[SObject])
 
 
 def persist_objects(database: Path, sobjects: Iterable[SObject]) -> None:
-    """Note the custom objects among these."""
+    """Write the custom objects among these."""
     custom = [sobject for sobject in sobjects if sobject.name.endswith("__c")]
     _file(database).write_bytes(_OBJECTS.dump_json(custom, indent=1))
 
 
 def persisted_objects(database: Path) -> list[SObject]:
-    """Return what was noted last; nothing of an org that is not there."""
+    """Return the custom objects written last, none for a new database."""
     if not database.exists() or not _file(database).exists():
         return []
     return _OBJECTS.validate_json(_file(database).read_bytes())

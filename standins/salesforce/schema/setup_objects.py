@@ -1,4 +1,4 @@
-"""The fields of User and Organization, and of Name: what a query sees of a parent that may be of several types."""
+"""The fields of User, Organization and Name."""
 
 from dataclasses import replace
 
@@ -14,7 +14,7 @@ _OF_NAME = ("Id", "LastName", "FirstName", "Name", "Username", "Email", "Title",
 
 
 def user() -> SObject:
-    """Return the sObject of someone who may log in."""
+    """Return the sObject User."""
     fields = (
         record_id("User"),
         Field("Username", "Username", length=80, nillable=False),
@@ -30,7 +30,7 @@ def user() -> SObject:
 
 
 def organization() -> SObject:
-    """Return the sObject of the org itself."""
+    """Return the sObject Organization."""
     fields = (
         record_id("Organization"),
         Field("Name", "Name", length=80, nillable=False),
@@ -48,5 +48,5 @@ def organization() -> SObject:
 
 
 def as_name(parent: SObject) -> SObject:
-    """Return what a query sees of a parent that may also be of another type, as an owner may be a queue."""
+    """Return the sObject Name, as which a query sees a parent that may be of several types, such as an owner."""
     return replace(parent, name="Name", fields=tuple(field for field in parent if field.name in _OF_NAME))

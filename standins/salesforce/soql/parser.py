@@ -86,7 +86,7 @@ class Query:
 
     @property
     def counts(self) -> bool:
-        """Tell whether the query only asks for a number of records."""
+        """Return whether the query only asks for a number of records."""
         return not self.fields
 
 

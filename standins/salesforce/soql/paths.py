@@ -1,4 +1,4 @@
-"""Which field a name in the query means, also over parents: `Account.Name`, `ReportsTo.Account.BillingCity`."""
+"""The fields that the names in a query mean, also over parents: `Account.Name`, `ReportsTo.Account.BillingCity`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -54,7 +54,7 @@ class Paths:
         self._joins: list[str] = []
 
     def column(self, token: Token) -> Column:
-        """Return what a name means; raise SalesforceError INVALID_FIELD for what the user cannot see."""
+        """Return the column of a name; raise SalesforceError INVALID_FIELD for one that the user cannot see."""
         *relationships, name = token.text.split(".")
         if len(relationships) > _MAX_LEVELS:
             message = f"A relationship path can have no more than {_MAX_LEVELS} levels: {token.text}"
