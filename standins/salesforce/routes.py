@@ -21,7 +21,8 @@ from standins.salesforce.http.messages import Answer, Request, error_answer
 from standins.salesforce.org.org import Org
 
 Resource = Callable[..., Answer]
-_DATA = r"/services/data/v(\d{1,3}\.\d)"
+_VERSION = r"(\d{1,3}\.\d)"
+_DATA = f"/services/data/v{_VERSION}"
 
 
 @dataclass(frozen=True)
@@ -32,23 +33,11 @@ class Route:
     """
 
     kind: str
-    pattern: re.Pattern[str]
+    pattern: str
     methods: Mapping[str, Resource]
     data: bool = True
     takes: tuple[str, ...] = ("json",)
     soap: bool = False
-
-
-def _route(
-    kind: str,
-    pattern: str,
-    *,
-    data: bool = True,
-    takes: tuple[str, ...] = ("json",),
-    soap: bool = False,
-    **methods: Resource,
-) -> Route:
-    return Route(kind, re.compile(pattern), methods, data, takes, soap)
 
 
 def _composite(org: Org, request: Request, version: str) -> Answer:
@@ -56,56 +45,48 @@ def _composite(org: Org, request: Request, version: str) -> Answer:
     return composite.composite(org, request, dispatch, kind_of)
 
 
+_RECORD = rf"{_DATA}/sobjects/(\w+)"
+_COLLECTIONS = f"{_DATA}/composite/sobjects"
 _JOB = rf"{_DATA}/jobs/query/(\w+)"
 _INGEST_JOB = rf"{_DATA}/jobs/ingest/(\w+)"
-_INGEST_RESULTS = "(successfulResults|failedResults|unprocessedrecords)"
+_INGEST_RESULTS = f"{_INGEST_JOB}/(successfulResults|failedResults|unprocessedrecords)/?"
+_INGEST_CONTENT = ("json", "multipart/form-data")
+_ON_RECORD = {"GET": rest_records.get, "PATCH": rest_records.update, "DELETE": rest_records.delete}
+_ON_KEYED_RECORD = {"GET": rest_records.get_by_key, "PATCH": rest_records.upsert}
+_ON_COLLECTIONS = {"POST": sobject_collections.insert, "PATCH": sobject_collections.update}
+_ON_JOB = {"GET": bulk_query.get, "PATCH": bulk_query.abort, "DELETE": bulk_query.delete}
+_ON_INGEST_JOB = {"GET": bulk_ingest.get, "PATCH": bulk_ingest.change, "DELETE": bulk_ingest.delete}
 ROUTES = (
-    _route("login", r"/services/Soap/u/(\d{1,3}\.\d)(?:/\w*)?", data=False, POST=soap_login.login),
-    _route("token", "/services/oauth2/token", data=False, POST=oauth.token),
-    _route("metadata", r"/services/Soap/m/(\d{1,3}\.\d)(?:/\w*)?", soap=True, POST=metadata_api.call),
-    _route("userinfo", "/services/oauth2/userinfo", GET=oauth.user_info),
-    _route("limits", f"{_DATA}/limits/?", GET=rest.limits),
-    _route("record_count", f"{_DATA}/limits/recordCount", GET=rest.record_count),
-    _route("describe", f"{_DATA}/sobjects/?", GET=rest.describe_all),
-    _route("describe", rf"{_DATA}/sobjects/(\w+)/describe/?", GET=rest.describe),
-    _route("record", rf"{_DATA}/sobjects/(\w+)/?", POST=rest_records.create),
-    _route(
-        "record",
-        rf"{_DATA}/sobjects/(\w+)/(\w+)/?",
-        GET=rest_records.get,
-        PATCH=rest_records.update,
-        DELETE=rest_records.delete,
-    ),
-    _route(
-        "record",
-        rf"{_DATA}/sobjects/(\w+)/(\w+)/([^/]+)/?",
-        GET=rest_records.get_by_key,
-        PATCH=rest_records.upsert,
-    ),
-    _route("composite", f"{_DATA}/composite/?", POST=_composite),
-    _route(
-        "collections",
-        f"{_DATA}/composite/sobjects/?",
-        POST=sobject_collections.insert,
-        PATCH=sobject_collections.update,
-    ),
-    _route("collections", rf"{_DATA}/composite/sobjects/(\w+)/(\w+)/?", PATCH=sobject_collections.upsert),
-    _route("query", f"{_DATA}/(query|queryAll)/?", GET=rest_query.query),
-    _route("query_more", rf"{_DATA}/(query|queryAll)/([\w-]+)", GET=rest_query.query_more),
-    _route("bulk_jobs", f"{_DATA}/jobs/query/?", POST=bulk_query.create),
-    _route("bulk_job", _JOB, GET=bulk_query.get, PATCH=bulk_query.abort, DELETE=bulk_query.delete),
-    _route("bulk_results", f"{_JOB}/results", GET=bulk_query.results),
-    _route("ingest_jobs", f"{_DATA}/jobs/ingest/?", takes=("json", "multipart/form-data"), POST=bulk_ingest.create),
-    _route("ingest_job", f"{_INGEST_JOB}/?", GET=bulk_ingest.get, PATCH=bulk_ingest.change, DELETE=bulk_ingest.delete),
-    _route("ingest_upload", f"{_INGEST_JOB}/batches/?", takes=("text/csv",), PUT=bulk_ingest.upload),
-    _route("ingest_results", f"{_INGEST_JOB}/{_INGEST_RESULTS}/?", GET=bulk_ingest.results),
+    Route("login", rf"/services/Soap/u/{_VERSION}(?:/\w*)?", {"POST": soap_login.login}, data=False),
+    Route("token", "/services/oauth2/token", {"POST": oauth.token}, data=False),
+    Route("metadata", rf"/services/Soap/m/{_VERSION}(?:/\w*)?", {"POST": metadata_api.call}, soap=True),
+    Route("userinfo", "/services/oauth2/userinfo", {"GET": oauth.user_info}),
+    Route("limits", f"{_DATA}/limits/?", {"GET": rest.limits}),
+    Route("record_count", f"{_DATA}/limits/recordCount", {"GET": rest.record_count}),
+    Route("describe", f"{_DATA}/sobjects/?", {"GET": rest.describe_all}),
+    Route("describe", f"{_RECORD}/describe/?", {"GET": rest.describe}),
+    Route("record", f"{_RECORD}/?", {"POST": rest_records.create}),
+    Route("record", rf"{_RECORD}/(\w+)/?", _ON_RECORD),
+    Route("record", rf"{_RECORD}/(\w+)/([^/]+)/?", _ON_KEYED_RECORD),
+    Route("composite", f"{_DATA}/composite/?", {"POST": _composite}),
+    Route("collections", f"{_COLLECTIONS}/?", _ON_COLLECTIONS),
+    Route("collections", rf"{_COLLECTIONS}/(\w+)/(\w+)/?", {"PATCH": sobject_collections.upsert}),
+    Route("query", f"{_DATA}/(query|queryAll)/?", {"GET": rest_query.query}),
+    Route("query_more", rf"{_DATA}/(query|queryAll)/([\w-]+)", {"GET": rest_query.query_more}),
+    Route("bulk_jobs", f"{_DATA}/jobs/query/?", {"POST": bulk_query.create}),
+    Route("bulk_job", _JOB, _ON_JOB),
+    Route("bulk_results", f"{_JOB}/results", {"GET": bulk_query.results}),
+    Route("ingest_jobs", f"{_DATA}/jobs/ingest/?", {"POST": bulk_ingest.create}, takes=_INGEST_CONTENT),
+    Route("ingest_job", f"{_INGEST_JOB}/?", _ON_INGEST_JOB),
+    Route("ingest_upload", f"{_INGEST_JOB}/batches/?", {"PUT": bulk_ingest.upload}, takes=("text/csv",)),
+    Route("ingest_results", _INGEST_RESULTS, {"GET": bulk_ingest.results}),
 )
 
 
 def find_route(path: str) -> tuple[Route, tuple[str, ...]] | None:
     """Return the route of a path and the parts of the path that vary, or None."""
     for route in ROUTES:
-        match = route.pattern.fullmatch(path)
+        match = re.fullmatch(route.pattern, path)
         if match:
             return route, match.groups()
     return None

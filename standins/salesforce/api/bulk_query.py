@@ -83,8 +83,6 @@ def _snapshot(org: Org, body: dict[str, Any]) -> Snapshot:
         refusal = "Aggregate Relationships not supported in Bulk Query"
     elif any(column.field.type == "address" for column in snapshot.statement.columns):
         refusal = "Selecting compound data not supported in Bulk Query"
-    elif snapshot.statement.query.offset:
-        refusal = "OFFSET not supported in Bulk Query"
     if refusal:
         snapshot.close()
         raise SalesforceError(400, "API_ERROR", refusal)

@@ -19,51 +19,42 @@ _NAME = re.compile(r"[A-Za-z0-9]\w*", re.ASCII)
 _KEYS = {"method", "url", "referenceId", "body", "httpHeaders"}
 
 Dispatch = Callable[[Org, Request], Answer]
+KindOf = Callable[[Request], str]
 
 
-def composite(org: Org, request: Request, dispatch: Dispatch, kind_of: Callable[[Request], str]) -> Answer:
-    """Answer 200 with the answer of each subrequest."""
+def composite(org: Org, request: Request, dispatch: Dispatch, kind_of: KindOf) -> Answer:
+    """Answer 200 with the answer of each subrequest, which may refer to earlier ones."""
     body = request.json()
     check_no_all_or_none(body)
     parts = _checked_parts(body, request, kind_of)
-    composite_run = _Run(org, request, dispatch, kind_of)
-    return _joined(parts, [composite_run.answer(part) for part in parts])
-
-
-class _Run:
-    """Answers the subrequests of one composite, each of which may refer to earlier ones."""
-
-    def __init__(self, org: Org, request: Request, dispatch: Dispatch, kind_of: Callable[[Request], str]) -> None:
-        self._org = org
-        self._request = request
-        self._dispatch = dispatch
-        self._kind_of = kind_of
-        self._bodies: dict[str, bytes] = {}
-
-    def answer(self, part: Mapping[str, Any]) -> Answer:
+    bodies: dict[str, bytes] = {}
+    answers = []
+    for part in parts:
         try:
-            given = self._answer(part)
+            given = _answered(org, request, _resolved(part, bodies), dispatch, kind_of)
         except SalesforceError as error:
             given = error_answer(error)
-        self._bodies[part["referenceId"]] = _bytes(given)
-        return given
-
-    def _answer(self, part: Mapping[str, Any]) -> Answer:
-        url = references_resolved(part["url"], self._bodies)
-        body = references_resolved(part.get("body"), self._bodies)
-        fault = self._org.faults.due(part["method"], url, inner=True)
-        if fault:
-            # In ASCII, so that it may hold anything.
-            return Answer(fault.status, json.dumps(fault.body).encode())
-        inner = _subrequest(self._request, {**part, "url": url, "body": body})
-        if self._kind_of(inner) not in _ALLOWED:
-            raise not_found()
-        return self._dispatch(self._org, inner)
+        bodies[part["referenceId"]] = _bytes(given)
+        answers.append(given)
+    return _joined(parts, answers)
 
 
-def _checked_parts(
-    body: Mapping[str, Any], request: Request, kind_of: Callable[[Request], str]
-) -> list[dict[str, Any]]:
+def _resolved(part: Mapping[str, Any], bodies: Mapping[str, bytes]) -> dict[str, Any]:
+    return {**part, **references_resolved({"url": part["url"], "body": part.get("body")}, bodies)}
+
+
+def _answered(org: Org, outer: Request, part: Mapping[str, Any], dispatch: Dispatch, kind_of: KindOf) -> Answer:
+    fault = org.faults.due(part["method"], part["url"], inner=True)
+    if fault:
+        # In ASCII, so that it may hold anything.
+        return Answer(fault.status, json.dumps(fault.body).encode())
+    inner = _subrequest(outer, part)
+    if kind_of(inner) not in _ALLOWED:
+        raise not_found()
+    return dispatch(org, inner)
+
+
+def _checked_parts(body: Mapping[str, Any], request: Request, kind_of: KindOf) -> list[dict[str, Any]]:
     """The codes are Salesforce's; its words for too many subrequests are in no recording, so these are ours."""
     parts = body.get("compositeRequest")
     if not isinstance(parts, list) or not all(isinstance(part, dict) for part in parts):

@@ -125,23 +125,14 @@ def _permissionable(field: Field) -> bool:
 
 
 def _picklist_value(field: Field, value: str) -> dict[str, Any]:
-    return {
-        "active": True,
-        "defaultValue": value == field.default,
-        "label": value,
-        "validFor": None,
-        "value": value,
-    }
+    default = value == field.default
+    return {"active": True, "defaultValue": default, "label": value, "validFor": None, "value": value}
 
 
 def _master_record_type(sobject: SObject, version: str) -> dict[str, Any]:
     layout = f"/services/data/v{version}/sobjects/{sobject.name}/describe/layouts/012000000000000AAA"
-    return {
-        "active": True,
-        "available": True,
-        "defaultRecordTypeMapping": True,
+    return dict.fromkeys(("active", "available", "defaultRecordTypeMapping", "master"), True) | {
         "developerName": "Master",
-        "master": True,
         "name": "Master",
         "recordTypeId": "012000000000000AAA",
         "urls": {"layout": layout},

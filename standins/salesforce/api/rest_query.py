@@ -1,6 +1,7 @@
 """query and queryAll, and the pages behind nextRecordsUrl."""
 
 import re
+from contextlib import closing
 from typing import Any
 
 from standins.salesforce.errors import SalesforceError
@@ -21,10 +22,8 @@ def query(org: Org, request: Request, version: str, resource: str) -> Answer:
     snapshot = org.query(soql, include_deleted=resource == "queryAll")
     page_size = org.settings.page_size
     if snapshot.statement.query.counts or snapshot.total <= page_size:
-        try:
+        with closing(snapshot):
             return json_answer(_page(snapshot, version, 0, snapshot.total, None))
-        finally:
-            snapshot.close()
     cursor_id = org.cursors.keep(snapshot, page_size)
     return json_answer(_page(snapshot, version, 0, page_size, cursor_id))
 

@@ -1,5 +1,6 @@
 """`/sobjects/<name>` and below: one record, by its Id or by an external id."""
 
+from contextlib import closing
 from typing import Any
 from urllib.parse import unquote
 
@@ -128,11 +129,8 @@ def _record(org: Org, request: Request, version: str, sobject: SObject, record_i
     names = request.query["fields"].split(",") if request.query.get("fields") else [one.name for one in sobject]
     fields = dict.fromkeys(("Id", *names))
     soql = f"SELECT {', '.join(fields)} FROM {sobject.name} WHERE Id = '{record_id}'"  # noqa: S608 - SOQL
-    snapshot = org.query(soql, include_deleted=True)
-    try:
+    with closing(org.query(soql, include_deleted=True)) as snapshot:
         rows = list(snapshot.records(0, 1))
-    finally:
-        snapshot.close()
     try:
         state = org.records.state(sobject.name, record_id)
     except RecordError as error:

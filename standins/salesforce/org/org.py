@@ -5,7 +5,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import TracebackType
 
 from standins.salesforce.http.faults import Faults
 from standins.salesforce.http.journal import Entry, Journal
@@ -57,7 +56,7 @@ class Org:
         self._directory = None if database else TemporaryDirectory(prefix="standin-org-")
         path = database or Path(self._directory.name if self._directory else "") / "org.sqlite"
         self.records = Records(path, self.schema, self.user_id, clock)
-        self._org_records = OrgRecords(self.records, self.settings, self.organization_id, self.user_id, clock())
+        self._org_records = OrgRecords(self.records, self.settings, (self.organization_id, self.user_id), clock())
         self.logins = Logins(self.settings, self.organization_id, clock)
         self.usage = Usage(self.settings, clock)
         self.journal = Journal()
@@ -115,8 +114,6 @@ class Org:
         """Return the org itself."""
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         """Close the org."""
         self.close()

@@ -10,55 +10,45 @@ from standins.salesforce.soql.sql import Value, stamp
 class OrgRecords:
     """The one Organization and the one User."""
 
-    def __init__(
-        self, records: Records, settings: OrgSettings, organization_id: str, user_id: str, made: datetime
-    ) -> None:
-        """Write both records, as of the moment `made`."""
+    def __init__(self, records: Records, settings: OrgSettings, ids: tuple[str, str], made: datetime) -> None:
+        """Write both records, as of the moment `made`; `ids` are those of the organization and of the user."""
         self._records = records
         self._settings = settings
-        self._organization_id = organization_id
-        self._user_id = user_id
+        self._ids = ids
         moment = stamp(made.replace(microsecond=0))
-        self._stamps: dict[str, Value] = {
-            "CreatedDate": moment,
-            "CreatedById": user_id,
-            "LastModifiedDate": moment,
-            "LastModifiedById": user_id,
-            "SystemModstamp": moment,
-        }
+        self._stamps = dict.fromkeys(("CreatedDate", "LastModifiedDate", "SystemModstamp"), moment)
+        self._stamps |= dict.fromkeys(("CreatedById", "LastModifiedById"), ids[1])
         self._written: dict[str, dict[str, Value]] = {}
         self.refresh()
 
     def refresh(self) -> None:
         """Write both records again when a setting has changed."""
-        current = {"Organization": self._organization(), "User": self._user()}
+        current = self._current()
         if current == self._written:
             return
-        with self._records.transaction():
-            for sobject, values in current.items():
-                columns = ("n", *values, *self._stamps)
-                row = (1, *values.values(), *self._stamps.values())
-                self._records.load(sobject, columns, [row], replacing=True)
-            self._written = current
+        for sobject, values in current.items():
+            row = {"n": 1, **values, **self._stamps}
+            self._records.load(sobject, tuple(row), [tuple(row.values())], replacing=True)
+        self._written = current
 
-    def _organization(self) -> dict[str, Value]:
-        return {
-            "Id": self._organization_id,
-            "Name": self._settings.organization_name,
-            "PrimaryContact": self._settings.user_full_name,
-            "OrganizationType": self._settings.organization_type,
-            "InstanceName": self._settings.instance_name,
-            "IsSandbox": int(self._settings.sandbox),
+    def _current(self) -> dict[str, dict[str, Value]]:
+        settings, (organization_id, user_id) = self._settings, self._ids
+        first, _, last = settings.user_full_name.rpartition(" ")
+        organization: dict[str, Value] = {
+            "Id": organization_id,
+            "Name": settings.organization_name,
+            "PrimaryContact": settings.user_full_name,
+            "OrganizationType": "Enterprise Edition",
+            "InstanceName": "DEMO1",
+            "IsSandbox": int(settings.sandbox),
         }
-
-    def _user(self) -> dict[str, Value]:
-        first, _, last = self._settings.user_full_name.rpartition(" ")
-        return {
-            "Id": self._user_id,
-            "Username": self._settings.username,
+        user: dict[str, Value] = {
+            "Id": user_id,
+            "Username": settings.username,
             "FirstName": first or None,
             "LastName": last,
-            "Email": self._settings.username,
+            "Email": settings.username,
             "Alias": last[:8].lower(),
             "IsActive": 1,
         }
+        return {"Organization": organization, "User": user}

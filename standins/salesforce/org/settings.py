@@ -22,8 +22,6 @@ class OrgSettings:
     security_token: str = "demoToken"  # noqa: S105 - invented
     user_full_name: str = "Integration User"
     organization_name: str = "Demo Org"
-    organization_type: str = "Enterprise Edition"
-    instance_name: str = "DEMO1"
     sandbox: bool = False
     apps: Mapping[str, ConnectedApp] = field(default_factory=lambda: {"demo-consumer-key": ConnectedApp()})
 

@@ -4,6 +4,7 @@ import json
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -49,13 +50,10 @@ class Snapshot:
         ids = [record_id for (record_id,) in self._select("t0.Id", offset, limit)]
         marks, order = ", ".join("?" * len(ids)), f"INSTR('{' '.join(ids)}', t0.Id)"
         where = f"t0.Id IN ({marks})" + ("" if self.statement.include_deleted else " AND t0.IsDeleted = 0")
-        query = replace(self.statement.query, limit=None, offset=0)
+        query = replace(self.statement.query, limit=None)
         statement = replace(self.statement, query=query, where=where, parameters=tuple(ids), order=order)
-        fresh = Snapshot(self._path, statement)
-        try:
+        with closing(Snapshot(self._path, statement)) as fresh:
             yield from fresh.records(0, fresh.total)
-        finally:
-            fresh.close()
 
     def csv_blocks(self, offset: int, limit: int) -> Iterator[bytes]:
         """Return CSV lines with every value in quotes, some hundred kilobytes at a time.
@@ -73,14 +71,12 @@ class Snapshot:
         sql = f"SELECT {columns} FROM {chosen.source} WHERE {chosen.where} ORDER BY {chosen.order}"  # noqa: S608
         limit = max(0, min(limit, self.total - offset))
         with self._lock:
-            return self._database.execute(
-                f"{sql} LIMIT ? OFFSET ?", (*chosen.parameters, limit, chosen.query.offset + offset)
-            )
+            return self._database.execute(f"{sql} LIMIT ? OFFSET ?", (*chosen.parameters, limit, offset))
 
     def _count(self) -> int:
         chosen, query = self.statement, self.statement.query
         sql = f"SELECT COUNT(*) FROM {chosen.source} WHERE {chosen.where}"  # noqa: S608 - checked names
-        found: int = max(0, self._database.execute(sql, chosen.parameters).fetchone()[0] - query.offset)
+        found: int = self._database.execute(sql, chosen.parameters).fetchone()[0]
         return found if query.limit is None else min(found, query.limit)
 
 

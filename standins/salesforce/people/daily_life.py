@@ -1,7 +1,7 @@
 """Random changes as sales people make them: added, changed, converted, merged, deleted and restored records."""
 
 import threading
-from contextlib import suppress
+from contextlib import closing, suppress
 from random import Random
 from typing import Any
 
@@ -51,11 +51,8 @@ class DailyLife:
 
     def _some(self, sobject: str, condition: str) -> list[str]:
         soql = f"SELECT Id FROM {sobject} WHERE {condition} ORDER BY SystemModstamp DESC LIMIT {_RECENT}"  # noqa: S608 - ours
-        found = self._org.query(soql, include_deleted=True)
-        try:
+        with closing(self._org.query(soql, include_deleted=True)) as found:
             return [row["Id"] for row in found.records(0, _RECENT)]
-        finally:
-            found.close()
 
     def _person(self, sobject: str) -> dict[str, Any]:
         return {

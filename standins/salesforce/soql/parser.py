@@ -38,7 +38,7 @@ class Token:
 
 @dataclass(frozen=True)
 class Comparison:
-    """`field operator value`; IN, NOT IN, INCLUDES and EXCLUDES have several values."""
+    """`field operator value`; IN and NOT IN have several values."""
 
     field: Token
     operator: str
@@ -82,7 +82,6 @@ class Query:
     where: Condition | None
     order: tuple[Order, ...]
     limit: int | None
-    offset: int
 
     @property
     def counts(self) -> bool:
@@ -137,10 +136,9 @@ class _Parser:
         where = self._condition() if self._take("WHERE") else None
         order = self._ordering() if self._take("ORDER") else ()
         limit = self._integer() if self._take("LIMIT") else None
-        offset = self._integer() if self._take("OFFSET") else 0
         if self._peek.kind != "end":
             raise self._unexpected()
-        return Query(self._text, fields, sobject, where, order, limit, offset)
+        return Query(self._text, fields, sobject, where, order, limit)
 
     def _selection(self) -> tuple[Token, ...]:
         first = self._name()
@@ -188,8 +186,8 @@ class _Parser:
             return Comparison(field, "LIKE", (self._value(),))
         if sign.word == "NOT" and self._take("IN"):
             return Comparison(field, "NOT IN", self._list())
-        if sign.word in ("IN", "INCLUDES", "EXCLUDES"):
-            return Comparison(field, sign.word, self._list())
+        if sign.word == "IN":
+            return Comparison(field, "IN", self._list())
         self._next -= 1
         raise self._unexpected()
 

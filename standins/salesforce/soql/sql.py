@@ -16,7 +16,6 @@ _ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f", '"': '"', "'"
 _NUMERIC = ("double", "currency", "int")
 _KINDS = {"boolean": "boolean", "date": "date", "datetime": "datetime", **dict.fromkeys(_NUMERIC, "number")}
 _TYPE_NAMES = {"datetime": "dateTime", "id": "ID", "reference": "ID"}
-_MULTI = "multipicklist"
 
 Value = str | int | float | None
 
@@ -103,8 +102,6 @@ class _Translation:
                 "INVALID_FIELD", comparison.field, f"field '{field.name}' can not be filtered in a query call"
             )
         self._by_stamp |= found.name == "SystemModstamp"
-        if comparison.operator in ("INCLUDES", "EXCLUDES"):
-            return self._includes(comparison, field, column)
         if comparison.operator == "LIKE":
             return self._like(comparison, field, column)
         values = [self._value(field, token) for token in comparison.values]
@@ -118,21 +115,10 @@ class _Translation:
 
     def _like(self, comparison: Comparison, field: Field, column: str) -> str:
         token = comparison.values[0]
-        if field.type in (*_KINDS, "id", "reference", _MULTI) or token.kind != "string":
+        if field.type in (*_KINDS, "id", "reference", "multipicklist") or token.kind != "string":
             raise self._refusal("INVALID_FIELD", comparison.field, "invalid operator on " + field.type + " field")
         self._parameters.append(self._string(token, like=True))
         return rf"{column} LIKE ? ESCAPE '\'"
-
-    def _includes(self, comparison: Comparison, field: Field, column: str) -> str:
-        if field.type != _MULTI:
-            raise self._refusal("INVALID_FIELD", comparison.field, "invalid operator on " + field.type + " field")
-        choices = []
-        for token in comparison.values:
-            together = str(self._value(field, token)).split(";")
-            self._parameters += [f";{value};" for value in together]
-            choices.append(" AND ".join([f"INSTR(';' || {column} || ';', ?)"] * len(together)))
-        wanted = " OR ".join(f"({choice})" for choice in choices)
-        return f"({wanted})" if comparison.operator == "INCLUDES" else f"NOT COALESCE({wanted}, 0)"
 
     def _value(self, field: Field, token: Token) -> Value:
         if token.kind == "null":
