@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from standins.salesforce.errors import SalesforceError
 from standins.salesforce.org.org import Org
 from standins.salesforce.people.seed import seed
 from tests.standins.conftest import Client, Clock
@@ -104,6 +103,7 @@ def test_results_too_early(client: Client, org: Org, status: int) -> None:
     ("soql", "message"),
     [
         ("SELECT MailingAddress FROM Contact", "Selecting compound data not supported in Bulk Query"),
+        ("SELECT Account.BillingAddress FROM Contact", "Selecting compound data not supported in Bulk Query"),
         ("SELECT COUNT() FROM Contact", "Aggregate Relationships not supported in Bulk Query"),
     ],
 )
@@ -120,7 +120,9 @@ def test_what_bulk_cannot_do_is_refused(client: Client, soql: str, message: str)
         ({"operation": "query", "query": SOQL, "object": "Contact"}, "JSON_PARSER_ERROR"),
         ({"operation": "insert", "query": SOQL}, "INVALIDJOB"),
         ({"operation": "query"}, "INVALIDJOB"),
-        ({"operation": "query", "query": SOQL, "columnDelimiter": "HASH"}, "INVALIDJOB"),
+        ({"operation": "query", "query": SOQL, "columnDelimiter": "PIPE"}, "INVALIDJOB"),
+        ({"operation": "query", "query": SOQL, "lineEnding": "CRLF"}, "INVALIDJOB"),
+        ({"operation": "query", "query": SOQL, "contentType": "XML"}, "INVALIDJOB"),
         ([], "JSON_PARSER_ERROR"),
     ],
 )
@@ -204,8 +206,3 @@ def test_day_has_a_number_of_jobs(client: Client, org: Org) -> None:
     client.bulk(SOQL)
     message = "Max bulk v2 query jobs (1) per 24 hrs has been reached (1)"
     assert client.bulk(SOQL).json() == [{"errorCode": "LIMIT_EXCEEDED", "message": message}]
-
-
-def test_unknown_job_is_not_found(org: Org) -> None:
-    with pytest.raises(SalesforceError, match="does not exist"):
-        org.bulk_jobs.get("750Qy0000000009IAA")

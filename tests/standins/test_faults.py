@@ -43,18 +43,13 @@ def test_truncated_answer_shows(client: Client, org: Org) -> None:
     assert client.get(f"/jobs/query/{job_id}/results").status_code == 200
 
 
-@pytest.mark.parametrize("status", [500, 502, 503])
-def test_html_page(client: Client, org: Org, status: int) -> None:
-    org.faults.add(Fault("html", status=status))
-    answer = client.get("/limits")
-    assert (answer.status_code, answer.headers["Content-Type"]) == (status, "text/html;charset=UTF-8")
-    assert "<html>" in answer.text
-
-
-def test_empty_answer(client: Client, org: Org) -> None:
-    org.faults.add(Fault("empty"))
-    answer = client.get("/limits")
-    assert (answer.status_code, answer.content) == (503, b"")
+def test_answers_that_are_no_json(client: Client, org: Org) -> None:
+    for status in (500, 502, 503):
+        org.faults.add(Fault("html", status=status), Fault("empty", status=status))
+        page, empty = client.get("/limits"), client.get("/limits")
+        assert (page.status_code, page.headers["Content-Type"]) == (status, "text/html;charset=UTF-8")
+        assert "<html>" in page.text
+        assert (empty.status_code, empty.content) == (status, b"")
 
 
 def test_given_answer_at_the_nth_request_and_as_often_as_asked(client: Client, org: Org) -> None:

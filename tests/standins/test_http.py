@@ -1,7 +1,5 @@
 """The REST surface: shapes, errors, limits, paging."""
 
-from typing import Any
-
 import pytest
 import requests
 
@@ -90,17 +88,6 @@ def test_record_has_the_recorded_shape(client: Client, org: Org) -> None:
             }
         ],
     }
-
-
-def test_count_answers_without_records(client: Client, org: Org) -> None:
-    seed(org, 100)
-    assert client.query("SELECT COUNT() FROM Lead", "queryAll").json() == {"totalSize": 40, "done": True, "records": []}
-
-
-def test_query_all_shows_the_recycle_bin(client: Client, org: Org) -> None:
-    org.records.delete("Contact", org.records.insert("Contact", {"LastName": "Visser"}))
-    assert client.query("SELECT Id FROM Contact").json()["totalSize"] == 0
-    assert client.query("SELECT Id FROM Contact", "queryAll").json()["totalSize"] == 1
 
 
 def test_pages_are_whole_and_stable_while_records_change(client: Client, org: Org) -> None:
@@ -197,12 +184,6 @@ def test_hourly_limit_blocks_for_hours(client: Client, org: Org, clock: Clock) -
     assert client.get("/limits").status_code == 403
     clock.move(minutes=1)
     assert client.get("/limits").status_code == 200
-
-
-def test_record_counts(client: Client, org: Org) -> None:
-    org.records.insert("Contact", {"LastName": "Visser"})
-    answer: dict[str, Any] = client.get("/limits/recordCount?sObjects=Lead,Contact").json()
-    assert answer == {"sObjects": [{"count": 1, "name": "Contact"}, {"count": 0, "name": "Lead"}]}
 
 
 def test_journal_counts_at_the_server(client: Client, org: Org) -> None:

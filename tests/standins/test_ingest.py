@@ -246,8 +246,6 @@ def test_data_is_taken_once_and_only_while_open(client: Client) -> None:
         {"object": "Nope", "operation": "insert"},
         {"object": "Contact", "operation": "upsert"},
         {"object": "Contact", "operation": "upsert", "externalIdFieldName": "Title"},
-        {"object": "Contact", "operation": "insert", "contentType": "XML"},
-        {"object": "Contact", "operation": "insert", "columnDelimiter": "X"},
         {"object": "Contact", "operation": "insert", "query": "x"},
     ],
 )

@@ -60,13 +60,6 @@ def test_later_pages_can_show_what_changed_since(client: Client, org: Org, resou
     assert [row["IsDeleted"] for row in rows if row["Id"] == ids[4]] == [True] * deleted_shows
 
 
-def test_later_pages_show_the_snapshot_unless_told_otherwise(client: Client, org: Org) -> None:
-    org.settings.page_size = 3
-    ids = [org.records.insert("Contact", {"LastName": f"L{n}"}) for n in range(6)]
-    rows = pages(client, org, "query", lambda _: org.records.delete("Contact", ids[4]))
-    assert [row["Id"] for row in rows] == ids
-
-
 def test_id_of_a_purged_record_is_never_given_again(org: Org) -> None:
     seed(org, 10, contacts_only=True)
     last = org.records.insert("Contact", {"LastName": "Last"})

@@ -29,11 +29,14 @@ def code(answer: requests.Response) -> str:
 def test_login_answers_in_the_recorded_shape(client: Client, org: Org) -> None:
     answer = client.login(USER, PASSWORD + TOKEN)
     values = {element.tag.rpartition("}")[2]: element.text for element in ElementTree.fromstring(answer.content).iter()}  # noqa: S314
+    assert values["sandbox"] == "false"
     assert values["serverUrl"] == f"{client.url}/services/Soap/u/59.0/{org.organization_id[:15]}"
     assert values["sessionSecondsValid"] == "7200"
     assert values["userFullName"] == "Integration User"
     assert values["userName"] == USER
     assert values["organizationId"] == org.organization_id
+    org.settings.sandbox = True
+    assert "<sandbox>true</sandbox>" in client.login(USER, PASSWORD + TOKEN).text
 
 
 @pytest.mark.parametrize(
