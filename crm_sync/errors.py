@@ -86,12 +86,7 @@ class JobLimitError(LimitReachedError):
 
 
 class UnknownOutcomeError(LimitReachedError):
-    """A limit was reached after Salesforce got records and before it answered.
-
-    `in_doubt`: the labels of those records.
-    """
-
-    in_doubt: tuple[int, ...] = ()
+    """A limit was reached after Salesforce got records and before it answered."""
 
 
 class SessionExpiredError(SyncError):

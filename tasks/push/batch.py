@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from crm_sync.errors import LimitReachedError
 from crm_sync.outcomes import RefusalClass
 from crm_sync.pull.watermarks import read_watermarks
 from crm_sync.push.changes import Changes, as_field_values, find_changes
@@ -15,8 +14,8 @@ from crm_sync.push.members import count_pushed, read_people, read_records
 from crm_sync.push.result import Output
 from crm_sync.push.settings import CheckedSettings
 from crm_sync.push.targets import find_targets
-from crm_sync.salesforce.errors.row_refusals import refusal_classes
-from crm_sync.salesforce.write.collections import COLLECTIONS_PER_REQUEST, RECORDS_PER_COLLECTION
+from crm_sync.salesforce.limits import COLLECTIONS_PER_REQUEST, RECORDS_PER_COLLECTION
+from crm_sync.salesforce.write.plan import WriteLoad, plan_groups
 from crm_sync.salesforce.write.records import RecordWrites
 from crm_sync.sobject import SObject
 from tasks.push.conflict_check import check_conflicts
@@ -24,10 +23,8 @@ from tasks.push.described_fields import KnownFields, describe_fields, known_fiel
 from tasks.push.outputs import NOTHING, OutputRecorder
 from tasks.run.forecasts import polls_of_a_job
 from tasks.run.run import Run, utc_now
-from tasks.write.send import requests_for
 
 _REFUSED_FIELDS = {"INVALID_FIELD", "INVALID_FIELD_FOR_INSERT_UPDATE"}
-_CUT = "Salesforce takes no more requests for now; retry_outputs sends the customers of the output limit again."
 
 
 @dataclass(frozen=True)
@@ -87,7 +84,11 @@ class Batch:
         """Return about how many requests it takes to send what is left, or the first `most` of it."""
         going = self._in_turn().iloc[:most]
         urgent, others = (_by_object(going[going["urgent"] == wanted]) for wanted in (True, False))
-        writes = requests_for(urgent, others, polls=polls_of_a_job(self._run))
+        loads = [
+            [WriteLoad(sobject, count, is_upsert=False) for sobject, count in group.items()]
+            for group in (urgent, others)
+        ]
+        writes = sum(plan.requests for plan in plan_groups(loads, polls=polls_of_a_job(self._run)))
         if self._checked.settings.customer_wins:
             return writes
         asked = {sobject: number for sobject, number in _by_object(going).items() if not self._is_fresh(sobject)}
@@ -158,15 +159,9 @@ class Batch:
                     group.append(RecordWrites(sobject, records[chosen].dropna(axis=1, how="all"), types))
         return urgent, others
 
-    def take(self, results: pd.DataFrame, *, is_last_try: bool) -> bool:
-        """Settle what Salesforce has answered; return whether some of it is worth another try.
-
-        Raises LimitReachedError when Salesforce takes no more.
-        """
-        classes = refusal_classes(results["error_code"], results["error_message"])
-        cut = ~results["success"] & classes.eq(RefusalClass.LIMIT.value)
-        again = ~results["success"] & classes.eq(RefusalClass.TRANSIENT.value) & (not is_last_try)
-        final = results[~cut & ~again]
+    def take(self, results: pd.DataFrame) -> None:
+        """Settle what Salesforce has answered."""
+        final = results[results["refusal"].ne(RefusalClass.LIMIT)]
         if set(final["error_code"].dropna()) & _REFUSED_FIELDS:
             with self._run.database.transaction() as connection:
                 forget_fields(connection, self._run.org_key)
@@ -177,13 +172,10 @@ class Batch:
         learnt = self._sent(final.index[final["success"]])
         self._settle(self._is_in(final.index), done, final["error_code"], final["error_message"], learnt)
         self._tally.written += int(final["success"].sum())
-        if cut.any():
-            raise LimitReachedError(_CUT, code=str(results.loc[cut, "error_code"].iloc[0]))
-        return bool(again.any())
 
-    def cut(self, *, in_doubt: tuple[int, ...] = ()) -> None:
+    def cut(self, *, in_doubt: pd.Index | None = None) -> None:
         """Settle everyone left as cut by the limit, but those of whom it is not known whether they were written."""
-        self._settle(~self._is_in(pd.Index(in_doubt)), Output.LIMIT)
+        self._settle(~self._is_in(pd.Index([]) if in_doubt is None else in_doubt), Output.LIMIT)
 
     def _compare(self, sobject: SObject, there: pd.DataFrame | None = None) -> Changes:
         part = self._parts[sobject]

@@ -1,12 +1,11 @@
 """The steps of a campaign push: take members out of the queue, find what to send, send it, store the outputs."""
 
-import random
 from collections.abc import Collection
 from math import ceil
 
 from prefect import get_run_logger
 
-from crm_sync.errors import ConfigurationError, LimitReachedError, UnknownOutcomeError
+from crm_sync.errors import ConfigurationError, LimitReachedError
 from crm_sync.push import queue as campaigns
 from crm_sync.push.outputs import find_outputs
 from crm_sync.push.queue import Queue, Worker
@@ -19,13 +18,10 @@ from tasks.push.outputs import OutputRecorder
 from tasks.push.process import lives, process_token
 from tasks.run.forecasts import announce_forecast
 from tasks.run.run import Run, utc_now
-from tasks.run.waiting import SLEEP
-from tasks.write.send import send
+from tasks.write.send import open_writer
 
 # As many members at once as a Bulk job takes well; so many rows fit into memory many times over.
 _MEMBERS_AT_ONCE = 100_000
-# Seconds before records that were locked or met a busy server are sent again.
-_TRY_AGAIN = (2.0, 10.0, 30.0)
 
 
 def open_queue(run: Run, campaign: str, step: str) -> Queue:
@@ -104,10 +100,7 @@ def _push(run: Run, batch: Batch, tally: OutputRecorder, *, split: bool) -> None
         batch.find_changes()
         _keep_to_what_fits(run, batch, tally, split=split)
         batch.yield_to_salesforce()
-        _send(run, batch)
-    except UnknownOutcomeError as cut:
-        tally.cut, tally.leaves_doubt = str(cut), True
-        batch.cut(in_doubt=cut.in_doubt)
+        _send(run, batch, tally)
     except LimitReachedError as cut:
         tally.cut = str(cut)
         batch.cut()
@@ -128,19 +121,13 @@ def _keep_to_what_fits(run: Run, batch: Batch, tally: OutputRecorder, *, split: 
             batch.leave_after(most)
 
 
-def _send(run: Run, batch: Batch) -> None:
-    """Send what is left, and what met a lock or a busy server a few times more."""
-
+def _send(run: Run, batch: Batch, tally: OutputRecorder) -> None:
     def still_here() -> None:
         with run.database.transaction() as connection:
             campaigns.renew_claims(connection, run.number, utc_now())
 
-    for place in range(len(_TRY_AGAIN) + 1):
-        again = False
-        for results in send(run.org, *batch.writes(), still_here):
-            again |= batch.take(results, is_last_try=place == len(_TRY_AGAIN))
-        if not again:
-            return
-        seconds = _TRY_AGAIN[place] * (0.75 + random.random() / 2)  # noqa: S311  # so that runs do not meet again
-        get_run_logger().info("Some records were locked; they are sent again in %.0f s.", seconds)
-        SLEEP.get()(seconds)
+    for delivery in open_writer(run, still_here=still_here).write(*batch.writes()):
+        batch.take(delivery.results)
+        if delivery.limit:
+            tally.cut, tally.leaves_doubt = str(delivery.limit), len(delivery.unknown_outcome) > 0
+            batch.cut(in_doubt=delivery.unknown_outcome)

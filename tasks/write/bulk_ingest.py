@@ -5,11 +5,11 @@ from collections.abc import Callable
 import pandas as pd
 from prefect import task
 
-from crm_sync.salesforce.ingest_results import read_ingest_results
 from crm_sync.salesforce.org import SalesforceOrg
 from crm_sync.salesforce.write import bulk_ingest
 from crm_sync.salesforce.write.bulk_ingest import IngestJob
 from crm_sync.salesforce.write.records import RecordWrites
+from crm_sync.salesforce.write.results import read_ingest_results
 from tasks.run.retry_policy import TALKS_TO_SALESFORCE
 from tasks.run.waiting import SLEEP
 from tasks.write.unanswered import Doubt

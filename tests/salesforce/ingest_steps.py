@@ -4,7 +4,6 @@ from functools import partial
 
 import pandas as pd
 
-from crm_sync.salesforce.ingest_results import read_ingest_results
 from crm_sync.salesforce.write.bulk_ingest import (
     IngestJob,
     close_ingest_job,
@@ -14,6 +13,7 @@ from crm_sync.salesforce.write.bulk_ingest import (
     wait_for_ingest,
 )
 from crm_sync.salesforce.write.records import RecordWrites, csv_file
+from crm_sync.salesforce.write.results import read_ingest_results
 from tests.salesforce.conftest import Rig
 from tests.salesforce.write_steps import contacts
 

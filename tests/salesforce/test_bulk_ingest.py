@@ -9,9 +9,8 @@ import pandas as pd
 
 from crm_sync.outcomes import RefusalClass
 from crm_sync.salesforce.errors.row_refusals import refusal_classes
-from crm_sync.salesforce.ingest_results import read_ingest_results
+from crm_sync.salesforce.limits import LONGEST_INLINE
 from crm_sync.salesforce.write.bulk_ingest import (
-    LONGEST_INLINE,
     close_ingest_job,
     create_ingest_job,
     ingest_delays,
@@ -22,6 +21,7 @@ from crm_sync.salesforce.write.bulk_ingest import (
 )
 from crm_sync.salesforce.write.collections import write_records
 from crm_sync.salesforce.write.records import CLEAR, csv_file
+from crm_sync.salesforce.write.results import read_ingest_results
 from tests.salesforce.conftest import Rig
 from tests.salesforce.ingest_steps import no_wait, titled, written
 from tests.salesforce.write_steps import KEY, codes, contacts, leads, moment_object, sent, updates, upserts

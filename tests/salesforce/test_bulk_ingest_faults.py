@@ -9,7 +9,6 @@ from crm_sync.errors import JobFailedError, JobGoneError, LimitReachedError, Sal
 from crm_sync.outcomes import RefusalClass
 from crm_sync.requests import RequestKind
 from crm_sync.salesforce.errors.row_refusals import refusal_classes
-from crm_sync.salesforce.ingest_results import read_ingest_results
 from crm_sync.salesforce.write.bulk_ingest import (
     close_ingest_job,
     create_ingest_job,
@@ -18,6 +17,7 @@ from crm_sync.salesforce.write.bulk_ingest import (
     wait_for_ingest,
 )
 from crm_sync.salesforce.write.records import csv_file
+from crm_sync.salesforce.write.results import read_ingest_results
 from standins.salesforce.http.faults import Action, Fault
 from tests.salesforce.conftest import Rig
 from tests.salesforce.ingest_steps import finished, no_wait, titled, written

@@ -13,17 +13,11 @@ from crm_sync.errors import FatalError, JobFailedError, JobGoneError, QueryError
 from crm_sync.requests import RequestKind
 from crm_sync.salesforce.errors.row_refusals import is_past_its_step
 from crm_sync.salesforce.http.json_body import read_json
+from crm_sync.salesforce.limits import FIRST_POLL, LONGEST_FILE, LONGEST_POLL, RECORDS_INGESTED_PER_SECOND
 from crm_sync.salesforce.org import SalesforceOrg
 from crm_sync.salesforce.write.records import RecordWrites, csv_file
 
-# Salesforce takes 150 MB after base64, which is a third longer (limits quick reference, Bulk API 2.0).
-LONGEST_FILE = 100_000_000
-# What the request that makes the job may hold of data (Bulk 2.0 guide, "multipart"); bytes, so never too many.
-LONGEST_INLINE = 100_000
-
 _CSV = "text/csv; charset=UTF-8"
-_LONGEST_DELAY = 120.0
-_RECORDS_A_SECOND = 2_000
 
 
 @dataclass(frozen=True)
@@ -110,10 +104,10 @@ def read_ingest_job(org: SalesforceOrg, job_id: str) -> IngestJob:
 
 def ingest_delays(records: int) -> Iterator[float]:
     """Yield the seconds to wait before each poll, which counts as a request: by the job's size, then twice as long."""
-    delay = min(max(1.0, records / _RECORDS_A_SECOND), _LONGEST_DELAY)
+    delay = min(max(FIRST_POLL, records / RECORDS_INGESTED_PER_SECOND), LONGEST_POLL)
     while True:
         yield delay
-        delay = min(2 * delay, _LONGEST_DELAY)
+        delay = min(2 * delay, LONGEST_POLL)
 
 
 def wait_for_ingest(look: Callable[[], IngestJob], records: int, sleep: Callable[[float], None]) -> IngestJob:

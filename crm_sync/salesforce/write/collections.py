@@ -22,12 +22,11 @@ from crm_sync.requests import RequestKind
 from crm_sync.salesforce.errors.error_codes import limit_for, read_complaint
 from crm_sync.salesforce.errors.error_rules import Complaint
 from crm_sync.salesforce.http.json_body import raise_ended_session, read_json
+from crm_sync.salesforce.limits import COLLECTIONS_PER_REQUEST, RECORDS_PER_COLLECTION
 from crm_sync.salesforce.org import SalesforceOrg
 from crm_sync.salesforce.write.records import RecordWrites, json_records
 from crm_sync.salesforce.write.results import all_refused, read_rows
 
-RECORDS_PER_COLLECTION = 200
-COLLECTIONS_PER_REQUEST = 5
 # Else Salesforce runs the org's assignment rules at each update of a lead, and it changes hands (REST guide,
 # "Assignment Rule Header"). A subrequest does not inherit it.
 _KEEP_OWNER = {"Sforce-Auto-Assign": "FALSE"}

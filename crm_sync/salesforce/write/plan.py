@@ -1,13 +1,21 @@
 """How many requests each way of writing takes, and which way takes the fewest."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import product
 from math import ceil
 
-from crm_sync.salesforce.write.bulk_ingest import LONGEST_FILE, LONGEST_INLINE
-from crm_sync.salesforce.write.collections import COLLECTIONS_PER_REQUEST, RECORDS_PER_COLLECTION
+from crm_sync.salesforce.limits import (
+    COLLECTIONS_PER_REQUEST,
+    LONGEST_FILE,
+    LONGEST_INLINE,
+    RECORDS_PER_COLLECTION,
+)
+from crm_sync.salesforce.write.records import RecordWrites, csv_file
+
+# The length of a CSV decides between the two kinds of Bulk job, and only fewer records than these fit into one request.
+_MAY_BE_INLINE = 5_000
 
 
 class WriteWay(StrEnum):
@@ -34,6 +42,32 @@ class WritePlan:
 
     ways: Mapping[str, WriteWay]
     requests: int
+
+
+def load_of(writes: RecordWrites) -> WriteLoad:
+    """Return what these records are to a plan."""
+    length = len(csv_file(writes)) if len(writes) <= _MAY_BE_INLINE else None
+    return WriteLoad(writes.sobject, len(writes), is_upsert=writes.external_id is not None, csv_bytes=length)
+
+
+def plan_groups(groups: Sequence[Sequence[WriteLoad]], *, polls: int = 1) -> list[WritePlan]:
+    """Plan groups that are written one after the other: a plan for each, or one for all when collections do."""
+    together = plan_writes(_added_up([load for group in groups for load in group]), polls=polls)
+    if set(together.ways.values()) <= {WriteWay.COLLECTIONS}:
+        return [together]
+    return [plan_writes(_added_up(group), polls=polls) for group in groups]
+
+
+def _added_up(loads: Sequence[WriteLoad]) -> list[WriteLoad]:
+    """Return one load for each sObject."""
+    by_object: dict[str, WriteLoad] = {}
+    for load in loads:
+        if before := by_object.get(load.sobject):
+            known = before.csv_bytes is not None and load.csv_bytes is not None
+            length = (before.csv_bytes or 0) + (load.csv_bytes or 0) if known else None
+            load = replace(before, records=before.records + load.records, csv_bytes=length)  # noqa: PLW2901
+        by_object[load.sobject] = load
+    return list(by_object.values())
 
 
 def plan_writes(loads: Sequence[WriteLoad], *, polls: int = 1) -> WritePlan:

@@ -1,4 +1,4 @@
-"""What became of each record that was written."""
+"""What became of each record that was written: the rows of a collection's answer, and the results of an ingest job."""
 
 import re
 from collections.abc import Sequence
@@ -6,13 +6,24 @@ from contextlib import suppress
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
+from pyarrow import csv as arrow_csv
 
+from crm_sync.columns.membership import among
 from crm_sync.errors import SalesforceUnavailableError
+from crm_sync.requests import RequestKind
 from crm_sync.salesforce.errors.error_rules import Complaint
+from crm_sync.salesforce.errors.row_refusals import read_job_reason
+from crm_sync.salesforce.org import SalesforceOrg
+from crm_sync.salesforce.write.bulk_ingest import IngestJob
 from crm_sync.salesforce.write.records import RecordWrites
 
+RESULT_COLUMNS = ["record_id", "success", "created", "error_code", "error_message", "was_sent"]
 # Bulk 2.0 puts code, message and fields in one text: "CODE:message:Field1,Field2 --".
 _BULK_ERROR = r"(?s)\A(?P<code>\w+):(?P<message>.*?)(?::[\w, .]*--)?\s*\Z"
+
+_FAILED, _SUCCESSFUL, _UNPROCESSED = "failedResults", "successfulResults", "unprocessedrecords"
+_ERROR, _ID, _CREATED = "sf__Error", "sf__Id", "sf__Created"
 
 
 def result_frame(
@@ -73,7 +84,7 @@ def all_refused(writes: RecordWrites, complaint: Complaint) -> pd.DataFrame:
     )
 
 
-def split_bulk_errors(errors: pd.Series) -> pd.DataFrame:
+def _split_bulk_errors(errors: pd.Series) -> pd.DataFrame:
     """Return `code` and `message` (text) of Bulk error texts; a text of another form is all message."""
     parts = errors.str.extract(_BULK_ERROR, flags=re.ASCII)
     return parts.assign(message=parts["message"].fillna(errors))
@@ -81,3 +92,98 @@ def split_bulk_errors(errors: pd.Series) -> pd.DataFrame:
 
 def _text(frame: pd.DataFrame, column: str) -> pd.Series:
     return pd.Series(frame.get(column), index=frame.index, dtype="str")
+
+
+def read_ingest_results(org: SalesforceOrg, job: IngestJob, writes: RecordWrites) -> pd.DataFrame:
+    """Return the result frame of an ended job's records, see `result_frame`; no request when all went well.
+
+    Failed rows cost one request, and so do the unprocessed ones of a job that ended early. After an upsert, `record_id`
+    is as a rule missing and `created` False. A record of which Salesforce says nothing was not sent: it has the job's
+    state and reason for its error.
+    Rule: Bulk 2.0 guide, "Get Job Failed / Successful / Unprocessed Record Results".
+    """
+    failed = _read(org, job, _FAILED, writes, [_ERROR], rows=job.records_failed)
+    is_failed = among(writes.keys, failed[writes.key_field])
+    is_untried = _untried(org, job, writes)
+    done = ~is_failed & ~is_untried
+    record_id, created = writes.known_ids, pd.Series(False, index=writes.records.index)
+    succeeded = job.records_processed - job.records_failed
+    if done.sum() != succeeded:
+        written = _read(org, job, _SUCCESSFUL, writes, [_ID, _CREATED], rows=succeeded)
+        known = written.drop_duplicates(writes.key_field).set_index(writes.key_field)
+        # A key that is in both results was there twice, and one of the two was refused.
+        done &= among(writes.keys, written[writes.key_field])
+        record_id = record_id.fillna(writes.keys.map(known[_ID]).where(done))
+        created = writes.keys.map(known[_CREATED]).eq("true") & done
+    errors = _split_bulk_errors(_error_of(writes, failed))
+    left = read_job_reason(job.state, job.reason)
+    was_sent = done | is_failed
+    return result_frame(
+        writes,
+        success=done,
+        record_id=record_id,
+        created=created,
+        error_code=errors["code"].where(was_sent, left.code),
+        error_message=errors["message"].where(was_sent, left.message or None),
+        was_sent=was_sent,
+    )
+
+
+def _untried(org: SalesforceOrg, job: IngestJob, writes: RecordWrites) -> pd.Series:
+    """Say which records a job that ended early left; nobody has to be asked when it left all."""
+    if job.state == "JobComplete" or job.records_processed >= len(writes):
+        return pd.Series(False, index=writes.records.index)
+    if job.records_processed == 0:
+        return pd.Series(True, index=writes.records.index)
+    return among(writes.keys, _read(org, job, _UNPROCESSED, writes, [])[writes.key_field])
+
+
+def _error_of(writes: RecordWrites, failed: pd.DataFrame) -> pd.Series:
+    by_key = failed.drop_duplicates(writes.key_field).set_index(writes.key_field)[_ERROR]
+    return pd.Series(writes.keys.map(by_key), index=writes.records.index, dtype="str")
+
+
+def _read(
+    org: SalesforceOrg,
+    job: IngestJob,
+    kind: str,
+    writes: RecordWrites,
+    columns: list[str],
+    *,
+    rows: int | None = None,
+) -> pd.DataFrame:
+    """Return the given columns and the key field of a result, as text; no request for a result without rows."""
+    wanted = [*columns, writes.key_field]
+    if rows == 0:
+        return _no_rows(wanted)
+    response = org.request(
+        "GET", f"jobs/ingest/{job.id}/{kind}", RequestKind.BULK_RESULTS, headers={"Accept": "text/csv"}
+    )
+    content = response.content.replace(b"\0", b"")
+    frame = _parse(content, wanted) if content.strip() else _no_rows(wanted)
+    if frame is not None and rows in {None, len(frame)}:
+        return frame
+    raise SalesforceUnavailableError(f"A result of Bulk job {job.id} is damaged or incomplete; it can be read again.")
+
+
+def _no_rows(columns: list[str]) -> pd.DataFrame:
+    return pd.DataFrame({name: pd.Series(dtype="str") for name in columns})
+
+
+def _parse(content: bytes, columns: list[str]) -> pd.DataFrame | None:
+    """Return the columns, or None; the parser's own error holds a row and goes no further."""
+    with suppress(pa.ArrowInvalid, pa.ArrowKeyError):
+        table = arrow_csv.read_csv(
+            pa.BufferReader(content),
+            read_options=arrow_csv.ReadOptions(block_size=len(content) + 1),
+            parse_options=arrow_csv.ParseOptions(newlines_in_values=True),
+            convert_options=arrow_csv.ConvertOptions(
+                include_columns=columns,
+                column_types=dict.fromkeys(columns, pa.large_string()),
+                null_values=[""],
+                strings_can_be_null=True,
+                quoted_strings_can_be_null=True,
+            ),
+        )
+        return pd.DataFrame(table.to_pandas())
+    return None

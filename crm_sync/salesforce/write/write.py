@@ -1,0 +1,178 @@
+"""The one writer of records: collections or Bulk jobs, whichever takes fewer requests, and one ladder of retries.
+
+Every record is found by Id or by external id, so a record whose outcome is unknown may be written once more.
+"""
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any, Protocol, TypeVar
+
+import pandas as pd
+
+from crm_sync.errors import LimitReachedError, UnknownOutcomeError
+from crm_sync.outcomes import RefusalClass
+from crm_sync.salesforce.errors.row_refusals import refusal_classes
+from crm_sync.salesforce.org import SalesforceOrg
+from crm_sync.salesforce.write import bulk_ingest
+from crm_sync.salesforce.write.collections import split_requests, write_records
+from crm_sync.salesforce.write.plan import WritePlan, WriteWay, load_of, plan_groups
+from crm_sync.salesforce.write.records import RecordWrites
+from crm_sync.salesforce.write.results import RESULT_COLUMNS, read_ingest_results
+
+# Seconds before records that were refused for a lock or by a busy server are written again; a quarter more or less,
+# so that two runs do not meet again.
+RETRY_AFTER = (2.0, 10.0, 30.0)
+_JITTER = 0.25
+
+_NOTHING = pd.DataFrame(columns=[*RESULT_COLUMNS, "refusal"])
+Answer = TypeVar("Answer")
+
+
+class Attempt(Protocol):
+    """Makes one request, again while it raises RetriableError."""
+
+    def __call__(self, what: str, request: Callable[[bool], Answer]) -> Answer:
+        """Return the answer of the request named `what`; its argument is whether it is a repeat."""
+        ...
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """What became of some records.
+
+    `results`: as `result_frame`, with `refusal` (RefusalClass as text, missing on success), of the records that
+    Salesforce answered for. `limit`: what ended the writing before the rest was sent. `unknown_outcome`: the index of
+    records that Salesforce may have written though the limit kept its answer back.
+    """
+
+    results: pd.DataFrame
+    limit: LimitReachedError | None = None
+    unknown_outcome: pd.Index = field(default_factory=lambda: pd.Index([]))
+
+
+@dataclass(frozen=True)
+class Writer:
+    """Writes records to one org; `random` gives numbers from 0 to 1.
+
+    `polls`: how often a Bulk job is asked for, by experience, before it has ended.
+    """
+
+    org: SalesforceOrg
+    attempt: Attempt
+    sleep: Callable[[float], None]
+    random: Callable[[], float]
+    polls: int = 1
+
+    def write(self, *groups: Sequence[RecordWrites]) -> Iterator[Delivery]:
+        """Write records, one group after the other, and yield what became of them as Salesforce answers.
+
+        The index of the records is unique among all groups. A delivery with a limit is the last one. Records that a
+        repeat can help are written again a few times, and yielded with their last answer.
+        """
+        for pause in (*RETRY_AFTER, None):
+            refused: list[Any] = []
+            for delivery in self._write_once(groups):
+                again = delivery.results["refusal"].eq(RefusalClass.TRANSIENT) & (pause is not None)
+                refused += list(again.index[again])
+                yield replace(delivery, results=delivery.results[~again])
+                if delivery.limit:
+                    return
+            if pause is None or not refused:
+                return
+            self._pause(pause, len(refused))
+            groups = tuple([_among(one, refused) for one in group] for group in groups)
+
+    def _pause(self, seconds: float, records: int) -> None:
+        jittered = seconds * (1 - _JITTER + 2 * _JITTER * self.random())
+        self.attempt(f"pause before {records:,} refused records are written again", lambda _: self.sleep(jittered))
+
+    def _write_once(self, groups: Sequence[Sequence[RecordWrites]]) -> Iterator[Delivery]:
+        plans = plan_groups([[load_of(one) for one in group] for group in groups], polls=self.polls)
+        if len(plans) < len(groups):
+            groups = [[one for group in groups for one in group]]
+        for group, plan in zip(groups, plans, strict=True):
+            for delivery in self._write_group([one for one in group if len(one)], plan):
+                yield delivery
+                if delivery.limit:
+                    return
+
+    def _write_group(self, group: Sequence[RecordWrites], plan: WritePlan) -> Iterator[Delivery]:
+        """Start the jobs of a group, write its collections meanwhile, and read the jobs' results at last."""
+        jobs: list[tuple[RecordWrites, str]] = []
+        asked: Sequence[RecordWrites] = []
+        try:
+            for one in group:
+                if (way := plan.ways[one.sobject]) is not WriteWay.COLLECTIONS:
+                    for part, content in bulk_ingest.split_files(one):
+                        asked = [part]
+                        jobs.append((part, self._start_job(part, content, inline=way is WriteWay.BULK_INLINE)))
+            for asked in split_requests([one for one in group if plan.ways[one.sobject] is WriteWay.COLLECTIONS]):
+                records = sum(map(len, asked))
+                request = partial(write_records, self.org, asked)
+                yield from _answered(pd.concat(self.attempt(f"write {records:,} records", _writing(request))))
+            while jobs:
+                results = self._end_job(*jobs[0])
+                jobs.pop(0)
+                yield from _answered(results)
+        except LimitReachedError as limit:
+            unknown = [part for part, _ in jobs] + (list(asked) if isinstance(limit, UnknownOutcomeError) else [])
+            labels = pd.Index([label for part in unknown for label in part.records.index])
+            yield Delivery(_NOTHING, limit, labels)
+
+    def _start_job(self, writes: RecordWrites, content: bytes, *, inline: bool) -> str:
+        """Make a job that begins to write, with `inline` by one request, and return its Id.
+
+        A failed upload is retried with a new job: a job accepts its data once, and one never closed writes nothing.
+        """
+
+        def upload(_is_repeat: bool) -> str:
+            job_id = bulk_ingest.create_ingest_job(self.org, writes).id
+            bulk_ingest.upload_csv(self.org, job_id, content)
+            return job_id
+
+        making = f"make Bulk job for {writes.sobject}"
+        if inline:
+            create = partial(bulk_ingest.create_ingest_job, self.org, writes, inline=content)
+            return self.attempt(making, _writing(create)).id
+        job_id = self.attempt(making, upload)
+        self.attempt(f"begin Bulk job {job_id}", _writing(partial(bulk_ingest.close_ingest_job, self.org, job_id)))
+        return job_id
+
+    def _end_job(self, writes: RecordWrites, job_id: str) -> pd.DataFrame:
+        """Wait until a job has ended, well or not, and return its results."""
+
+        def look() -> bulk_ingest.IngestJob:
+            return self.attempt(f"look at Bulk job {job_id}", lambda _: bulk_ingest.read_ingest_job(self.org, job_id))
+
+        ended = bulk_ingest.wait_for_ingest(look, len(writes), self.sleep)
+        reading = f"read results of Bulk job {job_id}"
+        return self.attempt(reading, lambda _: read_ingest_results(self.org, ended, writes))
+
+
+def _writing(request: Callable[[], Answer]) -> Callable[[bool], Answer]:
+    """Return a request that writes: when a limit stops its repeat, nobody knows what the attempt before it did."""
+
+    def attempt(is_repeat: bool) -> Answer:
+        try:
+            return request()
+        except LimitReachedError as limit:
+            if is_repeat:
+                raise UnknownOutcomeError(str(limit), code=limit.code, until=limit.until) from limit
+            raise
+
+    return attempt
+
+
+def _among(writes: RecordWrites, labels: Collection[Any]) -> RecordWrites:
+    return writes.where(pd.Series(writes.records.index.isin(labels), index=writes.records.index))
+
+
+def _answered(results: pd.DataFrame) -> Iterator[Delivery]:
+    """Yield results with their refusals; raises LimitReachedError after those of records that a limit refused."""
+    classes = refusal_classes(results["error_code"], results["error_message"])
+    results = results.assign(refusal=classes.where(~results["success"]))
+    yield Delivery(results)
+    limited = results.loc[results["refusal"].eq(RefusalClass.LIMIT), "error_code"]
+    if len(limited):
+        raise LimitReachedError("Salesforce takes no more records for now.", code=str(limited.iloc[0]))
