@@ -15,8 +15,9 @@ from tests.salesforce.write_steps import contacts, updates
 _DAY_IS_OVER = [{"errorCode": "REQUEST_LIMIT_EXCEEDED", "message": "TotalRequests Limit exceeded."}]
 
 
-def attempt(_what: str, request: Callable[[bool], Answer]) -> Answer:
+def attempt(what: str, request: Callable[[bool], Answer]) -> Answer:
     """Make a request, and once more when it may help, as a flow's task does."""
+    assert what
     try:
         return request(False)
     except RetriableError:
@@ -59,7 +60,7 @@ def test_jitter_is_a_quarter_more_or_less(rig: Rig, pauses: list[float]) -> None
     for chance in (0.0, 1.0):
         writes = titled(rig, 1)
         rig.standin.refusals.add(*writes.records["Id"])
-        list(Writer(rig.org, attempt, pauses.append, lambda chance=chance: chance).write([writes]))
+        list(Writer(rig.org, attempt, pauses.append, iter([chance]).__next__).write([writes]))
     assert pauses == [1.5, 2.5]
 
 
