@@ -1,4 +1,4 @@
-"""The one writer: what it sends again, in which order, and what it says of records that a limit or a lost answer met."""
+"""The one writer: what is written again, in which order, and what a limit or a lost answer leaves."""
 
 from collections.abc import Callable
 from typing import Any
