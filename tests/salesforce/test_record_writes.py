@@ -1,6 +1,7 @@
-"""Records take the form that the wire needs, and a refusal of one says what to do about it."""
+"""Records take the form that the wire needs, and a refusal of one says which step follows."""
 
 import json
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crm_sync.errors import MappingError
+from crm_sync.outcomes import RefusalClass
 from crm_sync.salesforce.errors.row_refusals import refusal_classes
 from crm_sync.salesforce.write.records import CLEAR, RecordWrites, json_records
 from tests.salesforce.write_steps import KEY, updates
@@ -64,64 +66,67 @@ def test_each_record_has_exactly_the_fields_that_are_sent(
         assert found == {name: value or CLEAR for name, value in given_values.items() if not pd.isna(value)}
 
 
-@pytest.mark.parametrize(
-    ("columns", "external_id", "error"),
-    [
+def test_a_frame_that_cannot_be_written_is_refused() -> None:
+    refused: list[tuple[dict[str, list[Any]], str | None, type[Exception]]] = [
         ({"Title": ["x"]}, None, ValueError),
         ({"Id": [None], "Title": ["x"]}, None, ValueError),
         ({"Id": [""], "Title": ["x"]}, None, ValueError),
         ({"Id": ["x"], KEY: ["x"]}, KEY, ValueError),
         ({"Id": ["x"], "Account.Name": ["x"]}, None, MappingError),
         ({"Id": ["x"], 'a"b': ["x"]}, None, MappingError),
-    ],
-)
-def test_a_frame_that_cannot_be_written_is_refused(
-    columns: dict[str, list[str]], external_id: str | None, error: type[Exception]
-) -> None:
-    with pytest.raises(error):
-        RecordWrites("Contact", pd.DataFrame(columns, dtype="str"), {}, external_id=external_id)
-
-
-def test_an_index_with_repeats_is_refused() -> None:
+    ]
+    for columns, external_id, error in refused:
+        with pytest.raises(error):
+            RecordWrites("Contact", pd.DataFrame(columns, dtype="str"), {}, external_id=external_id)
     with pytest.raises(ValueError, match="index"):
         updates("Contact", [{"Id": "a"}, {"Id": "b"}], index=[1, 1])
 
 
-@pytest.mark.parametrize(
-    ("code", "message", "row_class"),
-    [
-        ("UNABLE_TO_LOCK_ROW", "", "transient"),
-        ("REQUEST_LIMIT_EXCEEDED", "ConcurrentPerOrgLongTxn Limit exceeded.", "transient"),
-        ("REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.", "limit"),
-        ("Failed", "Max bulk v2 ingest jobs (15000) per 24 hrs has been reached", "limit"),
-        ("LIMIT_EXCEEDED", "", "limit"),
-        ("LIMIT_EXCEEDED", "An array is too long", "data"),
-        ("TooManyLockFailure", "Batch failed after ten tries", "transient"),
-        ("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", "Sync: UNABLE_TO_LOCK_ROW, unable to obtain access", "transient"),
-        ("CANNOT_EXECUTE_FLOW_TRIGGER", "This error occurred: UNABLE_TO_LOCK_ROW: unable to", "transient"),
-        ("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", "Sync: System.LimitException: Too many SOQL queries", "transient"),
-        ("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", "Sync: execution of BeforeUpdate", "permission"),
-        ("INSERT_UPDATE_DELETE_NOT_ALLOWED_DURING_MAINTENANCE", "", "transient"),
-        ("REQUEST_RUNNING_TOO_LONG", "", "transient"),
-        ("API_CURRENTLY_DISABLED", "", "transient"),
-        ("ENTITY_IS_DELETED", "entity is deleted", "target_deleted"),
-        ("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id", "target_deleted"),
-        ("NOT_FOUND", "", "target_deleted"),
-        ("NOT_FOUND", "Provided external ID field does not exist or is not accessible: X__c", "permission"),
-        ("CANNOT_UPDATE_CONVERTED_LEAD", "", "converted"),
-        ("FIELD_CUSTOM_VALIDATION_EXCEPTION", "concurrent use is not allowed", "data"),
-        ("NEVER_SEEN_BEFORE", "HTTP 503", "data"),
-        ("HTTP 502", "", "transient"),
-        ("HTTP 400", "", "data"),
-        ("InternalServerError", "Batch time out", "transient"),
-        ("InvalidBatch", "Field name not found : X__c", "permission"),
-        ("INSUFFICIENT_ACCESS_OR_READONLY", "", "permission"),
-    ],
-)
-def test_a_refusal_says_what_to_do(code: str, message: str, row_class: str) -> None:
+REFUSALS = {
+    RefusalClass.TRANSIENT: (
+        ("UNABLE_TO_LOCK_ROW", ""),
+        ("REQUEST_LIMIT_EXCEEDED", "ConcurrentPerOrgLongTxn Limit exceeded."),
+        ("TooManyLockFailure", "Batch failed after ten tries"),
+        ("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", "Sync: UNABLE_TO_LOCK_ROW, unable to obtain access"),
+        ("CANNOT_EXECUTE_FLOW_TRIGGER", "This error occurred: UNABLE_TO_LOCK_ROW: unable to"),
+        ("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", "Sync: System.LimitException: Too many SOQL queries"),
+        ("INSERT_UPDATE_DELETE_NOT_ALLOWED_DURING_MAINTENANCE", ""),
+        ("REQUEST_RUNNING_TOO_LONG", ""),
+        ("API_CURRENTLY_DISABLED", ""),
+        ("HTTP 502", ""),
+        ("InternalServerError", "Batch time out"),
+    ),
+    RefusalClass.LIMIT: (
+        ("REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded."),
+        ("Failed", "Max bulk v2 ingest jobs (15000) per 24 hrs has been reached"),
+        ("LIMIT_EXCEEDED", ""),
+    ),
+    RefusalClass.DATA: (
+        ("LIMIT_EXCEEDED", "An array is too long"),
+        ("FIELD_CUSTOM_VALIDATION_EXCEPTION", "concurrent use is not allowed"),
+        ("NEVER_SEEN_BEFORE", "HTTP 503"),
+        ("HTTP 400", ""),
+    ),
+    RefusalClass.TARGET_DELETED: (
+        ("ENTITY_IS_DELETED", "entity is deleted"),
+        ("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id"),
+        ("NOT_FOUND", ""),
+    ),
+    RefusalClass.CONVERTED: (("CANNOT_UPDATE_CONVERTED_LEAD", ""),),
+    RefusalClass.PERMISSION: (
+        ("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", "Sync: execution of BeforeUpdate"),
+        ("NOT_FOUND", "Provided external ID field does not exist or is not accessible: X__c"),
+        ("InvalidBatch", "Field name not found : X__c"),
+        ("INSUFFICIENT_ACCESS_OR_READONLY", ""),
+    ),
+}
+
+
+def test_a_refusal_has_the_class_of_the_next_step() -> None:
     index = [5, 2, 9]
-    codes_, messages = (pd.Series(one, index=index, dtype="str") for one in ([None, code, code], [None, message, None]))
-    found = refusal_classes(codes_, messages)
-    assert found.index.tolist() == index
-    assert pd.isna(found.loc[5])
-    assert found.loc[2] == row_class
+    for row_class, refusals in REFUSALS.items():
+        for code, message in refusals:
+            codes = pd.Series([None, code, code], index=index, dtype="str")
+            found = refusal_classes(codes, pd.Series([None, message, None], index=index, dtype="str"))
+            assert found.index.tolist() == index
+            assert (pd.isna(found.loc[5]), found.loc[2]) == (True, row_class), (code, message)

@@ -1,9 +1,5 @@
 """The way of writing with the fewest requests, at and around the points where it changes."""
 
-from collections.abc import Callable
-
-import pytest
-
 from crm_sync.salesforce.write.plan import WriteLoad, WriteWay, plan_writes
 
 COLLECTIONS, BULK, INLINE = WriteWay.COLLECTIONS, WriteWay.BULK, WriteWay.BULK_INLINE
@@ -19,84 +15,64 @@ def upsert(records: int, sobject: str = "Lead", csv_bytes: int | None = None) ->
     return WriteLoad(sobject, records, is_upsert=True, csv_bytes=csv_bytes)
 
 
-@pytest.mark.parametrize(
-    ("records", "way", "requests"),
-    [
-        (0, COLLECTIONS, 0),
-        (1, COLLECTIONS, 1),
-        (200, COLLECTIONS, 1),
-        (201, COLLECTIONS, 1),
-        (1_000, COLLECTIONS, 1),
-        (1_001, COLLECTIONS, 2),
-        (2_000, COLLECTIONS, 2),
-        (4_000, COLLECTIONS, 4),
-        (5_000, COLLECTIONS, 5),
-        (5_001, BULK, 5),
-        (10_000, BULK, 5),
-        (100_000, BULK, 5),
-    ],
-)
-@pytest.mark.parametrize("make", [update, upsert])
-def test_one_object_goes_by_bulk_from_where_that_is_fewer(
-    make: Callable[..., WriteLoad], records: int, way: WriteWay, requests: int
-) -> None:
-    plan = plan_writes([make(records)])
-    assert (plan.ways["Lead"], plan.requests) == (way, requests)
+def test_one_object_goes_by_bulk_from_where_that_is_fewer() -> None:
+    for make in (update, upsert):
+        for records, way, requests in (
+            (0, COLLECTIONS, 0),
+            (1, COLLECTIONS, 1),
+            (200, COLLECTIONS, 1),
+            (201, COLLECTIONS, 1),
+            (1_000, COLLECTIONS, 1),
+            (1_001, COLLECTIONS, 2),
+            (2_000, COLLECTIONS, 2),
+            (4_000, COLLECTIONS, 4),
+            (5_000, COLLECTIONS, 5),
+            (5_001, BULK, 5),
+            (10_000, BULK, 5),
+            (100_000, BULK, 5),
+        ):
+            plan = plan_writes([make(records)])
+            assert (plan.ways["Lead"], plan.requests) == (way, requests), records
 
 
-@pytest.mark.parametrize(
-    ("records", "csv_bytes", "way", "requests"),
-    [
+def test_the_length_of_the_csv_decides_how_a_job_gets_it() -> None:
+    for records, csv_bytes, way, requests in (
         (3_000, 100_000, COLLECTIONS, 3),
         (3_001, 100_000, INLINE, 3),
         (4_000, 100_000, INLINE, 3),
         (4_000, 100_001, COLLECTIONS, 4),
         (1_000, 28_000, COLLECTIONS, 1),
         (400_000, 150_000_000, BULK, 10),
-    ],
-)
-def test_the_length_of_the_csv_decides_how_a_job_gets_it(
-    records: int, csv_bytes: int, way: WriteWay, requests: int
-) -> None:
-    plan = plan_writes([update(records, csv_bytes=csv_bytes)])
-    assert (plan.ways["Lead"], plan.requests) == (way, requests)
+    ):
+        plan = plan_writes([update(records, csv_bytes=csv_bytes)])
+        assert (plan.ways["Lead"], plan.requests) == (way, requests), (records, csv_bytes)
 
 
-@pytest.mark.parametrize(("polls", "last_by_collections"), [(1, 5_000), (3, 7_000)])
-def test_more_polls_move_the_point_where_bulk_is_fewer(polls: int, last_by_collections: int) -> None:
-    def way(records: int) -> WriteWay:
-        return plan_writes([update(records)], polls=polls).ways["Lead"]
-
-    assert (way(last_by_collections), way(last_by_collections + 1)) == (COLLECTIONS, BULK)
+def test_more_polls_move_the_point_where_bulk_is_fewer() -> None:
+    for polls, last in ((1, 5_000), (3, 7_000)):
+        ways = [plan_writes([update(records)], polls=polls).ways["Lead"] for records in (last, last + 1)]
+        assert ways == [COLLECTIONS, BULK]
 
 
-@pytest.mark.parametrize(
-    ("leads", "contacts", "ways", "requests"),
-    [
+def test_a_way_is_chosen_for_each_object_and_small_ones_share_requests() -> None:
+    for leads, contacts, ways, requests in (
         (950, 50, (COLLECTIONS, COLLECTIONS), 1),
         (5_000, 5_000, (COLLECTIONS, COLLECTIONS), 10),
         (90_000, 300, (BULK, COLLECTIONS), 6),
         (50_000, 50_000, (BULK, BULK), 10),
-    ],
-)
-def test_a_way_is_chosen_for_each_object_and_small_ones_share_requests(
-    leads: int, contacts: int, ways: tuple[WriteWay, ...], requests: int
-) -> None:
-    plan = plan_writes([update(leads), update(contacts, "Contact")])
-    assert (tuple(plan.ways.values()), plan.requests) == (ways, requests)
+    ):
+        plan = plan_writes([update(leads), update(contacts, "Contact")])
+        assert (tuple(plan.ways.values()), plan.requests) == (ways, requests), (leads, contacts)
 
 
 def test_upserts_of_two_objects_do_not_share_a_collection() -> None:
-    loads = [upsert(950), upsert(50, "Contact")]
-    assert plan_writes(loads).requests == 2
+    assert plan_writes([upsert(950), upsert(50, "Contact")]).requests == 2
     assert plan_writes([upsert(800), upsert(200, "Contact")]).requests == 1
 
 
-@pytest.mark.parametrize(("records", "most"), [(1_000, 1), (10_000, 10), (100_000, 12)])
-@pytest.mark.parametrize("make", [update, upsert])
-def test_the_promised_requests_are_kept_with_both_objects_and_two_polls(
-    make: Callable[..., WriteLoad], records: int, most: int
-) -> None:
-    for leads in range(0, records + 1, 200):
-        plan = plan_writes([make(leads), make(records - leads, "Contact")], polls=2)
-        assert plan.requests <= most
+def test_the_promised_requests_are_kept_with_both_objects_and_two_polls() -> None:
+    for make in (update, upsert):
+        for records, most in ((1_000, 1), (10_000, 10), (100_000, 12)):
+            for leads in range(0, records + 1, 200):
+                plan = plan_writes([make(leads), make(records - leads, "Contact")], polls=2)
+                assert plan.requests <= most, (records, leads)
