@@ -8,7 +8,7 @@ from blocks.data_mapping import DataMapping
 from blocks.load import load_block
 from crm_sync.errors import ConfigurationError, SyncError
 from crm_sync.mapping.model import MappingRules
-from crm_sync.mapping.yaml_file import read_mapping, say_changes, write_mapping
+from crm_sync.mapping.yaml_file import describe_changes, read_mapping, write_mapping
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -16,25 +16,25 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         if options.file is None:
-            said = write_mapping(load_block(DataMapping, options.name).rules())
+            output = write_mapping(load_block(DataMapping, options.name).rules())
         else:
-            said = "\n".join(load_mapping(_text(options.file), options.name, save=not options.check)) + "\n"
+            output = "\n".join(load_mapping(_text(options.file), options.name, save=not options.check)) + "\n"
     except SyncError as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    sys.stdout.write(said)
+    sys.stdout.write(output)
     return 0
 
 
 def load_mapping(text: str, name: str = "mapping", *, save: bool = True) -> list[str]:
     """Save the mapping of a YAML text as the block `name`, and return what that changes, line by line.
 
-    `save` false: only say it. Raises MappingError, with the line, for a text that cannot be used.
+    `save` false: nothing is saved. Raises MappingError, with the line, for a text that cannot be used.
     """
     rules = read_mapping(text)
     changes = _changes(rules, name)
     if not changes:
-        return [f"The block {name!r} says the same already."]
+        return [f"The block {name!r} holds this mapping already."]
     if not save:
         return [*changes, f"Nothing is saved; the block {name!r} is as it was."]
     block = DataMapping(contact=rules.contact, lead=rules.lead, precedence=rules.precedence)
@@ -51,7 +51,7 @@ def _changes(rules: MappingRules, name: str) -> list[str]:
     except ConfigurationError:
         links = " and ".join(f"{len(rules.of(sobject).links)} links for {sobject}" for sobject in rules.mapped)
         return [f"There was no usable block {name!r} before; new: {links}."]
-    return say_changes(saved, rules)
+    return describe_changes(saved, rules)
 
 
 def _text(file: Path) -> str:
@@ -66,7 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m deployments.load_mapping", description=__doc__)
     parser.add_argument("file", type=Path, nargs="?", help="YAML file to load; without it, the saved block is shown")
     parser.add_argument("--name", default="mapping", help="name of the Data mapping block")
-    parser.add_argument("--check", action="store_true", help="say what would change, and save nothing")
+    parser.add_argument("--check", action="store_true", help="show what would change, and save nothing")
     return parser
 
 

@@ -17,8 +17,8 @@ def main(arguments: list[str] | None = None) -> int:
         source, target = _open(options.source), _open(options.target)
         if source.name == target.name:
             raise ConfigurationError("Both are the same database; name another one to move to.")
-        for moved in copy_database(source, target):
-            sys.stdout.write(f"{moved.table}: {moved.rows:,} rows\n")
+        for copied in copy_database(source, target):
+            sys.stdout.write(f"{copied.table}: {copied.rows:,} rows\n")
     except SyncError as error:
         sys.stderr.write(f"{error}\n")
         return 1

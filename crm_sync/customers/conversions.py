@@ -1,7 +1,7 @@
 """A converted lead and its contact are one person, also when their unique keys differ.
 
-The customer goes with the contact. One for which nothing speaks but the converted lead is joined to the contact's
-customer and no longer mailed, for as long as the contact is there; contacts that were merged lead on to their master.
+The customer follows the contact. A customer whose source is a converted lead is merged into the contact's customer and
+no longer mailed, for as long as the contact is there; a contact that was merged leads to its master.
 """
 
 from datetime import datetime
@@ -17,9 +17,9 @@ from crm_sync.database.tables.customers import customer, salesforce_record
 
 
 def contacts_of_converted_leads(connection: Connection, staged: Table) -> pd.DataFrame:
-    """Return `id` and `old_key` of staged contacts that come to a customer from a lead with another unique key.
+    """Return `id` and `old_key` of staged contacts whose customer was known by their converted lead's key.
 
-    Only of those that the mirror does not know yet: later it is the contact's own key that the customer follows.
+    Only of contacts that are new to the mirror: later the customer follows the contact's own key.
     """
     lead, known = salesforce_record.alias("lead"), salesforce_record.alias("known")
     differs = and_(lead.c.is_converted, ~lead.c.is_deleted, lead.c.unique_key != staged.c.unique_key)
@@ -35,14 +35,13 @@ def contacts_of_converted_leads(connection: Connection, staged: Table) -> pd.Dat
 
 
 def merge_converted(connection: Connection, staged: Table, leads: pd.Series, now: datetime) -> None:
-    """Join the customers for which a converted lead speaks to the customer of its contact, or part them again.
+    """Merge the customers whose source is a converted lead into the customer of its contact, or undo that.
 
-    `leads`: Ids of converted leads that speak now; those that lead to a record of the batch, which is `staged`, are
-    looked up.
+    `leads`: Ids of converted leads that are primary now; leads of the `staged` contacts are looked up.
     """
     lead, own = salesforce_record.alias("lead"), customer.alias("own")
-    speaking = select(func.count()).select_from(lead).join(own, _speaks(own, lead))
-    led_from = _with_leads(connection, staged, speaking, lead)
+    sources = select(func.count()).select_from(lead).join(own, _is_source(own, lead))
+    led_from = _with_leads(connection, staged, sources, lead)
     contacts = pd.concat([led_from, _merged_into(connection, read_masters(connection, staged))])
     rows = [
         row
@@ -81,7 +80,7 @@ def _to_merge(lead: FromClause, condition: ColumnElement[bool]) -> Select[tuple[
     )
 
 
-def _speaks(own: FromClause, lead: FromClause) -> ColumnElement[bool]:
+def _is_source(own: FromClause, lead: FromClause) -> ColumnElement[bool]:
     return and_(own.c.unique_key == lead.c.unique_key, own.c.salesforce_id == lead.c.id)
 
 
@@ -93,7 +92,7 @@ def _with_leads(connection: Connection, staged: Table, leads: Select[tuple[int]]
 
 
 def _merged_into(connection: Connection, masters: pd.Series) -> pd.Series:
-    """Return the Ids of the records that were merged into these, or into those."""
+    """Return the Ids of the records that were merged into these, over any number of merges."""
     found = [masters[:0]]
     for _ in range(MOST_HOPS):
         if masters.empty:

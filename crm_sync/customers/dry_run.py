@@ -15,7 +15,7 @@ from crm_sync.runs.counts import Counts
 from crm_sync.sobject import SObject
 
 CHANGE_COLUMNS = ["customer", "change", "field", "old", "new", "salesforce_id"]
-# These say nothing about a person that the rest of a run's page would not say.
+# Columns that hold nothing personal.
 _PLAIN = [
     *("status", "mail_status", "opt_in", "sms_opt_in", "salesforce_object", "salesforce_id", "secondary_salesforce_id"),
     *("merged_into_customer_id", "deleted_in_salesforce_at"),
@@ -34,7 +34,7 @@ def preview_batches(
     """Return the counts and the changes that landing the batches would bring, and keep nothing.
 
     Changes, one row per customer and field, all text: CHANGE_COLUMNS; `customer` is missing for a new one, `change`
-    says new, changed, joined or deleted. Personal values are cut to their first character unless `show_values`.
+    is new, changed, merged or deleted. Personal values are cut to their first character unless `show_values`.
     """
     counts: dict[SObject, Counts] = {}
     with database.transaction() as connection:
@@ -70,7 +70,7 @@ def _differences(before: pd.DataFrame, after: pd.DataFrame, now: datetime) -> pd
     change = pd.Series("changed", index=both.index).mask(is_new.to_numpy(), "new")
     change = change.mask(known["deleted_in_salesforce_at"].eq(now).to_numpy(), "deleted in Salesforce")
     joined = known["merged_into_customer_id"].notna() & (known["mail_status"] == "INACTIVE")
-    both["change"] = change.mask(joined.to_numpy(), "joined to another")
+    both["change"] = change.mask(joined.to_numpy(), "merged into another")
     both["salesforce_id"] = known["salesforce_id"].to_numpy()
     both["customer"] = both["customer"].astype("str").mask(is_new)
     return both.astype("str")[CHANGE_COLUMNS].reset_index(drop=True)

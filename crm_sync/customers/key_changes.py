@@ -1,8 +1,8 @@
-"""What becomes of a customer whose record got another unique key, or went away.
+"""Key changes: what becomes of a customer whose record got another unique key, or was deleted.
 
-The customer follows its record: renamed when nobody else speaks for the old key and the new one is free,
-otherwise joined to the customer that has the new key, and no longer mailed. A customer for which no record is
-left is marked, never deleted; when its record was merged, it is joined to the customer of the master as well.
+The customer follows its record: it is renamed when no other record has the old key and the new one is free, otherwise
+merged into the customer that has the new key, and no longer mailed. A customer without a record is marked, never
+deleted; when its record was merged in Salesforce, it is merged into the customer of the master as well.
 """
 
 from dataclasses import dataclass
@@ -21,45 +21,47 @@ from crm_sync.mapping.model import Precedence
 
 @dataclass(frozen=True)
 class KeyChanges:
-    """`followed`: `old_key`, `new_key`, each old key once, `is_first` where the new key's first claim is;
-    `silent`: `unique_key` of which no record is left."""
+    """`followed`: `old_key` (each once), `new_key` and `is_first`, true for the first claim on the new key.
+    `without_record`: `unique_key` of the customers without a record."""
 
     followed: pd.DataFrame
-    silent: pd.DataFrame
+    without_record: pd.DataFrame
 
 
-_NOBODY = pd.DataFrame({"old_key": [], "new_key": [], "is_first": []}, dtype="str")
+_NO_CHANGES = pd.DataFrame({"old_key": [], "new_key": [], "is_first": []}, dtype="str")
 
 
-def plan_key_changes(known: pd.DataFrame, voices: Survivors, moved: pd.DataFrame, precedence: Precedence) -> KeyChanges:
-    """Say which customers follow their records.
+def plan_key_changes(
+    known: pd.DataFrame, survivors: Survivors, rekeyed: pd.DataFrame, precedence: Precedence
+) -> KeyChanges:
+    """Plan which customers follow their records.
 
-    `known`: the records of `choose_survivors`, with `converted_contact_id` and `in_batch`. `moved`: `id` and `old_key`
-    of records that had another key before, or come from a lead that has.
+    `known`: the records of `choose_survivors`, with `converted_contact_id` and `in_batch`. `rekeyed`: `id` and
+    `old_key` of records that had another key before, or whose converted lead has another one.
     """
-    speaks = voices.first | voices.held
-    in_doubt = pd.concat([known.loc[known["in_batch"] & ~speaks, "unique_key"], moved["old_key"]])
-    in_doubt = in_doubt.dropna().drop_duplicates()
-    silent = in_doubt[~among(in_doubt, known.loc[speaks, "unique_key"])]
-    silent_keys = pd.DataFrame({"unique_key": silent})
-    if moved.empty:
-        return KeyChanges(_NOBODY, silent_keys)
+    is_claimed = survivors.primary | survivors.blocked
+    questioned = pd.concat([known.loc[known["in_batch"] & ~is_claimed, "unique_key"], rekeyed["old_key"]])
+    questioned = questioned.dropna().drop_duplicates()
+    without_record = questioned[~among(questioned, known.loc[is_claimed, "unique_key"])]
+    lost = pd.DataFrame({"unique_key": without_record})
+    if rekeyed.empty:
+        return KeyChanges(_NO_CHANGES, lost)
     # A converted lead does not keep the customer that its contact takes along.
-    let_go = known["is_converted"] & among(known["converted_contact_id"], moved["id"])
-    alone = moved[~among(moved["old_key"], known.loc[speaks & ~let_go, "unique_key"])]
+    follows_contact = known["is_converted"] & among(known["converted_contact_id"], rekeyed["id"])
+    alone = rekeyed[~among(rekeyed["old_key"], known.loc[is_claimed & ~follows_contact, "unique_key"])]
     keyed = known[known["unique_key"].notna() & among(known["id"], alone["id"])]
     followed = in_order(keyed.merge(alone, on="id"), precedence)
-    # Also one that was deleted since, for it may come back.
+    # A record that was deleted since is followed too: it may be undeleted.
     followed = followed.sort_values("is_deleted", kind="stable").drop_duplicates("old_key")
     followed = followed.assign(new_key=followed["unique_key"], is_first=~followed["unique_key"].duplicated())
-    return KeyChanges(followed[["old_key", "new_key", "is_first"]], silent_keys)
+    return KeyChanges(followed[["old_key", "new_key", "is_first"]], lost)
 
 
-def rename_customers(connection: Connection, moves: KeyChanges, now: datetime) -> None:
+def rename_customers(connection: Connection, changes: KeyChanges, now: datetime) -> None:
     """Rename the customers whose new key is free."""
-    if moves.followed.empty:
+    if changes.followed.empty:
         return
-    staged = _stage_followed(connection, moves)
+    staged = _stage_followed(connection, changes)
     other = customer.alias("other")
     taken = select(other.c.id).where(other.c.unique_key == staged.c.new_key).exists()
     connection.execute(
@@ -69,11 +71,11 @@ def rename_customers(connection: Connection, moves: KeyChanges, now: datetime) -
     )
 
 
-def merge_customers(connection: Connection, moves: KeyChanges, now: datetime) -> None:
-    """Join the customers that could not be renamed to the one that has the new key, and stop mailing them."""
-    if moves.followed.empty:
+def merge_customers(connection: Connection, changes: KeyChanges, now: datetime) -> None:
+    """Merge the customers that could not be renamed into the one that has the new key, and stop mailing them."""
+    if changes.followed.empty:
         return
-    staged = _stage_followed(connection, moves)
+    staged = _stage_followed(connection, changes)
     other = customer.alias("other")
     connection.execute(
         update(customer)
@@ -86,11 +88,11 @@ def merge_customers(connection: Connection, moves: KeyChanges, now: datetime) ->
     )
 
 
-def mark_without_record(connection: Connection, moves: KeyChanges, now: datetime) -> None:
+def mark_without_record(connection: Connection, changes: KeyChanges, now: datetime) -> None:
     """Mark the customers for which no record is left in Salesforce."""
-    if moves.silent.empty:
+    if changes.without_record.empty:
         return
-    staged = stage(connection, "staged_silent", moves.silent)
+    staged = stage(connection, "staged_without_record", changes.without_record)
     connection.execute(
         update(customer)
         .values(deleted_in_salesforce_at=now, modified_at=now)
@@ -104,10 +106,9 @@ def mark_without_record(connection: Connection, moves: KeyChanges, now: datetime
 
 
 def merge_merged_records(connection: Connection, staged: Table, losers: pd.Series, now: datetime) -> None:
-    """Join the customers whose last record was merged in Salesforce to the customer of its master.
+    """Merge the customers whose last record was merged in Salesforce into the customer of its master.
 
-    `losers`: Ids of merged records of the batch's keys; those merged into a record of the batch, which is `staged`, are
-    looked up.
+    `losers`: Ids of merged records of the batch's keys; records merged into one of the `staged` records are looked up.
     """
     loser, master = salesforce_record.alias("loser"), salesforce_record.alias("master")
     joined = (
@@ -142,7 +143,7 @@ def merge_merged_records(connection: Connection, staged: Table, losers: pd.Serie
 
 
 def _is_merged_later(loser: FromClause) -> ColumnElement[bool]:
-    """Tell whether another record of the loser's customer was merged after it, into one that is known."""
+    """Return whether another record of the loser's customer was merged after it, into a known record."""
     later, master = salesforce_record.alias("later"), salesforce_record.alias("later_master")
     return exists(
         select(later.c.id)
@@ -164,5 +165,5 @@ def read_masters(connection: Connection, staged: Table) -> pd.Series:
     return pd.Series(connection.scalars(select(staged.c.id).where(losers > 0)).all(), dtype="str")
 
 
-def _stage_followed(connection: Connection, moves: KeyChanges) -> Table:
-    return stage(connection, "staged_move", moves.followed)
+def _stage_followed(connection: Connection, changes: KeyChanges) -> Table:
+    return stage(connection, "staged_key_change", changes.followed)

@@ -20,13 +20,13 @@ from crm_sync.customers.key_changes import (
     rename_customers,
 )
 from crm_sync.customers.survivors import choose_survivors
-from crm_sync.customers.upsert import Part
+from crm_sync.customers.upsert import RecordGroup
 from crm_sync.mapping.model import MappingRules
 from crm_sync.runs.counts import Counts
 from crm_sync.sobject import SObject
 
 _LANDING_LOCK = 7_023_002
-# What the choice of who speaks looks at.
+# The columns that the choice of survivors looks at.
 _ORDER = [
     *("sobject", "id", "unique_key", "system_modstamp", "is_deleted", "reject_reason"),
     *("is_converted", "converted_contact_id"),
@@ -49,63 +49,68 @@ class LandingContext:
 
 
 def land_batch(connection: Connection, batch: pd.DataFrame, sobject: SObject, landing: LandingContext) -> Counts:
-    """Land a batch of one sObject, mapped by `map_records`, and say what became of each record.
+    """Land a batch of one sObject, mapped by `map_records`, and return the counts of its outcomes.
 
     Every step may be repeated and batches may come in any order: a customer follows from what the mirror holds.
     """
     _one_at_a_time(connection)
     newest = _newest_versions(batch)
     fresh, staged = newest, mirror.stage_records(connection, newest)
-    met = mirror.match_mirror(connection, staged, only_changed=landing.only_changed)
-    if len(met.stale) + len(met.same):
-        fresh = newest[~among(newest["id"], pd.concat([met.stale, met.same]))]
+    match = mirror.match_mirror(connection, staged, only_changed=landing.only_changed)
+    if len(match.stale) + len(match.same):
+        fresh = newest[~among(newest["id"], pd.concat([match.stale, match.same]))]
         staged = mirror.stage_records(connection, fresh)
     has_both = len(landing.rules.mapped) == len(SObject)
     if sobject is SObject.CONTACT and has_both:
-        met = replace(met, moved=pd.concat([met.moved, contacts_of_converted_leads(connection, staged)]))
+        match = replace(match, rekeyed=pd.concat([match.rekeyed, contacts_of_converted_leads(connection, staged)]))
 
-    siblings = read_candidates(connection, staged, met.moved, but_not=fresh["id"])
-    # Records of an object that is mapped no longer have no say.
-    heard = siblings[siblings["sobject"].isin(landing.rules.mapped)]
+    candidates = read_candidates(connection, staged, match.rekeyed, except_ids=fresh["id"])
+    # Records of an object that is no longer mapped cannot survive.
+    mapped = candidates[candidates["sobject"].isin(landing.rules.mapped)]
     known = pd.concat(
         [
-            fresh[_ORDER].assign(in_batch=True, speaks=False, with_second=False),
-            heard[[*_ORDER, "speaks", "with_second"]].assign(in_batch=False),
+            fresh[_ORDER].assign(in_batch=True, is_source=False, has_secondary=False),
+            mapped[[*_ORDER, "is_source", "has_secondary"]].assign(in_batch=False),
         ],
         ignore_index=True,
     )
-    voices = choose_survivors(known, landing.rules.precedence)
-    moves = plan_key_changes(known, voices, met.moved, landing.rules.precedence)
+    survivors = choose_survivors(known, landing.rules.precedence)
+    changes = plan_key_changes(known, survivors, match.rekeyed, landing.rules.precedence)
 
-    rename_customers(connection, moves, landing.now)
-    # Who spoke for a customer that has gone with another record speaks for the next one.
-    has_spoken = already_applied(known, voices) & ~among(known["unique_key"], moves.followed["old_key"])
-    news = ~_only_echoes(known, voices.first, met) & ~has_spoken
-    first, second = known["id"][voices.first & news], known["id"][voices.second & news]
-    others = known["id"][~known["in_batch"] & (voices.first | voices.second) & news]
-    parts = [
-        Part(sobject, True, fresh),
+    rename_customers(connection, changes, landing.now)
+    # A customer that followed another record away needs the values of its key's next one.
+    is_applied = already_applied(known, survivors) & ~among(known["unique_key"], changes.followed["old_key"])
+    news = ~_only_echoes(known, survivors.primary, match) & ~is_applied
+    primary, secondary = known["id"][survivors.primary & news], known["id"][survivors.secondary & news]
+    others = known["id"][~known["in_batch"] & (survivors.primary | survivors.secondary) & news]
+    groups = [
+        RecordGroup(sobject, True, fresh),
         *map_candidates(connection, others, landing.rules, landing.types),
     ]
     written = upserts.upsert_customers(
-        connection, _only(parts, first), _only(parts, second), landing.rules, landing.now, any_known=met.any_known
+        connection,
+        _only(groups, primary),
+        _only(groups, secondary),
+        landing.rules,
+        landing.now,
+        has_matches=match.has_matches,
     )
-    merge_customers(connection, moves, landing.now)
-    mark_without_record(connection, moves, landing.now)
-    mirror.upsert_records(connection, staged, any_known=met.any_known)
-    link_candidates(connection, siblings if len(met.moved) else siblings[siblings["customer_id"].isna()])
-    merge_merged_records(connection, staged, _merged_away(fresh, siblings), landing.now)
+    merge_customers(connection, changes, landing.now)
+    mark_without_record(connection, changes, landing.now)
+    mirror.upsert_records(connection, staged, has_matches=match.has_matches)
+    link_candidates(connection, candidates if len(match.rekeyed) else candidates[candidates["customer_id"].isna()])
+    merge_merged_records(connection, staged, _merged_away(fresh, candidates), landing.now)
     if has_both:
-        merge_converted(connection, staged, known["id"][voices.first & known["is_converted"]], landing.now)
-    mirror.write_rejects(connection, staged, landing.sync_run_id, landing.now, any_known=met.any_known)
-    return _count(len(batch), known, voices.first, written, same=len(met.same))
+        merge_converted(connection, staged, known["id"][survivors.primary & known["is_converted"]], landing.now)
+    mirror.write_rejects(connection, staged, landing.sync_run_id, landing.now, has_matches=match.has_matches)
+    return _count(len(batch), known, survivors.primary, written, same=len(match.same))
 
 
-def _only_echoes(known: pd.DataFrame, first: pd.Series, met: mirror.MirrorMatch) -> pd.Series:
-    """Say of whose key nothing came but the echo of a push: its customer may have been changed here since."""
-    is_echo, keys = among(known["id"], met.echoes), known["unique_key"]
-    told = pd.concat([keys[known["in_batch"] & ~is_echo], met.moved["old_key"]]).astype("str")
-    return among(keys, keys[first & is_echo]) & ~among(keys, told)
+def _only_echoes(known: pd.DataFrame, primary: pd.Series, match: mirror.MirrorMatch) -> pd.Series:
+    """Return the records of keys to which the batch only brings echoes: their customers may have changed here since."""
+    is_echo, keys = among(known["id"], match.echoes), known["unique_key"]
+    fresh_keys = pd.concat([keys[known["in_batch"] & ~is_echo], match.rekeyed["old_key"]]).astype("str")
+    return among(keys, keys[primary & is_echo]) & ~among(keys, fresh_keys)
 
 
 def _merged_away(*frames: pd.DataFrame) -> pd.Series:
@@ -114,10 +119,12 @@ def _merged_away(*frames: pd.DataFrame) -> pd.Series:
     return pd.concat(merged)
 
 
-def _only(parts: list[Part], ids: pd.Series) -> list[Part]:
-    """Return of each part the records with these Ids."""
-    masks = [among(part.records["id"], ids) for part in parts]
-    return [replace(part, records=part.records[mask]) for part, mask in zip(parts, masks, strict=True) if mask.any()]
+def _only(groups: list[RecordGroup], ids: pd.Series) -> list[RecordGroup]:
+    """Return the records with these Ids, group by group."""
+    masks = [among(group.records["id"], ids) for group in groups]
+    return [
+        replace(group, records=group.records[mask]) for group, mask in zip(groups, masks, strict=True) if mask.any()
+    ]
 
 
 def _newest_versions(batch: pd.DataFrame) -> pd.DataFrame:
@@ -126,17 +133,17 @@ def _newest_versions(batch: pd.DataFrame) -> pd.DataFrame:
     return batch.sort_values("system_modstamp", kind="stable").drop_duplicates("id", keep="last")
 
 
-def _count(read: int, known: pd.DataFrame, first: pd.Series, written: upserts.Written, *, same: int) -> Counts:
+def _count(read: int, known: pd.DataFrame, primary: pd.Series, written: upserts.Written, *, same: int) -> Counts:
     batch = known["in_batch"]
     deleted = int((batch & known["is_deleted"]).sum())
     rejected = int((batch & ~known["is_deleted"] & known["reject_reason"].notna()).sum())
-    spoke = int((batch & first).sum())
+    sources = int((batch & primary).sum())
     return Counts(
         read=read,
         inserted=written.inserted,
         updated=written.updated,
-        unchanged=same + spoke - written.inserted - written.updated,
-        superseded=read - same - spoke - rejected - deleted,
+        unchanged=same + sources - written.inserted - written.updated,
+        superseded=read - same - sources - rejected - deleted,
         rejected=rejected,
         deleted=deleted,
     )

@@ -1,4 +1,4 @@
-"""The mirror of Salesforce's records: what a staged batch meets there, and how it lands."""
+"""The mirror of Salesforce's records: how a staged batch compares with it, and is written into it."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -39,15 +39,18 @@ _ID_LENGTH = 18
 
 @dataclass(frozen=True)
 class MirrorMatch:
-    """What the mirror holds of a batch: `stale` and `same`, the Ids of records that bring nothing new; `moved`, the
-    `id` and `old_key` of those whose unique key was another one before; `echoes`, the Ids of those that only bring back
-    what a push gave them, and that speak for their customer already; `any_known`, whether it holds any of them."""
+    """What the mirror holds of a batch.
+
+    `stale` and `same`: Ids of records that bring nothing new. `rekeyed`: `id` and `old_key` of records whose unique key
+    was another one before. `echoes`: Ids of records that only return what a push wrote and that already are their
+    customer's source. `has_matches`: whether the mirror holds any record of the batch.
+    """
 
     stale: pd.Series
     same: pd.Series
-    moved: pd.DataFrame
+    rekeyed: pd.DataFrame
     echoes: pd.Series
-    any_known: bool
+    has_matches: bool
 
 
 def stage_records(connection: Connection, records: pd.DataFrame) -> Table:
@@ -58,13 +61,13 @@ def stage_records(connection: Connection, records: pd.DataFrame) -> Table:
 
 
 def match_mirror(connection: Connection, staged: Table, *, only_changed: bool) -> MirrorMatch:
-    """Say which of the staged records bring nothing new, and what the mirror holds of the others.
+    """Compare the staged records with the mirror.
 
     A record brings nothing new when the mirror holds a newer version; with `only_changed` also when it holds the
     very same one.
     """
     is_stale = salesforce_record.c.system_modstamp > staged.c.system_modstamp
-    is_moved = and_(
+    is_rekeyed = and_(
         salesforce_record.c.unique_key.is_not(None),
         salesforce_record.c.unique_key.is_distinct_from(staged.c.unique_key),
     )
@@ -77,31 +80,31 @@ def match_mirror(connection: Connection, staged: Table, *, only_changed: bool) -
     known = select(staged.c.id, salesforce_record.c.unique_key, is_stale, is_same, is_echo).join_from(
         staged, salesforce_record, salesforce_record.c.id == staged.c.id
     )
-    any_known = bool(connection.scalar(select(known.exists())))
-    telling = known.where(or_(is_stale, is_moved, is_same, is_echo))
-    rows = connection.execute(telling).all() if any_known else []
-    met = frame_of(rows, ["id", "old_key", "is_stale", "is_same", "is_echo"])
-    ids, old_keys = met["id"].astype("str"), met["old_key"].astype("str")
-    stale, same, echo = (met[name].astype("bool") for name in ("is_stale", "is_same", "is_echo"))
+    has_matches = bool(connection.scalar(select(known.exists())))
+    news = known.where(or_(is_stale, is_rekeyed, is_same, is_echo))
+    rows = connection.execute(news).all() if has_matches else []
+    found = frame_of(rows, ["id", "old_key", "is_stale", "is_same", "is_echo"])
+    ids, old_keys = found["id"].astype("str"), found["old_key"].astype("str")
+    stale, same, echo = (found[name].astype("bool") for name in ("is_stale", "is_same", "is_echo"))
     echo &= ~stale & ~same
-    moved = pd.DataFrame({"id": ids, "old_key": old_keys})[~stale & ~same & ~echo]
-    return MirrorMatch(stale=ids[stale], same=ids[same], moved=moved, echoes=ids[echo], any_known=any_known)
+    rekeyed = pd.DataFrame({"id": ids, "old_key": old_keys})[~stale & ~same & ~echo]
+    return MirrorMatch(stale=ids[stale], same=ids[same], rekeyed=rekeyed, echoes=ids[echo], has_matches=has_matches)
 
 
 def _is_echo(connection: Connection, staged: Table) -> ColumnElement[bool]:
-    """Tell whether a staged record has, but for its stamp, what the mirror has of it since a push.
+    """Return whether a staged record has, but for its SystemModstamp, the mirror's values of it since a push.
 
-    Only where its customer has changed since: a full sync that had read the record before it was pushed may have set
-    the customer back meanwhile, as of its own start, and then the customer has to hear of the push.
+    Only where its customer has changed since the push: a full sync that read the record before the push may have set
+    the customer back meanwhile, and then the pushed values have to be applied again.
     """
     names = [name for name in RECORD_COLUMNS if name not in {"id", "system_modstamp", "field_values"}]
     known: ColumnElement[Any]
     new: ColumnElement[Any]
     known, new = salesforce_record.c.field_values, staged.c.field_values
     if connection.dialect.name == "sqlite":
-        # There a push leaves out the fields that it has cleared; patching nothing leaves them out of both.
+        # A push on SQLite leaves out cleared fields; an empty patch leaves them out of both sides.
         known, new = func.json_patch("{}", known), func.json_patch("{}", new)
-    speaks = and_(
+    is_source = and_(
         customer.c.id == salesforce_record.c.customer_id,
         customer.c.salesforce_id == salesforce_record.c.id,
         customer.c.merged_into_customer_id.is_(None),
@@ -111,7 +114,7 @@ def _is_echo(connection: Connection, staged: Table) -> ColumnElement[bool]:
         salesforce_record.c.pushed_at.is_not(None),
         *(salesforce_record.c[name].is_not_distinct_from(staged.c[name]) for name in names),
         known == new,
-        exists(select(customer.c.id).where(speaks)),
+        exists(select(customer.c.id).where(is_source)),
     )
 
 
@@ -129,9 +132,9 @@ def read_records(connection: Connection, ids: pd.Series) -> pd.DataFrame:
 
 
 def holds_any(connection: Connection, sobject: SObject) -> bool:
-    """Tell whether any record of the object was ever stored."""
+    """Return whether any record of the object was ever stored."""
     first = sobject.id_prefix
-    # By object, the whole table would be read.
+    # A condition on `sobject` would read the whole table.
     of_object = salesforce_record.c.id.between(first, _highest_id(first))
     return bool(connection.scalar(select(exists(select(salesforce_record.c.id).where(of_object)))))
 
@@ -152,8 +155,8 @@ def cut_ids(connection: Connection, after: str, *, parts: int) -> list[str]:
     return sorted(found for found in cuts if found > after)
 
 
-def as_read(rows: pd.DataFrame, fields: list[str]) -> pd.DataFrame:
-    """Turn mirror rows (RECORD_COLUMNS) back into records as they were read from Salesforce: text columns.
+def to_records(rows: pd.DataFrame, fields: list[str]) -> pd.DataFrame:
+    """Return mirror rows (RECORD_COLUMNS) as the records that were read from Salesforce: text columns.
 
     `fields`: the mapped fields; one that was not mapped when the record was read is missing.
     """
@@ -176,19 +179,19 @@ def as_read(rows: pd.DataFrame, fields: list[str]) -> pd.DataFrame:
     return records
 
 
-def upsert_records(connection: Connection, staged: Table, *, any_known: bool) -> int:
+def upsert_records(connection: Connection, staged: Table, *, has_matches: bool) -> int:
     """Write the staged records into the mirror, each linked to its customer; returns how many rows changed.
 
-    `any_known`: whether the mirror held any of them before.
+    `has_matches`: whether the mirror held any of them before.
     """
     names = [*RECORD_COLUMNS]
     row: dict[str, ColumnElement[Any]] = {name: staged.c[name] for name in names} | {"customer_id": customer.c.id}
     source = select(*(value.label(name) for name, value in row.items())).join_from(
         staged, customer, customer.c.unique_key == staged.c.unique_key, isouter=True
     )
-    if not any_known:
+    if not has_matches:
         return write_and_count(connection, insert(salesforce_record).from_select([*row], source))
-    # What is the same is left out before its conflict: there PostgreSQL locks it, which is a write.
+    # Unchanged rows are left out before the conflict: PostgreSQL locks a row at its conflict, which is a write.
     mirrored = salesforce_record.alias("mirrored")
     source = source.join(mirrored, mirrored.c.id == staged.c.id, isouter=True).where(_differs(mirrored, row))
     upsert = insert_for(connection, salesforce_record).from_select([*row], source)
@@ -200,10 +203,10 @@ def _differs(known: FromClause, new: dict[str, ColumnElement[Any]]) -> ColumnEle
     return or_(*(known.c[name].is_distinct_from(value) for name, value in new.items()))
 
 
-def write_rejects(connection: Connection, staged: Table, sync_run_id: int, now: datetime, *, any_known: bool) -> None:
-    """Keep the staged records that cannot be used, and clear those of which a good version came.
+def write_rejects(connection: Connection, staged: Table, sync_run_id: int, now: datetime, *, has_matches: bool) -> None:
+    """Store the rejects among the staged records, and drop those of which a usable version came.
 
-    `any_known`: whether the mirror held any of them before; otherwise none can be cleared.
+    `has_matches`: whether the mirror held any of them before; otherwise none can be dropped.
     """
     names = ["id", "sobject", "reason", "system_modstamp", "sync_run_id", "rejected_at"]
     source = select(
@@ -218,7 +221,7 @@ def write_rejects(connection: Connection, staged: Table, sync_run_id: int, now: 
     connection.execute(
         upsert.on_conflict_do_update(index_elements=["id"], set_={name: upsert.excluded[name] for name in names[1:]})
     )
-    if any_known:
+    if has_matches:
         rejected = rejected_record.alias("rejected")
         good = select(rejected.c.id).join_from(staged, rejected, rejected.c.id == staged.c.id)
         good = good.where(staged.c.reject_reason.is_(None))

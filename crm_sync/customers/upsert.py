@@ -1,4 +1,4 @@
-"""Writes customers from the records that speak for them; only linked fields, and only what differs."""
+"""Writes customers from their source records: only linked fields, and only where a value differs."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ from crm_sync.sobject import SObject
 
 # SQLite and PostgreSQL take at most about a hundred arguments, and an option needs two.
 _OPTIONS_AT_ONCE = 40
-_SPEAKER = {"sobject": "salesforce_object", "id": "salesforce_id"}
+_SOURCE = {"sobject": "salesforce_object", "id": "salesforce_id"}
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Written:
 
 
 @dataclass(frozen=True)
-class Part:
+class RecordGroup:
     """Mapped records of one sObject (the columns of `map_records`): those of the batch, or others from the mirror."""
 
     sobject: SObject
@@ -58,53 +58,53 @@ class Part:
 
 def upsert_customers(
     connection: Connection,
-    first: list[Part],
-    second: list[Part],
+    primary: list[RecordGroup],
+    secondary: list[RecordGroup],
     rules: MappingRules,
     now: datetime,
     *,
-    any_known: bool,
+    has_matches: bool,
 ) -> Written:
-    """Insert or update a customer for each record that speaks first; only those of the batch are counted.
+    """Insert or update a customer for each primary record; only records of the batch are counted.
 
-    `second`: the records of the other sObject, which fill what only theirs has links for (a converted lead's Id,
-    for example). Without one, what an earlier one filled is emptied. `any_known`: whether the mirror held any of the
-    batch's records before, so that most of its customers may be there as they are to be.
+    `secondary`: records of the other sObject, which fill the customer fields that only their sObject has links for (a
+    converted lead's Id, for example). Without one, the values of an earlier one are cleared. `has_matches`: whether the
+    mirror held any of the batch's records before, so that most customers may need no change.
     """
     inserted = updated = 0
-    accompanied = pd.concat([pd.Series(dtype="str"), *(part.records["unique_key"] for part in second)])
-    for part in first:
+    secondary_keys = pd.concat([pd.Series(dtype="str"), *(group.records["unique_key"] for group in secondary)])
+    for group in primary:
         highest = connection.scalars(select(func.max(customer.c.id))).one() or 0
         changed = 0
-        for group, is_alone in _by_company(part.records, accompanied):
-            emptied = _only_of(_other(part.sobject), rules) if is_alone else None
-            for records, stays_joined in _by_conversion(group, rules):
-                staged = _stage_customers(connection, records, rules.of(part.sobject))
+        for some, is_alone in _by_secondary(group.records, secondary_keys):
+            cleared_links = _only_of(_other(group.sobject), rules) if is_alone else None
+            for records, stays_merged in _by_conversion(some, rules):
+                staged = _stage_customers(connection, records, rules.of(group.sobject))
                 statement = _upsert(
                     connection,
                     staged,
-                    rules.of(part.sobject),
-                    emptied,
+                    rules.of(group.sobject),
+                    cleared_links,
                     now,
-                    any_known=any_known or not part.in_batch,
-                    stays_joined=stays_joined,
+                    has_matches=has_matches or not group.in_batch,
+                    stays_merged=stays_merged,
                 )
                 changed += write_and_count(connection, statement)
-        if part.in_batch:
+        if group.in_batch:
             new = _count_above(connection, highest, now)
             inserted += new
             updated += changed - new
-    for part in second:
-        _add_second_voices(connection, part, rules, now)
+    for group in secondary:
+        _apply_secondary(connection, group, rules, now)
     return Written(inserted, updated)
 
 
-def _by_company(records: pd.DataFrame, accompanied: pd.Series) -> Iterator[tuple[pd.DataFrame, bool]]:
-    """Give the records whose key has no second voice, then those whose key has one; whole when it is all the same."""
-    if accompanied.empty:
+def _by_secondary(records: pd.DataFrame, secondary_keys: pd.Series) -> Iterator[tuple[pd.DataFrame, bool]]:
+    """Split the records into those whose key has no secondary record (true), and those whose key has one."""
+    if secondary_keys.empty:
         yield records, True
         return
-    alone = ~among(records["unique_key"], accompanied)
+    alone = ~among(records["unique_key"], secondary_keys)
     if alone.any():
         yield records[alone], True
     if not alone.all():
@@ -112,7 +112,7 @@ def _by_company(records: pd.DataFrame, accompanied: pd.Series) -> Iterator[tuple
 
 
 def _by_conversion(records: pd.DataFrame, rules: MappingRules) -> Iterator[tuple[pd.DataFrame, bool]]:
-    """Give the records, converted leads apart: whether their customers are joined is their contacts' matter."""
+    """Split off converted leads (true): whether their customers stay merged depends on their contacts."""
     converted = records["is_converted"] & (SObject.CONTACT in rules.mapped)
     if not converted.all():
         yield (records[~converted] if converted.any() else records), False
@@ -120,11 +120,11 @@ def _by_conversion(records: pd.DataFrame, rules: MappingRules) -> Iterator[tuple
         yield records[converted], True
 
 
-def _add_second_voices(connection: Connection, part: Part, rules: MappingRules, now: datetime) -> None:
-    extra = _only_of(part.sobject, rules)
+def _apply_secondary(connection: Connection, group: RecordGroup, rules: MappingRules, now: datetime) -> None:
+    extra = _only_of(group.sobject, rules)
     if not extra.links:
         return
-    staged = _stage_customers(connection, part.records, extra)
+    staged = _stage_customers(connection, group.records, extra)
     row = dict(staged.c.items())
     values = _new_values(connection, row, extra) | {"secondary_salesforce_id": row["salesforce_id"]}
     connection.execute(
@@ -145,15 +145,15 @@ def _other(sobject: SObject) -> SObject:
     return SObject.CONTACT if sobject is SObject.LEAD else SObject.LEAD
 
 
-def _stage_customers(connection: Connection, group: pd.DataFrame, mapping: ObjectMapping) -> Table:
+def _stage_customers(connection: Connection, records: pd.DataFrame, mapping: ObjectMapping) -> Table:
     linked = [link.name for link in mapping.links if link.kind is CustomerFieldKind.STANDARD]
-    frame = group[["unique_key", *linked, "options", "sobject", "id"]].rename(columns=_SPEAKER)
+    frame = records[["unique_key", *linked, "options", "sobject", "id"]].rename(columns=_SOURCE)
     types = {name: customer.c[name].type for name in linked} | {"options": JSON_OBJECT}
     return stage(connection, "staged_customer", frame, types)
 
 
 def _count_above(connection: Connection, highest: int, now: datetime) -> int:
-    """Count the customers made here since `highest` was the highest id; others may have made some, at other times."""
+    """Count this batch's new customers: with a higher id than `highest`, and made at its time."""
     made = select(func.count()).where(customer.c.id > highest, customer.c.created_at == now)
     return connection.scalars(made).one()
 
@@ -162,11 +162,11 @@ def _upsert(
     connection: Connection,
     staged: Table,
     mapping: ObjectMapping,
-    emptied: ObjectMapping | None,
+    cleared_links: ObjectMapping | None,
     now: datetime,
     *,
-    any_known: bool,
-    stays_joined: bool,
+    has_matches: bool,
+    stays_merged: bool,
 ) -> Insert:
     moment = literal(now, Instant())
     row: dict[str, ColumnElement[Any]] = {column.name: column for column in staged.c}
@@ -175,42 +175,42 @@ def _upsert(
     stamped = row | {"created_at": moment, "modified_at": moment}
     # Without a WHERE, SQLite reads ON CONFLICT as part of the FROM clause.
     source = select(*(value.label(name) for name, value in stamped.items())).where(true())
-    if any_known:
+    if has_matches:
         # PostgreSQL locks a row at its conflict, which is a write, even if nothing of it changes.
-        differs = _differs(_spoken(connection, row, mapping, emptied, stays_joined=stays_joined), row)
+        differs = _differs(_customer_values(connection, row, mapping, cleared_links, stays_merged=stays_merged), row)
         source = source.join_from(staged, customer, customer.c.unique_key == staged.c.unique_key, isouter=True).where(
             or_(customer.c.id.is_(None), differs)
         )
     insert = insert_for(connection, customer).from_select([*stamped], source)
     excluded = dict(insert.excluded.items())
-    values = _spoken(connection, excluded, mapping, emptied, stays_joined=stays_joined)
+    values = _customer_values(connection, excluded, mapping, cleared_links, stays_merged=stays_merged)
     return insert.on_conflict_do_update(
         index_elements=["unique_key"], set_={**values, "modified_at": moment}, where=_differs(values, excluded)
     )
 
 
-def _spoken(
+def _customer_values(
     connection: Connection,
     row: Mapping[str, ColumnElement[Any]],
     mapping: ObjectMapping,
-    emptied: ObjectMapping | None,
+    cleared_links: ObjectMapping | None,
     *,
-    stays_joined: bool,
+    stays_merged: bool,
 ) -> dict[str, ColumnElement[Any]]:
-    """Return what a customer becomes when `row` speaks for it."""
+    """Return the columns of a customer whose source record is `row`."""
     values = _new_values(connection, row, mapping) | {
         **({"status": row["status"]} if mapping.status else {}),
         "salesforce_object": row["salesforce_object"],
         "salesforce_id": row["salesforce_id"],
         "deleted_in_salesforce_at": null(),
     }
-    if not stays_joined:
-        # A customer that was joined to another one is a person of its own again.
-        is_joined = customer.c.merged_into_customer_id.is_not(None)
-        values["mail_status"] = case((is_joined, None), else_=customer.c.mail_status)
+    if not stays_merged:
+        # A customer that was merged into another one is a customer of its own again.
+        is_merged = customer.c.merged_into_customer_id.is_not(None)
+        values["mail_status"] = case((is_merged, None), else_=customer.c.mail_status)
         values["merged_into_customer_id"] = null()
-    if emptied:
-        values |= _without(connection, values, emptied, row["salesforce_object"])
+    if cleared_links:
+        values |= _with_cleared(connection, values, cleared_links, row["salesforce_object"])
     return values
 
 
@@ -226,18 +226,21 @@ def _new_values(
     return values
 
 
-def _without(
-    connection: Connection, values: dict[str, ColumnElement[Any]], mapping: ObjectMapping, speaker: ColumnElement[str]
+def _with_cleared(
+    connection: Connection,
+    values: dict[str, ColumnElement[Any]],
+    mapping: ObjectMapping,
+    source_object: ColumnElement[str],
 ) -> dict[str, ColumnElement[Any]]:
-    """Return `values` without what `mapping` filled before; what was never filled from Salesforce stays."""
-    filled = or_(customer.c.secondary_salesforce_id.is_not(None), customer.c.salesforce_object != speaker)
-    emptied: dict[str, ColumnElement[Any]] = {"secondary_salesforce_id": null()}
+    """Return `values` with the fields cleared that `mapping` filled before; what Salesforce never filled stays."""
+    filled = or_(customer.c.secondary_salesforce_id.is_not(None), customer.c.salesforce_object != source_object)
+    cleared: dict[str, ColumnElement[Any]] = {"secondary_salesforce_id": null()}
     options = []
     for link in mapping.links:
         if link.kind is CustomerFieldKind.OPTION:
             options.append(link.name)
         else:
-            emptied[link.name] = case((filled, None), else_=customer.c[link.name])
+            cleared[link.name] = case((filled, None), else_=customer.c[link.name])
     if options:
         kept = values.get("options", customer.c.options)
         fewer: ColumnElement[Any]
@@ -245,8 +248,8 @@ def _without(
             fewer = kept.op("-")(cast(options, ARRAY(Text)))
         else:
             fewer = func.json_remove(kept, *(f'$."{name}"' for name in options))
-        emptied["options"] = type_coerce(case((filled, fewer), else_=kept), JSON_OBJECT)
-    return emptied
+        cleared["options"] = type_coerce(case((filled, fewer), else_=kept), JSON_OBJECT)
+    return cleared
 
 
 def _merged_options(connection: Connection, new: ColumnElement[Any], names: list[str]) -> ColumnElement[Any]:
@@ -268,6 +271,6 @@ def _differs(values: dict[str, ColumnElement[Any]], row: Mapping[str, ColumnElem
         name: customer.c[name].is_distinct_from(value) for name, value in values.items() if name != "mail_status"
     }
     if "options" in changes:
-        # As a rule a customer has no options but the linked ones; then they need not be taken apart.
+        # Most customers have only linked options; then comparing them whole is enough.
         changes["options"] = and_(customer.c.options.is_distinct_from(row["options"]), changes["options"])
     return or_(*changes.values())

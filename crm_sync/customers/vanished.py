@@ -5,12 +5,12 @@ from datetime import datetime
 import pandas as pd
 from sqlalchemy import Connection, select
 
-from crm_sync.customers.mirror import as_read, read_records
+from crm_sync.customers.mirror import read_records, to_records
 from crm_sync.database.tables.customers import salesforce_record, watermark
 
 
 def is_sole_source(connection: Connection, org: str) -> bool:
-    """Tell whether nobody else has filled the mirror: of another org, or as a user who sees other records."""
+    """Return whether this org is the only one that filled the mirror, as one user."""
     return not connection.scalars(select(watermark.c.org).where(watermark.c.org != org).limit(1)).all()
 
 
@@ -30,6 +30,6 @@ def live_ids(connection: Connection, sobject: str, *, after: str, before: dateti
     return pd.Series(list(rows), dtype="str")
 
 
-def as_deleted(connection: Connection, ids: pd.Series, fields: list[str]) -> pd.DataFrame:
-    """Return the mirror's records with these Ids as they were read, but as deleted ones."""
-    return as_read(read_records(connection, ids).assign(is_deleted=True), fields)
+def to_deleted_records(connection: Connection, ids: pd.Series, fields: list[str]) -> pd.DataFrame:
+    """Return the mirror's records with these Ids as they were read, marked as deleted."""
+    return to_records(read_records(connection, ids).assign(is_deleted=True), fields)

@@ -1,4 +1,4 @@
-"""KeyChanges a customer database as a whole, from SQLite to PostgreSQL for example: every table, as it is."""
+"""Copies a customer database as a whole, from SQLite to PostgreSQL for example: every table, as it is."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,14 +16,14 @@ _ROWS_AT_ONCE = 5_000
 
 
 @dataclass(frozen=True)
-class Moved:
+class TableCopied:
     """A table, and how many rows of it were copied."""
 
     table: str
     rows: int
 
 
-def copy_database(source: CustomerDatabase, target: CustomerDatabase) -> Iterator[Moved]:
+def copy_database(source: CustomerDatabase, target: CustomerDatabase) -> Iterator[TableCopied]:
     """Copy all rows into an empty database, in one transaction; afterwards the target goes on as the source would.
 
     Nobody may write to the source meanwhile; on SQLite nobody can. Raises ConfigurationError when the target has rows,
@@ -37,10 +37,10 @@ def copy_database(source: CustomerDatabase, target: CustomerDatabase) -> Iterato
                     f"The database to move to is not empty, its table {table.name} has rows; name a new one."
                 )
         for table in tables.metadata.sorted_tables:
-            moved = Moved(table.name, _copy(reading, writing, table))
-            copied += moved.rows
+            done = TableCopied(table.name, _copy(reading, writing, table))
+            copied += done.rows
             _go_on_counting(writing, table)
-            yield moved
+            yield done
         if not copied:
             raise ConfigurationError(
                 f"Nothing was moved, for {source.name} has no rows; name the database that has your customers."

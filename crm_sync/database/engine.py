@@ -26,7 +26,7 @@ _MIGRATION_LOCK = 7_023_001
 _ALEMBIC = Lock()
 _EXAMPLES = "for example sqlite:///customers.db or postgresql://user:password@host/database"
 _DRIVERS = {"sqlite": "sqlite", "postgres": "postgresql+psycopg", "postgresql": "postgresql+psycopg"}
-# What the URL says goes first. `timeout`: seconds to wait for another writer; a batch takes less than one.
+# Settings in the URL take precedence. `timeout`: seconds to wait for another writer; a batch takes less than one.
 _CONNECT = {"sqlite": {"timeout": "60"}, "postgresql": {"client_encoding": "utf8"}}
 _SQLITE_SETTINGS = (
     # Of a new file. In smaller pages, the keys' indexes are touched page by page by every batch.
@@ -67,7 +67,7 @@ class CustomerDatabase:
     def transaction(self) -> Iterator[Connection]:
         """Give a connection whose work is committed as a whole, or not at all.
 
-        Raises DatabaseUnavailableError when the database is lost, locked or refuses the work; what it said about
+        Raises DatabaseUnavailableError when the database is lost, locked or refuses the work; its message about
         the rows themselves is people's data and goes no further.
         """
         try:
@@ -146,6 +146,6 @@ def _migrate(engine: Engine) -> None:
 def _reason(problem: Exception) -> str:
     cause = getattr(problem, "orig", None) or problem
     if not isinstance(cause, (sqlite3.OperationalError, psycopg.OperationalError, OSError)):
-        # Of a value that does not fit, the database says the value.
+        # The message for a value that does not fit holds the value.
         return type(cause).__name__
     return str(cause).strip().splitlines()[0][:200] if str(cause).strip() else type(cause).__name__

@@ -38,8 +38,8 @@ def stage(
 ) -> Table:
     """Make the temporary table `name` with the frame's rows and return it; it may only be read.
 
-    Boolean and UTC datetime columns keep their type, every other column is text unless `types` says otherwise.
-    A later one of that name takes its place; it is gone with the transaction.
+    Boolean and UTC datetime columns keep their type, every other column is text unless `types` has another type.
+    A later table of that name replaces it; it is dropped with the transaction.
     """
     # In one chunk: pyarrow 26 writes an empty chunk as CSV by writing whatever the memory held before.
     content = pa.Table.from_pandas(frame, preserve_index=False).combine_chunks()

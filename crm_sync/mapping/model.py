@@ -28,7 +28,7 @@ class CustomerFieldKind(StrEnum):
 
 
 class Precedence(StrEnum):
-    """Which record speaks for a customer when a lead and a contact share the unique field."""
+    """Which record survives when a lead and a contact share the unique field."""
 
     CONTACT_FIRST = "contact first"
     LATEST = "latest change first"
@@ -112,7 +112,7 @@ class ObjectMapping(BaseModel):
     status: str = Field(
         default="",
         title="Customer status",
-        description="Status of a customer that this kind of record speaks for: Prospect (or Suspect) for a lead, "
+        description="Status of a customer whose source is this kind of record: Prospect (or Suspect) for a lead, "
         "Customer for a contact. Empty: the status is left as it is.",
     )
     condition: str = Field(
@@ -142,7 +142,7 @@ class ObjectMapping(BaseModel):
 
     @property
     def unique_link(self) -> FieldLink:
-        """The link that tells customers apart."""
+        """The link whose value is the unique key."""
         return next(link for link in self.links if link.unique)
 
     @property
@@ -152,7 +152,7 @@ class ObjectMapping(BaseModel):
 
 
 class MappingRules(BaseModel):
-    """The whole mapping: leads, contacts, and who speaks when both are one person."""
+    """The whole mapping: leads, contacts, and which record wins when both are one person."""
 
     lead: ObjectMapping
     contact: ObjectMapping

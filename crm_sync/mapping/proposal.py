@@ -45,7 +45,7 @@ _SYNONYMS = {
     "preferredlanguage": "language",
 }
 _NAMES = {name.replace("_", ""): name for name in CUSTOMER_FIELDS} | _SYNONYMS
-# These say No where they say true.
+# Fields whose true means No.
 _OPPOSITES = {"hasoptedoutofsms": "sms_opt_in", "smsoptout": "sms_opt_in"}
 # A person decides these: who is who, and which of an org's many opt-ins is the one for e-mail.
 _BY_HAND = frozenset({"external_id", "user_name", "email_type", "opt_in"})
@@ -79,7 +79,7 @@ class MappingProposal:
 
     @property
     def without_opt_in(self) -> list[SObject]:
-        """The objects of which no link says who may be mailed: the opt_in of all their people would be No."""
+        """The objects without a link to opt_in: all their customers would be opted out."""
         filled = {link.sobject for link in self.links if link.link.name == "opt_in"}
         return [sobject for sobject in self.rules.mapped if sobject not in filled]
 
@@ -98,16 +98,16 @@ class MappingProposal:
 def propose_mapping(
     described: Mapping[SObject, Mapping[str, FieldDescription]], *, own_fields: bool = True
 ) -> MappingProposal:
-    """Return links for the described fields whose name or label says which customer field they fill.
+    """Return links for the described fields whose name or label matches a customer field.
 
     `own_fields`: also propose a customer option field for every other field that the org added itself.
-    Raises MappingError when no object shows the field that tells people apart.
+    Raises MappingError when no object shows the unique field.
     """
     objects = [sobject for sobject in _STANDARD if sobject in described]
     seen = [sobject for sobject in objects if _UNIQUE in described[sobject]]
     if not seen:
         raise MappingError(
-            f"Neither leads nor contacts show the field {_UNIQUE}, which tells people apart; "
+            f"Neither leads nor contacts show the field {_UNIQUE}, which makes a customer unique; "
             "give the integration user access to it, or fill in the data mapping by hand."
         )
     links = {sobject: _links(sobject, described[sobject], own_fields=own_fields) for sobject in seen}

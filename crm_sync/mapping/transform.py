@@ -58,7 +58,7 @@ def map_records(
     mapped["id"] = records["Id"]
     mapped["unique_key"] = unique_keys(records, mapping.unique_link)
     if mapping.unique_link.salesforce_field.lower() == "id":
-        # A converted lead and its contact are one customer, also where no e-mail address says so.
+        # A converted lead and its contact are one customer, also without a common e-mail address.
         mapped["unique_key"] = _optional(records, "ConvertedContactId").fillna(mapped["unique_key"])
     mapped["system_modstamp"] = pd.to_datetime(records["SystemModstamp"], utc=True, format="ISO8601")
     mapped["is_deleted"] = records["IsDeleted"] == "true"
@@ -88,7 +88,7 @@ def map_records(
 
 
 def unique_keys(records: pd.DataFrame, link: FieldLink) -> pd.Series:
-    """Return what tells the customers apart: an e-mail address trimmed and case-folded, any other value trimmed."""
+    """Return the unique keys: an e-mail address trimmed and case-folded, any other value trimmed."""
     values = records[link.salesforce_field].str.strip()
     if link.target == (CustomerFieldKind.STANDARD, "email_address"):
         values = values.str.casefold()

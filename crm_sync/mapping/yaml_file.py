@@ -1,4 +1,4 @@
-"""A data mapping as YAML text, for a team that keeps it under version control: read, write, and say what changed."""
+"""A data mapping as YAML text, for a team that keeps it under version control: read, written, and compared."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from crm_sync.salesforce.read.soql import build_select
 from crm_sync.sobject import SObject
 
 _PARTS = ("precedence", *(sobject.lower() for sobject in (SObject.CONTACT, SObject.LEAD)))
-_SAID = {
+_REASONS = {
     "extra_forbidden": "is not a setting of a data mapping",
     "missing": "is missing",
     "bool_type": "is true or false",
@@ -35,7 +35,7 @@ class _File(MappingRules):
 def read_mapping(text: str) -> MappingRules:
     """Return the mapping that the YAML text holds.
 
-    Raises MappingError, with the line and the setting, for what is no YAML, no setting, or contradicts itself.
+    Raises MappingError, with line and setting, for text that is not YAML, an unknown setting or a contradiction.
     """
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
@@ -43,7 +43,7 @@ def read_mapping(text: str) -> MappingRules:
     except yaml.YAMLError as problem:
         raise MappingError(_unreadable(problem)) from None
     if not isinstance(root, yaml.MappingNode) or not isinstance(content, dict):
-        raise MappingError(f"The mapping file says nothing; it needs at least one of {', '.join(_PARTS[1:])}.")
+        raise MappingError(f"The mapping file is empty; it needs at least one of {', '.join(_PARTS[1:])}.")
     lines: dict[_Place, int] = {}
     _find_lines(root, (), lines, set())
     try:
@@ -68,32 +68,34 @@ def write_mapping(rules: MappingRules) -> str:
     return "\n".join(lines) + "\n"
 
 
-def say_changes(before: MappingRules, after: MappingRules) -> list[str]:
+def describe_changes(before: MappingRules, after: MappingRules) -> list[str]:
     """Return a sentence for each difference between two mappings."""
-    said = []
+    sentences = []
     if before.precedence != after.precedence:
-        said.append(f"Precedence: {after.precedence}, was {before.precedence}.")
+        sentences.append(f"Precedence: {after.precedence}, was {before.precedence}.")
     for sobject in SObject:
         old, new = before.of(sobject), after.of(sobject)
         for name in ("status", "condition"):
             was, now = getattr(old, name), getattr(new, name)
             if was != now:
-                said.append(f"{sobject} {name}: {now or 'none'}, was {was or 'none'}.")
+                sentences.append(f"{sobject} {name}: {now or 'none'}, was {was or 'none'}.")
         links, kept = _by_target(old), _by_target(new)
-        said += [f"{sobject}: no longer {_say(link)}." for target, link in links.items() if target not in kept]
+        sentences += [
+            f"{sobject}: no longer {_describe(link)}." for target, link in links.items() if target not in kept
+        ]
         for target, link in kept.items():
             if target not in links:
-                said.append(f"{sobject}: new, {_say(link)}.")
+                sentences.append(f"{sobject}: new, {_describe(link)}.")
             elif link != links[target]:
-                said.append(f"{sobject}: {_say(link)}, was {_say(links[target])}.")
-    return said
+                sentences.append(f"{sobject}: {_describe(link)}, was {_describe(links[target])}.")
+    return sentences
 
 
 def _by_target(mapping: ObjectMapping) -> dict[tuple[str, str], FieldLink]:
     return {link.target: link for link in mapping.links}
 
 
-def _say(link: FieldLink) -> str:
+def _describe(link: FieldLink) -> str:
     marks = [mark for mark, is_set in (("unique", link.unique), ("says the opposite", link.opposite)) if is_set]
     return f"{link.salesforce_field} into the {link.kind} {link.name}" + (f" ({', '.join(marks)})" if marks else "")
 
@@ -142,11 +144,11 @@ def _refused(refusal: ValidationError, lines: dict[_Place, int]) -> str:
     first: Any = refusal.errors(include_input=False, include_url=False, include_context=False)[0]
     place: _Place = first["loc"]
     name = ".".join(str(part + 1) if isinstance(part, int) else part for part in place)
-    said = _SAID.get(first["type"])
-    if said is None:
-        said = first["msg"].removeprefix("Value error, ")
-        return f"{_line_of(place, lines)}{', ' if name else ''}{name}: {said}"
-    return f"{_line_of(place, lines)}: {name} {said}."
+    reason = _REASONS.get(first["type"])
+    if reason is None:
+        reason = first["msg"].removeprefix("Value error, ")
+        return f"{_line_of(place, lines)}{', ' if name else ''}{name}: {reason}"
+    return f"{_line_of(place, lines)}: {name} {reason}."
 
 
 def _line_of(place: _Place, lines: dict[_Place, int]) -> str:

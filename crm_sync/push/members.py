@@ -7,7 +7,7 @@ import pandas as pd
 from sqlalchemy import Column, ColumnElement, Connection, Text, cast, func, select
 
 from crm_sync.customers import mirror
-from crm_sync.customers.mirror import as_read
+from crm_sync.customers.mirror import to_records
 from crm_sync.database.frames import frame_of
 from crm_sync.database.tables.customers import customer, salesforce_record
 from crm_sync.mapping.customer_fields import FieldType
@@ -46,7 +46,7 @@ def read_records(connection: Connection, ids: pd.Series, fields: Mapping[SObject
     rows = mirror.read_records(connection, ids)
     if rows.empty:
         return pd.DataFrame(dict.fromkeys(every, pd.Series(dtype="str")))
-    return as_read(rows, every)[every].set_axis(rows["id"].astype("str"))
+    return to_records(rows, every)[every].set_axis(rows["id"].astype("str"))
 
 
 def count_pushed(connection: Connection, sobject: SObject) -> int:

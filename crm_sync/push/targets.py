@@ -45,7 +45,7 @@ def _refusals(
     is_contact = people["sobject"].eq(SObject.CONTACT)
     as_contact = sobject is SObject.LEAD and is_contact
     rules = (
-        # Its record speaks for the other customer; only what led to a master is its own.
+        # Its own record is the other customer's source; only a merged record's master is written for it.
         (
             people["is_joined"] & people["own_id"].eq(people["record_id"]),
             "ENTITY_IS_DELETED",

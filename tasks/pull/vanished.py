@@ -1,4 +1,4 @@
-"""Records that Salesforce no longer holds: deleted, and gone from its recycle bin before a pull could see it."""
+"""Records that Salesforce no longer holds: deleted, and vanished from its recycle bin before a pull could see it."""
 
 from datetime import datetime, timedelta
 
@@ -7,7 +7,7 @@ from prefect import task
 
 from crm_sync.columns.membership import among
 from crm_sync.customers.landing import LandingContext, land_batch
-from crm_sync.customers.vanished import as_deleted, is_sole_source, live_ids
+from crm_sync.customers.vanished import is_sole_source, live_ids, to_deleted_records
 from crm_sync.database.engine import CustomerDatabase
 from crm_sync.mapping.transform import map_records
 from crm_sync.pull.checkpoints import Checkpoint
@@ -24,7 +24,7 @@ _SETTLED = timedelta(days=1)
 
 
 class SeenRecords:
-    """The Ids that a full sync reads of an object. What the mirror has beside them is gone from Salesforce.
+    """The Ids that a full sync reads of an object. What the mirror has beside them is vanished from Salesforce.
 
     That can be told by a sync that reads the object from its first record, and every record: one that goes on where
     another was cut has not seen all, behind a condition nobody knows what there is, and what another user's sync has
@@ -32,7 +32,7 @@ class SeenRecords:
     """
 
     def __init__(self, run: Run, landing: LandingContext, reached: Checkpoint) -> None:
-        """Start before the first record; keep nothing when the mirror holds nothing that could be gone."""
+        """Start before the first record; keep nothing when the mirror holds nothing that could be vanished."""
         self._run = run
         self._landing = landing
         self._sobject = reached.sobject
@@ -52,14 +52,14 @@ class SeenRecords:
             self._ids.append(batch["id"])
 
     def mark_gone(self, job: QueryJob) -> Counts:
-        """Store the records that are gone as deleted, unless some that the job has were not seen."""
+        """Store the records that are vanished as deleted, unless some that the job has were not seen."""
         if not self._ids or sum(map(len, self._ids)) < job.records_processed:
             return Counts()
         seen = pd.concat(self._ids, ignore_index=True)
         return store_gone(self._run.database, self._sobject, seen, self._landing, self._before)
 
 
-@task(task_run_name="look for {sobject} records that are gone", **IN_MEMORY)
+@task(task_run_name="look for {sobject} records that are vanished", **IN_MEMORY)
 def store_gone(
     database: CustomerDatabase, sobject: SObject, seen: pd.Series, landing: LandingContext, before: datetime
 ) -> Counts:
@@ -72,9 +72,9 @@ def store_gone(
         if known.empty:
             return counts
         after = str(known.iloc[-1])
-        gone = known[~among(known, seen)]
-        if len(gone):
+        vanished = known[~among(known, seen)]
+        if len(vanished):
             with database.transaction() as connection:
-                records = as_deleted(connection, gone, mapping.salesforce_fields)
+                records = to_deleted_records(connection, vanished, mapping.salesforce_fields)
                 batch = map_records(records, sobject, mapping, landing.types[sobject])
                 counts += land_batch(connection, batch, sobject, landing)

@@ -64,12 +64,12 @@ class Outcome:
     """What has to be the same at the end."""
 
     def __init__(self, story: Any) -> None:
-        """Read it, without ids, times, and customers whom nobody speaks for any more."""
+        """Read it, without ids, times, and customers without a live record."""
         mirror = story.mirror()
         live = {i: row for i, row in mirror.items() if not row["is_deleted"] and row["unique_key"]}
         # A record that turned bad keeps its customer as it was, which depends on what was seen before by design.
-        spoken_for = {row["unique_key"] for i, row in live.items() if i not in story.rejects()}
-        self.customers = {key: _values(row) for key, row in story.customers().items() if key in spoken_for}
+        with_source = {row["unique_key"] for i, row in live.items() if i not in story.rejects()}
+        self.customers = {key: _values(row) for key, row in story.customers().items() if key in with_source}
         self.leftover = {
             key
             for key, row in story.customers().items()
@@ -77,7 +77,7 @@ class Outcome:
             and row["merged_into_customer_id"] is None
             and key not in {row["unique_key"] for row in live.values()}
         }
-        self.spoken_for = spoken_for
+        self.with_source = with_source
         self.mirror = {
             i: {name: value for name, value in row.items() if name != "customer_id"} for i, row in mirror.items()
         }
@@ -85,7 +85,7 @@ class Outcome:
             i: (row["sobject"], row["reason"], row["system_modstamp"]) for i, row in story.rejects().items()
         }
         ids = {row["id"]: key for key, row in story.customers().items()}
-        self.linked = {i: ids.get(row["customer_id"]) for i, row in live.items() if row["unique_key"] in spoken_for}
+        self.linked = {i: ids.get(row["customer_id"]) for i, row in live.items() if row["unique_key"] in with_source}
 
 
 def _values(row: dict[str, Any]) -> dict[str, Any]:
@@ -121,7 +121,7 @@ def _same_whatever_the_order(
 ) -> None:
     found, batches = world
     expected, actual = outcome_of(_in_one(found), precedence), outcome_of(batches, precedence)
-    assert set(actual.customers) == actual.spoken_for
+    assert set(actual.customers) == actual.with_source
     assert actual.customers == expected.customers
     assert actual.mirror == expected.mirror
     assert actual.rejects == expected.rejects
@@ -136,18 +136,15 @@ WITH_ONE_DATABASE = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-@settings(max_examples=20, deadline=None, phases=FIND, suppress_health_check=WITH_ONE_DATABASE)
+@settings(phases=FIND, suppress_health_check=WITH_ONE_DATABASE)
 @given(world=WORLDS, precedence=st.sampled_from(Precedence))
-def test_order_batches_and_repeats_change_nothing_on_sqlite(
-    outcome_of: Any, world: Any, precedence: Precedence
-) -> None:
+def test_order_batches_and_repeats_change_nothing(outcome_of: Any, world: Any, precedence: Precedence) -> None:
     _same_whatever_the_order(outcome_of, world, precedence)
 
 
+# Landing there is slower, and only its SQL differs.
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
-@settings(max_examples=6, deadline=None, phases=FIND, suppress_health_check=WITH_ONE_DATABASE)
+@settings(max_examples=settings().max_examples // 4, phases=FIND, suppress_health_check=WITH_ONE_DATABASE)
 @given(world=WORLDS, precedence=st.sampled_from(Precedence))
-def test_order_batches_and_repeats_change_nothing_on_postgresql(
-    outcome_of: Any, world: Any, precedence: Precedence
-) -> None:
+def test_nor_on_postgresql(outcome_of: Any, world: Any, precedence: Precedence) -> None:
     _same_whatever_the_order(outcome_of, world, precedence)

@@ -1,10 +1,10 @@
-"""Which record speaks for a customer does not depend on the order in which they come."""
+"""Which record survives does not depend on the order of the records."""
 
 from datetime import UTC, datetime, timedelta
+from itertools import permutations, product
 from typing import Any
 
 import pandas as pd
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -43,61 +43,55 @@ def _frame(records: list[dict[str, Any]]) -> pd.DataFrame:
 
 def _chosen(records: list[dict[str, Any]], precedence: Precedence = CONTACT_FIRST) -> dict[str, list[str]]:
     frame = _frame(records)
-    voices: Survivors = choose_survivors(frame, precedence)
-    return {name: sorted(frame.loc[getattr(voices, name), "id"]) for name in ("first", "second", "held")}
+    survivors: Survivors = choose_survivors(frame, precedence)
+    return {name: sorted(frame.loc[getattr(survivors, name), "id"]) for name in ("primary", "secondary", "blocked")}
 
 
-@pytest.mark.parametrize("precedence", [CONTACT_FIRST, LATEST])
-@pytest.mark.parametrize("turned", [False, True])
-@pytest.mark.parametrize(
-    ("first", "next_in_line"),
-    [
-        (_record("c1"), _record("c2", at=9, is_deleted=True)),
-        (_record("l1"), _record("c2", at=9, is_deleted=True)),
-        (_record("l1"), _record("l2", at=9, is_converted=True)),
-        (_record("c1", at=1), _record("c2", at=0)),
-        (_record("l1", at=1), _record("l2", at=0)),
-        (_record("c2"), _record("c1")),
-        (_record("l2"), _record("l1")),
-        (_record("l1"), _record("c2", at=9, reject_reason="bad")),
-    ],
-)
-def test_order_of_two(
-    first: dict[str, Any], next_in_line: dict[str, Any], precedence: Precedence, turned: bool
-) -> None:
-    records = [next_in_line, first] if turned else [first, next_in_line]
-    assert _chosen(records, precedence)["first"] == [first["id"]]
+# The survivor, and the record that comes after it.
+PAIRS = [
+    (_record("c1"), _record("c2", at=9, is_deleted=True)),
+    (_record("l1"), _record("c2", at=9, is_deleted=True)),
+    (_record("l1"), _record("l2", at=9, is_converted=True)),
+    (_record("c1", at=1), _record("c2", at=0)),
+    (_record("l1", at=1), _record("l2", at=0)),
+    (_record("c2"), _record("c1")),
+    (_record("l2"), _record("l1")),
+    (_record("l1"), _record("c2", at=9, reject_reason="bad")),
+]
 
 
-@pytest.mark.parametrize(
-    ("precedence", "speaks"),
-    [(CONTACT_FIRST, "c1"), (LATEST, "l1")],
-)
-def test_precedence_decides_between_a_contact_and_a_newer_lead(precedence: Precedence, speaks: str) -> None:
-    assert _chosen([_record("l1", at=1), _record("c1")], precedence)["first"] == [speaks]
+def test_order_of_two() -> None:
+    for survivor, other in PAIRS:
+        for records, precedence in product(permutations([survivor, other]), Precedence):
+            assert _chosen([*records], precedence)["primary"] == [survivor["id"]], (records, precedence)
+
+
+def test_precedence_decides_between_a_contact_and_a_newer_lead() -> None:
+    for precedence, survivor in ((CONTACT_FIRST, "c1"), (LATEST, "l1")):
+        assert _chosen([_record("l1", at=1), _record("c1")], precedence)["primary"] == [survivor]
 
 
 def test_converted_lead_comes_last_even_when_it_is_the_latest() -> None:
-    assert _chosen([_record("l1", at=9, is_converted=True), _record("c1")], LATEST)["first"] == ["c1"]
+    assert _chosen([_record("l1", at=9, is_converted=True), _record("c1")], LATEST)["primary"] == ["c1"]
 
 
-def test_best_record_of_the_other_object_is_the_second_voice() -> None:
+def test_best_record_of_the_other_object_is_the_secondary() -> None:
     records = [_record("c1"), _record("c2", at=1), _record("l1"), _record("l2", at=1), _record("l3", is_deleted=True)]
-    assert _chosen(records) == {"first": ["c2"], "second": ["l2"], "held": []}
+    assert _chosen(records) == {"primary": ["c2"], "secondary": ["l2"], "blocked": []}
 
 
-def test_key_of_which_no_record_can_be_used_is_held() -> None:
+def test_record_of_a_key_without_a_usable_one_is_blocked() -> None:
     records = [_record("c1", reject_reason="bad"), _record("l1", is_deleted=True)]
-    assert _chosen(records) == {"first": [], "second": [], "held": ["c1"]}
+    assert _chosen(records) == {"primary": [], "secondary": [], "blocked": ["c1"]}
 
 
-def test_record_that_cannot_be_used_is_not_held_when_another_speaks() -> None:
-    assert _chosen([_record("c1", reject_reason="bad"), _record("l1")])["held"] == []
+def test_record_that_cannot_be_used_is_not_blocked_beside_a_survivor() -> None:
+    assert _chosen([_record("c1", reject_reason="bad"), _record("l1")])["blocked"] == []
 
 
-def test_record_without_a_key_speaks_for_nobody() -> None:
+def test_record_without_a_key_never_survives() -> None:
     none: dict[str, Any] = {"unique_key": None, "reject_reason": "empty"}
-    assert _chosen([_record("c1", **none), _record("l1", **none)]) == {"first": [], "second": [], "held": []}
+    assert _chosen([_record("c1", **none), _record("l1", **none)]) == {"primary": [], "secondary": [], "blocked": []}
 
 
 RECORDS = st.lists(
@@ -129,13 +123,13 @@ def test_order_is_total(records: Any, precedence: Precedence) -> None:
 
 
 @given(RECORDS, st.sampled_from(Precedence))
-def test_each_key_has_one_first_voice_or_none(records: list[dict[str, Any]], precedence: Precedence) -> None:
+def test_each_key_has_one_primary_or_none(records: list[dict[str, Any]], precedence: Precedence) -> None:
     chosen = _chosen(records, precedence)
     key_of = {record["id"]: record["unique_key"] for record in records}
     usable = {r["unique_key"] for r in records if r["unique_key"] and not r["is_deleted"] and not r["reject_reason"]}
-    assert sorted(key_of[id_] for id_ in chosen["first"]) == sorted(usable)
-    assert {key_of[id_] for id_ in chosen["second"]} <= usable
-    assert not {key_of[id_] for id_ in chosen["held"]} & usable
+    assert sorted(key_of[id_] for id_ in chosen["primary"]) == sorted(usable)
+    assert {key_of[id_] for id_ in chosen["secondary"]} <= usable
+    assert not {key_of[id_] for id_ in chosen["blocked"]} & usable
 
 
 def test_among_is_false_for_missing_texts() -> None:

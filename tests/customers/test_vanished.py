@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pandas as pd
 
-from crm_sync.customers.vanished import as_deleted, is_sole_source, live_ids
+from crm_sync.customers.vanished import is_sole_source, live_ids, to_deleted_records
 from crm_sync.database.engine import CustomerDatabase
 from crm_sync.pull.watermarks import Watermark, advance_watermark
 from crm_sync.sobject import SObject
@@ -23,9 +23,9 @@ def test_live_records_of_one_object_that_have_settled(story: Story, database: Cu
     with database.transaction() as connection:
         (found,) = live_ids(connection, SObject.LEAD, after="", before=before, limit=9)
         behind = live_ids(connection, SObject.LEAD, after=found, before=before + timedelta(minutes=1), limit=9)
-        gone = as_deleted(connection, pd.Series([found], dtype="str"), ["Email"])
+        vanished = to_deleted_records(connection, pd.Series([found], dtype="str"), ["Email"])
     assert [found, *behind] == [story.lead(1, None)["Id"], story.lead(3, None)["Id"]]
-    (record,) = gone.to_dict("records")
+    (record,) = vanished.to_dict("records")
     assert (record["Id"], record["Email"], record["IsDeleted"]) == (found, "a@x.org", "true")
 
 

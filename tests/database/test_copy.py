@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Boolean, Column, Date, Integer, Table, insert, select
 
-from crm_sync.database.copy import Moved, copy_database
+from crm_sync.database.copy import TableCopied, copy_database
 from crm_sync.database.engine import CustomerDatabase
 from crm_sync.database.tables.customers import Instant, customer, metadata
 from crm_sync.errors import ConfigurationError
@@ -59,10 +59,10 @@ def _rows(database: CustomerDatabase) -> dict[str, list[Any]]:
 
 
 def test_every_row_of_every_table_arrives_as_it_was(source: CustomerDatabase, database: CustomerDatabase) -> None:
-    moved = list(copy_database(source, database))
+    copied = list(copy_database(source, database))
 
     assert _rows(database) == _rows(source)
-    assert {Moved(table.name, _ROWS) for table in metadata.sorted_tables} == set(moved)
+    assert {TableCopied(table.name, _ROWS) for table in metadata.sorted_tables} == set(copied)
 
 
 def test_the_next_run_gets_the_next_number(source: CustomerDatabase, database: CustomerDatabase) -> None:

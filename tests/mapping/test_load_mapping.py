@@ -50,7 +50,7 @@ def test_a_changed_file_says_what_changes_and_the_same_file_says_nothing_new(fil
         "Contact: no longer Title into the customer field job_title.",
         "Contact: new, Title into the customer field department.",
         "Saved as the block 'from-a-file'; a changed mapping is complete after the next full sync.",
-        "The block 'from-a-file' says the same already.",
+        "The block 'from-a-file' holds this mapping already.",
     ]
     assert "department" in [link.name for link in load_block(DataMapping, _NAME).contact.links]
 

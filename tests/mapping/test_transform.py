@@ -4,12 +4,12 @@ import json
 from typing import Any
 
 import pandas as pd
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from crm_sync.mapping.model import CustomerFieldKind, FieldLink, ObjectMapping
 from crm_sync.mapping.transform import RECORD_COLUMNS, convert, map_records, unique_keys
+from crm_sync.mapping.words import NUMBER_TYPES
 from crm_sync.sobject import SObject
 
 ARABIC_ONE = "\u0661"
@@ -48,58 +48,66 @@ def _map(fields: dict[str, str | None], links: list[FieldLink], types: dict[str,
     return map_records(pd.DataFrame([record], dtype="str"), SObject.LEAD, mapping, described).iloc[0]
 
 
-@pytest.mark.parametrize(
-    ("value", "opted_in"),
-    [
-        ("true", True),
-        ("TRUE", True),
-        ("Y", True),
-        ("y", True),
-        (" y ", True),
-        ("false", False),
-        ("N", False),
-        ("Yes", False),
-        ("1", False),
-        ("opted in", False),
-        ("", False),
-        (None, False),
-    ],
-)
-@pytest.mark.parametrize("described", ["boolean", "picklist", "string"])
-def test_only_y_and_true_mean_yes(value: str | None, opted_in: bool, described: str) -> None:
-    assert _standard(value, "opt_in", described) == opted_in
+WORDS = [
+    ("true", True),
+    ("TRUE", True),
+    ("Y", True),
+    ("y", True),
+    (" y ", True),
+    ("false", False),
+    ("N", False),
+    ("Yes", False),
+    ("1", False),
+    ("opted in", False),
+    ("", False),
+    (None, False),
+]
 
 
-@pytest.mark.parametrize(
-    ("value", "opted_in"),
-    [("false", True), ("N", True), ("true", False), ("Y", False), ("0", False), ("", False), (None, False)],
-)
-def test_opposite_means_yes_only_where_salesforce_says_no(value: str | None, opted_in: bool) -> None:
-    assert _standard(value, "opt_in", "boolean", opposite=True) == opted_in
+def test_only_y_and_true_mean_yes() -> None:
+    for value, opted_in in WORDS:
+        for described in ("boolean", "picklist", "string"):
+            assert _standard(value, "opt_in", described) == opted_in, (value, described)
 
 
-@pytest.mark.parametrize(
-    ("value", "day"),
-    [
-        ("1990-02-28", "1990-02-28"),
-        ("2000-02-29", "2000-02-29"),
-        ("1700-01-01", "1700-01-01"),
-        ("4000-12-31", "4000-12-31"),
-        ("2026-01-01T23:59:59.000Z", "2026-01-01"),
-        ("2026-01-01T00:00:00.000+0000", "2026-01-01"),
-        (None, None),
-        ("1900-02-29", "refused"),
-        ("2026-13-01", "refused"),
-        ("28-02-1990", "refused"),
-        ("1990-02-28 ", "refused"),
-        ("1990-02-28T25", "refused"),
-        (f"{ARABIC_ONE}990-01-02", "refused"),
-        ("soon", "refused"),
-    ],
-)
-def test_dates_never_shift(value: str | None, day: str | None) -> None:
-    assert _standard(value, "birthday", "date") == day
-    assert _option(value, "date") == day
+OPPOSITES = [
+    ("false", True),
+    ("N", True),
+    ("true", False),
+    ("Y", False),
+    ("0", False),
+    ("", False),
+    (None, False),
+]
+
+
+def test_opposite_means_yes_only_where_salesforce_says_no() -> None:
+    for value, opted_in in OPPOSITES:
+        assert _standard(value, "opt_in", "boolean", opposite=True) == opted_in, value
+
+
+DAYS = [
+    ("1990-02-28", "1990-02-28"),
+    ("2000-02-29", "2000-02-29"),
+    ("1700-01-01", "1700-01-01"),
+    ("4000-12-31", "4000-12-31"),
+    ("2026-01-01T23:59:59.000Z", "2026-01-01"),
+    ("2026-01-01T00:00:00.000+0000", "2026-01-01"),
+    (None, None),
+    ("1900-02-29", "refused"),
+    ("2026-13-01", "refused"),
+    ("28-02-1990", "refused"),
+    ("1990-02-28 ", "refused"),
+    ("1990-02-28T25", "refused"),
+    (f"{ARABIC_ONE}990-01-02", "refused"),
+    ("soon", "refused"),
+]
+
+
+def test_dates_never_shift() -> None:
+    for value, day in DAYS:
+        assert _standard(value, "birthday", "date") == day, value
+        assert _option(value, "date") == day, value
 
 
 @given(st.dates().filter(lambda day: day.year >= 1000))
@@ -107,41 +115,41 @@ def test_every_day_stays_that_day(day: Any) -> None:
     assert _standard(day.isoformat(), "birthday", "date") == day.isoformat()
 
 
-@pytest.mark.parametrize(
-    ("value", "moment"),
-    [
-        ("2026-01-01T23:59:59.123Z", "2026-01-01T23:59:59Z"),
-        ("2026-01-01T23:59:59.000+0000", "2026-01-01T23:59:59Z"),
-        ("2026-01-01T23:59:59+00:00", "2026-01-01T23:59:59Z"),
-        (None, None),
-        ("2026-01-01T23:59:59+0100", "refused"),
-        ("2026-01-01", "refused"),
-    ],
-)
-def test_moments_are_utc(value: str | None, moment: str | None) -> None:
-    assert _option(value, "datetime") == moment
+MOMENTS = [
+    ("2026-01-01T23:59:59.123Z", "2026-01-01T23:59:59Z"),
+    ("2026-01-01T23:59:59.000+0000", "2026-01-01T23:59:59Z"),
+    ("2026-01-01T23:59:59+00:00", "2026-01-01T23:59:59Z"),
+    (None, None),
+    ("2026-01-01T23:59:59+0100", "refused"),
+    ("2026-01-01", "refused"),
+]
 
 
-@pytest.mark.parametrize("described", ["int", "double", "currency", "percent"])
-@pytest.mark.parametrize(
-    ("value", "number"),
-    [
-        ("7", 7),
-        ("-0.10", "-0.10"),
-        ("12345678901234567890.123456789", "12345678901234567890.123456789"),
-        ("1.0E7", "1.0E7"),
-        (None, None),
-        ("1,5", "refused"),
-        ("007", "refused"),
-        (".5", "refused"),
-        ("NaN", "refused"),
-        ("Infinity", "refused"),
-        (ARABIC_ONE, "refused"),
-        ("1\n", "refused"),
-    ],
-)
-def test_numbers_keep_every_digit(value: str | None, number: Any, described: str) -> None:
-    assert _option(value, described) == number
+def test_moments_are_utc() -> None:
+    for value, moment in MOMENTS:
+        assert _option(value, "datetime") == moment, value
+
+
+NUMBERS = [
+    ("7", 7),
+    ("-0.10", "-0.10"),
+    ("12345678901234567890.123456789", "12345678901234567890.123456789"),
+    ("1.0E7", "1.0E7"),
+    (None, None),
+    ("1,5", "refused"),
+    ("007", "refused"),
+    (".5", "refused"),
+    ("NaN", "refused"),
+    ("Infinity", "refused"),
+    (ARABIC_ONE, "refused"),
+    ("1\n", "refused"),
+]
+
+
+def test_numbers_keep_every_digit() -> None:
+    for value, number in NUMBERS:
+        for described in NUMBER_TYPES:
+            assert _option(value, described) == number, (value, described)
 
 
 @given(st.text(alphabet="0123456789.-+eE \n" + ARABIC_ONE, max_size=12))
@@ -150,24 +158,30 @@ def test_every_number_that_is_let_through_is_json(text: str) -> None:
     assert answer == "refused" or str(answer).lower() == str(json.loads(text, parse_float=str)).lower()
 
 
-@pytest.mark.parametrize(
-    ("value", "content"),
-    [("true", True), ("False", False), (None, None), ("truex", "refused"), ("xfalse", "refused"), ("Y", "refused")],
-)
-def test_yes_no_option_is_a_json_boolean(value: str | None, content: Any) -> None:
-    assert _option(value, "boolean") == content
+BOOLEANS = [
+    ("true", True),
+    ("False", False),
+    (None, None),
+    ("truex", "refused"),
+    ("xfalse", "refused"),
+    ("Y", "refused"),
+]
 
 
-@pytest.mark.parametrize("described", ["multipicklist", "picklist", "textarea", "reference", "phone"])
-def test_other_options_stay_as_they_are(described: str) -> None:
-    assert _option("Red;Green, dark;Blue", described) == "Red;Green, dark;Blue"
+def test_yes_no_option_is_a_json_boolean() -> None:
+    for value, content in BOOLEANS:
+        assert _option(value, "boolean") == content, value
 
 
-@pytest.mark.parametrize("name", ["None", "NA", "null", "nan", "N/A", "NULL", "True", "1e5"])
-def test_person_may_have_any_name(name: str) -> None:
-    mapped = _map({"LastName": name}, [FieldLink(salesforce_field="LastName", name="lastname")])
-    assert mapped["lastname"] == name
-    assert json.loads(mapped["field_values"])["LastName"] == name
+def test_other_options_stay_as_they_are() -> None:
+    for described in ("multipicklist", "picklist", "textarea", "reference", "phone"):
+        assert _option("Red;Green, dark;Blue", described) == "Red;Green, dark;Blue", described
+
+
+def test_person_may_have_any_name() -> None:
+    for name in ("None", "NA", "null", "nan", "N/A", "NULL", "True", "1e5"):
+        mapped = _map({"LastName": name}, [FieldLink(salesforce_field="LastName", name="lastname")])
+        assert (mapped["lastname"], json.loads(mapped["field_values"])["LastName"]) == (name, name)
 
 
 def test_email_addresses_are_one_whatever_their_blanks_and_case() -> None:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from crm_sync.errors import MappingError
 from crm_sync.mapping.model import CustomerFieldKind, FieldLink, MappingRules, ObjectMapping, Precedence
 from crm_sync.mapping.standard import standard_contact_mapping, standard_lead_mapping
-from crm_sync.mapping.yaml_file import read_mapping, say_changes, write_mapping
+from crm_sync.mapping.yaml_file import describe_changes, read_mapping, write_mapping
 
 _TEXT = """\
 precedence: latest change first
@@ -83,8 +83,8 @@ def test_any_option_name_and_status_come_back_as_they_were_written(name: str, st
         ("contact: !!python/object/apply:os.system [ls]\n", "Line 1 is not readable as YAML"),
         ("precedence: contact first\n", "Line 1: No object has links"),
         ("contact: \x00\n", "is not readable as YAML"),
-        ("", "The mapping file says nothing"),
-        ("- Email\n", "The mapping file says nothing"),
+        ("", "The mapping file is empty"),
+        ("- Email\n", "The mapping file is empty"),
     ],
 )
 def test_a_slip_is_named_with_its_line_in_one_sentence(wrong: str, said: str) -> None:
@@ -101,13 +101,13 @@ def test_what_changed_is_said_link_by_link() -> None:
     )
     dropped = after.contact.links.pop(1)
 
-    assert say_changes(after, after) == []
+    assert describe_changes(after, after) == []
     assert dropped.name == "opt_in"
-    assert say_changes(read_mapping(_TEXT), after) == [
+    assert describe_changes(read_mapping(_TEXT), after) == [
         "Contact: no longer HasOptedOutOfEmail into the customer field opt_in (says the opposite).",
         "Contact: Rating__c into the customer option field score, was Score__c into the customer option field score.",
     ]
-    assert say_changes(read_mapping(_TEXT), _standard())[:3] == [
+    assert describe_changes(read_mapping(_TEXT), _standard())[:3] == [
         "Precedence: contact first, was latest change first.",
         "Lead status: Prospect, was none.",
         "Lead: new, Email into the customer field email_address (unique).",

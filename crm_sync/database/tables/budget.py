@@ -1,4 +1,4 @@
-"""The tables of the request budget, beside the ledger: orgs, what each last said, settings, breakers, alerts."""
+"""The tables of the request budget, beside the ledger: orgs, their last usage, settings, breakers, alerts."""
 
 from sqlalchemy import Boolean, Column, Integer, Table, Text
 

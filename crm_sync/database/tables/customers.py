@@ -38,7 +38,7 @@ class Instant(TypeDecorator[datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Refuse a moment without a zone: nobody could say which moment it is."""
+        """Refuse a moment without a zone: which moment it is would be a guess."""
         if value is None:
             return None
         if value.tzinfo is None:
