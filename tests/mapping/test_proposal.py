@@ -1,4 +1,4 @@
-"""A proposal links what a name or a label says clearly, and leaves to a person what it does not."""
+"""A proposal links fields with a clear name or label, and leaves the others to a person."""
 
 import pytest
 
@@ -11,32 +11,19 @@ from crm_sync.salesforce.schema.describe import FieldDescription
 from crm_sync.sobject import SObject
 
 _EMAIL = ("Email", "Email", "email")
-Said = tuple[str, str, str]
+Description = tuple[str, str, str]
 
 
-def _fields(*said: Said) -> dict[str, FieldDescription]:
-    return {
-        name: FieldDescription(
-            name=name,
-            label=label,
-            type=kind,
-            length=80,
-            updateable=True,
-            createable=True,
-            nillable=True,
-            external_id=False,
-            picklist_values=(),
-        )
-        for name, label, kind in said
-    }
+def _fields(*described: Description) -> dict[str, FieldDescription]:
+    return {name: FieldDescription(name=name, label=label, type=kind, length=80) for name, label, kind in described}
 
 
-def _propose(*said: Said, own_fields: bool = True) -> MappingProposal:
-    return propose_mapping({SObject.CONTACT: _fields(_EMAIL, *said)}, own_fields=own_fields)
+def _propose(*described: Description, own_fields: bool = True) -> MappingProposal:
+    return propose_mapping({SObject.CONTACT: _fields(_EMAIL, *described)}, own_fields=own_fields)
 
 
-def _proposed(*said: Said, own_fields: bool = True) -> dict[str, tuple[str, str]]:
-    links = _propose(*said, own_fields=own_fields).links[1:]
+def _proposed(*described: Description, own_fields: bool = True) -> dict[str, tuple[str, str]]:
+    links = _propose(*described, own_fields=own_fields).links[1:]
     assert all(proposed.sobject is SObject.CONTACT for proposed in links)
     return {proposed.field.name: (proposed.link.name, proposed.because) for proposed in links}
 
@@ -51,45 +38,44 @@ def test_standard_fields_that_the_user_sees_are_linked_as_in_the_standard_mappin
     assert proposal.left_over == {SObject.CONTACT: []}
 
 
-@pytest.mark.parametrize(
-    ("field", "linked"),
-    [
-        (("Department", "Abteilung", "string"), ("department", "same name")),
-        (("Middle_Name__c", "?", "string"), ("middlename", "same name")),
-        (("House_Number__c", "?", "string"), ("address_number", "same name")),
-        (("OtherStreet", "?", "textarea"), ("alternate_address", "same name")),
-        (("X1__c", "Marital Status", "picklist"), ("marital_status", "same label")),
-        (("X2__c", "Fax number", "phone"), ("fax_number", "same label")),
-        (("SMS_Opt_Out__c", "?", "boolean"), ("sms_opt_in", "same name")),
-    ],
-)
-def test_a_name_or_label_that_says_it_is_linked(field: Said, linked: tuple[str, str]) -> None:
-    assert _proposed(field, own_fields=False) == {field[0]: linked}
+LINKED: list[tuple[Description, tuple[str, str]]] = [
+    (("Department", "Abteilung", "string"), ("department", "same name")),
+    (("Middle_Name__c", "?", "string"), ("middlename", "same name")),
+    (("House_Number__c", "?", "string"), ("address_number", "same name")),
+    (("OtherStreet", "?", "textarea"), ("alternate_address", "same name")),
+    (("X1__c", "Marital Status", "picklist"), ("marital_status", "same label")),
+    (("X2__c", "Fax number", "phone"), ("fax_number", "same label")),
+    (("SMS_Opt_Out__c", "?", "boolean"), ("sms_opt_in", "same name")),
+]
 
 
-def test_what_says_no_is_linked_as_the_opposite() -> None:
+def test_clear_name_or_label_is_linked() -> None:
+    for field, linked in LINKED:
+        assert _proposed(field, own_fields=False) == {field[0]: linked}
+
+
+def test_opt_out_is_linked_as_the_opposite() -> None:
     (proposed,) = _propose(("SMS_Opt_Out__c", "?", "boolean")).links[1:]
 
     assert proposed.link.opposite
 
 
-@pytest.mark.parametrize(
-    "field",
-    [
-        ("Opt_In__c", "Opt in", "boolean"),  # for which channel?
-        ("External_Id__c", "External Id", "string"),
-        ("Birthplace", "Birthplace", "reference"),
-        ("Date_Of_Birth__c", "Date of birth", "string"),
-        ("SMS_Opt_In__c", "SMS opt in", "picklist"),
-        ("MailingAddress", "Address", "address"),
-        ("LeadSource", "Lead Source", "picklist"),
-    ],
-)
-def test_what_a_name_cannot_decide_or_a_type_cannot_fill_is_left_over(field: Said) -> None:
-    proposal = _propose(field, own_fields=False)
+UNCLEAR = [
+    ("Opt_In__c", "Opt in", "boolean"),  # for which channel?
+    ("External_Id__c", "External Id", "string"),
+    ("Birthplace", "Birthplace", "reference"),
+    ("Date_Of_Birth__c", "Date of birth", "string"),
+    ("SMS_Opt_In__c", "SMS opt in", "picklist"),
+    ("MailingAddress", "Address", "address"),
+    ("LeadSource", "Lead Source", "picklist"),
+]
 
-    assert [proposed.field.name for proposed in proposal.links] == ["Email"]
-    assert [left.name for left in proposal.left_over[SObject.CONTACT]] == [field[0]]
+
+def test_ambiguous_name_or_unfit_type_is_left_over() -> None:
+    for field in UNCLEAR:
+        proposal = _propose(field, own_fields=False)
+        assert [proposed.field.name for proposed in proposal.links] == ["Email"]
+        assert [left.name for left in proposal.left_over[SObject.CONTACT]] == [field[0]]
 
 
 def test_fields_of_the_org_become_options_under_their_labels() -> None:
@@ -130,7 +116,7 @@ def test_without_any_email_nothing_is_proposed() -> None:
         propose_mapping({sobject: _fields(("LastName", "?", "string")) for sobject in SObject})
 
 
-def test_objects_that_say_nothing_of_consent_are_named() -> None:
+def test_objects_without_a_consent_field_are_named() -> None:
     assert _propose().without_opt_in == [SObject.CONTACT]
     assert _propose(("HasOptedOutOfEmail", "Email Opt Out", "boolean")).without_opt_in == []
 
