@@ -5,6 +5,7 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.types import TypeEngine
 
 revision = "0001"
 down_revision = None
@@ -12,6 +13,7 @@ down_revision = None
 _ROW_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 _JSON = sa.JSON().with_variant(JSONB(), "postgresql")
 _INSTANT = sa.DateTime(timezone=True)
+_TEXT, _INTEGER, _BOOLEAN, _DATE = sa.Text(), sa.Integer(), sa.Boolean(), sa.Date()
 
 
 def upgrade() -> None:
@@ -23,8 +25,8 @@ def upgrade() -> None:
     _make_budget()
 
 
-def _texts(names: str) -> list[sa.Column[str]]:
-    return [sa.Column(name, sa.Text()) for name in names.split()]
+def _columns(kind: TypeEngine[Any], names: str, *, nullable: bool = True) -> list[sa.Column[Any]]:
+    return [sa.Column(name, kind, nullable=nullable) for name in names.split()]
 
 
 def _where(condition: str) -> dict[str, Any]:
@@ -35,43 +37,33 @@ def _make_customers() -> None:
     op.create_table(
         "customer",
         sa.Column("id", _ROW_ID, primary_key=True),
-        sa.Column("unique_key", sa.Text(), nullable=False, unique=True),
-        *_texts(
-            "external_id user_name title initials firstname middlename prefix lastname suffix gender marital_status"
+        sa.Column("unique_key", _TEXT, nullable=False, unique=True),
+        *_columns(
+            _TEXT,
+            "external_id user_name title initials firstname middlename prefix lastname suffix gender "
+            "marital_status birthplace address address2 address3 address_number address_number_suffix zip_code "
+            "po_box city state country alternate_address alternate_address2 alternate_address3 "
+            "alternate_address_number alternate_address_number_suffix alternate_zip_code alternate_city "
+            "alternate_state alternate_country company_name department contact_man job_title work_phone "
+            "work_extension work_mobile home_phone mobile_phone fax_number email_address "
+            "alternate_email_address email_type website language status mail_status salesforce_object "
+            "salesforce_id secondary_salesforce_id",
         ),
-        sa.Column("birthday", sa.Date()),
-        *_texts(
-            "birthplace address address2 address3 address_number address_number_suffix zip_code po_box city "
-            "state country alternate_address alternate_address2 alternate_address3 alternate_address_number "
-            "alternate_address_number_suffix alternate_zip_code alternate_city alternate_state "
-            "alternate_country company_name department contact_man job_title work_phone work_extension "
-            "work_mobile home_phone mobile_phone fax_number email_address alternate_email_address email_type "
-            "website language"
-        ),
-        sa.Column("opt_in", sa.Boolean()),
-        sa.Column("sms_opt_in", sa.Boolean()),
-        sa.Column("status", sa.Text()),
-        sa.Column("mail_status", sa.Text()),
+        sa.Column("birthday", _DATE),
+        *_columns(_BOOLEAN, "opt_in sms_opt_in"),
         sa.Column("options", _JSON, nullable=False),
-        sa.Column("salesforce_object", sa.Text()),
-        sa.Column("salesforce_id", sa.Text()),
-        sa.Column("secondary_salesforce_id", sa.Text()),
         sa.Column("merged_into_customer_id", _ROW_ID, sa.ForeignKey("customer.id")),
-        sa.Column("created_at", _INSTANT, nullable=False),
-        sa.Column("modified_at", _INSTANT, nullable=False),
+        *_columns(_INSTANT, "created_at modified_at", nullable=False),
         sa.Column("deleted_in_salesforce_at", _INSTANT),
     )
     op.create_table(
         "salesforce_record",
-        sa.Column("id", sa.Text(), primary_key=True),
-        sa.Column("sobject", sa.Text(), nullable=False),
-        sa.Column("unique_key", sa.Text()),
+        sa.Column("id", _TEXT, primary_key=True),
+        sa.Column("sobject", _TEXT, nullable=False),
+        *_columns(_TEXT, "unique_key converted_contact_id master_record_id"),
         sa.Column("customer_id", _ROW_ID),
         sa.Column("system_modstamp", _INSTANT, nullable=False),
-        sa.Column("is_deleted", sa.Boolean(), nullable=False),
-        sa.Column("is_converted", sa.Boolean(), nullable=False),
-        sa.Column("converted_contact_id", sa.Text()),
-        sa.Column("master_record_id", sa.Text()),
+        *_columns(_BOOLEAN, "is_deleted is_converted", nullable=False),
         sa.Column("field_values", _JSON, nullable=False),
         sa.Column("pushed_at", _INSTANT),
         sa.Index(
@@ -88,56 +80,47 @@ def _make_runs() -> None:
     op.create_table(
         "sync_run",
         sa.Column("id", _ROW_ID, primary_key=True),
-        sa.Column("flow", sa.Text(), nullable=False),
-        sa.Column("flow_run_id", sa.Text()),
-        sa.Column("org", sa.Text(), nullable=False),
-        sa.Column("state", sa.Text(), nullable=False),
+        *_columns(_TEXT, "flow org state", nullable=False),
+        sa.Column("flow_run_id", _TEXT),
         sa.Column("counts", _JSON, nullable=False),
-        sa.Column("requests_used", sa.Integer(), nullable=False),
-        sa.Column("requests_forecast", sa.Integer()),
+        sa.Column("requests_used", _INTEGER, nullable=False),
+        sa.Column("requests_forecast", _INTEGER),
         sa.Column("started_at", _INSTANT, nullable=False),
         sa.Column("ended_at", _INSTANT),
     )
     op.create_table(
         "rejected_record",
-        sa.Column("id", sa.Text(), primary_key=True),
-        sa.Column("sobject", sa.Text(), nullable=False),
-        sa.Column("reason", sa.Text(), nullable=False),
-        sa.Column("system_modstamp", _INSTANT, nullable=False),
+        sa.Column("id", _TEXT, primary_key=True),
+        *_columns(_TEXT, "sobject reason", nullable=False),
+        *_columns(_INSTANT, "system_modstamp rejected_at", nullable=False),
         sa.Column("sync_run_id", _ROW_ID, sa.ForeignKey("sync_run.id"), nullable=False),
-        sa.Column("rejected_at", _INSTANT, nullable=False),
     )
     op.create_table(
         "checkpoint",
-        sa.Column("org", sa.Text(), primary_key=True),
-        sa.Column("sobject", sa.Text(), primary_key=True),
+        sa.Column("org", _TEXT, primary_key=True),
+        sa.Column("sobject", _TEXT, primary_key=True),
         sa.Column("sync_run_id", _ROW_ID, sa.ForeignKey("sync_run.id"), nullable=False),
-        sa.Column("mapping_fingerprint", sa.Text(), nullable=False),
-        sa.Column("job_id", sa.Text(), nullable=False),
+        *_columns(_TEXT, "mapping_fingerprint job_id", nullable=False),
         sa.Column("read_from", _INSTANT, nullable=False),
-        sa.Column("locator", sa.Text()),
-        sa.Column("rows_done", sa.Integer(), nullable=False),
-        sa.Column("finished", sa.Boolean(), nullable=False),
+        sa.Column("locator", _TEXT),
+        sa.Column("rows_done", _INTEGER, nullable=False),
+        sa.Column("finished", _BOOLEAN, nullable=False),
     )
     op.create_table(
         "watermark",
-        sa.Column("org", sa.Text(), primary_key=True),
-        sa.Column("sobject", sa.Text(), primary_key=True),
+        sa.Column("org", _TEXT, primary_key=True),
+        sa.Column("sobject", _TEXT, primary_key=True),
         sa.Column("stored_until", _INSTANT, nullable=False),
-        sa.Column("mapping_fingerprint", sa.Text(), nullable=False),
-        sa.Column("unique_field", sa.Text(), nullable=False, server_default=""),
+        sa.Column("mapping_fingerprint", _TEXT, nullable=False),
+        sa.Column("unique_field", _TEXT, nullable=False, server_default=""),
         sa.Column("field_types", _JSON, nullable=False, server_default="{}"),
     )
     op.create_table(
         "request_ledger",
         sa.Column("id", _ROW_ID, primary_key=True),
-        sa.Column("org", sa.Text(), nullable=False),
+        *_columns(_TEXT, "org flow kind", nullable=False),
         sa.Column("at", _INSTANT, nullable=False),
-        sa.Column("flow", sa.Text(), nullable=False),
-        sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("status", sa.Integer()),
-        sa.Column("org_used", sa.Integer()),
-        sa.Column("org_allowed", sa.Integer()),
+        *_columns(_INTEGER, "status org_used org_allowed"),
         sa.Index("ix_request_ledger_org_at_flow", "org", "at", "flow"),
     )
 
@@ -146,20 +129,19 @@ def _make_campaigns() -> None:
     op.create_table(
         "campaign",
         sa.Column("id", _ROW_ID, primary_key=True),
-        sa.Column("name", sa.Text(), nullable=False, unique=True),
+        sa.Column("name", _TEXT, nullable=False, unique=True),
         sa.Column("created_at", _INSTANT, nullable=False),
     )
     op.create_table(
         "campaign_member",
         sa.Column("id", _ROW_ID, primary_key=True),
         sa.Column("campaign_id", _ROW_ID, sa.ForeignKey("campaign.id"), nullable=False),
-        sa.Column("step", sa.Text(), nullable=False),
+        sa.Column("step", _TEXT, nullable=False),
         sa.Column("customer_id", _ROW_ID, sa.ForeignKey("customer.id"), nullable=False),
         sa.Column("entered_at", _INSTANT, nullable=False),
         sa.Column("claimed_by", _ROW_ID, sa.ForeignKey("sync_run.id")),
-        sa.Column("claimed_in", sa.Text()),
-        sa.Column("claimed_at", _INSTANT),
-        sa.Column("done_at", _INSTANT),
+        sa.Column("claimed_in", _TEXT),
+        *_columns(_INSTANT, "claimed_at done_at"),
         sa.Index(
             "ix_campaign_member_waiting", "campaign_id", "step", "customer_id", unique=True, **_where("done_at IS NULL")
         ),
@@ -170,20 +152,17 @@ def _make_campaigns() -> None:
         sa.Column("member_id", _ROW_ID, sa.ForeignKey("campaign_member.id"), nullable=False, unique=True),
         sa.Column("sync_run_id", _ROW_ID, sa.ForeignKey("sync_run.id"), nullable=False),
         sa.Column("campaign_id", _ROW_ID, sa.ForeignKey("campaign.id"), nullable=False),
-        sa.Column("step", sa.Text(), nullable=False),
+        *_columns(_TEXT, "step output", nullable=False),
         sa.Column("customer_id", _ROW_ID, sa.ForeignKey("customer.id"), nullable=False),
-        sa.Column("output", sa.Text(), nullable=False),
-        sa.Column("salesforce_id", sa.Text()),
-        sa.Column("error_code", sa.Text()),
-        sa.Column("error_message", sa.Text()),
+        *_columns(_TEXT, "salesforce_id error_code error_message"),
         sa.Column("at", _INSTANT, nullable=False),
         sa.Index("ix_campaign_output_customer", "campaign_id", "step", "customer_id"),
         sa.Index("ix_campaign_output_sync_run_id", "sync_run_id"),
     )
     op.create_table(
         "described_object",
-        sa.Column("org", sa.Text(), primary_key=True),
-        sa.Column("sobject", sa.Text(), primary_key=True),
+        sa.Column("org", _TEXT, primary_key=True),
+        sa.Column("sobject", _TEXT, primary_key=True),
         sa.Column("fields", _JSON, nullable=False),
         sa.Column("described_at", _INSTANT, nullable=False),
     )
@@ -192,48 +171,30 @@ def _make_campaigns() -> None:
 def _make_moments() -> None:
     op.create_table(
         "contact_moment",
-        sa.Column("moment_id", sa.Text(), primary_key=True),
+        sa.Column("moment_id", _TEXT, primary_key=True),
         sa.Column("customer_id", _ROW_ID, nullable=False),
-        sa.Column("campaign", sa.Text()),
-        sa.Column("mailing", sa.Text()),
-        sa.Column("subject", sa.Text()),
-        sa.Column("sent_at", _INSTANT, nullable=False),
-        sa.Column("delivered_at", _INSTANT),
-        sa.Column("first_opened_at", _INSTANT),
-        sa.Column("last_opened_at", _INSTANT),
-        sa.Column("opens", sa.Integer(), nullable=False, server_default="0"),
-        sa.Column("first_machine_opened_at", _INSTANT),
-        sa.Column("last_machine_opened_at", _INSTANT),
-        sa.Column("machine_opens", sa.Integer(), nullable=False, server_default="0"),
-        sa.Column("first_clicked_at", _INSTANT),
-        sa.Column("last_clicked_at", _INSTANT),
-        sa.Column("clicks", sa.Integer(), nullable=False, server_default="0"),
-        sa.Column("bounced_at", _INSTANT),
-        sa.Column("bounce_category", sa.Text()),
-        sa.Column("bounce_reason", sa.Text()),
-        sa.Column("unsubscribed_at", _INSTANT),
-        sa.Column("online_version_url", sa.Text()),
-        sa.Column("version", sa.Integer(), nullable=False, server_default="1"),
-        sa.Column("changed_at", _INSTANT, nullable=False),
+        *_columns(_TEXT, "campaign mailing subject bounce_category bounce_reason online_version_url"),
+        *_columns(_INSTANT, "sent_at changed_at", nullable=False),
+        *_columns(
+            _INSTANT,
+            "delivered_at first_opened_at last_opened_at first_machine_opened_at last_machine_opened_at "
+            "first_clicked_at last_clicked_at bounced_at unsubscribed_at",
+        ),
+        sa.Column("opens", _INTEGER, nullable=False, server_default="0"),
+        sa.Column("machine_opens", _INTEGER, nullable=False, server_default="0"),
+        sa.Column("clicks", _INTEGER, nullable=False, server_default="0"),
+        sa.Column("version", _INTEGER, nullable=False, server_default="1"),
         sa.Index("ix_contact_moment_customer_id", "customer_id"),
     )
     op.create_table(
         "moment_export",
-        sa.Column("moment_id", sa.Text(), primary_key=True),
-        sa.Column("sobject", sa.Text(), primary_key=True),
-        sa.Column("parent_id", sa.Text(), nullable=False),
-        sa.Column("parent_stamp", sa.Text()),
-        sa.Column("version", sa.Integer(), nullable=False),
-        sa.Column("payload_fingerprint", sa.Text(), nullable=False),
-        sa.Column("content", sa.Text()),
-        sa.Column("salesforce_id", sa.Text()),
-        sa.Column("first_exported_at", _INSTANT),
-        sa.Column("exported_at", _INSTANT),
+        sa.Column("moment_id", _TEXT, primary_key=True),
+        sa.Column("sobject", _TEXT, primary_key=True),
+        *_columns(_TEXT, "parent_id payload_fingerprint", nullable=False),
+        *_columns(_TEXT, "parent_stamp content salesforce_id refusal error_code error_message"),
+        *_columns(_INTEGER, "version attempts", nullable=False),
+        *_columns(_INSTANT, "first_exported_at exported_at"),
         sa.Column("tried_at", _INSTANT, nullable=False),
-        sa.Column("refusal", sa.Text()),
-        sa.Column("error_code", sa.Text()),
-        sa.Column("error_message", sa.Text()),
-        sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Index("ix_moment_export_tried_at", "tried_at"),
     )
 
@@ -241,46 +202,41 @@ def _make_moments() -> None:
 def _make_budget() -> None:
     op.create_table(
         "org_name",
-        sa.Column("key", sa.Text(), primary_key=True),
-        sa.Column("org", sa.Text(), nullable=False),
+        sa.Column("key", _TEXT, primary_key=True),
+        sa.Column("org", _TEXT, nullable=False),
     )
     op.create_table(
         "budget_setting",
-        sa.Column("org", sa.Text(), primary_key=True),
+        sa.Column("org", _TEXT, primary_key=True),
         sa.Column("rules", _JSON, nullable=False),
     )
     op.create_table(
         "org_use",
-        sa.Column("org", sa.Text(), primary_key=True),
-        sa.Column("used", sa.Integer(), nullable=False),
-        sa.Column("allowed", sa.Integer(), nullable=False),
-        sa.Column("app_used", sa.Integer()),
-        sa.Column("app_allowed", sa.Integer()),
-        sa.Column("is_bursting", sa.Boolean(), nullable=False),
+        sa.Column("org", _TEXT, primary_key=True),
+        *_columns(_INTEGER, "used allowed", nullable=False),
+        *_columns(_INTEGER, "app_used app_allowed"),
+        sa.Column("is_bursting", _BOOLEAN, nullable=False),
         sa.Column("seen_at", _INSTANT, nullable=False),
     )
     op.create_table(
         "breaker",
-        sa.Column("org", sa.Text(), primary_key=True),
-        sa.Column("scope", sa.Text(), primary_key=True),
-        sa.Column("closed_at", _INSTANT, nullable=False),
-        sa.Column("until", _INSTANT, nullable=False),
-        sa.Column("code", sa.Text()),
-        sa.Column("prober", sa.Text()),
+        sa.Column("org", _TEXT, primary_key=True),
+        sa.Column("scope", _TEXT, primary_key=True),
+        *_columns(_INSTANT, "closed_at until", nullable=False),
+        *_columns(_TEXT, "code prober"),
         sa.Column("probe_until", _INSTANT),
     )
     op.create_table(
         "backlog",
-        sa.Column("org", sa.Text(), primary_key=True),
-        sa.Column("name", sa.Text(), primary_key=True),
-        sa.Column("waiting", sa.Integer(), nullable=False),
-        sa.Column("grew", sa.Integer(), nullable=False),
+        sa.Column("org", _TEXT, primary_key=True),
+        sa.Column("name", _TEXT, primary_key=True),
+        *_columns(_INTEGER, "waiting grew", nullable=False),
         sa.Column("at", _INSTANT, nullable=False),
     )
     op.create_table(
         "alert",
-        sa.Column("org", sa.Text(), primary_key=True),
-        sa.Column("name", sa.Text(), primary_key=True),
-        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("org", _TEXT, primary_key=True),
+        sa.Column("name", _TEXT, primary_key=True),
+        sa.Column("reason", _TEXT, nullable=False),
         sa.Column("since", _INSTANT, nullable=False),
     )
