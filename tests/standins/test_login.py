@@ -1,6 +1,6 @@
 """Logging in: SOAP faults, OAuth errors, sessions."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import timedelta
 from xml.etree import ElementTree
 
@@ -132,49 +132,33 @@ def key() -> rsa.RSAPrivateKey:
     return rsa.generate_private_key(65537, 2048)
 
 
-@dataclass
-class Signer:
-    """An app that signs its assertions."""
-
-    org: Org
-    key: rsa.RSAPrivateKey
-
-    def register(self, key: rsa.RSAPrivateKey) -> None:
-        """Tell the org the public half of a key."""
-        form = serialization.PublicFormat.SubjectPublicKeyInfo
-        public = key.public_key().public_bytes(serialization.Encoding.PEM, form)
-        self.org.settings.apps = {"app": ConnectedApp(public_key=public.decode())}
-
-    def ask(self, client: Client, claims: dict[str, str], minutes: int) -> requests.Response:
-        """Ask for a token with these claims, valid for so many minutes."""
-        expires = (self.org.clock() + timedelta(minutes=minutes)).timestamp()
-        given = {"iss": "app", "sub": USER, "aud": "https://login.salesforce.com", "exp": f"{expires:.0f}"} | claims
-        return token(client, grant_type=JWT_GRANT, assertion=jwt.encode(given, self.key, algorithm="RS256"))
+Ask = Callable[[dict[str, str], int], requests.Response]
 
 
 @pytest.fixture
-def signer(org: Org, key: rsa.RSAPrivateKey) -> Signer:
-    made = Signer(org, key)
-    made.register(key)
-    return made
+def ask(client: Client, org: Org, key: rsa.RSAPrivateKey) -> Ask:
+    """Return a function that asks for a token with signed claims, valid for so many minutes."""
+    register(org, key)
+
+    def asked(claims: dict[str, str], minutes: int) -> requests.Response:
+        expires = (org.clock() + timedelta(minutes=minutes)).timestamp()
+        given = {"iss": "app", "sub": USER, "aud": "https://login.salesforce.com", "exp": f"{expires:.0f}"} | claims
+        return token(client, grant_type=JWT_GRANT, assertion=jwt.encode(given, key, algorithm="RS256"))
+
+    return asked
 
 
-@pytest.mark.parametrize(
-    ("claims", "minutes", "status"),
-    [
-        ({}, 3, 200),
-        ({"aud": "https://elsewhere.example"}, 3, 400),
-        ({"sub": "nobody@demo.example"}, 3, 400),
-        ({"iss": "another-key"}, 3, 400),
-        ({}, 6, 400),
-        ({}, -1, 400),
-    ],
-)
-def test_jwt_bearer(client: Client, signer: Signer, claims: dict[str, str], minutes: int, status: int) -> None:
-    assert signer.ask(client, claims, minutes).status_code == status
+def register(org: Org, key: rsa.RSAPrivateKey) -> None:
+    """Give the org the public half of a key."""
+    form = serialization.PublicFormat.SubjectPublicKeyInfo
+    public = key.public_key().public_bytes(serialization.Encoding.PEM, form)
+    org.settings.apps = {"app": ConnectedApp(public_key=public.decode())}
 
 
-def test_jwt_of_another_key_is_refused(client: Client, signer: Signer) -> None:
-    signer.register(rsa.generate_private_key(65537, 2048))
-    answer = signer.ask(client, {}, 3)
-    assert answer.json() == {"error": "invalid_grant", "error_description": "invalid assertion"}
+def test_jwt_bearer(ask: Ask, org: Org) -> None:
+    refused = {"aud": "https://elsewhere.example"}, {"sub": "nobody@demo.example"}, {"iss": "another-key"}
+    assert ask({}, 3).status_code == 200
+    assert [ask(claims, 3).status_code for claims in refused] == [400] * 3
+    assert [ask({}, minutes).status_code for minutes in (6, -1)] == [400] * 2
+    register(org, rsa.generate_private_key(65537, 2048))
+    assert ask({}, 3).json() == {"error": "invalid_grant", "error_description": "invalid assertion"}

@@ -124,15 +124,6 @@ def test_problem_fails_the_whole(client: Client, org: Org, files: dict[str, str]
     assert NAME not in org.schema
 
 
-def test_deployment_can_be_told_to_fail(client: Client, org: Org) -> None:
-    org.deployments.fail_next("Not available in this edition")
-    deployed = deploy(client, FILES)
-    status_text(client, deployed)
-    text, state = status_text(client, deployed)
-    assert (state, value(text, "problem")) == ("Failed", "Not available in this edition")
-    assert NAME not in org.schema
-
-
 def test_call_counts_and_needs_a_session(client: Client, org: Org) -> None:
     before = org.usage.used
     deployed = deploy(client, FILES)

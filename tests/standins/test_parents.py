@@ -170,16 +170,12 @@ def test_the_user_is_a_record(client: Client, org: Org) -> None:
     assert row == {"Id": org.user_id, "Name": "Integration User", "Username": username, "Email": username}
 
 
-@pytest.mark.parametrize(
-    ("name", "prefix", "createable", "deletable"),
-    [("Account", "001", True, True), ("User", "005", True, False), ("Organization", "00D", False, False)],
-)
-def test_every_object_is_listed_and_described(
-    client: Client, name: str, prefix: str, createable: bool, deletable: bool
-) -> None:
+def test_every_object_is_listed_and_described(client: Client) -> None:
     listed = {one["name"]: one for one in client.get("/sobjects").json()["sobjects"]}
-    described = client.get(f"/sobjects/{name}/describe").json()
-    for answer in (listed[name], described):
-        found = (answer["keyPrefix"], answer["createable"], answer["deletable"], answer["queryable"])
-        assert found == (prefix, createable, deletable, True)
-    assert {"Id", "Name", "SystemModstamp"} <= {field["name"] for field in described["fields"]}
+    wanted = {"Account": ("001", True, True), "User": ("005", True, False), "Organization": ("00D", False, False)}
+    for name, (prefix, createable, deletable) in wanted.items():
+        described = client.get(f"/sobjects/{name}/describe").json()
+        for answer in (listed[name], described):
+            found = (answer["keyPrefix"], answer["createable"], answer["deletable"], answer["queryable"])
+            assert found == (prefix, createable, deletable, True), name
+        assert {"Id", "Name", "SystemModstamp"} <= {field["name"] for field in described["fields"]}, name

@@ -102,15 +102,17 @@ def test_seeded_converted_leads_have_the_address_of_their_contact(org: Org) -> N
         assert lead["Email"].startswith(f"contact.{len(number)}@")
 
 
-def test_seeded_accounts_are_those_that_people_point_to(org: Org) -> None:
+def test_seeded_copies_have_ids_and_accounts_of_their_own(org: Org) -> None:
     seed(org, 45_000)
     accounts = {row["Id"] for row in rows(org, "SELECT Id FROM Account")}
     contacts = {row["Id"]: row["AccountId"] for row in rows(org, "SELECT Id, AccountId FROM Contact")}
-    soql = "SELECT ConvertedContactId, ConvertedAccountId FROM Lead WHERE IsConverted = true"
-    leads = rows(org, soql)
+    assert len(contacts) == 27_000
+    assert {make_id("003", 62**5 + 12_000), make_id("003", 2 * 62**5 + 1)} <= contacts.keys()
+    assert all(full_id(one) for one in list(contacts)[::1000])
     assert len(accounts) == org.records.count("Account") == 2 * 2401 + 601
     assert {account for account in contacts.values() if account} <= accounts
     assert sum(account is None for account in contacts.values()) == len(contacts) // 10
+    leads = rows(org, "SELECT ConvertedContactId, ConvertedAccountId FROM Lead WHERE IsConverted = true")
     assert leads
     assert all(contacts[lead["ConvertedContactId"]] == lead["ConvertedAccountId"] in accounts for lead in leads)
 
@@ -122,12 +124,3 @@ def test_conversion_into_a_contact_keeps_its_account(org: Org) -> None:
     org.records.convert(lead_id, contact_id)
     assert org.records.get("Lead", lead_id)["ConvertedAccountId"] == account_id
     assert org.records.count("Account") == 1
-
-
-def test_copied_people_have_ids_and_addresses_of_their_own(org: Org) -> None:
-    seed(org, 45_000, contacts_only=True)
-    people = rows(org, "SELECT Id, Email FROM Contact")
-    assert len({row["Id"] for row in people}) == 45_000
-    assert all(full_id(row["Id"]) for row in people[::1000])
-    wanted = {make_id("003", 2 * 62**5 + 1), make_id("003", 62**5 + 20_000)}
-    assert wanted <= {row["Id"] for row in people}

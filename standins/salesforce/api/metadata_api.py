@@ -10,13 +10,14 @@ from xml.etree import ElementTree
 from xml.sax.saxutils import escape
 
 from standins.salesforce.api.metadata_package import components
-from standins.salesforce.api.soap import XML_TYPE, envelope
+from standins.salesforce.api.soap import parsed_xml, soap_answer, soap_fault
 from standins.salesforce.errors import SalesforceError
 from standins.salesforce.http.messages import Answer, Request
-from standins.salesforce.org.deployments import Component, Deployment
+from standins.salesforce.org.deployments import Component
 from standins.salesforce.org.org import Org
 
 _NAMES = 'xmlns="http://soap.sforce.com/2006/04/metadata"'
+_FAULT_NAMES = 'xmlns:sf="http://soap.sforce.com/2006/04/metadata"'
 
 
 def call(org: Org, request: Request, version: str) -> Answer:
@@ -32,7 +33,7 @@ def call(org: Org, request: Request, version: str) -> Answer:
             return _status(org, operation)
         raise SalesforceError(500, "INVALID_OPERATION", "No operation available for request")  # noqa: TRY301
     except SalesforceError as error:
-        return _fault(error)
+        return soap_fault(_FAULT_NAMES, f"sf:{error.code}", f"{error.code}: {error.message}")
 
 
 def _deploy(org: Org, operation: ElementTree.Element) -> Answer:
@@ -70,28 +71,24 @@ def _status(org: Org, operation: ElementTree.Element) -> Answer:
         "status": deployment.status,
         "success": str(deployment.status == "Succeeded").lower(),
     }
+    failures = "".join(map(_failure, deployment.failures)) if deployment.done else ""
     asked = operation.findtext("includeDetails") == "true"
-    return _answer("checkDeployStatus", values, _details(deployment) if asked and deployment.done else "")
+    return _answer("checkDeployStatus", values, f"<details>{failures}</details>" if asked else "")
 
 
-def _details(deployment: Deployment) -> str:
-    rows = "".join(_row(component, failed=bool(deployment.failures)) for component in deployment.components)
-    return f"<details>{rows}</details>"
-
-
-def _row(component: Component, *, failed: bool) -> str:
-    name = "componentFailures" if component.problem else "componentSuccesses"
+def _failure(component: Component) -> str:
     values = {
         "changed": "false",
         "componentType": component.type,
-        "created": str(not failed).lower(),
+        "created": "false",
         "deleted": "false",
         "fileName": component.file,
         "fullName": component.name,
-        **({"problem": component.problem, "problemType": "Error"} if component.problem else {}),
-        "success": str(not component.problem).lower(),
+        "problem": component.problem,
+        "problemType": "Error",
+        "success": "false",
     }
-    return f"<{name}>{_elements(values)}</{name}>"
+    return f"<componentFailures>{_elements(values)}</componentFailures>"
 
 
 def _elements(values: Mapping[str, str]) -> str:
@@ -100,23 +97,11 @@ def _elements(values: Mapping[str, str]) -> str:
 
 def _answer(operation: str, values: Mapping[str, str], more: str = "") -> Answer:
     content = f"<{operation}Response><result>{_elements(values)}{more}</result></{operation}Response>"
-    return Answer(200, envelope(_NAMES, content), XML_TYPE)
-
-
-def _fault(error: SalesforceError) -> Answer:
-    content = (
-        f"<soapenv:Fault><faultcode>sf:{error.code}</faultcode>"
-        f"<faultstring>{error.code}: {escape(error.message)}</faultstring></soapenv:Fault>"
-    )
-    return Answer(500, envelope('xmlns:sf="http://soap.sforce.com/2006/04/metadata"', content), XML_TYPE)
+    return soap_answer(_NAMES, content)
 
 
 def _parsed(body: bytes) -> ElementTree.Element:
     try:
-        # Only clients on this machine reach the stand-in.
-        document = ElementTree.fromstring(body)  # noqa: S314
+        return parsed_xml(body)
     except ElementTree.ParseError as error:
         raise SalesforceError(500, "UNKNOWN_EXCEPTION", f"Invalid XML: {error}") from error
-    for element in document.iter():
-        element.tag = element.tag.rpartition("}")[2]
-    return document

@@ -5,6 +5,7 @@ import zipfile
 from collections.abc import Iterator
 from xml.etree import ElementTree
 
+from standins.salesforce.api.soap import parsed_xml
 from standins.salesforce.errors import SalesforceError
 from standins.salesforce.org.deployments import Component
 from standins.salesforce.schema.common_fields import reference
@@ -49,7 +50,7 @@ def components(content: bytes) -> list[Component]:
         raise SalesforceError(500, "INVALID_ZIP_FILE", "No package.xml found")
     root = package.removesuffix("package.xml")
     try:
-        return list(_components(files, _xml(files[package]), root))
+        return list(_components(files, parsed_xml(files[package]), root))
     except ElementTree.ParseError as error:
         raise SalesforceError(500, "INVALID_ZIP_FILE", f"Error parsing package.xml: {error}") from error
 
@@ -73,7 +74,7 @@ def _component(kind: str, name: str, file: str, files: dict[str, bytes]) -> Comp
         problem = f"An object '{name}' of type {kind} was named in package.xml, but was not found in zipped directory"
         return Component(kind, name, file, problem=problem)
     try:
-        document = _xml(files[file])
+        document = parsed_xml(files[file])
         sobject = _sobject(name, document) if kind == "CustomObject" else None
     except (ElementTree.ParseError, ValueError) as error:
         return Component(kind, name, file, problem=f"Error parsing file: {error}")
@@ -120,12 +121,3 @@ def _field(document: ElementTree.Element) -> Field:
         values=tuple(value.text or "" for value in document.findall("valueSet/valueSetDefinition/value/fullName")),
         restricted=document.findtext("valueSet/restricted") == "true",
     )
-
-
-def _xml(content: bytes) -> ElementTree.Element:
-    """Return the document without its namespace."""
-    # Only clients on this machine reach the stand-in.
-    document = ElementTree.fromstring(content)  # noqa: S314
-    for element in document.iter():
-        element.tag = element.tag.rpartition("}")[2]
-    return document

@@ -1,7 +1,7 @@
 """The small REST resources: limits, counts and describes."""
 
 from standins.salesforce.api.describe import describe_object, summary
-from standins.salesforce.errors import not_found
+from standins.salesforce.api.json_rows import sobject_of
 from standins.salesforce.http.messages import Answer, Request, json_answer
 from standins.salesforce.org.org import Org
 
@@ -36,7 +36,4 @@ def describe_all(org: Org, request: Request, version: str) -> Answer:
 
 def describe(org: Org, request: Request, version: str, name: str) -> Answer:
     """Answer with the fields of one sObject; raise SalesforceError NOT_FOUND for an unknown one."""
-    sobject = org.schema.get(name)
-    if sobject is None:
-        raise not_found()
-    return json_answer(describe_object(sobject, version))
+    return json_answer(describe_object(sobject_of(org, name), version))

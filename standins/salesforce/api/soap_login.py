@@ -3,7 +3,7 @@
 from xml.etree import ElementTree
 from xml.sax.saxutils import escape
 
-from standins.salesforce.api.soap import XML_TYPE, envelope
+from standins.salesforce.api.soap import parsed_xml, soap_answer, soap_fault
 from standins.salesforce.errors import SalesforceError
 from standins.salesforce.http.messages import Answer, Request
 from standins.salesforce.org.logins import LoginRefused
@@ -44,11 +44,9 @@ def _check_version(org: Org, version: str) -> None:
 
 def _credentials(body: bytes) -> tuple[str, str]:
     try:
-        # Only clients on this machine reach the stand-in.
-        envelope = ElementTree.fromstring(body)  # noqa: S314
+        values = {element.tag: element.text or "" for element in parsed_xml(body).iter()}
     except ElementTree.ParseError as error:
         raise LoginRefused("UNKNOWN_EXCEPTION", f"Invalid XML: {error}") from error
-    values = {element.tag.rpartition("}")[2]: element.text or "" for element in envelope.iter()}
     if "login" not in values:
         raise LoginRefused("INVALID_OPERATION", "No operation available for request")
     return values.get("username", ""), values.get("password", "")
@@ -85,15 +83,12 @@ def _success(org: Org, request: Request, version: str, session_id: str) -> Answe
         + "</userInfo>"
     )
     content = f"<loginResponse><result>{result}</result></loginResponse>"
-    return Answer(200, envelope('xmlns="urn:partner.soap.sforce.com"', content), XML_TYPE)
+    return soap_answer('xmlns="urn:partner.soap.sforce.com"', content)
 
 
 def _fault(code: str, message: str) -> Answer:
-    text = escape(message)
-    content = (
-        f"<soapenv:Fault><faultcode>{code}</faultcode><faultstring>{code}: {text}</faultstring><detail>"
-        f'<sf:LoginFault xsi:type="sf:LoginFault"><sf:exceptionCode>{code}</sf:exceptionCode>'
-        f"<sf:exceptionMessage>{text}</sf:exceptionMessage></sf:LoginFault></detail></soapenv:Fault>"
+    detail = (
+        f'<detail><sf:LoginFault xsi:type="sf:LoginFault"><sf:exceptionCode>{code}</sf:exceptionCode>'
+        f"<sf:exceptionMessage>{escape(message)}</sf:exceptionMessage></sf:LoginFault></detail>"
     )
-    names = 'xmlns:sf="urn:fault.partner.soap.sforce.com"'
-    return Answer(500, envelope(names, content), XML_TYPE)
+    return soap_fault('xmlns:sf="urn:fault.partner.soap.sforce.com"', code, f"{code}: {message}", detail)
