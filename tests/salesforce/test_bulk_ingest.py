@@ -10,10 +10,10 @@ import pandas as pd
 from crm_sync.outcomes import RefusalClass
 from crm_sync.salesforce.errors.row_refusals import refusal_classes
 from crm_sync.salesforce.limits import LONGEST_INLINE
+from crm_sync.salesforce.read.bulk_query import poll_delays
 from crm_sync.salesforce.write.bulk_ingest import (
     close_ingest_job,
     create_ingest_job,
-    ingest_delays,
     read_ingest_job,
     split_files,
     upload_csv,
@@ -22,9 +22,19 @@ from crm_sync.salesforce.write.bulk_ingest import (
 from crm_sync.salesforce.write.collections import write_records
 from crm_sync.salesforce.write.records import CLEAR, csv_file
 from crm_sync.salesforce.write.results import read_ingest_results
-from tests.salesforce.conftest import Rig
-from tests.salesforce.ingest_steps import no_wait, titled, written
-from tests.salesforce.write_steps import KEY, codes, contacts, leads, moment_object, sent, updates, upserts
+from tests.salesforce.conftest import Rig, no_wait
+from tests.salesforce.write_steps import (
+    KEY,
+    codes,
+    contacts,
+    leads,
+    moment_object,
+    sent,
+    titled,
+    updates,
+    upserts,
+    written,
+)
 
 
 def test_ten_thousand_updates_without_a_failure_are_few_requests(rig: Rig) -> None:
@@ -71,30 +81,6 @@ def test_bulk_and_collections_say_the_same_of_the_same_records(rig: Rig) -> None
     writes = updates("Contact", people)
     (by_collections,) = write_records(rig.org, [writes])
     pd.testing.assert_frame_equal(written(rig, writes), by_collections)
-
-
-def test_values_arrive_as_by_collections(rig: Rig) -> None:
-    texts = ['née "X"\nSecond, line\\', "日本語 😀", "NA", "@{c0[0].id}", " blanks ", "\r\n"]
-    ids = contacts(rig.standin, len(texts))
-    written(rig, updates("Contact", [{"Id": one, "Title": text} for one, text in zip(ids, texts, strict=True)]))
-    assert [rig.standin.records.get("Contact", one)["Title"] for one in ids] == texts
-
-
-def test_a_missing_value_leaves_the_field_and_clear_empties_it(rig: Rig) -> None:
-    kept, cleared, changed = contacts(rig.standin, 3, Title="Boss", Phone="1", Score__c=3, HasOptedOutOfEmail=True)
-    people: list[dict[str, str | None]] = [
-        {"Id": kept, "Title": None, "Phone": "2", "Score__c": None, "HasOptedOutOfEmail": None},
-        {"Id": cleared, "Title": CLEAR, "Phone": None, "Score__c": CLEAR, "HasOptedOutOfEmail": "false"},
-        {"Id": changed, "Title": "", "Phone": CLEAR, "Score__c": "4.50", "HasOptedOutOfEmail": None},
-    ]
-    assert written(rig, updates("Contact", people, Score__c="double", HasOptedOutOfEmail="boolean"))["success"].all()
-    stored = [rig.standin.records.get("Contact", one) for one in (kept, cleared, changed)]
-    names = ("Title", "Phone", "Score__c", "HasOptedOutOfEmail")
-    assert [tuple(one[name] for name in names) for one in stored] == [
-        ("Boss", "2", 3, 1),
-        (None, "1", None, 0),
-        (None, None, 4.5, 1),
-    ]
 
 
 def test_the_csv_reads_back_as_the_records() -> None:
@@ -165,7 +151,7 @@ def test_a_job_is_polled_by_its_size_and_then_ever_less_often(rig: Rig) -> None:
     job = wait_for_ingest(partial(read_ingest_job, rig.org, job_id), 40_000, waits.append)
     assert (job.state, job.records_processed) == ("JobComplete", 5)
     assert waits == [20, 40, 80, 120]
-    assert next(ingest_delays(10)) == 1
+    assert next(poll_delays(10 / 2_000)) == 1
 
 
 def test_another_process_goes_on_with_the_job(rig: Rig) -> None:

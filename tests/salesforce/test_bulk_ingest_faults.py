@@ -19,9 +19,8 @@ from crm_sync.salesforce.write.bulk_ingest import (
 from crm_sync.salesforce.write.records import csv_file
 from crm_sync.salesforce.write.results import read_ingest_results
 from standins.salesforce.http.faults import Action, Fault
-from tests.salesforce.conftest import Rig
-from tests.salesforce.ingest_steps import finished, no_wait, titled, written
-from tests.salesforce.write_steps import codes, updates
+from tests.salesforce.conftest import Rig, no_wait
+from tests.salesforce.write_steps import codes, finished, titled, updates, written
 
 BROKEN: list[tuple[Action, dict[str, Any]]] = [
     ("truncate", {"keep": 40}),
@@ -137,19 +136,17 @@ def test_a_limit_is_no_failed_job(rig: Rig) -> None:
         create_ingest_job(rig.org, titled(rig, 1))
 
 
-@pytest.mark.parametrize(("action", "more"), BROKEN)
-def test_a_broken_result_can_be_read_again(rig: Rig, action: Action, more: dict[str, Any]) -> None:
+def test_a_broken_result_or_job_can_be_read_again(rig: Rig) -> None:
     writes = titled(rig, 30)
     rig.standin.refusals.add(*writes.keys)
     job = finished(rig, writes)
-    rig.standin.faults.add(Fault(action, path="failedResults", **more))
-    with pytest.raises(SalesforceUnavailableError):
-        read_ingest_results(rig.org, job, writes)
-    assert set(codes(read_ingest_results(rig.org, job, writes))) == {"UNABLE_TO_LOCK_ROW"}
-
-
-@pytest.mark.parametrize("body", [[], {"id": "750x"}, {"id": "750x", "state": "Open", "numberRecordsFailed": "?"}])
-def test_an_unreadable_job_can_be_asked_again(rig: Rig, body: Any) -> None:
-    rig.standin.faults.add(Fault("status", path="/jobs/ingest", status=200, body=body))
-    with pytest.raises(SalesforceUnavailableError, match="not readable"):
-        read_ingest_job(rig.org, "750x")
+    for action, more in BROKEN:
+        rig.standin.faults.add(Fault(action, path="failedResults", **more))
+        with pytest.raises(SalesforceUnavailableError):
+            read_ingest_results(rig.org, job, writes)
+        assert set(codes(read_ingest_results(rig.org, job, writes))) == {"UNABLE_TO_LOCK_ROW"}, (action, more)
+    bodies: list[Any] = [[], {"id": "750x"}, {"id": "750x", "state": "Open", "numberRecordsFailed": "?"}]
+    for body in bodies:
+        rig.standin.faults.add(Fault("status", path="/jobs/ingest", status=200, body=body))
+        with pytest.raises(SalesforceUnavailableError, match="not readable"):
+            read_ingest_job(rig.org, "750x")

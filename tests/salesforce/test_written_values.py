@@ -1,4 +1,6 @@
-"""Values arrive as they were meant, whatever stands in them."""
+"""Values arrive unchanged, whatever they contain."""
+
+from collections.abc import Callable
 
 import pandas as pd
 import pytest
@@ -6,41 +8,41 @@ import pytest
 from crm_sync.salesforce.write.collections import split_requests, write_records
 from crm_sync.salesforce.write.records import CLEAR, RecordWrites
 from tests.salesforce.conftest import Rig
-from tests.salesforce.write_steps import codes, contacts, leads, sent, updates
+from tests.salesforce.write_steps import codes, contacts, leads, sent, updates, written
+
+Write = Callable[[Rig, RecordWrites], pd.DataFrame]
 
 
-def test_a_missing_value_leaves_the_field_and_clear_empties_it(rig: Rig) -> None:
-    kept, cleared, changed = contacts(rig.standin, 3, Title="Boss", Phone="1", Score__c=3)
-    write_records(
-        rig.org,
-        [
-            updates(
-                "Contact",
-                [
-                    {"Id": kept, "Title": None, "Phone": "2", "Score__c": None},
-                    {"Id": cleared, "Title": CLEAR, "Phone": None, "Score__c": CLEAR},
-                    {"Id": changed, "Title": "", "Phone": CLEAR, "Score__c": "4.50"},
-                ],
-                Score__c="double",
-            )
-        ],
-    )
+def by_collections(rig: Rig, writes: RecordWrites) -> pd.DataFrame:
+    return pd.concat(frame for request in split_requests([writes]) for frame in write_records(rig.org, request))
+
+
+@pytest.mark.parametrize("write", [by_collections, written])
+def test_a_missing_value_leaves_the_field_and_clear_empties_it(rig: Rig, write: Write) -> None:
+    kept, cleared, changed = contacts(rig.standin, 3, Title="Boss", Phone="1", Score__c=3, HasOptedOutOfEmail=True)
+    people: list[dict[str, str | None]] = [
+        {"Id": kept, "Title": None, "Phone": "2", "Score__c": None, "HasOptedOutOfEmail": None},
+        {"Id": cleared, "Title": CLEAR, "Phone": None, "Score__c": CLEAR, "HasOptedOutOfEmail": "false"},
+        {"Id": changed, "Title": "", "Phone": CLEAR, "Score__c": "4.50", "HasOptedOutOfEmail": None},
+    ]
+    assert write(rig, updates("Contact", people, Score__c="double", HasOptedOutOfEmail="boolean"))["success"].all()
     stored = [rig.standin.records.get("Contact", one) for one in (kept, cleared, changed)]
-    assert [(one["Title"], one["Phone"], one["Score__c"]) for one in stored] == [
-        ("Boss", "2", 3),
-        (None, "1", None),
-        (None, None, 4.5),
+    names = ("Title", "Phone", "Score__c", "HasOptedOutOfEmail")
+    assert [tuple(one[name] for name in names) for one in stored] == [
+        ("Boss", "2", 3, 1),
+        (None, "1", None, 0),
+        (None, None, 4.5, 1),
     ]
 
 
-@pytest.mark.parametrize("text", ['née "X"\nSecond\tline\\', "日本語 😀", "a,b;'c'", "@{c0[0].id}", "#N/A!", "null"])
-def test_any_text_arrives_as_it_is(rig: Rig, text: str) -> None:
-    one, other = contacts(rig.standin, 2)
-    writes = [updates("Contact", [{"Id": one, "Title": "Boss"}, {"Id": other, "Title": text}])]
-    for request in split_requests(writes):
-        assert all(frame["success"].all() for frame in write_records(rig.org, request))
-    assert rig.standin.records.get("Contact", other)["Title"] == text
-    assert rig.standin.records.get("Contact", one)["Title"] == "Boss"
+@pytest.mark.parametrize("write", [by_collections, written])
+def test_any_text_arrives_as_it_is(rig: Rig, write: Write) -> None:
+    quoted = ['née "X"\nSecond\tline\\', 'née "X"\nSecond, line\\', "a,b;'c'", " blanks ", "\r\n"]
+    texts = ["Boss", *quoted, "日本語 😀", "@{c0[0].id}", "#N/A!", "null", "NA"]
+    ids = contacts(rig.standin, len(texts))
+    people = [{"Id": one, "Title": text} for one, text in zip(ids, texts, strict=True)]
+    assert write(rig, updates("Contact", people))["success"].all()
+    assert [rig.standin.records.get("Contact", one)["Title"] for one in ids] == texts
 
 
 def test_a_text_like_a_reference_travels_outside_of_composites(rig: Rig) -> None:

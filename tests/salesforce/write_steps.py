@@ -1,16 +1,26 @@
 """What tests of writes have in common: records to write, objects to write them to, and what was told of them."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import pandas as pd
 
-from crm_sync.salesforce.write.records import RecordWrites
+from crm_sync.salesforce.write.bulk_ingest import (
+    IngestJob,
+    close_ingest_job,
+    create_ingest_job,
+    read_ingest_job,
+    upload_csv,
+    wait_for_ingest,
+)
+from crm_sync.salesforce.write.records import RecordWrites, csv_file
+from crm_sync.salesforce.write.results import read_ingest_results
 from standins.salesforce.org.org import Org
 from standins.salesforce.schema.common_fields import reference
 from standins.salesforce.schema.custom_objects import custom_object
 from standins.salesforce.schema.fields import Field
-from tests.salesforce.conftest import Rig
+from tests.salesforce.conftest import Rig, no_wait
 
 KEY = "Key__c"
 
@@ -52,3 +62,21 @@ def sent(rig: Rig) -> list[str]:
 
 def codes(results: pd.DataFrame) -> list[str | None]:
     return [None if pd.isna(code) else code for code in results["error_code"]]
+
+
+def titled(rig: Rig, number: int, title: str = "Boss", *, first_key: int = 10) -> RecordWrites:
+    """Return updates of so many new contacts, with an index of their own."""
+    ids = contacts(rig.standin, number)
+    frame = pd.DataFrame({"Id": ids, "Title": title}, index=range(first_key, first_key + number), dtype="str")
+    return RecordWrites("Contact", frame, {})
+
+
+def finished(rig: Rig, writes: RecordWrites) -> IngestJob:
+    job_id = create_ingest_job(rig.org, writes).id
+    upload_csv(rig.org, job_id, csv_file(writes))
+    close_ingest_job(rig.org, job_id)
+    return wait_for_ingest(partial(read_ingest_job, rig.org, job_id), len(writes), no_wait)
+
+
+def written(rig: Rig, writes: RecordWrites) -> pd.DataFrame:
+    return read_ingest_results(rig.org, finished(rig, writes), writes)

@@ -34,7 +34,9 @@ def read_batches(
     with path.open("rb") as file:
         names = _read_names(file.readline(), columns)
         for block in read_whole_rows(file, block_bytes):
-            table = _parse(block, names)
+            table = None if block.count(b'"') % 2 else parse_text(block, names)
+            if table is None:
+                raise SalesforceUnavailableError(_DAMAGED)
             unread = table.slice(max(0, skip_rows - row))
             row += len(table)
             if len(unread):
@@ -59,20 +61,22 @@ def _read_names(header: bytes, columns: Sequence[str] | None) -> list[str]:
     return [asked[name.lower()] for name in found]
 
 
-def _parse(block: bytes, names: list[str]) -> pa.Table:
-    """Return the block's rows as a table of text; the parser's own error holds a row and is not chained."""
-    is_cut = block.count(b'"') % 2
-    with suppress(pa.ArrowInvalid):
-        if not is_cut:
-            return arrow_csv.read_csv(
-                pa.BufferReader(block),
-                read_options=arrow_csv.ReadOptions(column_names=names, block_size=len(block)),
-                parse_options=arrow_csv.ParseOptions(newlines_in_values=True),
-                convert_options=arrow_csv.ConvertOptions(
-                    column_types=dict.fromkeys(names, pa.string()),
-                    null_values=[""],
-                    strings_can_be_null=True,
-                    quoted_strings_can_be_null=True,
-                ),
-            )
-    raise SalesforceUnavailableError(_DAMAGED)
+def parse_text(content: bytes, names: list[str], *, has_header: bool = False) -> pa.Table | None:
+    """Return the named columns as text, an empty value missing; None for a damaged CSV: the parser's own error holds a
+    row and goes no further."""
+    with suppress(pa.ArrowInvalid, pa.ArrowKeyError):
+        return arrow_csv.read_csv(
+            pa.BufferReader(content),
+            read_options=arrow_csv.ReadOptions(
+                column_names=None if has_header else names, block_size=len(content) + has_header
+            ),
+            parse_options=arrow_csv.ParseOptions(newlines_in_values=True),
+            convert_options=arrow_csv.ConvertOptions(
+                include_columns=names,
+                column_types=dict.fromkeys(names, pa.string()),
+                null_values=[""],
+                strings_can_be_null=True,
+                quoted_strings_can_be_null=True,
+            ),
+        )
+    return None

@@ -96,9 +96,9 @@ def _job(answer: Any) -> QueryJob:
     )
 
 
-def poll_delays() -> Iterator[float]:
-    """Yield the seconds to wait before each poll, 1, 2, 4 … 120, 120: every poll counts as a request."""
-    delay = FIRST_POLL
+def poll_delays(first: float = FIRST_POLL) -> Iterator[float]:
+    """Yield the seconds to wait before each poll, such as 1, 2, 4 … 120, 120: every poll counts as a request."""
+    delay = min(max(FIRST_POLL, first), LONGEST_POLL)
     while True:
         yield delay
         delay = min(2 * delay, LONGEST_POLL)

@@ -1,6 +1,6 @@
 """Bulk API 2.0 ingest jobs: any number of records of one sObject in a handful of requests, a step at a time.
 
-Every record is found by Id or external id, so a job may be given up and another made with the same records.
+Every record is found by Id or external id, so a job may be abandoned and its records written by another one.
 """
 
 import json
@@ -13,8 +13,9 @@ from crm_sync.errors import FatalError, JobFailedError, JobGoneError, QueryError
 from crm_sync.requests import RequestKind
 from crm_sync.salesforce.errors.row_refusals import is_past_its_step
 from crm_sync.salesforce.http.json_body import read_json
-from crm_sync.salesforce.limits import FIRST_POLL, LONGEST_FILE, LONGEST_POLL, RECORDS_INGESTED_PER_SECOND
+from crm_sync.salesforce.limits import LONGEST_FILE, RECORDS_INGESTED_PER_SECOND
 from crm_sync.salesforce.org import SalesforceOrg
+from crm_sync.salesforce.read.bulk_query import poll_delays
 from crm_sync.salesforce.write.records import RecordWrites, csv_file
 
 _CSV = "text/csv; charset=UTF-8"
@@ -32,7 +33,7 @@ class IngestJob:
 
     @property
     def has_ended(self) -> bool:
-        """Tell whether its results can be read; a job that Failed or was Aborted has some too."""
+        """Whether its results can be read; a Failed or Aborted job has some too."""
         return self.state in {"JobComplete", "Failed", "Aborted"}
 
 
@@ -51,7 +52,7 @@ def create_ingest_job(org: SalesforceOrg, writes: RecordWrites, *, inline: bytes
     """Make a job that updates or upserts records like these, and return it; one request.
 
     With `inline`, a CSV of at most LONGEST_INLINE bytes, the job is uploaded and closed by the same request.
-    Rule: Bulk 2.0 guide, "Create a Job". When the answer was lost, an open job is left behind that writes nothing.
+    Rule: Bulk 2.0 guide, "Create a Job". Without an answer, an open job is left behind that writes nothing.
     """
     asked = {
         "object": writes.sobject,
@@ -69,9 +70,9 @@ def create_ingest_job(org: SalesforceOrg, writes: RecordWrites, *, inline: bytes
 
 
 def upload_csv(org: SalesforceOrg, job_id: str, content: bytes) -> None:
-    """Give the job its records; one request. When its answer was lost, another job is needed.
+    """Upload the job's records; one request. Without an answer, another job is needed.
 
-    Rule: Bulk 2.0 guide, "Upload Job Data"; a job that got data twice cannot be closed any more.
+    Rule: Bulk 2.0 guide, "Upload Job Data"; a job with data twice cannot be closed.
     """
     path = f"jobs/ingest/{job_id}/batches"
     with _about_ingest(job_id):
@@ -79,9 +80,9 @@ def upload_csv(org: SalesforceOrg, job_id: str, content: bytes) -> None:
 
 
 def close_ingest_job(org: SalesforceOrg, job_id: str) -> None:
-    """Let Salesforce begin to write; one request, which may be repeated when its answer was lost.
+    """Close the job, so that Salesforce begins to write; one request, which may be repeated without an answer.
 
-    Rule: Bulk 2.0 guide, "Upload Complete". `wait_for_ingest` finds a job that is open for want of data.
+    Rule: Bulk 2.0 guide, "Upload Complete". A job without data stays open, which `read_ingest_job` finds.
     """
     with _about_ingest(job_id), _unless_done_before():
         org.request("PATCH", f"jobs/ingest/{job_id}", RequestKind.BULK_JOB, json={"state": "UploadComplete"})
@@ -91,7 +92,7 @@ def read_ingest_job(org: SalesforceOrg, job_id: str) -> IngestJob:
     """Return the job; one request. Raises JobGoneError, and JobFailedError for one that is still open.
 
     Rule: Bulk 2.0 guide, "Get Job Info". A job that Failed or was Aborted is no exception: some of its records may
-    have been written, and its results tell which.
+    be written, as its results show.
     """
     with _about_ingest(job_id):
         job = _job(read_json(org.request("GET", f"jobs/ingest/{job_id}", RequestKind.BULK_POLL)))
@@ -102,17 +103,9 @@ def read_ingest_job(org: SalesforceOrg, job_id: str) -> IngestJob:
     return job
 
 
-def ingest_delays(records: int) -> Iterator[float]:
-    """Yield the seconds to wait before each poll, which counts as a request: by the job's size, then twice as long."""
-    delay = min(max(FIRST_POLL, records / RECORDS_INGESTED_PER_SECOND), LONGEST_POLL)
-    while True:
-        yield delay
-        delay = min(2 * delay, LONGEST_POLL)
-
-
 def wait_for_ingest(look: Callable[[], IngestJob], records: int, sleep: Callable[[float], None]) -> IngestJob:
-    """Look until a job of so many records has ended, well or not, and return it; `look` is `read_ingest_job` of it."""
-    for delay in ingest_delays(records):
+    """Poll with `look` until a job of so many records has ended, well or not, and return it."""
+    for delay in poll_delays(records / RECORDS_INGESTED_PER_SECOND):
         sleep(delay)
         job = look()
         if job.has_ended:
@@ -129,12 +122,14 @@ def _job(answer: Any) -> IngestJob:
             records_failed=int(answer.get("numberRecordsFailed") or 0),
             reason=str(answer.get("errorMessage") or ""),
         )
-    raise SalesforceUnavailableError("Salesforce's answer about a Bulk job is not readable; it can be asked again.")
+    raise SalesforceUnavailableError(
+        "Salesforce's answer about a Bulk job is not readable; the request can be tried again."
+    )
 
 
 @contextmanager
 def _unless_done_before() -> Iterator[None]:
-    """Take it as done when Salesforce says that the job is past this step: an answer was lost."""
+    """Accept the refusal of a step that the job is already past: its first answer was lost."""
     try:
         yield
     except FatalError as refusal:
@@ -144,7 +139,7 @@ def _unless_done_before() -> Iterator[None]:
 
 @contextmanager
 def _about_ingest(what: str) -> Iterator[None]:
-    """Say what the gateway's errors, which speak of queries, mean for a job that writes."""
+    """Replace the gateway's errors about queries by those about a job that writes."""
     try:
         yield
     except JobGoneError as error:

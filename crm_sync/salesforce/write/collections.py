@@ -1,6 +1,6 @@
 """Writes up to 1,000 records in one request: a composite of collections.
 
-Every record is found by Id or external id, so a request whose answer was lost may be repeated as it is.
+Every record is found by Id or external id, so a request without an answer may be repeated as it is.
 """
 
 import json
@@ -27,24 +27,24 @@ from crm_sync.salesforce.org import SalesforceOrg
 from crm_sync.salesforce.write.records import RecordWrites, json_records
 from crm_sync.salesforce.write.results import all_refused, read_rows
 
-# Else Salesforce runs the org's assignment rules at each update of a lead, and it changes hands (REST guide,
+# Without it Salesforce runs the org's assignment rules at each update of a lead, and its owner changes (REST guide,
 # "Assignment Rule Header"). A subrequest does not inherit it.
 _KEEP_OWNER = {"Sforce-Auto-Assign": "FALSE"}
 _JSON = {"Content-Type": "application/json", **_KEEP_OWNER}
 _GOOD = 200
-# A composite takes this for a reference to another subrequest's answer, inside of values too.
+# A composite reads this as a reference to another subrequest's answer, inside of values too.
 _REFERENCE = "@{"
 
 
 @dataclass(frozen=True)
 class _Collection:
-    """Records that one call writes, in their order: of several sObjects when updating, of one when upserting."""
+    """The records of one call, in their order: of several sObjects for an update, of one for an upsert."""
 
     parts: tuple[RecordWrites, ...]
 
     @property
     def path(self) -> str:
-        """Where the call goes; rule: REST guide, "sObject Collections", update and upsert."""
+        """The path of the call. Rule: REST guide, "sObject Collections", update and upsert."""
         first = self.parts[0]
         return "composite/sobjects" + (f"/{first.sobject}/{first.external_id}" if first.external_id else "")
 
@@ -53,7 +53,7 @@ class _Collection:
         return f'{{"allOrNone":false,"records":[{rows}]}}'
 
     def read(self, rows: Any) -> list[pd.DataFrame]:
-        """Return a result frame per part."""
+        """Return a result frame for each part."""
         frames, start = [], 0
         if isinstance(rows, list) and len(rows) == sum(map(len, self.parts)):
             for part in self.parts:
@@ -69,9 +69,9 @@ class _Collection:
 
 
 def split_requests(writes: Sequence[RecordWrites]) -> list[list[RecordWrites]]:
-    """Return the records in their order, cut into lists that `write_records` sends in one request each.
+    """Return the records in their order as lists, each for one request of `write_records`.
 
-    Records with "@{" in a value, which a composite would take for a reference, go in requests of their own.
+    Records with "@{" in a value, which a composite would read as a reference, go in requests of their own.
     """
     plain = [one.where(~_holds_reference(one)) for one in writes]
     # Updates of several sObjects may share a collection, upserts may not.
@@ -125,7 +125,7 @@ def _write_composite(org: SalesforceOrg, calls: Sequence[_Collection], bodies: S
 
 
 def _subanswers(answer: Any, count: int) -> list[tuple[int, Any]]:
-    """Return status and body of each subrequest; the composite's own status is 200 even if all have failed."""
+    """Return status and body of each subrequest; the composite's own status is 200 even when all have failed."""
     with suppress(KeyError, TypeError, ValueError):
         given = {one["referenceId"]: (int(one["httpStatusCode"]), one["body"]) for one in answer["compositeResponse"]}
         return [given[f"c{number}"] for number in range(count)]
@@ -195,7 +195,7 @@ def _holds_reference(writes: RecordWrites) -> pd.Series:
 
 
 def _joined(writes: RecordWrites, pieces: Iterator[pd.DataFrame]) -> pd.DataFrame:
-    """Take the results of `writes`, which come next, as one frame."""
+    """Return the next results, which are those of `writes`, as one frame."""
     frames = [all_refused(writes.part(0, 0), Complaint("", ""))]
     while sum(map(len, frames)) < len(writes):
         frames.append(next(pieces))

@@ -1,4 +1,4 @@
-"""How many requests each way of writing takes, and which way takes the fewest."""
+"""The requests that each way of writing takes, and the way with the fewest."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,7 +19,7 @@ _MAY_BE_INLINE = 5_000
 
 
 class WriteWay(StrEnum):
-    """How the records of one sObject go to Salesforce."""
+    """The way in which the records of one sObject are sent."""
 
     COLLECTIONS = "collections"
     BULK = "bulk"
@@ -28,7 +28,7 @@ class WriteWay(StrEnum):
 
 @dataclass(frozen=True)
 class WriteLoad:
-    """What is to be written to one sObject; `csv_bytes` is the length of its CSV, None when not known."""
+    """The records to write to one sObject; `csv_bytes` is the length of their CSV, None when not known."""
 
     sobject: str
     records: int

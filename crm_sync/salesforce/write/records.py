@@ -13,7 +13,7 @@ from crm_sync.columns.json_objects import raw_literals, sparse_json_objects, tex
 from crm_sync.errors import MappingError
 from crm_sync.salesforce.read.soql import checked_field, checked_sobject
 
-# How Bulk 2.0 spells "clear this field" (Bulk 2.0 guide, "Valid CSV Record Rows"); in JSON it becomes null.
+# Bulk 2.0's mark for a field to clear (Bulk 2.0 guide, "Valid CSV Record Rows"); in JSON it becomes null.
 CLEAR = "#N/A"
 
 _NUMBER = r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?"
@@ -76,7 +76,7 @@ class RecordWrites:
         return replace(self, records=self.records.iloc[start:stop])
 
     def where(self, chosen: pd.Series) -> "RecordWrites":
-        """Return the records for which a boolean series says so."""
+        """Return the records where a boolean series is true."""
         return replace(self, records=self.records[chosen])
 
 
@@ -95,7 +95,7 @@ def json_records(writes: RecordWrites) -> pd.Series:
 
 
 def csv_file(writes: RecordWrites) -> bytes:
-    """Return the records as the CSV of an ingest job: UTF-8, comma, LF, a cell left empty for what is not sent."""
+    """Return the records as the CSV of an ingest job: UTF-8, comma, LF, an empty cell for a value that is not sent."""
     columns = {
         str(name): pc.if_else(pc.equal(texts := _text(values), ""), CLEAR, texts)
         for name, values in writes.records.items()

@@ -1,4 +1,4 @@
-"""What became of each record that was written: the rows of a collection's answer, and the results of an ingest job."""
+"""The result of each written record: from the rows of a collection's answer, or from the results of an ingest job."""
 
 import re
 from collections.abc import Sequence
@@ -7,7 +7,6 @@ from typing import Any
 
 import pandas as pd
 import pyarrow as pa
-from pyarrow import csv as arrow_csv
 
 from crm_sync.columns.membership import among
 from crm_sync.errors import SalesforceUnavailableError
@@ -15,6 +14,7 @@ from crm_sync.requests import RequestKind
 from crm_sync.salesforce.errors.error_rules import Complaint
 from crm_sync.salesforce.errors.row_refusals import read_job_reason
 from crm_sync.salesforce.org import SalesforceOrg
+from crm_sync.salesforce.read.bulk_csv import parse_text
 from crm_sync.salesforce.write.bulk_ingest import IngestJob
 from crm_sync.salesforce.write.records import RecordWrites
 
@@ -73,7 +73,7 @@ def read_rows(writes: RecordWrites, rows: Sequence[Any]) -> pd.DataFrame:
             error_message=first.str.get("message"),
         )
     raise SalesforceUnavailableError(
-        f"Salesforce's answer does not tell what became of the {writes.sobject} records; the request can be repeated."
+        f"Salesforce's answer has no readable results of the {writes.sobject} records; the request can be repeated."
     )
 
 
@@ -98,8 +98,8 @@ def read_ingest_results(org: SalesforceOrg, job: IngestJob, writes: RecordWrites
     """Return the result frame of an ended job's records, see `result_frame`; no request when all went well.
 
     Failed rows cost one request, and so do the unprocessed ones of a job that ended early. After an upsert, `record_id`
-    is as a rule missing and `created` False. A record of which Salesforce says nothing was not sent: it has the job's
-    state and reason for its error.
+    is as a rule missing and `created` False. A record in no result was not sent: its error is the job's state and
+    reason.
     Rule: Bulk 2.0 guide, "Get Job Failed / Successful / Unprocessed Record Results".
     """
     failed = _read(org, job, _FAILED, writes, [_ERROR], rows=job.records_failed)
@@ -111,7 +111,7 @@ def read_ingest_results(org: SalesforceOrg, job: IngestJob, writes: RecordWrites
     if done.sum() != succeeded:
         written = _read(org, job, _SUCCESSFUL, writes, [_ID, _CREATED], rows=succeeded)
         known = written.drop_duplicates(writes.key_field).set_index(writes.key_field)
-        # A key that is in both results was there twice, and one of the two was refused.
+        # A key in both results was there twice, and one of the two was refused.
         done &= among(writes.keys, written[writes.key_field])
         record_id = record_id.fillna(writes.keys.map(known[_ID]).where(done))
         created = writes.keys.map(known[_CREATED]).eq("true") & done
@@ -130,7 +130,7 @@ def read_ingest_results(org: SalesforceOrg, job: IngestJob, writes: RecordWrites
 
 
 def _untried(org: SalesforceOrg, job: IngestJob, writes: RecordWrites) -> pd.Series:
-    """Say which records a job that ended early left; nobody has to be asked when it left all."""
+    """Return which records a job that ended early left unprocessed; no request when it left all."""
     if job.state == "JobComplete" or job.records_processed >= len(writes):
         return pd.Series(False, index=writes.records.index)
     if job.records_processed == 0:
@@ -155,35 +155,16 @@ def _read(
     """Return the given columns and the key field of a result, as text; no request for a result without rows."""
     wanted = [*columns, writes.key_field]
     if rows == 0:
-        return _no_rows(wanted)
+        return pd.DataFrame(_no_rows(wanted).to_pandas())
     response = org.request(
         "GET", f"jobs/ingest/{job.id}/{kind}", RequestKind.BULK_RESULTS, headers={"Accept": "text/csv"}
     )
     content = response.content.replace(b"\0", b"")
-    frame = _parse(content, wanted) if content.strip() else _no_rows(wanted)
-    if frame is not None and rows in {None, len(frame)}:
-        return frame
+    table = parse_text(content, wanted, has_header=True) if content.strip() else _no_rows(wanted)
+    if table is not None and rows in {None, len(table)}:
+        return pd.DataFrame(table.to_pandas())
     raise SalesforceUnavailableError(f"A result of Bulk job {job.id} is damaged or incomplete; it can be read again.")
 
 
-def _no_rows(columns: list[str]) -> pd.DataFrame:
-    return pd.DataFrame({name: pd.Series(dtype="str") for name in columns})
-
-
-def _parse(content: bytes, columns: list[str]) -> pd.DataFrame | None:
-    """Return the columns, or None; the parser's own error holds a row and goes no further."""
-    with suppress(pa.ArrowInvalid, pa.ArrowKeyError):
-        table = arrow_csv.read_csv(
-            pa.BufferReader(content),
-            read_options=arrow_csv.ReadOptions(block_size=len(content) + 1),
-            parse_options=arrow_csv.ParseOptions(newlines_in_values=True),
-            convert_options=arrow_csv.ConvertOptions(
-                include_columns=columns,
-                column_types=dict.fromkeys(columns, pa.large_string()),
-                null_values=[""],
-                strings_can_be_null=True,
-                quoted_strings_can_be_null=True,
-            ),
-        )
-        return pd.DataFrame(table.to_pandas())
-    return None
+def _no_rows(columns: list[str]) -> pa.Table:
+    return pa.table({name: pa.array([], pa.string()) for name in columns})

@@ -39,11 +39,11 @@ class Attempt(Protocol):
 
 @dataclass(frozen=True)
 class Delivery:
-    """What became of some records.
+    """The outcome of some records.
 
     `results`: as `result_frame`, with `refusal` (RefusalClass as text, missing on success), of the records that
-    Salesforce answered for. `limit`: what ended the writing before the rest was sent. `unknown_outcome`: the index of
-    records that Salesforce may have written though the limit kept its answer back.
+    Salesforce answered for. `limit`: the limit that ended the writing before the rest was sent. `unknown_outcome`: the
+    index of records that Salesforce may have written although the limit replaced its answer.
     """
 
     results: pd.DataFrame
@@ -55,7 +55,7 @@ class Delivery:
 class Writer:
     """Writes records to one org; `random` gives numbers from 0 to 1.
 
-    `polls`: how often a Bulk job is asked for, by experience, before it has ended.
+    `polls`: how often a Bulk job is polled, by experience, until it has ended.
     """
 
     org: SalesforceOrg
@@ -65,7 +65,7 @@ class Writer:
     polls: int = 1
 
     def write(self, *groups: Sequence[RecordWrites]) -> Iterator[Delivery]:
-        """Write records, one group after the other, and yield what became of them as Salesforce answers.
+        """Write records, one group after the other, and yield their outcomes as Salesforce answers.
 
         The index of the records is unique among all groups. A delivery with a limit is the last one. Records that a
         repeat can help are written again a few times, and yielded with their last answer.
@@ -151,7 +151,7 @@ class Writer:
 
 
 def _writing(request: Callable[[], Answer]) -> Callable[[bool], Answer]:
-    """Return a request that writes: when a limit stops its repeat, nobody knows what the attempt before it did."""
+    """Return a request that writes: when a limit stops its repeat, the outcome of the first attempt is unknown."""
 
     def attempt(is_repeat: bool) -> Answer:
         try:
