@@ -35,7 +35,6 @@ def contact_moment_export(
     *,
     dry_run: bool = False,
     refused_again: bool = False,
-    split_to_fit: bool = True,
 ) -> MomentExportSummary:
     """Show each e-mail on the lead or contact it went to: sent, opened, clicked, bounced, with its online version.
 
@@ -48,10 +47,8 @@ def contact_moment_export(
             install_contact_moment_objects installs.
         settings: Contact moment settings, a saved block or its name: which moments go, and how many. Leave empty for
             all of the last year.
-        dry_run: Only say what a run would cost in requests and in Salesforce storage.
-        refused_again: Also write what Salesforce refused before, when an administrator has mended the cause.
-        split_to_fit: When the requests left are too few for all, write as many as fit and leave the others to the next
-            run; off: write none.
+        dry_run: Only forecast the cost of a run in requests and in Salesforce storage.
+        refused_again: Also write moments that Salesforce refused before, when an administrator has mended the cause.
     """
     log_errors_as_sentences()
     if is_late_run(EVERY, utc_now()):
@@ -61,9 +58,9 @@ def contact_moment_export(
         rules = load_block(ContactMomentSettings, settings) if settings else MomentRules()
         with open_run(_FLOW, salesforce, database, while_closed=True) as run:
             export = prepare_export(run, names, rules, refused_again=refused_again)
-            cost = announce_cost(run, export)
-            limit = None if dry_run else export_due(run, export, cost, split=split_to_fit)
-            summary = sum_up(run, export, cost, limit, dry_run=dry_run)
+            cost = announce_cost(export)
+            limit = None if dry_run else export_due(export, cost)
+            summary = sum_up(export, cost, limit, dry_run=dry_run)
             publish_moments(summary)
             if limit is not None:
                 raise LimitReachedError(summary.sentence(), code=limit.code, until=limit.until) from limit

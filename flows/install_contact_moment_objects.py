@@ -7,9 +7,9 @@ from blocks.customer_database import CustomerDatabase
 from blocks.load import load_block
 from blocks.salesforce_credentials import SalesforceCredentials
 from crm_sync.errors import SyncError
+from crm_sync.moments.object_checks import MomentObjectsReport
 from crm_sync.moments.objects import MomentObjects
-from crm_sync.moments.objects_report import MomentObjectsReport
-from tasks.moments.objects import install_or_check, let_moments_go, publish_moment_objects
+from tasks.moments.objects import install_or_check, publish_moment_objects, requeue_refused
 from tasks.run.run import ended, ended_early, log_errors_as_sentences, open_run
 
 
@@ -38,7 +38,7 @@ def install_contact_moment_objects(
             publish_moment_objects(report)
             if problem := report.error():
                 raise problem
-            let_moments_go(run)
+            requeue_refused(run)
             run.stop("Completed")
     except SyncError as error:
         return ended_early(error)

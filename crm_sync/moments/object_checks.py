@@ -1,64 +1,68 @@
-"""Holding the contact moment objects against what Salesforce describes to the integration user."""
+"""The contact moment objects as Salesforce describes them to the integration user, and what an installation left."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from crm_sync.errors import QueryError
+from crm_sync.errors import ConfigurationError, FatalError, QueryError, SyncError
 from crm_sync.moments.objects import MomentObject
+from crm_sync.salesforce.metadata.deployment import ComponentFailure
+from crm_sync.salesforce.metadata.permission_sets import Access, Assignment
 from crm_sync.salesforce.org import SalesforceOrg
 from crm_sync.salesforce.schema.describe import FieldDescription, describe
 
-_TEXT = frozenset({"string", "textarea", "picklist"})
-_NUMBER = frozenset({"double", "int", "long"})
-_WEB_ADDRESS = frozenset({"url", "string", "textarea"})
-_MOMENT = frozenset({"datetime"})
+INTEGRATION_SET = "DeployteqIntegration"
+_INTEGRATION_LABEL = "Deployteq Integration"
+_READERS_LABEL = "Deployteq Contact Moments"
+_ASSIGN = (
+    f"give the permission set '{_INTEGRATION_LABEL}' to the integration user (Setup > Permission Sets > "
+    f"{_INTEGRATION_LABEL} > Manage Assignments > Add Assignment)"
+)
+_RELATED_LIST = (
+    "Show the moments on the {parent}: Setup > Object Manager > {parent} > Page Layouts, open each layout that sales "
+    "uses, drag 'Contact Moments' from Related Lists onto it, choose with the wrench the columns Subject, Sent, "
+    "Last Opened, Last Clicked and Bounced, sorted by Sent, descending, and save. A Lightning page without "
+    "the component Related Lists needs it too (open a {parent}, gear > Edit Page)."
+)
+_READERS = (
+    f"Let people in sales see them: Setup > Permission Sets > {_READERS_LABEL} > Manage Assignments > Add Assignment."
+)
 _ID_LENGTH = 64
 
 
 @dataclass(frozen=True)
-class Finding:
-    """One thing that stands in the way of the export, and whether an installation can mend it."""
-
-    is_missing: bool
-    sentence: str
-
-
-@dataclass(frozen=True)
 class ObjectCheck:
-    """One object as the integration user sees it."""
+    """One object as the integration user sees it, with sentences on what keeps moments out of it.
+
+    `fields` counts those that are there; an installation adds `missing`, only a person can correct `unfit`.
+    """
 
     name: str
     exists: bool
-    fields: tuple[str, ...]
-    findings: tuple[Finding, ...]
+    fields: int
+    missing: tuple[str, ...]
+    unfit: tuple[str, ...] = ()
 
 
 def check_object(org: SalesforceOrg, moments: MomentObject) -> ObjectCheck:
-    """Return what of the object the integration user sees, and what keeps moments out of it; one request."""
+    """Check one object by its description; one request."""
     try:
         described = describe(org, moments.name)
     except QueryError as unknown:
         if unknown.code != "NOT_FOUND":
             raise
         sentence = f"Salesforce shows the integration user no object {moments.name}."
-        return ObjectCheck(moments.name, exists=False, fields=(), findings=(Finding(True, sentence),))
+        return ObjectCheck(moments.name, exists=False, fields=0, missing=(sentence,))
     # Names are compared without case, as Salesforce does.
     fields = {name.lower(): field for name, field in described.items()}
     wanted = (moments.lookup, *moments.fields.values())
+    missing = [name for name in wanted if name.lower() not in fields]
     return ObjectCheck(
         name=moments.name,
         exists=True,
-        fields=tuple(name for name in wanted if name.lower() in fields),
-        findings=tuple(_findings(moments, fields)),
+        fields=len(wanted) - len(missing),
+        missing=tuple(f"Salesforce shows the integration user no field {moments.name}.{name}." for name in missing),
+        unfit=(*_lookup_problems(moments, fields), *_field_problems(moments, fields)),
     )
-
-
-def _findings(moments: MomentObject, fields: Mapping[str, FieldDescription]) -> Iterator[Finding]:
-    for name in (moments.lookup, *moments.fields.values()):
-        if name.lower() not in fields:
-            yield Finding(True, f"Salesforce shows the integration user no field {moments.name}.{name}.")
-    for sentence in (*_lookup_problems(moments, fields), *_field_problems(moments, fields)):
-        yield Finding(False, sentence)
 
 
 def _lookup_problems(moments: MomentObject, fields: Mapping[str, FieldDescription]) -> Iterator[str]:
@@ -88,16 +92,95 @@ def _field_problems(moments: MomentObject, fields: Mapping[str, FieldDescription
         yield f"{moments.name}.{key.name} holds {key.length} characters, where {_ID_LENGTH} are needed."
 
 
-def _needed(holds: str) -> tuple[frozenset[str], str]:
-    """Return the described types that fit what a field holds, and how a person calls them."""
+def _needed(holds: str) -> tuple[tuple[str, ...], str]:
+    """Return the described types that fit a field by its content, and the word for them."""
     if holds.endswith("_at"):
-        return _MOMENT, "a date/time"
+        return ("datetime",), "a date/time"
     if holds in {"opens", "clicks"}:
-        return _NUMBER, "a number"
+        return ("double", "int", "long"), "a number"
     if holds == "online_version":
-        return _WEB_ADDRESS, "a URL"
-    return (frozenset({"string"}), "a text") if holds == "moment_id" else (_TEXT, "a text")
+        return ("url", "string", "textarea"), "a URL"
+    return (("string",) if holds == "moment_id" else ("string", "textarea", "picklist")), "a text"
 
 
 def _not_writable(moments: MomentObject, field: FieldDescription) -> str:
     return f"The integration user may not edit {moments.name}.{field.name}."
+
+
+@dataclass(frozen=True)
+class MomentObjectsReport:
+    """Both objects as they are now, what was installed, and what is left to do by hand.
+
+    `assignment` is None for objects of another package, which are only checked.
+    """
+
+    objects: tuple[ObjectCheck, ...]
+    installed: dict[str, tuple[str, ...]]
+    failures: tuple[ComponentFailure, ...]
+    assignment: Assignment | None
+    check_only: bool
+    org_host: str
+    requests_used: int
+    # The name of the run's final state; with an error, the error names it.
+    state: str = "Completed"
+
+    @property
+    def problems(self) -> list[str]:
+        """All that keeps moments from being written, each in one sentence."""
+        refused = [failure.sentence() for failure in self.failures]
+        return refused or [said for one in self.objects for said in (*one.missing, *one.unfit)]
+
+    def sentence(self) -> str:
+        """Return the outcome in one sentence."""
+        if error := self.error():
+            return str(error)
+        names = " and ".join(one.name for one in self.objects)
+        if self.installed:
+            return f"{names} are installed and ready; what is left to do by hand is listed with the run."
+        if self._access is Access.GIVEN:
+            return f"{names} were in place; the integration user was given the permission set {_INTEGRATION_LABEL}."
+        return f"{names} are in place; nothing had to be changed."
+
+    def error(self) -> SyncError | None:
+        """Return the error that ends the run, if moments cannot be written."""
+        if not self.problems:
+            return None
+        more = f" (and {len(self.problems) - 1} more, listed with the run)" if len(self.problems) > 1 else ""
+        first = self.problems[0].rstrip(".") + more
+        if self.failures:
+            return FatalError(
+                "Salesforce refused the contact moment objects, and installed nothing of them: "
+                f"{first}; correct that in Salesforce and start again."
+            )
+        return ConfigurationError(f"Contact moments cannot be written: {first}; {self._remedy()}.")
+
+    def by_hand(self) -> list[str]:
+        """Return the steps that only a person can take; Salesforce has no way to add to somebody's page layout."""
+        are_there = bool(self.installed) or all(one.exists for one in self.objects)
+        if self.assignment is None or not are_there:
+            return []
+        steps = [_RELATED_LIST.format(parent=parent) for parent in ("Lead", "Contact")] + [_READERS]
+        if self._has_access:
+            return steps
+        code = self.assignment.code
+        refused = f" Salesforce did not let this run do it ({code})." if code else ""
+        return [f"{_ASSIGN[0].upper()}{_ASSIGN[1:]}.{refused}", *steps]
+
+    @property
+    def _access(self) -> Access | None:
+        return self.assignment.access if self.assignment else None
+
+    @property
+    def _has_access(self) -> bool:
+        return self._access in {Access.HAD_IT, Access.GIVEN}
+
+    def _remedy(self) -> str:
+        if self.assignment is None:
+            return "correct the block 'Contact moment objects', or give the integration user access to them"
+        if any(one.unfit for one in self.objects):
+            return "an administrator has to correct that in Salesforce"
+        if self.check_only:
+            return "run this flow without 'check only' to install what is missing"
+        if self._has_access:
+            return "Salesforce may need some minutes to show what is new, so start this flow again then"
+        return _ASSIGN

@@ -1,19 +1,17 @@
-"""From due moments to records of the two Salesforce objects, and from their results to what is stored."""
+"""Due moments as records of the two Salesforce objects, and the results of these records as the export stores them."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 
 import pandas as pd
 
 from crm_sync.moments.objects import MomentObject, MomentObjects
 from crm_sync.moments.settings import MomentRules
-from crm_sync.outcomes import RefusalClass
-from crm_sync.salesforce.errors.row_refusals import refusal_classes
 from crm_sync.salesforce.write.records import CLEAR, RecordWrites
 from crm_sync.sobject import SObject
 
-# Characters, as installed; an address that is cut leads nowhere, so a longer one is left out.
+# Characters, as installed. An address that is cut leads nowhere, so a longer one is left out.
 _LENGTHS = {"subject": 255, "campaign": 255, "mailing": 255, "bounce_category": 80, "bounce_reason": 255}
 _LONGEST_ADDRESS = 255
 _LONGEST_MESSAGE = 1_000
@@ -21,7 +19,7 @@ _NUMBERS = ("opens", "clicks")
 
 
 def payload_fingerprint(objects: MomentObjects, rules: MomentRules) -> dict[SObject, str]:
-    """Return for each object a fingerprint of all that decides what is written of a moment, but for the moment."""
+    """Return for each object a fingerprint of the names and settings by which a moment becomes a record."""
     return {one.parent: _digest(one, rules) for one in objects.both}
 
 
@@ -31,64 +29,61 @@ def _digest(one: MomentObject, rules: MomentRules) -> str:
     return sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 
-def moment_writes(due: pd.DataFrame, one: MomentObject, rules: MomentRules) -> RecordWrites:
-    """Return the upserts of due moments (see `read_due`) of one object, in their order and with their index.
+def moment_writes(due: pd.DataFrame, objects: MomentObjects, rules: MomentRules) -> list[RecordWrites]:
+    """Return due moments (see `read_due`) as upserts, those of contacts first, in their order and with their index.
 
-    What a moment does not have, or the settings leave out, is cleared: Salesforce may have it from before.
+    A field without a value, or that the settings leave out, is cleared: Salesforce may have it from before.
     """
-    asked_for = list(rules.fields())
-    values = _values(due, rules)[asked_for].fillna(CLEAR)
-    nothing = pd.Series(CLEAR, index=due.index, dtype="str")
+    found = [(one, due[due["sobject"] == str(one.parent)]) for one in reversed(objects.both)]
+    return [_writes(moments, one, rules) for one, moments in found if len(moments)]
+
+
+def _writes(due: pd.DataFrame, one: MomentObject, rules: MomentRules) -> RecordWrites:
+    wanted = list(rules.fields())
+    values = _values(due, rules)[wanted].fillna(CLEAR)
+    cleared = pd.Series(CLEAR, index=due.index, dtype="str")
     columns = {one.lookup: due["parent_id"]}
-    columns |= {name: values[holds] if holds in asked_for else nothing for holds, name in one.fields.items()}
+    columns |= {name: values[holds] if holds in wanted else cleared for holds, name in one.fields.items()}
     types = {one.fields[holds]: "double" for holds in _NUMBERS if holds in one.fields}
     return RecordWrites(one.name, pd.DataFrame(columns), types, external_id=one.moment_id)
 
 
-def contents(writes: RecordWrites) -> pd.Series:
-    """Return a fingerprint of each record's values, text, with the records' index."""
-    # The names belong to it: the same moment in an object of another name has yet to be written.
+def record_hashes(writes: RecordWrites) -> pd.Series:
+    """Return a hash of each record's values, text, with the records' index."""
+    # With the names: the same moment in an object of another name has yet to be written.
     names = pd.Series(f"{writes.sobject}.{','.join(writes.records.columns)}", index=writes.records.index, dtype="str")
     columns = writes.records.assign(names=names).astype("object")
     return pd.util.hash_pandas_object(columns, index=False).astype("str")
 
 
-def tried(due: pd.DataFrame, written: pd.Series, shapes: Mapping[SObject, str]) -> pd.DataFrame:
-    """Return due moments as `store_tried` takes them, as if all had gone well with the contents `written`."""
-    nothing = pd.Series(None, index=due.index, dtype="str")
+def expected_results(
+    due: pd.DataFrame, writes: Sequence[RecordWrites], fingerprints: Mapping[SObject, str]
+) -> pd.DataFrame:
+    """Return due moments as `store_results` takes them, as if Salesforce had accepted all; `content` as written."""
+    missing = pd.Series(None, index=due.index, dtype="str")
     names = ["moment_id", "sobject", "parent_id", "parent_stamp", "version"]
+    by_sobject = {str(sobject): fingerprint for sobject, fingerprint in fingerprints.items()}
     return due[names].assign(
-        payload_fingerprint=due["sobject"].map({str(name): shape for name, shape in shapes.items()}).astype("str"),
-        content=written,
-        salesforce_id=nothing,
-        refusal=nothing,
-        error_code=nothing,
-        error_message=nothing,
+        payload_fingerprint=due["sobject"].map(by_sobject).astype("str"),
+        content=pd.concat([record_hashes(one) for one in writes]).reindex(due.index),
+        **dict.fromkeys(("salesforce_id", "refusal", "error_code", "error_message"), missing),
     )
 
 
-def with_results(expected: pd.DataFrame, results: pd.DataFrame, moment_id: str) -> pd.DataFrame:
-    """Return `expected` (see `tried`) as it came out: `results` is its result frame, `moment_id` the external id.
-
-    Two writers at once, a run that was killed and the next one, may both find that a moment is not there yet; the
-    slower one is refused for a duplicate, and writing it again is all that it takes.
-    """
-    classes = refusal_classes(results["error_code"].fillna("").where(~results["success"]), results["error_message"])
-    is_race = results["error_code"].eq("DUPLICATE_VALUE") & results["error_message"].str.contains(
-        moment_id, case=False, regex=False, na=False
-    )
-    classes = classes.mask(is_race, RefusalClass.TRANSIENT.value)
-    return expected.assign(
-        content=expected["content"].where(results["success"]),
+def apply_results(expected: pd.DataFrame, results: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of `expected` (see `expected_results`) that the writer has `results` of, with these."""
+    rows = expected.loc[results.index]
+    return rows.assign(
+        content=rows["content"].where(results["success"]),
         salesforce_id=results["record_id"],
-        refusal=classes.where(~results["success"]),
+        refusal=results["refusal"],
         error_code=results["error_code"],
         error_message=results["error_message"].str.slice(0, _LONGEST_MESSAGE),
     )
 
 
 def _values(due: pd.DataFrame, rules: MomentRules) -> pd.DataFrame:
-    """Return what the fields hold as text, missing where there is nothing to say."""
+    """Return the values of all fields by content, as text, missing where a moment has none."""
     opens, counted = {name: due[name] for name in ("first_opened_at", "last_opened_at")}, due["opens"]
     if not rules.ignore_machine_opens:
         opens = {

@@ -1,69 +1,28 @@
-"""What an export of contact moments did and left, in one value."""
+"""The outcome of an export of contact moments: its counts, its final state and its sentence."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
-from functools import reduce
-from operator import add
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple, dataclass
 
-from crm_sync.moments.due import DueCount
-from crm_sync.moments.forecast import MomentForecast, counted_requests, forecast, through_at
-from crm_sync.moments.results import RefusedMoment, TriedCount
+from crm_sync.moments.forecast import Backlog, MomentForecast, counted_requests
+from crm_sync.moments.results_store import RefusedMoment, ResultCounts
 from crm_sync.outcomes import RefusalClass
 from crm_sync.sobject import SObject
 
-# What is refused for now, and goes by itself.
 _WAITS_FOR_PULL = {RefusalClass.TARGET_DELETED.value, RefusalClass.CONVERTED.value}
 _GOES_AGAIN = {RefusalClass.TRANSIENT.value, RefusalClass.LIMIT.value}
 
 
 @dataclass(frozen=True)
-class Backlog:
-    """What waits: so many moments, the longest since then; through by then at the present budget, if that is short."""
-
-    moments: int = 0
-    since: datetime | None = None
-    requests: int = 0
-    through_at: datetime | None = None
-
-    def sentence(self) -> str:
-        """Say how many wait, since when, and until when; empty when none does."""
-        if not self.moments:
-            return ""
-        said = f"{self.moments:,} contact moments wait"
-        if self.since is not None:
-            said += f", the first since {self.since:%Y-%m-%d %H:%M} UTC"
-        if self.through_at is not None:
-            said += (
-                f"; at the present budget they will be through by about {self.through_at:%Y-%m-%d %H:%M} UTC "
-                f"({counted_requests(self.requests)})"
-            )
-        return said
-
-
-def backlog(due: Mapping[SObject, DueCount], *, possible_from: datetime | None = None, an_hour: int = 1) -> Backlog:
-    """Return what is due now as a backlog.
-
-    With the moment from which requests are possible again, and how many `an_hour`, also when it will be through.
-    """
-    moments = sum(count.due for count in due.values())
-    since = min((count.since for count in due.values() if count.since), default=None)
-    if possible_from is None or not moments:
-        return Backlog(moments, since)
-    requests = forecast({sobject: count.due for sobject, count in due.items()}, {}).requests
-    through = through_at(requests, possible_from=possible_from, an_hour=an_hour)
-    return Backlog(moments, since, requests, through)
-
-
-@dataclass(frozen=True)
 class MomentExportSummary:
-    """The outcome of an export. `refusals` lists (object, RefusalClass, code, moments) of this run's last tries,
-    `refused_moments` some of them one by one, `refused_in_all` counts what stands refused from this run and earlier
-    ones; `without_record` waits for its customer to have a lead or contact, `left` for another run. `limit`: why the
-    run was cut, if it was."""
+    """The outcome of an export.
+
+    `refusals`: (object, RefusalClass, code, moments) of this run's last results, `refused_moments` some of them one by
+    one; `refused_in_all` counts earlier runs' refusals too. `without_record` waits until its customer has a lead or
+    contact, `left` for another run. `limit`: why the run was cut, if it was.
+    """
 
     forecast: MomentForecast
-    counts: Mapping[SObject, TriedCount]
+    counts: Mapping[SObject, ResultCounts]
     refusals: list[tuple[str, str, str, int]]
     refused_in_all: int
     without_record: Backlog
@@ -72,41 +31,41 @@ class MomentExportSummary:
     seconds: float
     dry_run: bool = False
     limit: str = ""
-    refused_moments: list[RefusedMoment] = field(default_factory=list)
+    refused_moments: Sequence[RefusedMoment] = ()
 
     @property
-    def total(self) -> TriedCount:
+    def total(self) -> ResultCounts:
         """Both objects together."""
-        return reduce(add, self.counts.values(), TriedCount())
+        return ResultCounts(*map(sum, zip(*map(astuple, self.counts.values()), strict=True)))
 
     @property
     def written(self) -> int:
-        """How many moments Salesforce took."""
+        """Moments that Salesforce accepted."""
         return self.total.added + self.total.updated
 
     @property
     def moments_per_second(self) -> float:
-        """How fast moments were written."""
+        """The speed of the export."""
         return self.written / self.seconds if self.seconds else 0.0
 
     @property
     def to_repeat(self) -> int:
-        """Refused for locks and the like; the next run writes them again."""
+        """Moments refused for now, for a lock or a limit; the next run writes them again."""
         return self._refused(_GOES_AGAIN)
 
     @property
     def waiting_for_pull(self) -> int:
-        """Refused since their lead or contact was deleted, merged or converted after the last pull."""
+        """Moments whose lead or contact was deleted, merged or converted after the last pull."""
         return self._refused(_WAITS_FOR_PULL)
 
     @property
     def refused(self) -> int:
-        """Refused by this run for their values or for a permission."""
+        """Moments refused for their values or for a permission."""
         return self.total.refused - self.to_repeat - self.waiting_for_pull
 
     @property
     def state(self) -> str:
-        """What a person should know first."""
+        """The name of the final state: the first thing that a person should know."""
         if self.limit:
             return "CutByLimit"
         if self.dry_run:
@@ -116,7 +75,7 @@ class MomentExportSummary:
         return "CutByCap" if self.left.moments else "Completed"
 
     def sentence(self) -> str:
-        """Say what happened in one sentence."""
+        """Return the outcome in one sentence."""
         if self.dry_run:
             return f"{self.forecast.sentence()}; nothing was written{self._no_record()}."
         total = self.total

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from crm_sync.database.engine import CustomerDatabase
-from crm_sync.moments.record import record_moments
+from crm_sync.moments.record_store import record_moments
 from deployments.demo.customers import some_customers
 
 _MAILINGS = (

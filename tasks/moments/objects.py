@@ -1,4 +1,4 @@
-"""Looking at the contact moment objects in Salesforce, and installing them."""
+"""Checks the contact moment objects in Salesforce, and installs them."""
 
 from functools import partial
 from pathlib import Path
@@ -8,10 +8,9 @@ from prefect import get_run_logger, task
 from prefect.artifacts import create_markdown_artifact
 
 from crm_sync.errors import ConfigurationError
-from crm_sync.moments.object_checks import ObjectCheck, check_object
+from crm_sync.moments import results_store
+from crm_sync.moments.object_checks import INTEGRATION_SET, MomentObjectsReport, ObjectCheck, check_object
 from crm_sync.moments.objects import MomentObject, MomentObjects
-from crm_sync.moments.objects_report import INTEGRATION_SET, MomentObjectsReport
-from crm_sync.moments.results import let_try_again
 from crm_sync.salesforce.metadata import permission_sets
 from crm_sync.salesforce.metadata.deployment import Deployment, read_deployment, start_deployment, wait_for_deployment
 from crm_sync.salesforce.metadata.package import Package, build_package
@@ -28,7 +27,7 @@ _PROJECT = Path(__file__).resolve().parents[2] / "deployments" / "salesforce"
 
 @task(task_run_name="check {moments.name}", **TALKS_TO_SALESFORCE)
 def check_moment_object(org: SalesforceOrg, moments: MomentObject) -> ObjectCheck:
-    """Return what the integration user sees of one object, and what is wrong with it."""
+    """Check one object by its description."""
     return check_object(org, moments)
 
 
@@ -44,23 +43,23 @@ def start_installation(org: SalesforceOrg, package: Package) -> str:
     return start_deployment(org, package.content)
 
 
-@task(task_run_name="look at installation", **TALKS_TO_SALESFORCE)
-def look_at_installation(org: SalesforceOrg, deployment_id: str) -> Deployment:
-    """Ask how far the installation is."""
+@task(task_run_name="read installation", **TALKS_TO_SALESFORCE)
+def read_installation(org: SalesforceOrg, deployment_id: str) -> Deployment:
+    """Return how far the installation is."""
     return read_deployment(org, deployment_id)
 
 
-def let_moments_go(run: Run) -> None:
-    """Have the next export write again what it was refused while the objects, or rights to them, were missing."""
+def requeue_refused(run: Run) -> None:
+    """Make moments due that were refused while the objects, or rights to them, were missing."""
     with run.database.transaction() as connection:
-        let_try_again(connection)
+        results_store.requeue_refused(connection)
 
 
 def install_or_check(run: Run, objects: MomentObjects, *, check_only: bool) -> MomentObjectsReport:
-    """Check the objects, and install ours where something of them is missing; another package's are only checked."""
+    """Check the objects, and install ours where a part of them is missing; another package's are only checked."""
     assignment: Assignment | None = None
-    package: Package | None = None
     deployment: Deployment | None = None
+    installed: dict[str, tuple[str, ...]] = {}
     if objects.are_ours:
         # First, since without its permission set the user sees nothing of objects that are there.
         assignment = assign_permission_set(run.org, check_only=check_only)
@@ -69,11 +68,13 @@ def install_or_check(run: Run, objects: MomentObjects, *, check_only: bool) -> M
         package = _package(found)
         deployment = _install(run.org, package)
         if deployment.succeeded:
-            assignment = _with_earlier(assignment, assign_permission_set(run.org, check_only=False))
-            found = _check_soon(run.org, objects)
+            installed = package.members
+            again = assign_permission_set(run.org, check_only=False)
+            assignment = assignment if again.access is Access.HAD_IT else again
+            found = _check_until_complete(run.org, objects)
     return MomentObjectsReport(
         objects=found,
-        installed=package.members if package and deployment and deployment.succeeded else {},
+        installed=installed,
         failures=deployment.failures if deployment else (),
         assignment=assignment,
         check_only=check_only,
@@ -86,7 +87,7 @@ def _check(org: SalesforceOrg, objects: MomentObjects) -> tuple[ObjectCheck, ...
     return tuple(check_moment_object(org, one) for one in objects.both)
 
 
-def _check_soon(org: SalesforceOrg, objects: MomentObjects) -> tuple[ObjectCheck, ...]:
+def _check_until_complete(org: SalesforceOrg, objects: MomentObjects) -> tuple[ObjectCheck, ...]:
     for delay in _LOOKS:
         SLEEP.get()(delay)
         found = _check(org, objects)
@@ -96,11 +97,11 @@ def _check_soon(org: SalesforceOrg, objects: MomentObjects) -> tuple[ObjectCheck
 
 
 def _is_missing(found: tuple[ObjectCheck, ...]) -> bool:
-    return any(finding.is_missing for one in found for finding in one.findings)
+    return any(one.missing for one in found)
 
 
 def _package(found: tuple[ObjectCheck, ...]) -> Package:
-    """Return what to install: all but the page layouts of objects that are there, which somebody may have changed."""
+    """Return the package to install, without the page layouts of existing objects, which somebody may have changed."""
     if not _PROJECT.is_dir():
         raise ConfigurationError(
             f"The folder {_PROJECT} with the Salesforce objects is missing; check out the project."
@@ -112,19 +113,15 @@ def _package(found: tuple[ObjectCheck, ...]) -> Package:
 def _install(org: SalesforceOrg, package: Package) -> Deployment:
     deployment_id = start_installation(org, package)
     get_run_logger().info("Salesforce installs the contact moment objects (deployment %s).", deployment_id)
-    return wait_for_deployment(partial(look_at_installation, org, deployment_id), SLEEP.get())
-
-
-def _with_earlier(before: Assignment, after: Assignment) -> Assignment:
-    return before if after.access is Access.HAD_IT else after
+    return wait_for_deployment(partial(read_installation, org, deployment_id), SLEEP.get())
 
 
 def publish_moment_objects(report: MomentObjectsReport) -> None:
-    """Leave what is there, what was installed and what is left to do as a page to read."""
+    """Publish the report as a page: the objects, what was installed, what is left to do by hand."""
     lines = ["## Contact moment objects", "", report.sentence(), "", "| object | | fields |", "| --- | --- | ---: |"]
     for one in report.objects:
-        state = "in place" if not one.findings else "incomplete" if one.exists else "missing"
-        lines.append(f"| {one.name} | {state} | {len(one.fields)} |")
+        state = "in place" if not (one.missing or one.unfit) else "incomplete" if one.exists else "missing"
+        lines.append(f"| {one.name} | {state} | {one.fields} |")
     sections = {
         "What is wrong": report.problems,
         "Installed now": [f"{kind}: {', '.join(names)}" for kind, names in report.installed.items()],

@@ -4,8 +4,9 @@ from dataclasses import asdict
 
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
-from crm_sync.moments.results import RefusedMoment
-from crm_sync.moments.summary import Backlog, MomentExportSummary
+from crm_sync.moments.forecast import Backlog
+from crm_sync.moments.results_store import RefusedMoment
+from crm_sync.moments.summary import MomentExportSummary
 from crm_sync.outcomes import RefusalClass
 
 _KEY = "contact-moment-export"

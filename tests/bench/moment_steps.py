@@ -15,7 +15,7 @@ from pydantic import SecretStr
 from blocks.customer_database import CustomerDatabase
 from blocks.salesforce_credentials import SalesforceCredentials
 from crm_sync.database.engine import CustomerDatabase as OpenDatabase
-from crm_sync.moments.record import record_moments
+from crm_sync.moments.record_store import record_moments
 from deployments.demo.customers import some_customers
 from tests.bench.forecasts import last_forecast
 from tests.bench.sync import DEMO_USER

@@ -17,7 +17,7 @@ from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
 from prefect.states import Pending
 
 from crm_sync.database.tables.customers import checkpoint, customer, request_ledger, sync_run
-from crm_sync.moments.record import record_moments
+from crm_sync.moments.record_store import record_moments
 from deployments.definitions import build_deployments
 from deployments.deploy import deploy
 from standins.salesforce.http.faults import Fault

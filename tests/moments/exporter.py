@@ -1,28 +1,48 @@
-"""What an export does to the customer database, for tests."""
+"""An export without Salesforce, for tests: what it reads from and stores in the customer database."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
+
+import pandas as pd
 
 from crm_sync.database.engine import CustomerDatabase
 from crm_sync.database.tables.moments import moment_export
-from crm_sync.moments.due import DueFilter, count_due, count_without_record, read_due
-from crm_sync.moments.record import record_moments
-from crm_sync.moments.results import store_tried
+from crm_sync.moments.due_store import DueFilter, count_due, count_without_record, read_due
+from crm_sync.moments.record_store import record_moments
+from crm_sync.moments.results_store import store_results
 from crm_sync.moments.settings import MomentRules
 from crm_sync.sobject import SObject
-from tests.moments.moments_told import NOW, Row, moment
 from tests.rigs.story import Story
 
 LEAD, CONTACT = SObject.LEAD, SObject.CONTACT
 
-SHAPES = {LEAD: "as it is", CONTACT: "as it is"}
+FINGERPRINTS = {LEAD: "as it is", CONTACT: "as it is"}
+SENT = datetime(2026, 1, 1, 9, tzinfo=UTC)
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
+Row = dict[str, Any]
+
+
+def at(hours: int) -> datetime:
+    """Return a time after the e-mail was sent."""
+    return SENT + timedelta(hours=hours)
+
+
+def moment(moment_id: str = "m1", customer_id: int = 1, **known: Any) -> Row:
+    """Return a contact moment as a sender records it."""
+    return {"moment_id": moment_id, "customer_id": customer_id, "sent_at": SENT, **known}
+
+
+def accepted(due: pd.DataFrame, **changes: Any) -> pd.DataFrame:
+    """Return the results of due moments that Salesforce accepted, but for these changes."""
+    nothing = dict.fromkeys(("salesforce_id", "refusal", "error_code", "error_message"))
+    return due.assign(**{"payload_fingerprint": "as it is", "content": "1", **nothing, **changes})
 
 
 class Exporter:
-    """What an export does to the database, without Salesforce."""
+    """Records moments, and exports them without Salesforce."""
 
     def __init__(self, story: Story, database: CustomerDatabase) -> None:
-        """Start with whatever the story holds."""
+        """Start with the customers of the story."""
         self.story = story
         self.database = database
         self.started_at = NOW + timedelta(days=1)
@@ -33,42 +53,36 @@ class Exporter:
         rows = [moment(key, customers[key]["id"], **known) for key in keys]
         record_moments(self.database, rows, NOW)
 
-    def question(self, rules: MomentRules | None = None, **options: Any) -> DueFilter:
-        """Ask as another run would, a minute later."""
+    def due_filter(self, rules: MomentRules | None = None, **options: Any) -> DueFilter:
+        """Return the filter of another run, a minute later."""
         self.started_at += timedelta(minutes=1)
-        return DueFilter(rules or MomentRules(max_age_days=0), SHAPES, self.started_at, **options)
+        return DueFilter(rules or MomentRules(max_age_days=0), FINGERPRINTS, self.started_at, **options)
 
     def due(self, rules: MomentRules | None = None, **options: Any) -> dict[str, list[str]]:
-        """Return to which records each due moment goes, and see that counting them comes to the same."""
-        question = self.question(rules, **options)
+        """Return the records to which each due moment goes; counting them gives the same numbers."""
+        due_filter = self.due_filter(rules, **options)
         with self.database.transaction() as connection:
-            frame = read_due(connection, question, 1000)
-            counts = count_due(connection, question)
+            frame = read_due(connection, due_filter, 1000)
+            counts = count_due(connection, due_filter)
         assert {sobject: count.due for sobject, count in counts.items()} == {
             sobject: int((frame["sobject"] == sobject).sum()) for sobject in SObject
         }
         return {str(name): list(group) for name, group in frame.groupby("moment_id")["parent_id"]}
 
     def waiting(self, rules: MomentRules | None = None) -> int:
-        """Return how many moments wait for a record."""
+        """Return the number of moments that wait for a record."""
         with self.database.transaction() as connection:
-            return count_without_record(connection, self.question(rules)).due
+            return count_without_record(connection, self.due_filter(rules)).due
 
-    def export(self, *, refusal: str | None = None, code: str | None = None, sent: bool = True) -> None:
-        """Store that all due moments went well, or were refused."""
-        question = self.question()
+    def export(self, *, refusal: str | None = None, code: str | None = None, sent: bool = True, only: str = "") -> None:
+        """Store that all due moments, or only one, were accepted or refused."""
+        due_filter = self.due_filter()
         with self.database.transaction() as connection:
-            due = read_due(connection, question, 1000)
-            told = {
-                "payload_fingerprint": "as it is",
-                "content": None if refusal else "1",
-                "salesforce_id": None,
-                "refusal": refusal,
-                "error_code": code,
-                "error_message": None,
-            }
-            store_tried(connection, due.assign(**told), question.started_at, were_sent=sent)
+            due = read_due(connection, due_filter, 1000)
+            due = due[due["moment_id"].eq(only) | (not only)]
+            changes = {"content": None, "refusal": refusal, "error_code": code} if refusal else {}
+            store_results(connection, accepted(due, **changes), due_filter.started_at, were_sent=sent)
 
     def exports(self) -> dict[str, Row]:
-        """Return what is known of the exports, by moment."""
+        """Return the stored exports, by moment."""
         return self.story.rows(moment_export, "moment_id")

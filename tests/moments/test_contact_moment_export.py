@@ -1,7 +1,6 @@
 """The contact moment export: which moments go, where to, with how many requests, and what is said of the others."""
 
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,20 +11,13 @@ from crm_sync.database.tables.customers import sync_run
 from crm_sync.database.tables.moments import moment_export
 from crm_sync.moments.objects import MomentFields
 from crm_sync.sobject import SObject
-from tests.rigs.moments import NOW, MomentRig, add_moment_objects, opened, start_moment_rig, two_known_people
+from tests.rigs.moments import NOW, MomentRig, add_moment_objects, opened, start_moment_rig
 from tests.rigs.org import artifact
 
 pytestmark = pytest.mark.flow
 
 LEAD, CONTACT = SObject.LEAD, SObject.CONTACT
 BULK = {"ingest_jobs": 2, "ingest_upload": 2, "ingest_job": 4}
-
-
-@pytest.fixture
-def org(tmp_path: Path, sqlite_url: str) -> Iterator[MomentRig]:
-    """Give an org with a lead and a contact who are customers here."""
-    with two_known_people(tmp_path, sqlite_url) as rig:
-        yield rig
 
 
 def test_moments_go_to_the_lead_and_to_the_contact(org: MomentRig) -> None:
@@ -114,7 +106,7 @@ def test_both_objects_are_written_when_the_setting_says_so(org: MomentRig) -> No
     assert (org.parents(LEAD), org.parents(CONTACT)) == ({"b1": lead}, {"b1": contact})
 
 
-def test_dry_run_only_says_what_it_would_cost(org: MomentRig) -> None:
+def test_dry_run_only_forecasts_the_cost(org: MomentRig) -> None:
     org.record_many(1_500, "ada", "grace")
     org.kinds()
 
@@ -128,13 +120,13 @@ def test_dry_run_only_says_what_it_would_cost(org: MomentRig) -> None:
     assert org.rows(moment_export) == []
 
 
-def test_cost_is_said_before_the_first_request(org: MomentRig, caplog: pytest.LogCaptureFixture) -> None:
+def test_cost_is_logged_before_the_first_request(org: MomentRig, caplog: pytest.LogCaptureFixture) -> None:
     org.record({"moment_id": "g1", "of": "grace"})
 
     summary = org.export()
 
-    told = [record.message for record in caplog.records if "have to go to Salesforce" in record.message]
-    assert told == [f"{summary.forecast.sentence()}."]
+    expected = [record.message for record in caplog.records if "have to go to Salesforce" in record.message]
+    assert expected == [f"{summary.forecast.sentence()}."]
 
 
 @pytest.mark.parametrize(("moments", "kinds"), [(2_000, {"composite": 2}), (12_000, BULK)])
@@ -150,7 +142,7 @@ def test_many_moments_take_few_requests(org: MomentRig, moments: int, kinds: dic
     org.assert_nothing_twice_nothing_lost()
 
 
-def test_objects_that_are_not_there_are_told_with_the_way_out(org: MomentRig) -> None:
+def test_missing_objects_are_reported_with_the_way_out(org: MomentRig) -> None:
     org.record({"moment_id": "g1", "of": "grace"})
 
     state = org.state(objects=ContactMomentObjects(contact_object="Nowhere__c"))
@@ -176,17 +168,17 @@ def test_objects_of_another_package_are_written_by_their_names(org: MomentRig) -
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "expected"),
     [
         ({"objects": "nowhere"}, "There is no block 'nowhere' of type 'Contact moment objects'"),
         ({"settings": "nowhere"}, "There is no block 'nowhere' of type 'Contact moment settings'"),
     ],
 )
-def test_block_that_is_not_there_is_one_sentence(org: MomentRig, options: dict[str, str], told: str) -> None:
+def test_block_that_is_not_there_is_one_sentence(org: MomentRig, options: dict[str, str], expected: str) -> None:
     state = org.state(**options)
 
     assert state.name == "NotConfigured"
-    assert told in str(state.message)
+    assert expected in str(state.message)
     assert org.kinds() == []
 
 

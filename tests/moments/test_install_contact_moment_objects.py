@@ -1,4 +1,4 @@
-"""Putting the contact moment objects into an org: first run, second run, and all that can stand in the way."""
+"""Installing the contact moment objects: first run, second run, and everything that can stand in the way."""
 
 from typing import Any
 
@@ -8,21 +8,19 @@ from prefect.client.schemas.objects import State
 from blocks.contact_moment_objects import ContactMomentObjects
 from crm_sync.database.tables.customers import sync_run
 from crm_sync.errors import ConfigurationError, FatalError, LimitReachedError
+from crm_sync.moments.object_checks import INTEGRATION_SET, MomentObjectsReport
 from crm_sync.moments.objects import MomentObjects
-from crm_sync.moments.objects_report import INTEGRATION_SET, MomentObjectsReport
 from flows.install_contact_moment_objects import install_contact_moment_objects
 from standins.salesforce.http.faults import Fault
 from standins.salesforce.schema.common_fields import record_id, reference, stamps
-from standins.salesforce.schema.custom_objects import custom_object
 from standins.salesforce.schema.fields import Field, SObject
 from tests.rigs.breakers import let_the_pause_pass
-from tests.rigs.moments import MomentRig
+from tests.rigs.moments import MomentRig, add_moment_objects
 from tests.rigs.org import Rig, artifact
 
 pytestmark = pytest.mark.flow
 
 LEADS, CONTACTS = (moments.name for moments in MomentObjects().both)
-_TYPES = {"_at": "datetime", "opens": "double", "clicks": "double", "online_version": "url"}
 
 
 @pytest.fixture
@@ -53,21 +51,14 @@ def state_of(rig: Rig, **options: Any) -> State[MomentObjectsReport]:
 
 
 def kinds(rig: Rig) -> list[str]:
-    """Return what the org was asked since the last time, in its own words."""
-    found = rig.requests()
-    rig.org.journal.clear()
-    return found
+    """Return the kinds of requests that the org got since the last call."""
+    return MomentRig(rig).kinds()
 
 
 def vendor_objects(rig: Rig, *, without: tuple[str, ...] = (), keyed: bool = True) -> ContactMomentObjects:
     """Put the objects of a managed package into the org, and return the block that names them."""
     block = ContactMomentObjects(namespace="clang", lead_object="Moment_Lead__c", contact_object="Moment_Contact__c")
-    for moments in block.both:
-        fields = [reference(moments.lookup, "Person", str(moments.parent))]
-        for holds, name in moments.fields.items():
-            kind = next((kind for ending, kind in _TYPES.items() if holds.endswith(ending)), "string")
-            fields.append(Field(name, name, kind, 255, external_id=keyed and holds == "moment_id"))
-        rig.org.add_object(custom_object(moments.name, "Moment", *(one for one in fields if one.name not in without)))
+    add_moment_objects(rig, block, without=without, keyed=keyed)
     return block
 
 
@@ -79,8 +70,8 @@ def test_first_run_installs_the_objects_and_gives_access(org: Rig) -> None:
     assert report.sentence().endswith("are installed and ready; what is left to do by hand is listed with the run.")
     assert org.org.records.count("PermissionSetAssignment") == 1
     page = artifact("contact-moment-objects")
-    for told in (LEADS, CONTACTS, "in place", "Installed now", "Page Layouts", "Deployteq Contact Moments"):
-        assert told in page
+    for sentence in (LEADS, CONTACTS, "in place", "Installed now", "Page Layouts", "Deployteq Contact Moments"):
+        assert sentence in page
     assert "Assignments" in page
     assert "give the permission set" not in page.lower()
     assert [(row["flow"], row["state"]) for row in org.rows(sync_run)] == [
@@ -163,11 +154,7 @@ def test_session_that_ends_in_the_middle_does_not_stop_the_installation(org: Rig
     assert kinds(org).count("login") == 2
 
 
-def test_lost_answer_to_the_installation_is_repeated_without_harm(org: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    from tasks.moments import objects as moment_objects  # noqa: PLC0415  # only here is a task changed
-
-    patient = moment_objects.start_installation.with_options(retry_delay_seconds=0, retry_jitter_factor=0.0)
-    monkeypatch.setattr(moment_objects, "start_installation", patient)
+def test_lost_answer_to_the_installation_is_repeated_without_harm(org: Rig) -> None:
     org.org.faults.add(Fault("reset_after", path="/Soap/m/"))
 
     assert install(org).installed
@@ -215,8 +202,8 @@ def test_wrong_names_are_reported_one_by_one_and_nothing_is_installed(org: Rig) 
     assert state.name == "NotConfigured"
     assert "correct the block 'Contact moment objects'" in str(state.message)
     page = artifact("contact-moment-objects")
-    for told in ("no field clang__Moment_Lead__c.clang__Opens__c.", "no object clang__Nowhere__c."):
-        assert f"- Salesforce shows the integration user {told}" in page
+    for sentence in ("no field clang__Moment_Lead__c.clang__Opens__c.", "no object clang__Nowhere__c."):
+        assert f"- Salesforce shows the integration user {sentence}" in page
     assert LEADS not in org.org.schema
     assert "metadata" not in kinds(org)
 
@@ -229,13 +216,13 @@ def test_fields_that_are_there_but_unfit_are_reported(org: Rig) -> None:
     state_of(org, objects=swapped)
 
     page = artifact("contact-moment-objects")
-    for told in (
+    for sentence in (
         "clang__Moment_Lead__c.CreatedById does not look up a lead.",
         "clang__Moment_Lead__c.clang__SentAt__c is of type datetime, where a text is needed.",
         "clang__Moment_Lead__c.clang__Subject__c is of type string, where a date/time is needed.",
         "clang__Moment_Lead__c.clang__MomentId__c is not marked External ID",
     ):
-        assert told in page
+        assert sentence in page
 
 
 def test_block_that_is_not_there_is_one_sentence(org: Rig) -> None:

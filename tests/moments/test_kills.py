@@ -1,7 +1,7 @@
 """An export that is killed is finished by the next one: nothing is there twice and nothing is lost."""
 
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
@@ -9,39 +9,12 @@ import pytest
 from prefect.settings import PREFECT_API_URL
 
 from crm_sync.database.tables.moments import moment_export
-from crm_sync.sobject import SObject
 from tests.rigs.kills import KillPoint, prepared_processes, run_and_die
-from tests.rigs.moments import BULKY, MomentRig, two_known_people
+from tests.rigs.moments import BULKY, MomentRig
 
 pytestmark = pytest.mark.flow
 
-LEAD, CONTACT = SObject.LEAD, SObject.CONTACT
-STORING = KillPoint("INSERT INTO moment_export", "before")
-STORED = KillPoint("INSERT INTO moment_export", "after")
-STORING_SECOND = KillPoint("INSERT INTO moment_export", "before", nth=2)
-SENDING = KillPoint("INSERT INTO request_ledger", "after", parameter="write")
 Kill = Callable[[MomentRig, KillPoint], None]
-
-
-@pytest.fixture
-def org(tmp_path: Path, sqlite_url: str) -> Iterator[MomentRig]:
-    """Give an org with a lead and a contact who are customers here."""
-    with two_known_people(tmp_path, sqlite_url) as rig:
-        yield rig
-
-
-@pytest.fixture
-def many(org: MomentRig) -> MomentRig:
-    """Give three requests' worth of moments of the lead."""
-    org.record_many(2_500, "ada")
-    return org
-
-
-@pytest.fixture
-def bulky(org: MomentRig) -> MomentRig:
-    """Give so many moments of the contact that they go by a Bulk job."""
-    org.record_many(BULKY, "grace")
-    return org
 
 
 @pytest.fixture(scope="module")
@@ -68,33 +41,30 @@ def kill(processes: ForkServerContext, prefect_home: Path) -> Kill:
     return run_until
 
 
-@pytest.mark.parametrize("point", [SENDING, STORING, STORED, STORING_SECOND], ids=lambda point: str(point.moment))
-def test_run_that_is_killed_is_finished_by_the_next(many: MomentRig, kill: Kill, point: KillPoint) -> None:
-    kill(many, point)
-
-    assert many.export().state == "Completed"
-
-    many.assert_nothing_twice_nothing_lost()
-    assert {row["refusal"] for row in many.rows(moment_export)} == {None}
-
-
-def test_kill_between_salesforces_commit_and_ours_repeats_the_write(many: MomentRig, kill: Kill) -> None:
-    kill(many, STORING)
-    assert len(many.shown(LEAD)) == 1_000, "Salesforce has to have them, for this to mean anything"
-    assert many.rows(moment_export) == []
-    ids = {moment: row["Id"] for moment, row in many.shown(LEAD).items()}
-
-    many.export()
-
-    assert {moment: many.shown(LEAD)[moment]["Id"] for moment in ids} == ids
-    many.assert_nothing_twice_nothing_lost()
+# By moment: the kill, and the moments that Salesforce and the customer database have then (None: not looked at).
+KILLS: dict[str, tuple[KillPoint, int | None, int]] = {
+    "before a request": (KillPoint("INSERT INTO request_ledger", "after", parameter="write"), 0, 0),
+    "between Salesforce's commit and ours": (KillPoint("INSERT INTO moment_export", "before"), 1_000, 0),
+    "after our commit": (KillPoint("INSERT INTO moment_export", "after"), 1_000, 1_000),
+    "between the second commits": (KillPoint("INSERT INTO moment_export", "before", nth=2), 2_000, 1_000),
+    "while a Bulk job writes": (KillPoint("INSERT INTO request_ledger", "after", parameter="bulk_poll"), None, 0),
+}
 
 
-def test_kill_while_a_bulk_job_writes_repeats_the_write(bulky: MomentRig, kill: Kill) -> None:
-    kill(bulky, KillPoint("INSERT INTO request_ledger", "after", parameter="bulk_poll"))
-    assert bulky.rows(moment_export) == []
+@pytest.mark.parametrize("moment", KILLS)
+def test_killed_export_is_finished_by_the_next(org: MomentRig, kill: Kill, moment: str) -> None:
+    point, in_salesforce, stored = KILLS[moment]
+    if point.parameter == "bulk_poll":
+        org.record_many(BULKY, "grace")
+    else:
+        org.record_many(2_500, "ada")
+    kill(org, point)
+    ids = org.ids()
+    assert len(ids) == (len(ids) if in_salesforce is None else in_salesforce)
+    assert len(org.rows(moment_export)) == stored
 
-    assert bulky.export().state == "Completed"
+    assert org.export().state == "Completed"
 
-    bulky.assert_nothing_twice_nothing_lost()
-    assert len(bulky.shown(CONTACT)) == BULKY
+    org.assert_nothing_twice_nothing_lost()
+    assert org.ids() | ids == org.ids(), "a record is written again, and not added again"
+    assert {row["refusal"] for row in org.rows(moment_export)} == {None}

@@ -1,4 +1,4 @@
-"""Contact moments come in any order and as often as you like."""
+"""Contact moments are recorded in any order, and repeats change nothing."""
 
 from datetime import datetime, timedelta, timezone
 
@@ -8,8 +8,10 @@ from sqlalchemy import select
 
 from crm_sync.database.engine import CustomerDatabase
 from crm_sync.database.tables.moments import contact_moment
-from crm_sync.moments.record import record_moments
-from tests.moments.moments_told import NOW, SENT, Row, at, moment
+from crm_sync.moments.record_store import record_moments
+from tests.moments.exporter import NOW, SENT, Row, at, moment
+
+on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
 def stored(database: CustomerDatabase) -> dict[str, Row]:
@@ -18,32 +20,34 @@ def stored(database: CustomerDatabase) -> dict[str, Row]:
         return {row.moment_id: dict(row._mapping) for row in connection.execute(select(contact_moment))}
 
 
-def test_moment_is_stored_as_it_was_told(database: CustomerDatabase) -> None:
-    told = moment(subject='née "X", 1\nline', campaign="Spring", opens=2, first_opened_at=at(1), last_opened_at=at(3))
+def test_moment_is_stored_as_it_was_recorded(database: CustomerDatabase) -> None:
+    recorded = moment(
+        subject='née "X", 1\nline', campaign="Spring", opens=2, first_opened_at=at(1), last_opened_at=at(3)
+    )
 
-    assert record_moments(database, [told], NOW) == 1
+    assert record_moments(database, [recorded], NOW) == 1
 
     row = stored(database)["m1"]
-    assert {name: row[name] for name in told} == told
+    assert {name: row[name] for name in recorded} == recorded
     assert (row["version"], row["changed_at"], row["clicks"], row["bounced_at"]) == (1, NOW, 0, None)
 
 
 def test_repeat_changes_nothing(database: CustomerDatabase) -> None:
-    told = [moment(opens=2, first_opened_at=at(1)), moment("m2", subject="News")]
-    record_moments(database, told, NOW)
+    recorded = [moment(opens=2, first_opened_at=at(1)), moment("m2", subject="News")]
+    record_moments(database, recorded, NOW)
     before = stored(database)
 
-    assert record_moments(database, told, NOW + timedelta(days=1)) == 0
+    assert record_moments(database, recorded, NOW + timedelta(days=1)) == 0
     assert stored(database) == before
 
 
-def test_order_of_what_is_told_does_not_matter(database: CustomerDatabase) -> None:
+def test_order_of_calls_does_not_matter(database: CustomerDatabase) -> None:
     early = moment("early", opens=1, first_opened_at=at(1), last_opened_at=at(1), delivered_at=at(0))
     late = moment("early", opens=5, first_opened_at=at(2), last_opened_at=at(9), clicks=1, first_clicked_at=at(9))
-    for told in (early, late):
-        record_moments(database, [told], NOW)
-    for told in (late, early):
-        record_moments(database, [told | {"moment_id": "late"}], NOW)
+    for recorded in (early, late):
+        record_moments(database, [recorded], NOW)
+    for recorded in (late, early):
+        record_moments(database, [recorded | {"moment_id": "late"}], NOW)
     record_moments(database, [one | {"moment_id": "both"} for one in (late, early)], NOW)
 
     rows = stored(database)
@@ -54,7 +58,7 @@ def test_order_of_what_is_told_does_not_matter(database: CustomerDatabase) -> No
     assert (rows["late"]["opens"], rows["late"]["first_opened_at"], rows["late"]["last_opened_at"]) == (5, at(1), at(9))
 
 
-def test_every_change_is_told_apart_even_at_the_same_instant(database: CustomerDatabase) -> None:
+def test_every_change_counts_even_at_the_same_instant(database: CustomerDatabase) -> None:
     for opens in (1, 2, 2, 3):
         record_moments(database, [moment(opens=opens)], NOW)
 
@@ -69,7 +73,7 @@ def test_newest_text_counts_and_a_missing_one_keeps_what_is_known(database: Cust
     assert (row["subject"], row["campaign"], row["bounce_reason"], row["customer_id"]) == ("New", "Spring", "full", 2)
 
 
-def test_text_loses_what_no_database_takes(database: CustomerDatabase) -> None:
+def test_text_loses_nul_characters(database: CustomerDatabase) -> None:
     record_moments(database, [moment(subject="Ne\0ws", campaign="\0")], NOW)
 
     assert (stored(database)["m1"]["subject"], stored(database)["m1"]["campaign"]) == ("News", None)
@@ -94,34 +98,33 @@ def test_moments_come_as_a_frame_in_any_zone(database: CustomerDatabase) -> None
     assert (rows["2"]["sent_at"].hour, rows["2"]["bounced_at"], rows["2"]["opens"]) == (9, None, 3)
 
 
-@pytest.mark.parametrize(
-    ("told", "said"),
-    [
-        ({"colour": "red"}, "no column colour"),
-        ({"moment_id": None}, "a value in moment_id"),
-        ({"moment_id": " "}, "1 to 64 characters"),
-        ({"moment_id": "x" * 65}, "1 to 64 characters"),
-        ({"moment_id": "ada@x.org\0"}, "1 to 64 characters"),
-        ({"customer_id": None}, "a value in customer_id"),
-        ({"customer_id": "ada@x.org"}, "customer_id has a value that is no whole number"),
-        ({"opens": 1.5}, "opens has a value that is no whole number"),
-        ({"opens": -1}, "less than 0"),
-        ({"sent_at": None}, "a value in sent_at"),
-        ({"sent_at": datetime(2026, 1, 1)}, "sent_at has a moment without a time zone"),  # noqa: DTZ001  # refused
-        ({"bounced_at": "2026-01-01 10:00"}, "bounced_at has a moment without a time zone"),
-        ({"bounced_at": "ada@x.org"}, "bounced_at has a value that is no moment"),
-    ],
-)
-def test_frame_that_is_not_as_agreed_is_refused_whole_without_its_values(
-    database: CustomerDatabase, told: Row, said: str
-) -> None:
-    with pytest.raises(ValueError, match=said) as refused:
-        record_moments(database, [moment("good"), moment() | told], NOW)
-
-    assert "ada@x.org" not in str(refused.value)
-    assert stored(database) == {}
+REFUSED: list[tuple[Row, str]] = [
+    ({"colour": "red"}, "no column colour"),
+    ({"moment_id": None}, "a value in moment_id"),
+    ({"moment_id": " "}, "1 to 64 characters"),
+    ({"moment_id": "x" * 65}, "1 to 64 characters"),
+    ({"moment_id": "ada@x.org\0"}, "1 to 64 characters"),
+    ({"customer_id": None}, "a value in customer_id"),
+    ({"customer_id": "ada@x.org"}, "customer_id has a value that is no whole number"),
+    ({"opens": 1.5}, "opens has a value that is no whole number"),
+    ({"opens": -1}, "less than 0"),
+    ({"sent_at": None}, "a value in sent_at"),
+    ({"sent_at": datetime(2026, 1, 1)}, "sent_at has a moment without a time zone"),  # noqa: DTZ001  # refused
+    ({"bounced_at": "2026-01-01 10:00"}, "bounced_at has a moment without a time zone"),
+    ({"bounced_at": "ada@x.org"}, "bounced_at has a value that is no moment"),
+]
 
 
-def test_nothing_is_told(database: CustomerDatabase) -> None:
+@on_sqlite
+def test_frame_that_is_not_as_agreed_is_refused_whole_without_its_values(database: CustomerDatabase) -> None:
+    for changes, said in REFUSED:
+        with pytest.raises(ValueError, match=said) as refused:
+            record_moments(database, [moment("good"), moment() | changes], NOW)
+        assert "ada@x.org" not in str(refused.value), said
+        assert stored(database) == {}, said
+
+
+@on_sqlite
+def test_no_moments_are_no_change(database: CustomerDatabase) -> None:
     assert record_moments(database, [], NOW) == 0
     assert record_moments(database, pd.DataFrame(), NOW) == 0

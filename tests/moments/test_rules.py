@@ -7,15 +7,15 @@ import pandas as pd
 import pytest
 
 from crm_sync.budget.rules import BudgetRules, OrgUsage, sustained_rate
-from crm_sync.moments.due import DueCount
-from crm_sync.moments.forecast import MomentForecast, forecast, through_at
+from crm_sync.errors import LimitReachedError
+from crm_sync.moments.due_store import DueCount
+from crm_sync.moments.forecast import Backlog, MomentForecast, backlog, forecast, possible_from
 from crm_sync.moments.objects import MomentFields, MomentObjects
-from crm_sync.moments.payload import contents, moment_writes, payload_fingerprint, tried, with_results
-from crm_sync.moments.results import TriedCount
+from crm_sync.moments.payload import apply_results, expected_results, moment_writes, payload_fingerprint, record_hashes
+from crm_sync.moments.results_store import ResultCounts
 from crm_sync.moments.settings import MomentKind, MomentRules
-from crm_sync.moments.summary import Backlog, MomentExportSummary, backlog
+from crm_sync.moments.summary import MomentExportSummary
 from crm_sync.salesforce.write.records import CLEAR
-from crm_sync.salesforce.write.results import result_frame
 from crm_sync.sobject import SObject
 from tests.rigs.budget import rules
 
@@ -40,11 +40,11 @@ def due(*moments: dict[str, Any]) -> pd.DataFrame:
 
 def records(frame: pd.DataFrame, **rules: Any) -> list[dict[str, Any]]:
     """Return what is sent of moments, without what is cleared."""
-    sent = moment_writes(frame, OURS.of(CONTACT), MomentRules(**rules)).records
+    sent = moment_writes(frame, OURS, MomentRules(**rules))[0].records
     return [{str(name): value for name, value in row.items() if value != CLEAR} for _, row in sent.iterrows()]
 
 
-def test_only_what_is_known_and_asked_for_is_written() -> None:
+def test_only_known_and_wanted_values_are_written() -> None:
     frame = due({"subject": "News", "bounced_at": "2026-11-01T09:01:00Z", "opens": 2})
 
     (row,) = records(frame, kinds=[MomentKind.BOUNCED])
@@ -58,11 +58,11 @@ def test_only_what_is_known_and_asked_for_is_written() -> None:
     }
 
 
-def test_what_a_moment_does_not_have_or_nobody_asked_for_is_cleared() -> None:
+def test_fields_without_a_value_or_left_out_by_the_settings_are_cleared() -> None:
     contacts, rules = OURS.of(CONTACT), MomentRules(kinds=[MomentKind.BOUNCED])
-    told = due({"subject": "News", "first_clicked_at": "2026-11-01T10:00:00Z", "clicks": 2})
+    frame = due({"subject": "News", "first_clicked_at": "2026-11-01T10:00:00Z", "clicks": 2})
 
-    sent = moment_writes(told, contacts, rules).records
+    sent = moment_writes(frame, OURS, rules)[0].records
 
     kept = {contacts.lookup, "MomentId__c", "Subject__c", "SentAt__c"}
     assert {name for name, value in sent.iloc[0].items() if value != CLEAR} == kept
@@ -82,21 +82,22 @@ MACHINE = {"first_machine_opened_at": "2026-11-01T09:00:05Z", "last_machine_open
 PERSON = {"first_opened_at": "2026-11-01T10:00:00Z", "last_opened_at": "2026-11-01T10:30:00Z"}
 
 
-@pytest.mark.parametrize(
-    ("known", "first", "last", "opens"),
-    [
-        ({**MACHINE, **PERSON, "opens": 2, "machine_opens": 3}, "09:00:05", "11:00:00", "5"),
-        ({**MACHINE, "machine_opens": 3}, "09:00:05", "11:00:00", "3"),
-        ({**PERSON, "opens": 2}, "10:00:00", "10:30:00", "2"),
-    ],
-)
-def test_opens_by_machines_count_when_they_are_not_ignored(
-    known: dict[str, Any], first: str, last: str, opens: str
-) -> None:
-    (row,) = records(due(known), ignore_machine_opens=False)
+def test_opens_by_machines_count_when_they_are_not_ignored() -> None:
+    found = records(
+        due(
+            {**MACHINE, **PERSON, "opens": 2, "machine_opens": 3},
+            {**MACHINE, "machine_opens": 3},
+            PERSON | {"opens": 2},
+        ),
+        ignore_machine_opens=False,
+    )
 
-    assert (row["FirstOpenedAt__c"], row["LastOpenedAt__c"]) == (f"2026-11-01T{first}Z", f"2026-11-01T{last}Z")
-    assert row["Opens__c"] == opens
+    names = ("FirstOpenedAt__c", "LastOpenedAt__c", "Opens__c")
+    assert [tuple(row[name] for name in names) for row in found] == [
+        ("2026-11-01T09:00:05Z", "2026-11-01T11:00:00Z", "5"),
+        ("2026-11-01T09:00:05Z", "2026-11-01T11:00:00Z", "3"),
+        ("2026-11-01T10:00:00Z", "2026-11-01T10:30:00Z", "2"),
+    ]
 
 
 def test_opens_by_machines_are_ignored_as_it_stands() -> None:
@@ -105,19 +106,19 @@ def test_opens_by_machines_are_ignored_as_it_stands() -> None:
     assert (row["Opens__c"], "FirstOpenedAt__c" in row) == ("0", False)
 
 
-def test_content_is_the_same_for_the_same_values_in_any_company() -> None:
+def test_hash_is_the_same_for_the_same_values_among_any_others() -> None:
     one, other = due({"subject": "News"}), due({"subject": "Other"}, {"subject": "News", "moment_id": "m0"})
 
-    def content(frame: pd.DataFrame, **rules: Any) -> list[str]:
-        return contents(moment_writes(frame, OURS.of(CONTACT), MomentRules(**rules))).tolist()
+    def hashes(frame: pd.DataFrame, **rules: Any) -> list[str]:
+        return record_hashes(moment_writes(frame, OURS, MomentRules(**rules))[0]).tolist()
 
-    assert content(one) == content(other)[1:]
-    assert content(other)[0] != content(other)[1]
-    assert content(one) != content(due({"subject": "News", "parent_id": "003B"}))
-    assert content(one, first_open_only=True) == content(due({"subject": "News", "opens": 9}), first_open_only=True)
+    assert hashes(one) == hashes(other)[1:]
+    assert hashes(other)[0] != hashes(other)[1]
+    assert hashes(one) != hashes(due({"subject": "News", "parent_id": "003B"}))
+    assert hashes(one, first_open_only=True) == hashes(due({"subject": "News", "opens": 9}), first_open_only=True)
 
 
-def test_fingerprint_tells_other_names_and_settings_apart() -> None:
+def test_fingerprint_differs_by_names_and_settings() -> None:
     names = [OURS, MomentObjects(namespace="clang"), MomentObjects(fields=MomentFields(opens=""))]
     rules = [MomentRules(), MomentRules(first_open_only=True), MomentRules(ignore_machine_opens=False)]
 
@@ -131,36 +132,32 @@ def test_fingerprint_tells_other_names_and_settings_apart() -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("code", "message", "refusal"),
-    [
-        (None, None, None),
-        ("UNABLE_TO_LOCK_ROW", "locked", "transient"),
-        ("DUPLICATE_VALUE", "duplicate value found: MomentId__c duplicates value on record", "transient"),
-        ("DUPLICATE_VALUE", "duplicate value found: Other__c duplicates value on record", "data"),
-        ("", "", "data"),
-        ("ENTITY_IS_DELETED", "entity is deleted", "target_deleted"),
-    ],
-)
-def test_result_says_what_to_do(code: str | None, message: str | None, refusal: str | None) -> None:
-    frame = due({}, {})
-    writes = moment_writes(frame, OURS.of(CONTACT), MomentRules())
-    expected = tried(frame, contents(writes), payload_fingerprint(OURS, MomentRules()))
-    results = result_frame(
-        writes, success=pd.Series([True, code is None]), error_code=pd.Series([None, code], dtype="str"),
-        error_message=pd.Series([None, message], dtype="str"),
-    )  # fmt: skip
+def test_results_take_the_place_of_the_expected_ones() -> None:
+    frame = due({}, {}, {})
+    writes = moment_writes(frame, OURS, MomentRules())
+    expected = expected_results(frame, writes, payload_fingerprint(OURS, MomentRules()))
+    answers = pd.DataFrame(
+        {
+            "success": [True, False],
+            "record_id": ["a0X", None],
+            "error_code": [None, "TOO_LONG"],
+            "error_message": [None, "m" * 2_000],
+            "refusal": [None, "data"],
+        },
+        index=[1, 2],
+    )
 
-    outcome = with_results(expected, results, "MomentId__c")
+    outcome = apply_results(expected, answers)
 
-    assert outcome["refusal"].isna().tolist() == [True, refusal is None]
-    assert outcome["content"].notna().tolist() == [True, refusal is None]
-    assert refusal is None or outcome["refusal"][1] == refusal
+    assert outcome.index.tolist() == [1, 2]
+    assert outcome["content"].tolist()[0] == record_hashes(writes[0])[1]
+    assert (outcome["content"].isna()[2], outcome["refusal"].isna()[1], outcome["refusal"][2]) == (True, True, "data")
+    assert (outcome["salesforce_id"][1], outcome["error_code"][2]) == ("a0X", "TOO_LONG")
+    assert len(outcome["error_message"][2]) == 1_000
 
 
-@pytest.mark.parametrize(
-    ("contacts", "leads", "most", "moments", "requests"),
-    [
+def test_cost_is_known_before() -> None:
+    costs: list[tuple[int, int, int | None, int, int]] = [
         (0, 0, None, 0, 0),
         (1, 1, None, 2, 1),
         (5_000, 5_000, None, 10_000, 10),
@@ -168,60 +165,55 @@ def test_result_says_what_to_do(code: str | None, message: str | None, refusal: 
         (50_000, 50_000, None, 100_000, 10),
         (150_000, 50_000, None, 200_000, 15),
         (150_000, 50_000, 1_000, 1_000, 1),
-    ],
-)
-def test_cost_is_known_before(contacts: int, leads: int, most: int | None, moments: int, requests: int) -> None:
-    found = forecast({CONTACT: contacts, LEAD: leads}, {CONTACT: contacts}, most)
-
-    assert (found.due, found.requests) == (moments, requests)
+    ]
+    for contacts, leads, most, moments, requests in costs:
+        found = forecast({CONTACT: DueCount(contacts, contacts), LEAD: DueCount(leads)}, most)
+        assert (found.due, found.requests) == (moments, requests), (contacts, leads, most)
 
 
 def test_storage_is_two_kilobytes_a_new_record() -> None:
-    assert forecast({LEAD: 1_000}, {LEAD: 500}).storage_mb == pytest.approx(1.024)
+    assert forecast({LEAD: DueCount(1_000, 500)}).storage_mb == pytest.approx(1.024)
 
 
-@pytest.mark.parametrize(
-    ("requests", "an_hour", "hours"), [(5, 3_600, 0), (3_600, 3_600, 1), (9_000, 3_600, 2), (2_000, 1_000, 2)]
-)
-def test_backlog_is_through_when_the_budget_allows(requests: int, an_hour: int, hours: int) -> None:
-    assert through_at(requests, possible_from=NOW, an_hour=an_hour) == NOW + timedelta(hours=hours)
-
-
-@pytest.mark.parametrize(
-    ("given", "allowed", "pace"),
-    [
+def test_present_budget_is_what_the_settings_leave_to_the_export() -> None:
+    paces: list[tuple[BudgetRules, int | None, int]] = [
         (BudgetRules(), None, 3_600 - 36 - 72),
         (rules(), 24_000, 500),
         (rules(share_of_day=100), 24_000, 1_000),
         (BudgetRules(), 24_000, (12_000 - 600 - 1_200) // 24),
         (rules(100, pull=(20, 0)), 24_000, 80),
         (rules(), 15, 1),
-    ],
-)
-def test_present_budget_is_what_the_settings_leave_to_the_export(
-    given: BudgetRules, allowed: int | None, pace: int
-) -> None:
-    org = None if allowed is None else OrgUsage(used=0, allowed=allowed, seen_at=NOW)
-
-    assert sustained_rate(given, "contact_moment_export", org) == pace
+    ]
+    for given, allowed, pace in paces:
+        org = None if allowed is None else OrgUsage(used=0, allowed=allowed, seen_at=NOW)
+        assert sustained_rate(given, "contact_moment_export", org) == pace, (given, allowed)
 
 
-def test_backlog_begins_when_requests_are_possible_again() -> None:
+def test_backlog_is_through_when_the_budget_allows() -> None:
     found = {LEAD: DueCount(700, 1, NOW), CONTACT: DueCount(800, 0, NOW - timedelta(days=1))}
     until = NOW + timedelta(minutes=20)
 
-    known = backlog(found, possible_from=until, an_hour=100)
-
-    assert (known.moments, known.since, known.requests, known.through_at) == (1_500, NOW - timedelta(days=1), 2, until)
+    # With one request an hour the two take two hours, with a hundred none.
+    for an_hour, hours in ((100, 0), (2, 1), (1, 2)):
+        known = backlog(found, possible_from=until, an_hour=an_hour)
+        expected = (1_500, NOW - timedelta(days=1), 2, until + timedelta(hours=hours))
+        assert (known.moments, known.since, known.requests, known.through_at) == expected
     assert backlog(found).through_at is None
     assert backlog({}, possible_from=until).sentence() == ""
+
+
+def test_requests_are_possible_when_a_limit_says_so_or_else_in_an_hour() -> None:
+    unknown, known = LimitReachedError("Over."), LimitReachedError("Over.", until=NOW + timedelta(minutes=5))
+
+    assert possible_from(NOW, known, unknown) == possible_from(NOW, unknown, known) == known.until
+    assert possible_from(NOW, unknown) == NOW + timedelta(hours=1)
 
 
 def summary(**parts: Any) -> MomentExportSummary:
     """Return what a run came to."""
     given: dict[str, Any] = {
         "forecast": MomentForecast(due=10, new=4, requests=1),
-        "counts": {LEAD: TriedCount(added=4, updated=6)},
+        "counts": {LEAD: ResultCounts(added=4, updated=6)},
         "refusals": [],
         "refused_in_all": 0,
         "without_record": Backlog(),
@@ -245,7 +237,7 @@ REFUSED = [
         ({}, "Completed", "4 contact moments added to Salesforce and 6 updated in 2.0 s with 1 request."),
         ({"dry_run": True}, "DryRun", "4 of them new: at most 1 request without repeats"),
         (
-            {"counts": {LEAD: TriedCount(refused=4)}, "refusals": REFUSED, "left": Backlog(1, NOW)},
+            {"counts": {LEAD: ResultCounts(refused=4)}, "refusals": REFUSED, "left": Backlog(1, NOW)},
             "CompletedWithRefusals",
             "; 2 were refused (see moment_export); 1 wait for the next pull, as their lead or contact has changed; "
             "1 are tried again by the next run.",

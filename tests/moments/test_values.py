@@ -1,9 +1,7 @@
 """What a moment is in Salesforce: its fields, what the settings take away or add, and what is refused."""
 
 import json
-from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 from sqlalchemy import update
@@ -11,7 +9,7 @@ from sqlalchemy import update
 from blocks.contact_moment_settings import ContactMomentSettings
 from crm_sync.database.tables.moments import contact_moment
 from crm_sync.sobject import SObject
-from tests.rigs.moments import SENT, MomentRig, opened, two_known_people
+from tests.rigs.moments import SENT, MomentRig, opened
 from tests.rigs.org import artifact
 
 pytestmark = pytest.mark.flow
@@ -19,15 +17,8 @@ pytestmark = pytest.mark.flow
 LEAD, CONTACT = SObject.LEAD, SObject.CONTACT
 
 
-@pytest.fixture
-def org(tmp_path: Path, sqlite_url: str) -> Iterator[MomentRig]:
-    """Give an org with a lead and a contact who are customers here."""
-    with two_known_people(tmp_path, sqlite_url) as rig:
-        yield rig
-
-
 def test_every_field_arrives_as_it_was_recorded(org: MomentRig) -> None:
-    told = {
+    expected = {
         "campaign": 'Spring, "née"\nline',
         "mailing": "M" * 300,
         "subject": "Hi @{name}",
@@ -42,14 +33,14 @@ def test_every_field_arrives_as_it_was_recorded(org: MomentRig) -> None:
         "unsubscribed_at": SENT,
         "online_version_url": "https://view.example/a",
     }
-    org.record({"moment_id": "g1", "of": "grace", **told})
+    org.record({"moment_id": "g1", "of": "grace", **expected})
 
     org.export()
 
     row = org.shown(CONTACT)["g1"]
     at = "2026-11-01T09:00:00.000Z"
     assert row["Mailing__c"] == "M" * 255
-    assert (row["Campaign__c"], row["Subject__c"]) == (told["campaign"], told["subject"])
+    assert (row["Campaign__c"], row["Subject__c"]) == (expected["campaign"], expected["subject"])
     assert (row["Opens__c"], row["Clicks__c"]) == (3, 4)
     assert row["LastOpenedAt__c"] == "2026-11-02T09:00:00.000Z"
     times = ("SentAt", "DeliveredAt", "FirstClickedAt", "LastClickedAt", "BouncedAt", "UnsubscribedAt")
@@ -95,7 +86,7 @@ def test_widened_settings_bring_moments_up_to_date_that_are_there_already(org: M
     assert org.shown(CONTACT)["g1"]["FirstOpenedAt__c"] == "2026-11-01T09:00:00.000Z"
 
 
-def test_what_a_setting_or_a_correction_takes_away_is_cleared_in_salesforce(org: MomentRig) -> None:
+def test_values_that_a_setting_or_a_correction_removes_are_cleared_in_salesforce(org: MomentRig) -> None:
     machine = {"first_machine_opened_at": SENT, "last_machine_opened_at": SENT, "machine_opens": 2}
     org.record({"moment_id": "g1", "of": "grace", "bounced_at": SENT, "bounce_reason": "full", **machine})
     org.export(settings=ContactMomentSettings(ignore_machine_opens=False))
@@ -127,8 +118,8 @@ def test_refused_moment_does_not_stop_the_rest_and_is_left_alone_until_it_change
     errors, refused = artifact("contact-moment-export-errors"), artifact("contact-moment-export-refused")
     assert "FIELD_CUSTOM_VALIDATION_EXCEPTION" in errors
     (person,) = org.rig.people("Contact")
-    told = {"object": "Contact", "code": "FIELD_CUSTOM_VALIDATION_EXCEPTION", "moment": "m00003", "tries": 1}
-    assert json.loads(refused) == [told | {"lead or contact": person["Id"]}]
+    expected = {"object": "Contact", "code": "FIELD_CUSTOM_VALIDATION_EXCEPTION", "moment": "m00003", "tries": 1}
+    assert json.loads(refused) == [expected | {"lead or contact": person["Id"]}]
     assert "planted" not in errors + refused + artifact("contact-moment-export-summary")
     assert len(org.shown(LEAD) | org.shown(CONTACT)) == 5
     org.kinds()

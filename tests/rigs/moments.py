@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from prefect.client.schemas.objects import State
-from sqlalchemy import Table, select
+from sqlalchemy import Table
 
 from crm_sync.database.tables.customers import customer
 from crm_sync.database.tables.moments import contact_moment, moment_export
 from crm_sync.moments.objects import MomentObjects
-from crm_sync.moments.record import record_moments
+from crm_sync.moments.record_store import record_moments
 from crm_sync.moments.summary import MomentExportSummary
 from crm_sync.sobject import SObject
 from flows.contact_moment_export import contact_moment_export
@@ -36,16 +36,16 @@ Row = dict[str, Any]
 
 @dataclass
 class MomentRig:
-    """An org with people, their customers, and the way to export moments of theirs."""
+    """An org with people, and a customer database whose moments are exported to it."""
 
     rig: Rig
 
     def lead(self, name: str, **fields: Any) -> str:
-        """Add a lead who is known by an e-mail address of that name, and return its Id."""
+        """Add a lead with an e-mail address of that name, and return its Id."""
         return self._person("Lead", name, {"Company": "Analytical"} | fields)
 
     def contact(self, name: str, **fields: Any) -> str:
-        """Add a contact who is known by an e-mail address of that name, and return its Id."""
+        """Add a contact with an e-mail address of that name, and return its Id."""
         return self._person("Contact", name, fields)
 
     def pull(self) -> None:
@@ -89,11 +89,15 @@ class MomentRig:
         return found
 
     def parents(self, sobject: SObject) -> dict[str, str]:
-        """Return to which lead or contact each moment of the org belongs."""
+        """Return the lead or contact of each moment that the org shows."""
         return {moment: row[OBJECTS.of(sobject).lookup] for moment, row in self.shown(sobject).items()}
 
+    def ids(self) -> dict[str, str]:
+        """Return the Salesforce Ids of the moments that the org shows, by moment id."""
+        return {moment: row["Id"] for sobject in SObject for moment, row in self.shown(sobject).items()}
+
     def exports(self) -> dict[str, Row]:
-        """Return what the database holds of each export; of moments that went to one object only."""
+        """Return the stored exports by moment; no moment went to both objects."""
         rows = self.rows(moment_export)
         assert len({row["moment_id"] for row in rows}) == len(rows)
         return {row["moment_id"]: row for row in rows}
@@ -107,7 +111,7 @@ class MomentRig:
         return self.rig.rows(table)
 
     def kinds(self) -> list[str]:
-        """Return what the org was asked since the last time, in its own words."""
+        """Return the kinds of requests that the org got since the last call."""
         found = self.rig.requests()
         self.rig.org.journal.clear()
         return found
@@ -118,19 +122,13 @@ class MomentRig:
         leads, contacts = self.shown(SObject.LEAD), self.shown(SObject.CONTACT)
         assert not set(leads) & set(contacts), "a moment is on a lead and on a contact"
         assert set(leads) | set(contacts) == set(here)
-        speaks = {row["id"]: row["salesforce_id"] for row in self.rig.rows(customer)}
+        records = {row["id"]: row["salesforce_id"] for row in self.rig.rows(customer)}
         for sobject, found in ((SObject.LEAD, leads), (SObject.CONTACT, contacts)):
             one = OBJECTS.of(sobject)
             for moment_id, row in found.items():
-                told = here[moment_id]
-                assert row[one.lookup] == speaks[told["customer_id"]], moment_id
-                assert {holds: row[name] for holds, name in one.fields.items()} == _as_shown(told), moment_id
-
-    def mirror(self, table: Table, **wanted: Any) -> list[Row]:
-        """Return the rows of a table with these values."""
-        with closing(self.rig.customers.open()) as database, database.transaction() as connection:
-            conditions = [table.c[name] == value for name, value in wanted.items()]
-            return [dict(row._mapping) for row in connection.execute(select(table).where(*conditions))]
+                recorded = here[moment_id]
+                assert row[one.lookup] == records[recorded["customer_id"]], moment_id
+                assert {holds: row[name] for holds, name in one.fields.items()} == _as_shown(recorded), moment_id
 
     def _person(self, sobject: str, name: str, fields: Row) -> str:
         values = {"LastName": name.title(), "Email": _address(name), **fields}
@@ -138,20 +136,22 @@ class MomentRig:
 
 
 def opened(times: int, *, days: int = 1) -> Row:
-    """Return what is known of a moment that was opened so often, the last time so many days after it was sent."""
+    """Return the columns of a moment that was opened so often, the last time so many days after it was sent."""
     last = SENT + timedelta(days=days)
     return {"first_opened_at": SENT + timedelta(hours=1), "last_opened_at": last, "opens": times}
 
 
-def add_moment_objects(rig: Rig, objects: MomentObjects = OBJECTS) -> None:
-    """Put the two objects into the org."""
+def add_moment_objects(
+    rig: Rig, objects: MomentObjects = OBJECTS, *, without: tuple[str, ...] = (), keyed: bool = True
+) -> None:
+    """Put the two objects into the org, perhaps without some fields, or with a key that is no external id."""
     for one in objects.both:
         fields = [reference(one.lookup, "Person", str(one.parent))]
         for holds, name in one.fields.items():
             kind = next((kind for ending, kind in _TYPES.items() if holds.endswith(ending)), "string")
-            is_key = holds == "moment_id"
+            is_key = holds == "moment_id" and keyed
             fields.append(Field(name, name, kind, 64 if is_key else 255, external_id=is_key, unique=is_key))
-        rig.org.add_object(custom_object(one.name, "Moment", *fields))
+        rig.org.add_object(custom_object(one.name, "Moment", *(one for one in fields if one.name not in without)))
 
 
 @contextmanager
@@ -172,9 +172,9 @@ def two_known_people(folder: Path, database_url: str) -> Iterator[MomentRig]:
         yield rig
 
 
-def _as_shown(told: Row) -> Row:
+def _as_shown(recorded: Row) -> Row:
     """Return the values of a moment as the org shows them; opens by machines are not among them."""
-    values = {holds: told.get(_COLUMNS.get(holds, holds)) for holds in CONTACTS.fields}
+    values = {holds: recorded.get(_COLUMNS.get(holds, holds)) for holds in CONTACTS.fields}
     return {
         holds: f"{value:%Y-%m-%dT%H:%M:%S}.000Z" if isinstance(value, datetime) else value
         for holds, value in values.items()

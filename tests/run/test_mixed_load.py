@@ -11,7 +11,7 @@ from blocks.api_budget import ApiBudget
 from blocks.salesforce_synchronize import SalesforceSynchronize
 from crm_sync.budget.rules import Reservation
 from crm_sync.database.tables.customers import salesforce_record
-from crm_sync.moments.record import record_moments
+from crm_sync.moments.record_store import record_moments
 from crm_sync.sobject import SObject
 from tests.rigs.mixed_load import Ending, Job, Processes, let_hours_pass
 from tests.rigs.moments import MomentRig, add_moment_objects

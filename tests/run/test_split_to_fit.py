@@ -87,16 +87,6 @@ def test_export_writes_as_many_as_fit(moments: MomentRig) -> None:
     assert len(moments.shown(SObject.LEAD)) == 2_500
 
 
-def test_export_that_may_not_be_split_writes_nothing(moments: MomentRig) -> None:
-    moments.record_many(1_001, "ada")
-    _leave(moments.rig, "contact_moment_export", 1)
-
-    state = moments.state(split_to_fit=False)
-
-    assert (state.name, state.is_failed()) == ("CutByLimit", True)
-    assert moments.kinds() == []
-
-
 def test_push_sends_withdrawals_of_consent_and_whom_else_fits(tmp_path: Path, sqlite_url: str) -> None:
     with start_rig(tmp_path, sqlite_url, people=2_200) as rig:
         rig.sync()

@@ -110,11 +110,12 @@ class Writer:
             for asked in split_requests([one for one in group if plan.ways[one.sobject] is WriteWay.COLLECTIONS]):
                 records = sum(map(len, asked))
                 request = partial(write_records, self.org, asked)
-                yield from _answered(pd.concat(self.attempt(f"write {records:,} records", _writing(request))))
+                results = pd.concat(self.attempt(f"write {records:,} records", _writing(request)))
+                yield from _answered(results, asked)
             while jobs:
                 results = self._end_job(*jobs[0])
-                jobs.pop(0)
-                yield from _answered(results)
+                part, _ = jobs.pop(0)
+                yield from _answered(results, [part])
         except LimitReachedError as limit:
             unknown = [part for part, _ in jobs] + (list(asked) if isinstance(limit, UnknownOutcomeError) else [])
             labels = pd.Index([label for part in unknown for label in part.records.index])
@@ -168,10 +169,15 @@ def _among(writes: RecordWrites, labels: Collection[Any]) -> RecordWrites:
     return writes.where(pd.Series(writes.records.index.isin(labels), index=writes.records.index))
 
 
-def _answered(results: pd.DataFrame) -> Iterator[Delivery]:
+def _answered(results: pd.DataFrame, writes: Sequence[RecordWrites]) -> Iterator[Delivery]:
     """Yield results with their refusals; raises LimitReachedError after those of records that a limit refused."""
-    classes = refusal_classes(results["error_code"], results["error_message"])
-    results = results.assign(refusal=classes.where(~results["success"]))
+    codes = results["error_code"].fillna("").where(~results["success"])
+    refusals = refusal_classes(codes, results["error_message"])
+    # Of two writers that both insert a record by its external id, the slower one is refused; a repeat updates it.
+    for name in {one.external_id for one in writes if one.external_id}:
+        names_it = results["error_message"].str.contains(name, case=False, regex=False, na=False)
+        refusals = refusals.mask(codes.eq("DUPLICATE_VALUE") & names_it, RefusalClass.TRANSIENT.value)
+    results = results.assign(refusal=refusals)
     yield Delivery(results)
     limited = results.loc[results["refusal"].eq(RefusalClass.LIMIT), "error_code"]
     if len(limited):

@@ -1,4 +1,4 @@
-"""Which contact moments have to go to Salesforce now, and how many wait: set-based, without a request."""
+"""The contact moments that are due for Salesforce now, and those that wait: set-based, without a request."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from crm_sync.moments.settings import MomentRules
 from crm_sync.outcomes import RefusalClass
 from crm_sync.sobject import SObject
 
-# What an administrator has to mend is tried again so often, also when nobody says that it is mended.
+# A moment that was refused for a missing permission is due again after this time, also when nobody asks for it.
 _RIGHTS_AGAIN = timedelta(days=1)
 _STAY_DUE = (RefusalClass.TRANSIENT.value, RefusalClass.LIMIT.value)
 _TEXTS = ("subject", "campaign", "mailing", "bounce_category", "bounce_reason", "online_version_url")
@@ -38,8 +38,8 @@ _DUE_COLUMNS = (*_DUE_TEXTS, "version", *_COUNTS)
 
 @dataclass(frozen=True)
 class DueFilter:
-    """What makes a moment due: the settings, how it would be written (see `payload_fingerprint`), the run's start, and
-    whether what was refused for good is tried again."""
+    """The conditions for a moment to be due: the settings, how it would be written, the run's start, and whether
+    moments that were refused for good are tried again."""
 
     rules: MomentRules
     payload_fingerprint: Mapping[SObject, str]
@@ -49,24 +49,24 @@ class DueFilter:
 
 @dataclass(frozen=True)
 class DueCount:
-    """How many moments are due for one object, how many of these Salesforce does not have yet, and since when the
-    longest waits."""
+    """The number of moments due for one object, the number of these new to Salesforce, and since when the longest
+    waits."""
 
     due: int = 0
     new: int = 0
     since: datetime | None = None
 
 
-def read_due(connection: Connection, question: DueFilter, most: int) -> pd.DataFrame:
-    """Return due moments that this run has not tried yet, those of one lead or contact one after the other.
+def read_due(connection: Connection, due_filter: DueFilter, most: int) -> pd.DataFrame:
+    """Return at most so many due moments that this run has not tried yet, sorted by lead or contact.
 
     Columns: `sobject`, `parent_id`, `parent_stamp` (its SystemModstamp), `content` (see moment_export) and those of
-    contact_moment, moments as `YYYY-MM-DDTHH:MM:SSZ`: text, missing where there is none; `version` and the counts:
+    contact_moment, times as `YYYY-MM-DDTHH:MM:SSZ`: text, missing where there is none; `version` and the counts:
     whole numbers.
     """
-    target = _targets(question)
-    query = _due(connection, question, target)
-    untried = or_(moment_export.c.tried_at.is_(None), moment_export.c.tried_at < question.started_at)
+    target = _targets(due_filter)
+    query = _due(connection, due_filter, target)
+    untried = or_(moment_export.c.tried_at.is_(None), moment_export.c.tried_at < due_filter.started_at)
     moments = contact_moment.c
     columns: dict[str, ColumnElement[Any]] = {
         "sobject": target.c.sobject,
@@ -82,38 +82,38 @@ def read_due(connection: Connection, question: DueFilter, most: int) -> pd.DataF
     return found.astype(dict.fromkeys(_DUE_TEXTS, "str") | dict.fromkeys(("version", *_COUNTS), "int64"))
 
 
-def count_due(connection: Connection, question: DueFilter) -> dict[SObject, DueCount]:
-    """Return how many moments are due for each object."""
-    target = _targets(question)
+def count_due(connection: Connection, due_filter: DueFilter) -> dict[SObject, DueCount]:
+    """Count the due moments of each object."""
+    target = _targets(due_filter)
     is_new = case((moment_export.c.first_exported_at.is_(None), 1), else_=0)
     figures = [func.count(), func.sum(is_new), func.min(contact_moment.c.changed_at)]
-    query = _due(connection, question, target).with_only_columns(target.c.sobject, *figures)
+    query = _due(connection, due_filter, target).with_only_columns(target.c.sobject, *figures)
     counted = dict.fromkeys(SObject, DueCount())
     for sobject, due, new, since in connection.execute(query.group_by(target.c.sobject)):
         counted[SObject(sobject)] = DueCount(due, int(new), since)
     return counted
 
 
-def count_without_record(connection: Connection, question: DueFilter) -> DueCount:
-    """Return how many moments wait for their customer to have a lead or contact that can be used."""
-    target = _targets(question)
+def count_without_record(connection: Connection, due_filter: DueFilter) -> DueCount:
+    """Count the moments whose customer has no usable lead or contact yet."""
+    target = _targets(due_filter)
     has_record = exists().where(target.c.customer_id == contact_moment.c.customer_id)
-    query = select(func.count(), func.min(contact_moment.c.changed_at)).where(*_wanted(question), ~has_record)
+    query = select(func.count(), func.min(contact_moment.c.changed_at)).where(*_wanted(due_filter), ~has_record)
     due, since = connection.execute(query).one()
     return DueCount(due, due, since)
 
 
-def _targets(question: DueFilter) -> CTE:
-    customers = select(contact_moment.c.customer_id).where(*_wanted(question)).distinct()
-    return current_records_of_customers(customers, both_objects=question.rules.both_objects)
+def _targets(due_filter: DueFilter) -> CTE:
+    customers = select(contact_moment.c.customer_id).where(*_wanted(due_filter)).distinct()
+    return current_records_of_customers(customers, both_objects=due_filter.rules.both_objects)
 
 
-def _wanted(question: DueFilter) -> list[ColumnElement[bool]]:
+def _wanted(due_filter: DueFilter) -> list[ColumnElement[bool]]:
     """Return the volume controls as conditions."""
-    rules, moments = question.rules, contact_moment.c
+    rules, moments = due_filter.rules, contact_moment.c
     conditions: list[ColumnElement[bool]] = []
     if rules.max_age is not None:
-        conditions.append(moments.sent_at >= question.started_at - rules.max_age)
+        conditions.append(moments.sent_at >= due_filter.started_at - rules.max_age)
     if rules.campaigns:
         conditions.append(moments.campaign.in_(rules.campaigns))
     if rules.happened:
@@ -121,35 +121,33 @@ def _wanted(question: DueFilter) -> list[ColumnElement[bool]]:
     return conditions
 
 
-def _due(connection: Connection, question: DueFilter, target: CTE) -> Select[Any]:
+def _due(connection: Connection, due_filter: DueFilter, target: CTE) -> Select[Any]:
     moments, done = contact_moment, moment_export.c
     same = and_(done.moment_id == moments.c.moment_id, done.sobject == target.c.sobject)
     source = moments.join(target, target.c.customer_id == moments.c.customer_id).join(moment_export, same, isouter=True)
-    payload_fingerprint = case(
-        {str(name): shape for name, shape in question.payload_fingerprint.items()}, value=target.c.sobject
-    )
-    mended = and_(done.refusal == RefusalClass.PERMISSION.value, done.tried_at < question.started_at - _RIGHTS_AGAIN)
+    fingerprints = {str(sobject): fingerprint for sobject, fingerprint in due_filter.payload_fingerprint.items()}
+    mended = and_(done.refusal == RefusalClass.PERMISSION.value, done.tried_at < due_filter.started_at - _RIGHTS_AGAIN)
     reasons = [
         done.moment_id.is_(None),
         done.version != moments.c.version,
         done.parent_id != target.c.parent_id,
-        done.payload_fingerprint != payload_fingerprint,
+        done.payload_fingerprint != case(fingerprints, value=target.c.sobject),
         done.refusal.in_(_STAY_DUE),
         mended,
-        # Its lead or contact changed, which may be what the refusal was about.
+        # Its lead or contact changed, which may have removed the cause of the refusal.
         and_(
             done.refusal.is_not(None),
             done.parent_stamp.is_distinct_from(_iso(connection, target.c.system_modstamp)),
         ),
     ]
-    if question.refused_again:
-        reasons.append(and_(done.refusal.is_not(None), done.tried_at < question.started_at))
-    return select(moments.c.moment_id).select_from(source).where(*_wanted(question), or_(*reasons))
+    if due_filter.refused_again:
+        reasons.append(and_(done.refusal.is_not(None), done.tried_at < due_filter.started_at))
+    return select(moments.c.moment_id).select_from(source).where(*_wanted(due_filter), or_(*reasons))
 
 
-def _iso(connection: Connection, moment: ColumnElement[Any]) -> ColumnElement[Any]:
-    """Return a moment as Salesforce writes it, made by the database: in Python it would be a call for each."""
+def _iso(connection: Connection, time: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Return a time as Salesforce writes it, made by the database: in Python it would be a call for each value."""
     if connection.dialect.name == "postgresql":
-        return func.to_char(func.timezone("UTC", moment), 'YYYY-MM-DD"T"HH24:MI:SS"Z"', type_=Text())
-    stored = type_coerce(moment, Text())
+        return func.to_char(func.timezone("UTC", time), 'YYYY-MM-DD"T"HH24:MI:SS"Z"', type_=Text())
+    stored = type_coerce(time, Text())
     return func.substr(stored, 1, 10, type_=Text()) + "T" + func.substr(stored, 12, 8) + "Z"

@@ -1,4 +1,4 @@
-"""What became of each moment at Salesforce, stored, and counted by cause."""
+"""The results of moments that were written to Salesforce: stored, and counted by cause."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,33 +14,26 @@ from crm_sync.database.tables.moments import moment_export
 from crm_sync.outcomes import RefusalClass
 from crm_sync.sobject import SObject
 
-# What was tried, and by what outcome it is known.
-TRIED_COLUMNS = ("moment_id", "sobject", "parent_id", "parent_stamp", "version", "payload_fingerprint")
-_OUTCOME_COLUMNS = ("content", "salesforce_id", "refusal", "error_code", "error_message")
+_COLUMNS = (
+    *("moment_id", "sobject", "parent_id", "parent_stamp", "version", "payload_fingerprint"),
+    *("content", "salesforce_id", "refusal", "error_code", "error_message"),
+)
 
 
 @dataclass(frozen=True)
-class TriedCount:
-    """What a run did with the moments of one object, each counted once, by its last try."""
+class ResultCounts:
+    """The moments of one object that a run exported, each counted once, by its last result."""
 
     added: int = 0
     updated: int = 0
     unchanged: int = 0
     refused: int = 0
 
-    def __add__(self, other: "TriedCount") -> "TriedCount":
-        """Add outcome by outcome."""
-        return TriedCount(
-            self.added + other.added,
-            self.updated + other.updated,
-            self.unchanged + other.unchanged,
-            self.refused + other.refused,
-        )
-
 
 @dataclass(frozen=True)
 class RefusedMoment:
-    """A moment that Salesforce did not take for a lead or contact, and how often it was tried since it last did."""
+    """A moment that Salesforce refused for a lead or contact, and the number of exports that tried it since it last
+    was accepted."""
 
     sobject: str
     error_code: str
@@ -49,24 +42,23 @@ class RefusedMoment:
     attempts: int
 
 
-def store_tried(connection: Connection, tried: pd.DataFrame, now: datetime, *, were_sent: bool = True) -> None:
-    """Store the outcome of moments that were sent, or with `were_sent` False found to be in Salesforce as they are.
+def store_results(connection: Connection, results: pd.DataFrame, now: datetime, *, were_sent: bool = True) -> None:
+    """Store the results of moments that were sent, or with `were_sent` False found to be in Salesforce as they are.
 
-    `tried`: `moment_id`, `sobject`, `parent_id`, `parent_stamp`, `payload_fingerprint`, `content` (missing when
-    refused), `salesforce_id` (missing when not known), `refusal`, `error_code`, `error_message` (missing when it
-    went well), all text; `version`, a whole number. A moment and object at most once.
+    `results`: `moment_id`, `sobject`, `parent_id`, `parent_stamp`, `payload_fingerprint`, `content` (missing when
+    refused), `salesforce_id` (missing when not known), `refusal`, `error_code`, `error_message` (missing when
+    accepted), all text; `version`, a whole number. A moment and object at most once.
     """
-    names = [*TRIED_COLUMNS, *_OUTCOME_COLUMNS]
-    staged = stage(connection, "staged_outcome", tried[names], {"version": BigInteger()})
+    staged = stage(connection, "staged_result", results[list(_COLUMNS)], {"version": BigInteger()})
     moment = literal(now, Instant())
-    is_good = staged.c.refusal.is_(None)
-    written = case((is_good, moment), else_=null()) if were_sent else null()
+    is_accepted = staged.c.refusal.is_(None)
+    written = case((is_accepted, moment), else_=null()) if were_sent else null()
     row: dict[str, ColumnElement[Any]] = {
-        **{name: staged.c[name] for name in names},
+        **{name: staged.c[name] for name in _COLUMNS},
         "first_exported_at": written,
         "exported_at": written,
         "tried_at": moment,
-        "attempts": case((is_good, 0), else_=1),
+        "attempts": case((is_accepted, 0), else_=1),
     }
     # Without a WHERE, SQLite reads ON CONFLICT as part of the FROM clause.
     source = select(*(value.label(name) for name, value in row.items())).where(true())
@@ -79,14 +71,14 @@ def store_tried(connection: Connection, tried: pd.DataFrame, now: datetime, *, w
     connection.execute(insert.on_conflict_do_update(index_elements=["moment_id", "sobject"], set_=changes))
 
 
-def let_try_again(connection: Connection) -> None:
-    """Make due at once what was refused for missing objects, fields or rights; else it waits a day for its next try."""
+def requeue_refused(connection: Connection) -> None:
+    """Make moments due at once that were refused for missing objects, fields or rights; else they wait a day."""
     waits = moment_export.c.refusal == RefusalClass.PERMISSION.value
     connection.execute(update(moment_export).values(refusal=RefusalClass.TRANSIENT.value).where(waits))
 
 
-def count_tried(connection: Connection, since: datetime) -> dict[SObject, TriedCount]:
-    """Return what became of the moments that were tried since then."""
+def count_results(connection: Connection, since: datetime) -> dict[SObject, ResultCounts]:
+    """Return for each object the moments that were exported since then, by their last result."""
     done = moment_export.c
     outcome = case(
         (done.refusal.is_not(None), "refused"),
@@ -98,11 +90,11 @@ def count_tried(connection: Connection, since: datetime) -> dict[SObject, TriedC
     counts: dict[SObject, dict[str, int]] = {sobject: {} for sobject in SObject}
     for sobject, name, moments in connection.execute(query):
         counts[SObject(sobject)][name] = moments
-    return {sobject: TriedCount(**outcomes) for sobject, outcomes in counts.items()}
+    return {sobject: ResultCounts(**outcomes) for sobject, outcomes in counts.items()}
 
 
 def count_refusals(connection: Connection, since: datetime | None = None) -> list[tuple[str, str, str, int]]:
-    """Return (object, RefusalClass, Salesforce's code, moments) of what stands refused, or was tried since then."""
+    """Return (object, RefusalClass, Salesforce's code, moments) of all refused moments, or of those since then."""
     done = moment_export.c
     moments = func.count()
     conditions = [done.refusal.is_not(None)] + ([done.tried_at >= since] if since else [])
@@ -112,7 +104,7 @@ def count_refusals(connection: Connection, since: datetime | None = None) -> lis
 
 
 def read_refused(connection: Connection, since: datetime, most: int) -> list[RefusedMoment]:
-    """Return moments whose last try, since then, was refused: at most so many, those of one cause together."""
+    """Return at most so many moments that were refused since then, those with one cause together."""
     done = moment_export.c
     columns = (done.sobject, func.coalesce(done.error_code, ""), done.moment_id, done.parent_id, done.attempts)
     query = select(*columns).where(done.refusal.is_not(None), done.tried_at >= since)
