@@ -72,6 +72,11 @@ def copy_database(source: str, target: str) -> None:
     _execute(new.set(database="postgres"), f"CREATE DATABASE {new.database} TEMPLATE {old.database}")
 
 
+def database_named(url: str, name: str) -> str:
+    """Return the URL of a database beside another one on the same server, to be dropped at the end of the session."""
+    return _text(make_url(url).set(database=f"{_PREFIX}_{name}"))
+
+
 def _execute(url: URL, statement: str) -> None:
     with psycopg.connect(_text(url), autocommit=True) as connection:
         connection.execute(statement)  # a name of our own in it

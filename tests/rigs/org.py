@@ -2,8 +2,9 @@
 
 import itertools
 import logging
+import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -15,14 +16,16 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 from prefect.client.schemas.objects import State
 from prefect.client.schemas.sorting import ArtifactSort
-from sqlalchemy import Table, create_engine, select
+from sqlalchemy import Table, create_engine, make_url, select
 
 from blocks.customer_database import CustomerDatabase
 from blocks.data_mapping import DataMapping
 from blocks.salesforce_credentials import SalesforceCredentials
+from blocks.session_store import PrefectSessionStore
 from crm_sync.database.engine import parse_url
 from crm_sync.database.tables.customers import checkpoint, customer, rejected_record, salesforce_record
 from crm_sync.pull.summary import SyncSummary
+from crm_sync.salesforce.login.logins import Session
 from flows.full_sync import full_sync
 from flows.incremental_pull import incremental_pull
 from standins.salesforce.org.org import Org
@@ -31,6 +34,8 @@ from standins.salesforce.people.seed import seed
 from standins.salesforce.server import Server
 from tasks.run.throttle import LIMITS
 from tasks.run.waiting import SLEEP
+from tests.rigs.databases import copy_database, copy_sqlite, database_named
+from tests.rigs.shared import shared_folder
 
 PASSWORD = "planted-password-5f1e"
 TOKEN = "plantedToken77"
@@ -184,20 +189,81 @@ def _flow_runs_quickly(request: pytest.FixtureRequest) -> None:
 
 
 @contextmanager
-def start_rig(folder: Path, url: str, people: int = PEOPLE) -> Iterator[Rig]:
-    """Start an org with invented people, the same at every start."""
-    # A user of its own, since sessions are shared by all runs of one user.
-    user = f"integration.{next(_numbers)}@planted.example"
+def start_rig(
+    folder: Path, url: str, people: int = PEOPLE, prepare: Callable[[Rig], object] | None = None
+) -> Iterator[Rig]:
+    """Start an org with invented people, the same at every start, and nothing asked of it yet.
+
+    `prepare` is done once in a session, to an org and a database of its own; every start then gets a copy of both.
+    """
+    if prepare is None:
+        # A user of its own, since sessions are shared by all runs of one user.
+        with _open_rig(folder / "org.sqlite", url, f"integration.{next(_numbers)}@planted.example") as rig:
+            if people:
+                seed(rig.org, people)
+            yield rig
+        return
+    made = _prepared(url, people, prepare)
+    copy_sqlite(made.org_file, folder / "org.sqlite")
+    copy_database(made.url, url)
+    with _open_rig(folder / "org.sqlite", url, made.user) as rig:
+        rig.mapping, rig.clock.ahead = made.mapping, made.ahead
+        _log_in(rig)
+        yield rig
+
+
+@contextmanager
+def _open_rig(org_file: Path, url: str, user: str) -> Iterator[Rig]:
     settings = OrgSettings(username=user, password=PASSWORD, security_token=TOKEN, bulk_polls=0)
-    org_file = folder / "org.sqlite"
     clock = Clock()
     with Org(settings, clock=clock, database=org_file) as org, Server(org) as server:
-        if people:
-            seed(org, people)
         salesforce = SalesforceCredentials(
             username=user, password=PASSWORD, security_token=TOKEN, endpoint_url=server.url
         )
         yield Rig(org, server, org_file, salesforce, CustomerDatabase(url=url), DataMapping(), clock)
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """What a prepared rig came to; `ahead`: the org's clock of this machine's."""
+
+    org_file: Path
+    url: str
+    user: str
+    mapping: DataMapping
+    ahead: timedelta
+
+
+_prepared_rigs: dict[tuple[object, ...], _Prepared] = {}
+
+
+def _prepared(url: str, people: int, prepare: Callable[[Rig], object]) -> _Prepared:
+    kind = make_url(url).get_backend_name()
+    key = (kind, people, prepare)
+    if key not in _prepared_rigs:
+        name = f"{os.getpid()}_prepared_{len(_prepared_rigs)}"
+        org_file = shared_folder() / f"org_{name}.sqlite"
+        own = f"sqlite:///{shared_folder() / name}.db" if kind == "sqlite" else database_named(url, name)
+        copy_database(url, own)
+        user = f"integration.{next(_numbers)}@planted.example"
+        with _open_rig(org_file, own, user) as rig:
+            if people:
+                seed(rig.org, people)
+            prepare(rig)
+            _prepared_rigs[key] = _Prepared(org_file, own, user, rig.mapping, rig.clock.ahead)
+    return _prepared_rigs[key]
+
+
+def _log_in(rig: Rig) -> None:
+    """Let there be a session, as after the runs that have prepared the rig."""
+    login = rig.salesforce.login()
+    session = Session(
+        rig.org.logins.with_password(rig.salesforce.username, PASSWORD + TOKEN), rig.server.url, login.user, login.host
+    )
+    store = PrefectSessionStore(login)
+    store.save(session)
+    if store.refused():
+        store.note_refused(None)
 
 
 @pytest.fixture
@@ -221,23 +287,22 @@ def empty_rig(tmp_path: Path, sqlite_url: str) -> Iterator[Rig]:
         yield started
 
 
-def settled(rig: Rig) -> Rig:
+def settled(rig: Rig) -> None:
     """Sync, let an hour pass, and begin the journal anew."""
     rig.sync()
     rig.clock.move(hours=1)
     rig.org.journal.clear()
-    return rig
 
 
 @pytest.fixture
 def synced(tmp_path: Path, sqlite_url: str) -> Iterator[Rig]:
     """Start an org whose people were synced an hour ago, with a journal that starts now."""
-    with start_rig(tmp_path, sqlite_url, people=FEW) as rig:
-        yield settled(rig)
+    with start_rig(tmp_path, sqlite_url, FEW, settled) as rig:
+        yield rig
 
 
 @pytest.fixture
 def both_synced(tmp_path: Path, database_url: str) -> Iterator[Rig]:
     """Start the same, once with SQLite and once with PostgreSQL."""
-    with start_rig(tmp_path, database_url, people=FEW) as rig:
-        yield settled(rig)
+    with start_rig(tmp_path, database_url, FEW, settled) as rig:
+        yield rig
