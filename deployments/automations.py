@@ -21,7 +21,7 @@ _ON_CHANGE = {
     BACKLOG: "A backlog is growing, or is worked off",
     REJECTS: "Too many records cannot be used, or no longer",
 }
-_SILENT = timedelta(minutes=30)
+_NO_SUCCESS = timedelta(minutes=30)
 # Prefect sends a heartbeat every half minute.
 _LOST = timedelta(minutes=5)
 # Longer than a container takes to start, its image to be fetched included.
@@ -29,13 +29,20 @@ _NOT_BEGUN = timedelta(minutes=15)
 _PREFIX = "Deployteq: "
 
 
-def build_automations(notification: UUID | None = None) -> list[AutomationCore]:
+def build_automations(
+    notification: UUID | None = None, *, lost_after: timedelta = _LOST, not_begun_after: timedelta = _NOT_BEGUN
+) -> list[AutomationCore]:
     """Return every automation; alerts go to the notification block, or only show in Prefect's events."""
-    return [*_alerts(notification), _silence("incremental_pull", notification), _lost_runs(), _not_begun()]
+    return [
+        *_alerts(notification),
+        _no_success("incremental_pull", notification),
+        _lost_runs(lost_after),
+        _not_begun(not_begun_after),
+    ]
 
 
 def _alerts(notification: UUID | None) -> Iterator[AutomationCore]:
-    """Ours are the events: they come once, when an alert goes on, and once when it goes off."""
+    """Alert once when one of our alerts goes on, and once when it goes off."""
     for kind, about in _ON_CHANGE.items():
         yield AutomationCore(
             name=f"{_PREFIX}{about}",
@@ -47,14 +54,14 @@ def _alerts(notification: UUID | None) -> Iterator[AutomationCore]:
                 threshold=1,
             ),
             actions=[
-                _tell(notification, f"{_PREFIX}{about}", "{{ event.event }}: {{ event.payload.reason }}"),
+                _notify(notification, f"{_PREFIX}{about}", "{{ event.event }}: {{ event.payload.reason }}"),
             ],
         )
 
 
-def _silence(flow: str, notification: UUID | None) -> AutomationCore:
-    """Wait for the next success after each one: so it comes once, and again only after another success."""
-    about = f"{_PREFIX}{flow} has not succeeded for {round(_SILENT.total_seconds() / 60)} minutes"
+def _no_success(flow: str, notification: UUID | None) -> AutomationCore:
+    """Alert once when a flow does not succeed for a while, and again only after another success."""
+    about = f"{_PREFIX}{flow} has not succeeded for {round(_NO_SUCCESS.total_seconds() / 60)} minutes"
     # The event is named after the state, and ours are called CompletedWithRejects and the like too. For the server, an
     # asterisk stands for at least one character.
     success = {"prefect.flow-run.Completed", "prefect.flow-run.Completed*"}
@@ -68,34 +75,34 @@ def _silence(flow: str, notification: UUID | None) -> AutomationCore:
             match_related={"prefect.resource.role": "flow", "prefect.resource.name": flow},
             posture=Posture.Proactive,
             threshold=1,
-            within=_SILENT,
+            within=_NO_SUCCESS,
         ),
-        actions=[_tell(notification, about, "Look at its last runs, and whether a worker is running.")],
+        actions=[_notify(notification, about, "Look at its last runs, and whether a worker is running.")],
     )
 
 
-def _lost_runs() -> AutomationCore:
-    """No service of Prefect's does this: without it, a run whose machine is gone is shown as running for ever."""
+def _lost_runs(after: timedelta) -> AutomationCore:
+    """End a run whose machine is gone; no service of Prefect's does, and it would be shown as running for ever."""
     return AutomationCore(
         name=f"{_PREFIX}A run without a sign of life has crashed",
-        description=f"After {round(_LOST.total_seconds() / 60)} minutes without a heartbeat or another event.",
-        trigger=_nothing_after("prefect.flow-run.heartbeat", _LOST),
+        description=f"After {round(after.total_seconds() / 60)} minutes without a heartbeat or another event.",
+        trigger=_nothing_after("prefect.flow-run.heartbeat", after),
         actions=[_crashed("Its process gives no sign of life; the next run goes on from where it stopped.")],
     )
 
 
-def _not_begun() -> AutomationCore:
-    """A run whose machine was lost just after it got it would stay Pending, and keep every later one out."""
+def _not_begun(after: timedelta) -> AutomationCore:
+    """End a run whose machine was lost before it began; it would stay Pending, and keep every later one out."""
     return AutomationCore(
         name=f"{_PREFIX}A run that was handed out and did not begin has crashed",
-        description=f"After {round(_NOT_BEGUN.total_seconds() / 60)} minutes in which nothing followed on Pending.",
-        trigger=_nothing_after("prefect.flow-run.Pending", _NOT_BEGUN),
-        actions=[_crashed("The machine that got it did not begin it; the next run does its work.")],
+        description=f"After {round(after.total_seconds() / 60)} minutes in which nothing followed on Pending.",
+        trigger=_nothing_after("prefect.flow-run.Pending", after),
+        actions=[_crashed("The machine that took it did not begin it; the next run does its work.")],
     )
 
 
 def _nothing_after(event: str, within: timedelta) -> EventTrigger:
-    """Watch each run for itself; anything that happens to it is a sign, whatever its final state is called."""
+    """Watch each run by itself; any event of the run counts, whatever its final state is called."""
     return EventTrigger(
         after={event},
         expect={"prefect.flow-run.*"},
@@ -111,13 +118,15 @@ def _crashed(message: str) -> ChangeFlowRunState:
     return ChangeFlowRunState(name="Crashed", state=StateType.CRASHED, message=message)
 
 
-def _tell(notification: UUID | None, subject: str, body: str) -> ActionTypes:
+def _notify(notification: UUID | None, subject: str, body: str) -> ActionTypes:
     if notification is None:
         return DoNothing()
     return SendNotification(block_document_id=notification, subject=subject, body=body)
 
 
-def apply_automations(notify: str = "") -> list[str]:
+def apply_automations(
+    notify: str = "", *, lost_after: timedelta = _LOST, not_begun_after: timedelta = _NOT_BEGUN
+) -> list[str]:
     """Create the automations that are missing, correct those that differ, and return the names of both.
 
     May be repeated; one that somebody has switched off stays off. `notify` names a saved notification block as
@@ -125,7 +134,8 @@ def apply_automations(notify: str = "") -> list[str]:
     """
     applied = []
     with get_client(sync_client=True) as client:
-        for wanted in build_automations(_notification(client, notify)):
+        notification = _notification(client, notify)
+        for wanted in build_automations(notification, lost_after=lost_after, not_begun_after=not_begun_after):
             found = client.read_automations_by_name(wanted.name)
             if not found:
                 client.create_automation(wanted)

@@ -87,14 +87,10 @@ def test_clients_know_the_way_in(services: dict[str, Any]) -> None:
         assert environment["PREFECT_API_AUTH_STRING"] == password
 
 
-def test_every_setting_is_documented_and_none_is_left_over(example: dict[str, str]) -> None:
+def test_every_setting_is_documented_none_is_left_over_and_examples_are_the_defaults(example: dict[str, str]) -> None:
     assert {name for name, _ in _VARIABLE.findall(_COMPOSE)} == set(example)
     readme = (_FOLDER / "README.md").read_text()
-    for name in example:
-        assert f"`{name}`" in readme
-
-
-def test_examples_are_the_defaults(example: dict[str, str]) -> None:
+    assert [name for name in example if f"`{name}`" not in readme] == []
     for name, default in _VARIABLE.findall(_COMPOSE):
         if default.startswith(":-"):
             assert default.removeprefix(":-") == example[name]
@@ -115,31 +111,28 @@ def test_ui_listens_on_this_machine_only_unless_told_otherwise(services: dict[st
 
 def test_image_holds_what_the_services_need(services: dict[str, Any]) -> None:
     dockerfile = (_PROJECT / services["worker-1"]["build"]["dockerfile"]).read_text()
-    copied = [
-        words.split()[1:-1]
-        for words in re.findall(r"^COPY (.*)$", dockerfile, re.MULTILINE)
-        for words in [f"COPY {words}"]
-    ]
-    assert all((_PROJECT / source).exists() for sources in copied for source in sources)
-    assert {"blocks", "crm_sync", "deployments", "flows", "tasks"} <= {
-        source for sources in copied for source in sources
-    }
+    copied = _copied(dockerfile)
+
+    assert all((_PROJECT / source).exists() for source in copied)
+    assert {"blocks", "crm_sync", "deployments", "flows", "tasks"} <= copied
     assert re.search(r"^USER (?!root)", dockerfile, re.MULTILINE)
     locked = (_PROJECT / "requirements.lock").read_text()
     for package in ("prefect", "asyncpg", "psycopg", "psycopg-binary"):
         assert re.search(rf"^{package}==", locked, re.MULTILINE), package
 
 
-def _workers() -> tuple[str, str]:
-    return "worker-1", "worker-2"
-
-
 def test_builder_gets_what_the_image_holds_and_no_secrets() -> None:
     lines = (_FOLDER / "Dockerfile.dockerignore").read_text().splitlines()
     sent = {line.removeprefix("!") for line in lines if line.startswith("!")}
-    dockerfile = (_FOLDER / "Dockerfile").read_text()
-    copied = {word for words in re.findall(r"^COPY (.*) \S+$", dockerfile, re.MULTILINE) for word in words.split()}
 
     assert lines[1] == "*"
-    assert sent == copied
+    assert sent == _copied((_FOLDER / "Dockerfile").read_text())
     assert lines.index("**/.env") > max(lines.index(f"!{name}") for name in sent)
+
+
+def _copied(dockerfile: str) -> set[str]:
+    return {word for words in re.findall(r"^COPY (.*) \S+$", dockerfile, re.MULTILINE) for word in words.split()}
+
+
+def _workers() -> tuple[str, str]:
+    return "worker-1", "worker-2"

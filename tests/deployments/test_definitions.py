@@ -4,6 +4,7 @@ import typing
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -18,28 +19,13 @@ from prefect.utilities.callables import parameter_schema
 from blocks.customer_database import CustomerDatabase
 from deployments.definitions import build_deployments
 from deployments.register import BLOCK_TYPES, register
-from flows.api_budget import api_budget
-from flows.campaign_push import campaign_push
-from flows.check_connection import check_connection
-from flows.contact_moment_export import contact_moment_export
-from flows.full_sync import full_sync
-from flows.incremental_pull import incremental_pull
-from flows.install_contact_moment_objects import install_contact_moment_objects
-from flows.propose_mapping import propose_mapping
-from flows.retry_outputs import retry_outputs
 from tasks.run.throttle import LIMITS
 
-_FLOWS = {
-    "full_sync": full_sync,
-    "incremental_pull": incremental_pull,
-    "contact_moment_export": contact_moment_export,
-    "api_budget": api_budget,
-    "campaign_push": campaign_push,
-    "retry_outputs": retry_outputs,
-    "propose_mapping": propose_mapping,
-    "check_connection": check_connection,
-    "install_contact_moment_objects": install_contact_moment_objects,
-}
+_NAMES = (
+    "full_sync", "incremental_pull", "contact_moment_export", "api_budget", "campaign_push", "retry_outputs",
+    "propose_mapping", "check_connection", "install_contact_moment_objects",
+)  # fmt: skip
+_FLOWS: dict[str, Flow[..., object]] = {name: getattr(import_module(f"flows.{name}"), name) for name in _NAMES}
 
 
 @pytest.fixture(scope="module")
@@ -54,21 +40,13 @@ def test_every_flow_is_deployed_under_its_own_name(deployments: dict[str, Runner
     }
 
 
-def test_full_syncs_wait_their_turn(deployments: dict[str, RunnerDeployment]) -> None:
-    deployment = deployments["full-sync"]
-
-    assert deployment.concurrency_limit == 1
-    assert deployment.concurrency_options is not None
-    assert deployment.concurrency_options.collision_strategy == "ENQUEUE"
-
-
-def test_pull_that_is_still_going_makes_the_next_one_be_left_out(deployments: dict[str, RunnerDeployment]) -> None:
-    deployment = deployments["incremental-pull"]
-
-    assert deployment.concurrency_limit == 1
-    assert deployment.concurrency_options is not None
-    assert deployment.concurrency_options.collision_strategy == "CANCEL_NEW"
-    (schedule,) = deployment.schedules or []
+def test_one_run_at_a_time_and_the_next_waits_or_is_left_out(deployments: dict[str, RunnerDeployment]) -> None:
+    for name, strategy in (("full-sync", "ENQUEUE"), ("incremental-pull", "CANCEL_NEW")):
+        deployment = deployments[name]
+        assert deployment.concurrency_limit == 1, name
+        assert deployment.concurrency_options is not None, name
+        assert deployment.concurrency_options.collision_strategy == strategy, name
+    (schedule,) = deployments["incremental-pull"].schedules or []
     assert schedule.schedule.interval == timedelta(minutes=10)  # type: ignore[union-attr]  # it is an interval
 
 
@@ -119,17 +97,16 @@ def test_form_names_blocks_until_they_are_saved_and_picks_them_then(
         client.delete_block_document(saved.id)
 
 
-@pytest.mark.parametrize("flow", _FLOWS.values(), ids=list(_FLOWS))
-def test_form_explains_every_parameter_and_picks_blocks(flow: Flow[..., object]) -> None:
-    schema = parameter_schema(flow).model_dump()
-
-    for name, field in schema["properties"].items():
-        assert field.get("description"), f"{name} has no description"
-    pickers = {block.get("block_type_slug") for block in schema["definitions"].values()}
-    taken = typing.get_type_hints(flow.fn).values()
-    blocks = {kind for kind in BLOCK_TYPES if any(kind in typing.get_args(hint) for hint in taken)}
-    assert blocks
-    assert {kind.get_block_type_slug() for kind in blocks} <= pickers
+def test_form_explains_every_parameter_and_picks_blocks() -> None:
+    for name, flow in _FLOWS.items():
+        schema = parameter_schema(flow).model_dump()
+        unexplained = [field for field, about in schema["properties"].items() if not about.get("description")]
+        assert not unexplained, name
+        pickers = {block.get("block_type_slug") for block in schema["definitions"].values()}
+        taken = typing.get_type_hints(flow.fn).values()
+        blocks = {kind for kind in BLOCK_TYPES if any(kind in typing.get_args(hint) for hint in taken)}
+        assert blocks, name
+        assert {kind.get_block_type_slug() for kind in blocks} <= pickers, name
 
 
 @pytest.fixture

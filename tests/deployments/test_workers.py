@@ -18,6 +18,7 @@ from prefect.states import Pending
 
 from crm_sync.database.tables.customers import checkpoint, customer, request_ledger, sync_run
 from crm_sync.moments.record_store import record_moments
+from deployments.automations import apply_automations
 from deployments.definitions import build_deployments
 from deployments.deploy import deploy
 from standins.salesforce.http.faults import Fault
@@ -98,8 +99,6 @@ def postgresql() -> Iterator[PostgresqlServer]:
 def the_team(postgresql: PostgresqlServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Team]:
     """Start everything but the workers: people are synced, moments wait, and customers wait in a campaign."""
     monkeypatch.chdir(_PROJECT)
-    monkeypatch.setattr("deployments.automations._LOST", _LOST_AFTER)
-    monkeypatch.setattr("deployments.automations._NOT_BEGUN", _NOT_BEGUN_AFTER)
     prefects, customers = postgresql.new_database(migrated=False), postgresql.new_database()
     with (
         team.server_on_postgresql(next(prefects), tmp_path) as api_url,
@@ -142,6 +141,7 @@ def _deploy(rig: Rig, client: SyncPrefectClient) -> dict[str, UUID]:
         block.save(name)
     Pushes(rig).settings().save("salesforce-synchronize")
     list(deploy(_POOL))
+    apply_automations(lost_after=_LOST_AFTER, not_begun_after=_NOT_BEGUN_AFTER)
     for name, share in ((ALL_REQUESTS, 1.0), (BULK_REQUESTS, 0.8)):
         slots, per_second = (number * SLOTS_PER_REQUEST for number in (_BURST, _PER_SECOND))
         client.upsert_global_concurrency_limit_by_name(

@@ -1,6 +1,8 @@
 """Customers of a campaign, written back to Salesforce."""
 
+from collections.abc import Iterator
 from datetime import UTC, date, datetime
+from pathlib import Path
 
 import pytest
 from sqlalchemy import update
@@ -10,26 +12,24 @@ from crm_sync.push.result import PushResult
 from crm_sync.push_selection import FieldEquals
 from crm_sync.sobject import SObject
 from flows.campaign_push import campaign_push
-from tests.rigs.org import Rig, artifact
-from tests.rigs.pushes import Pushes, holds, wide_mapping
+from tests.rigs.org import artifact
+from tests.rigs.pushes import Pushes, holds, start_pushes, synced_with_options
 
 pytestmark = pytest.mark.flow
 
 
 @pytest.fixture
-def pushes(rig: Rig) -> Pushes:
+def pushes(tmp_path: Path, sqlite_url: str) -> Iterator[Pushes]:
     """Give a synced org."""
-    rig.mapping = wide_mapping()
-    rig.sync()
-    return Pushes(rig)
+    with start_pushes(tmp_path, sqlite_url, synced_with_options) as started:
+        yield started
 
 
 @pytest.fixture
-def both_pushes(both_rigs: Rig) -> Pushes:
+def both_pushes(tmp_path: Path, database_url: str) -> Iterator[Pushes]:
     """Give the same, once with SQLite and once with PostgreSQL."""
-    both_rigs.mapping = wide_mapping()
-    both_rigs.sync()
-    return Pushes(both_rigs)
+    with start_pushes(tmp_path, database_url, synced_with_options) as started:
+        yield started
 
 
 def test_changed_customers_reach_their_records(both_pushes: Pushes) -> None:

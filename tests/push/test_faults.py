@@ -9,8 +9,7 @@ from sqlalchemy import insert
 
 from crm_sync.database.tables.customers import request_ledger
 from standins.salesforce.http.faults import Fault
-from tests.rigs.org import Rig, start_rig
-from tests.rigs.pushes import Pushes, holds, ready_pushes
+from tests.rigs.pushes import Pushes, holds, start_pushes
 
 pytestmark = pytest.mark.flow
 
@@ -19,15 +18,17 @@ _COMPOSITE, _INGEST, _JOB = "/composite$", "/jobs/ingest$", r"/jobs/ingest/\w+$"
 
 
 @pytest.fixture
-def pushes(rig: Rig) -> Pushes:
+def pushes(tmp_path: Path, sqlite_url: str) -> Iterator[Pushes]:
     """Give a synced org whose fields are known."""
-    return ready_pushes(rig)
+    with start_pushes(tmp_path, sqlite_url) as started:
+        yield started
 
 
 @pytest.fixture
-def both_pushes(both_rigs: Rig) -> Pushes:
+def both_pushes(tmp_path: Path, database_url: str) -> Iterator[Pushes]:
     """Give the same, once with SQLite and once with PostgreSQL."""
-    return ready_pushes(both_rigs)
+    with start_pushes(tmp_path, database_url) as started:
+        yield started
 
 
 @pytest.mark.parametrize("action", ["reset", "reset_after", "truncate", "html"])
@@ -153,8 +154,8 @@ def test_withdrawals_of_consent_go_first(pushes: Pushes) -> None:
 def large_org(tmp_path_factory: pytest.TempPathFactory, prefect_home: Path) -> Iterator[Pushes]:
     """Give an org with so many contacts that they go by a Bulk job; every test gives them a title of its own."""
     folder = tmp_path_factory.mktemp("large")
-    with start_rig(folder, f"sqlite:///{folder / 'customers.db'}", people=6_200) as rig:
-        yield ready_pushes(rig)
+    with start_pushes(folder, f"sqlite:///{folder / 'customers.db'}", people=6_200) as started:
+        yield started
 
 
 @pytest.fixture

@@ -11,8 +11,7 @@ from prefect.settings import PREFECT_API_URL
 from blocks.salesforce_synchronize import SalesforceSynchronize
 from crm_sync.database.tables.customers import sync_run
 from tests.rigs.kills import KillPoint, prepared_processes, run_and_die
-from tests.rigs.org import Rig
-from tests.rigs.pushes import CAMPAIGN, Pushes, ready_pushes
+from tests.rigs.pushes import CAMPAIGN, Pushes, start_pushes
 
 pytestmark = pytest.mark.flow
 
@@ -27,9 +26,10 @@ NOWHERE = KillPoint("this is never said", "before")
 
 
 @pytest.fixture
-def both_pushes(both_rigs: Rig) -> Pushes:
+def both_pushes(tmp_path: Path, database_url: str) -> Iterator[Pushes]:
     """Give the same, once with SQLite and once with PostgreSQL."""
-    return ready_pushes(both_rigs)
+    with start_pushes(tmp_path, database_url) as started:
+        yield started
 
 
 @pytest.fixture(scope="module")

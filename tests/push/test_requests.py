@@ -1,27 +1,30 @@
 """How many requests a push takes: none for what Salesforce is known to have, and as few as can be for all else."""
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 from sqlalchemy import update
 
 from crm_sync.database.tables.campaigns import described_object
 from tests.rigs.org import Rig
-from tests.rigs.pushes import Pushes
+from tests.rigs.pushes import Pushes, start_pushes
 
 pytestmark = pytest.mark.flow
 
 
 @pytest.fixture
-def pushes(rig: Rig) -> Pushes:
+def pushes(tmp_path: Path, sqlite_url: str) -> Iterator[Pushes]:
     """Give a synced org."""
-    rig.sync()
-    return Pushes(rig)
+    with start_pushes(tmp_path, sqlite_url, Rig.sync) as started:
+        yield started
 
 
 @pytest.fixture
-def both_pushes(both_rigs: Rig) -> Pushes:
+def both_pushes(tmp_path: Path, database_url: str) -> Iterator[Pushes]:
     """Give the same, once with SQLite and once with PostgreSQL."""
-    both_rigs.sync()
-    return Pushes(both_rigs)
+    with start_pushes(tmp_path, database_url, Rig.sync) as started:
+        yield started
 
 
 def test_repeat_sends_nothing_and_asks_nothing(both_pushes: Pushes) -> None:

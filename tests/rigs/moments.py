@@ -165,11 +165,16 @@ def start_moment_rig(folder: Path, url: str) -> Iterator[MomentRig]:
 @contextmanager
 def two_known_people(folder: Path, database_url: str) -> Iterator[MomentRig]:
     """Give an org with a lead, ada, and a contact, grace, who are customers here."""
-    with start_moment_rig(folder, database_url) as rig:
-        rig.lead("ada")
-        rig.contact("grace")
-        rig.pull()
-        yield rig
+    with start_rig(folder, database_url, people=0, prepare=_two_people) as rig:
+        yield MomentRig(rig)
+
+
+def _two_people(rig: Rig) -> None:
+    add_moment_objects(rig)
+    moments = MomentRig(rig)
+    moments.lead("ada")
+    moments.contact("grace")
+    moments.pull()
 
 
 def _as_shown(recorded: Row) -> Row:

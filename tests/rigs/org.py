@@ -3,6 +3,7 @@
 import itertools
 import logging
 import os
+import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -205,6 +206,9 @@ def start_rig(
         return
     made = _prepared(url, people, prepare)
     copy_sqlite(made.org_file, folder / "org.sqlite")
+    custom_objects = made.org_file.with_suffix(".objects.json")
+    if custom_objects.exists():
+        shutil.copy(custom_objects, folder / "org.objects.json")
     copy_database(made.url, url)
     with _open_rig(folder / "org.sqlite", url, made.user) as rig:
         rig.mapping, rig.clock.ahead = made.mapping, made.ahead

@@ -2,7 +2,7 @@
 
 import socket
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -53,10 +53,21 @@ def _server_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
                 stack.enter_context(temporary_settings({PREFECT_SERVER_DATABASE_MIGRATE_ON_START: False}))
             server.start(timeout=_START_SECONDS)
             stack.callback(server.stop)
+            stack.callback(_send_what_waits)
             if not made.exists():
                 copy_sqlite(database, made)
         stack.enter_context(temporary_settings({PREFECT_API_URL: server.api_url}))
         yield home
+
+
+def _send_what_waits() -> None:
+    """Let no log line or event look for the server when it is gone."""
+    from prefect.events.worker import EventsWorker  # noqa: PLC0415  # as above
+    from prefect.logging.handlers import APILogWorker  # noqa: PLC0415
+
+    with suppress(RuntimeError):  # it was never started
+        APILogWorker.instance().drain()
+    EventsWorker.drain_all()
 
 
 def _free_port() -> int:

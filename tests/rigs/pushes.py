@@ -1,9 +1,11 @@
 """What the tests of campaign pushes share: customers of a synced org, changed here and there, and pushed."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from prefect.client.schemas.objects import State
@@ -22,7 +24,7 @@ from crm_sync.sobject import SObject
 from flows.campaign_push import campaign_push
 from flows.retry_outputs import retry_outputs
 from tests.rigs.breakers import let_the_pause_pass
-from tests.rigs.org import Rig, Row
+from tests.rigs.org import PEOPLE, Rig, Row, start_rig
 
 CAMPAIGN = "spring"
 OPTIONS = {
@@ -157,13 +159,27 @@ class Pushes:
         return len(members) == len(set(members)) and written == {one for one in ids if last.get(one) == "success"}
 
 
-def ready_pushes(rig: Rig) -> Pushes:
-    """Give a synced org whose fields are known."""
+def synced_with_options(rig: Rig) -> None:
+    """Prepare a synced org whose customers have option fields of several types."""
+    rig.mapping = wide_mapping()
+    rig.sync()
+
+
+def ready_pushes(rig: Rig) -> None:
+    """Prepare a synced org whose fields are known."""
     rig.sync()
     started = Pushes(rig)
     started.enter_changed(1, job_title="First")
     started.push()
-    return started
+
+
+@contextmanager
+def start_pushes(
+    folder: Path, url: str, prepare: Callable[[Rig], object] = ready_pushes, people: int = PEOPLE
+) -> Iterator[Pushes]:
+    """Give pushes to an org that was prepared once in the session."""
+    with start_rig(folder, url, people, prepare) as rig:
+        yield Pushes(rig)
 
 
 def holds(result: PushResult) -> bool:
