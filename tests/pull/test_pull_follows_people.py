@@ -18,7 +18,8 @@ def by_either(request: pytest.FixtureRequest, tmp_path: Path, database_url: str)
     """Start an org with nobody in it, synced by either unique field."""
     with start_rig(tmp_path, database_url, people=0) as rig:
         rig.mapping = by_unique_field(request.param)
-        yield settled(rig)
+        settled(rig)
+        yield rig
 
 
 def _only_customer(rig: Rig) -> Row:
