@@ -83,21 +83,21 @@ def _no_success(flow: str, notification: UUID | None) -> AutomationCore:
 
 def _lost_runs(after: timedelta) -> AutomationCore:
     """End a run whose machine is gone; no service of Prefect's does, and it would be shown as running for ever."""
-    return AutomationCore(
-        name=f"{_PREFIX}A run without a sign of life has crashed",
-        description=f"After {round(after.total_seconds() / 60)} minutes without a heartbeat or another event.",
-        trigger=_nothing_after("prefect.flow-run.heartbeat", after),
-        actions=[_crashed("Its process gives no sign of life; the next run goes on from where it stopped.")],
+    return _crash(
+        "A run without a sign of life has crashed",
+        f"After {round(after.total_seconds() / 60)} minutes without a heartbeat or another event.",
+        _nothing_after("prefect.flow-run.heartbeat", after),
+        "Its process gives no sign of life; the next run goes on from where it stopped.",
     )
 
 
 def _not_begun(after: timedelta) -> AutomationCore:
     """End a run whose machine was lost before it began; it would stay Pending, and keep every later one out."""
-    return AutomationCore(
-        name=f"{_PREFIX}A run that was handed out and did not begin has crashed",
-        description=f"After {round(after.total_seconds() / 60)} minutes in which nothing followed on Pending.",
-        trigger=_nothing_after("prefect.flow-run.Pending", after),
-        actions=[_crashed("The machine that took it did not begin it; the next run does its work.")],
+    return _crash(
+        "A run that was handed out and did not begin has crashed",
+        f"After {round(after.total_seconds() / 60)} minutes in which nothing followed on Pending.",
+        _nothing_after("prefect.flow-run.Pending", after),
+        "The machine that took it did not begin it; the next run does its work.",
     )
 
 
@@ -114,8 +114,9 @@ def _nothing_after(event: str, within: timedelta) -> EventTrigger:
     )
 
 
-def _crashed(message: str) -> ChangeFlowRunState:
-    return ChangeFlowRunState(name="Crashed", state=StateType.CRASHED, message=message)
+def _crash(name: str, description: str, trigger: EventTrigger, message: str) -> AutomationCore:
+    crashed = ChangeFlowRunState(name="Crashed", state=StateType.CRASHED, message=message)
+    return AutomationCore(name=f"{_PREFIX}{name}", description=description, trigger=trigger, actions=[crashed])
 
 
 def _notify(notification: UUID | None, subject: str, body: str) -> ActionTypes:

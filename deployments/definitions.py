@@ -26,10 +26,10 @@ from flows.install_contact_moment_objects import install_contact_moment_objects
 from flows.propose_mapping import propose_mapping
 from flows.retry_outputs import retry_outputs
 
-# One at a time, and the next one waits its turn: nothing that was asked for is dropped.
-_IN_TURN = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.ENQUEUE)
-# One at a time, and the next one is left out, visibly: the run after it does its work too.
-_OR_NOT_AT_ALL = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW)
+# One at a time, and the next run waits: no run that was asked for is dropped.
+_ONE_AFTER_THE_OTHER = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.ENQUEUE)
+# One at a time, and the next run is cancelled, visibly: the run after it does its work too.
+_ONE_OR_NONE = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW)
 
 _BUDGET_EVERY = timedelta(minutes=5)
 _ANCHOR = datetime(2026, 1, 1, tzinfo=UTC)
@@ -59,20 +59,25 @@ def build_deployments(version: str | None = None) -> list[RunnerDeployment]:
     deploy = partial(_deployment, version)
     return [
         # A weekly repair of whatever no change ever announced; the first one is started by hand.
-        deploy(full_sync, blocks, schedule=Cron("6 3 * * 0", timezone="Europe/Amsterdam"), concurrency_limit=_IN_TURN),
-        deploy(incremental_pull, blocks, schedule=_every(EVERY, minute=0), concurrency_limit=_OR_NOT_AT_ALL),
+        deploy(
+            full_sync,
+            blocks,
+            schedule=Cron("6 3 * * 0", timezone="Europe/Amsterdam"),
+            concurrency_limit=_ONE_AFTER_THE_OTHER,
+        ),
+        deploy(incremental_pull, blocks, schedule=_every(EVERY, minute=0), concurrency_limit=_ONE_OR_NONE),
         deploy(
             contact_moment_export,
             org_blocks,
             schedule=_every(MOMENTS_EVERY, minute=4),
-            concurrency_limit=_OR_NOT_AT_ALL,
+            concurrency_limit=_ONE_OR_NONE,
         ),
-        deploy(campaign_push, push_blocks, concurrency_limit=_IN_TURN),
-        deploy(retry_outputs, push_blocks, concurrency_limit=_IN_TURN),
+        deploy(campaign_push, push_blocks, concurrency_limit=_ONE_AFTER_THE_OTHER),
+        deploy(retry_outputs, push_blocks, concurrency_limit=_ONE_AFTER_THE_OTHER),
         deploy(check_connection, blocks),
-        deploy(api_budget, org_blocks, schedule=_every(_BUDGET_EVERY, minute=2), concurrency_limit=_OR_NOT_AT_ALL),
+        deploy(api_budget, org_blocks, schedule=_every(_BUDGET_EVERY, minute=2), concurrency_limit=_ONE_OR_NONE),
         deploy(propose_mapping, org_blocks),
-        deploy(install_contact_moment_objects, org_blocks, concurrency_limit=_IN_TURN),
+        deploy(install_contact_moment_objects, org_blocks, concurrency_limit=_ONE_AFTER_THE_OTHER),
     ]
 
 
@@ -107,7 +112,7 @@ def _deployment(version: str | None, flow: Flow[..., Any], parameters: dict[str,
 
 
 def _description(flow: Flow[..., Any]) -> str:
-    """Return what the flow promises; its parameters are explained in the form of a run, each beside its box."""
+    """Return the flow's docstring without its parameters, which the form of a run explains beside each box."""
     return (flow.description or "").partition("Args:")[0].strip()
 
 

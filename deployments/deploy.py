@@ -27,8 +27,8 @@ from deployments.version import git_version
 
 # Where the flows are on the machine or in the container in which they run.
 FOLDER = "DEPLOYTEQ_FOLDER"
-_NOT_LET_IN = (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN)
-# What a deployment is; the rest are ids and moments that the server gives it.
+_ACCESS_DENIED = (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN)
+# The content of a deployment; its other fields are ids and times that the server sets.
 _CONTENT = {
     "version", "description", "tags", "parameters", "entrypoint", "pull_steps", "work_pool_name", "job_variables",
     "global_concurrency_limit", "concurrency_options", "parameter_openapi_schema",
@@ -36,7 +36,7 @@ _CONTENT = {
 
 
 def main() -> None:
-    """Apply everything, and say on standard output what was made, changed or left as it was."""
+    """Apply everything and print what was made, changed or left unchanged."""
     options = _parser().parse_args()
     try:
         for line in deploy(options.pool, options.type, options.folder, options.image):
@@ -44,7 +44,7 @@ def main() -> None:
     except ConfigurationError as problem:
         raise SystemExit(str(problem)) from None
     except httpx.HTTPStatusError as refusal:
-        if refusal.response.status_code not in _NOT_LET_IN:
+        if refusal.response.status_code not in _ACCESS_DENIED:
             raise
         raise SystemExit(
             "The Prefect server did not let you in; set PREFECT_API_AUTH_STRING or PREFECT_API_KEY."
@@ -54,7 +54,7 @@ def main() -> None:
 
 
 def deploy(pool: str, kind: str = "process", folder: str = "", image: str = "") -> Iterator[str]:
-    """Bring work pool, block types, limits, automations and deployments to what the code says; say each in a line.
+    """Bring work pool, block types, limits, automations and deployments to the state of the code, a line for each.
 
     May be repeated. `folder`: where the flows are on the workers' machines, or in `image`; by default here.
     Raises ConfigurationError when no server is named, or the pool cannot be made or takes no image.

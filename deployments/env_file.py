@@ -41,9 +41,9 @@ class _Customers(BaseSettings):
 
 
 def save_own_blocks() -> Iterator[str]:
-    """Save the blocks that the settings are enough for, and say each in a line; nothing without settings.
+    """Save each block whose settings are given, and yield a line for each; nothing without settings.
 
-    What is set replaces what the block of that name holds; a data mapping that is there stays as it is. Raises
+    The settings replace the content of the block of that name; a saved data mapping stays as it is. Raises
     ConfigurationError for settings that cannot be used.
     """
     try:
@@ -62,7 +62,7 @@ def save_own_blocks() -> Iterator[str]:
 
 
 def is_saved(kind: type[SavedBlock], name: str) -> bool:
-    """Tell whether there is a block of that name, whatever it holds."""
+    """Return whether a block of that name is saved, with whatever content."""
     try:
         kind.load(name, validate=False)
     except ValueError:  # Prefect's answer for a block that is not there
@@ -71,7 +71,7 @@ def is_saved(kind: type[SavedBlock], name: str) -> bool:
 
 
 def _login(given: _Salesforce) -> dict[str, Any]:
-    """Return the fields of the block; which way to log in follows from what is given."""
+    """Return the fields of the block; the settings decide the way to log in."""
     fields: dict[str, Any] = given.model_dump(exclude={"private_key_file"}, exclude_defaults=True)
     if given.private_key_file:
         try:

@@ -12,7 +12,7 @@ from crm_sync.mapping.yaml_file import describe_changes, read_mapping, write_map
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Load, check or show the mapping; returns the exit code, which is not 0 when the file cannot be used."""
+    """Load, check or show the mapping; return exit code 1 for a file that cannot be used."""
     options = _parser().parse_args(arguments)
     try:
         if options.file is None:

@@ -11,7 +11,7 @@ from crm_sync.errors import ConfigurationError, SyncError
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Copy everything and say how many rows of each table; returns the exit code, which is not 0 when nothing moved."""
+    """Copy everything and print the rows of each table; return exit code 1 when nothing was copied."""
     options = _parser().parse_args(arguments)
     try:
         source, target = _open(options.source), _open(options.target)

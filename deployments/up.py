@@ -44,7 +44,7 @@ def main() -> None:
     with suppress(KeyboardInterrupt), ExitStack() as stack:
         api_url = stack.enter_context(prefect_server(options.port))
         stack.enter_context(temporary_settings({PREFECT_API_URL: api_url}))
-        _say("Seeing to block types, concurrency limits, alerts and deployments …")
+        _print_lines("Seeing to block types, concurrency limits, alerts and deployments …")
         try:
             register()
             apply_automations(load_budget().notify)
@@ -52,7 +52,7 @@ def main() -> None:
                 save_demo_blocks(stack.enter_context(demo_org(options.records, lively=True)))
                 save_demo_settings()
             else:
-                _say(*save_own_blocks())
+                _print_lines(*save_own_blocks())
         except ConfigurationError as problem:
             raise SystemExit(str(problem)) from None
         runner = _Runner(pause_on_shutdown=False, limit=4)
@@ -60,11 +60,11 @@ def main() -> None:
             for deployment in build_deployments(git_version()):
                 keep_switched_off(client, deployment)
                 runner.add_deployment(deployment)
-        _say(f"Prefect UI: {api_url.removesuffix('/api')}", "Ctrl-C stops everything; what is saved stays.")
+        _print_lines(f"Prefect UI: {api_url.removesuffix('/api')}", "Ctrl-C stops everything; what is saved stays.")
         asyncio.run(runner.start())
 
 
-def _say(*lines: str) -> None:
+def _print_lines(*lines: str) -> None:
     sys.stdout.writelines(f"{line}\n" for line in lines)
     sys.stdout.flush()
 
@@ -81,13 +81,15 @@ def prefect_server(port: int) -> Iterator[str]:
     """Give the API address of the server on `port`, started and stopped here unless one answers already."""
     api_url = _api_url(port)
     if _is_healthy(api_url):
-        _say(f"A Prefect server answers on port {port} already; its blocks are used, and it is served from here too.")
+        _print_lines(
+            f"A Prefect server answers on port {port} already; its blocks are used, and it is served from here too."
+        )
         yield api_url
         return
     command = [sys.executable, "-m", "prefect", "server", "start", "--port", str(port)]
     # Else the pages that this server gives would ask the server on Prefect's usual port.
     environment = {**os.environ, "PREFECT_SERVER_UI_API_URL": api_url}
-    # In a group of its own, Ctrl-C does not reach it: it stops after those who still talk to it.
+    # In a group of its own, Ctrl-C does not reach it: it stops after its clients.
     server = subprocess.Popen(command, env=environment, process_group=0)  # noqa: S603  # our own words
     try:
         _wait_until_healthy(api_url, server)

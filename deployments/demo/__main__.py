@@ -1,4 +1,4 @@
-"""`make demo`: a stand-in org, and all four flows between it and a customer database, with what came of it."""
+"""`make demo`: a stand-in org, all four flows between it and a customer database, and their results."""
 
 import sys
 from collections.abc import Mapping

@@ -28,10 +28,10 @@ def save_demo_settings() -> None:
 
 
 def enter_demo_customers(org_url: str) -> int:
-    """Change customers and let them reach the step; the org is told to reach its limit at some of them.
+    """Change customers and enter them into the campaign; the org refuses some of them with its limit.
 
-    Five have a title that Salesforce does not take, twenty meet the limit, ten of all others withdraw consent. Those
-    who went through it in an earlier demo do not come again.
+    Five have a title that Salesforce refuses, twenty meet the limit, ten of all others withdraw consent. Customers of
+    an earlier demo are not entered again.
     """
     now = datetime.now(UTC)
     with _customers() as connection:

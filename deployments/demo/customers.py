@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import ColumnElement, Connection, func, select, update
 
 from crm_sync.database.tables.customers import customer, salesforce_record
 from crm_sync.sobject import SObject
@@ -12,7 +12,7 @@ from crm_sync.sobject import SObject
 def choose_contacts(
     connection: Connection, number: int, *, with_title: str | None = None, without_title: str | None = None
 ) -> dict[int, str]:
-    """Return some of the first customers with the Salesforce Id of the live contact that speaks for them.
+    """Return some of the first customers with the Salesforce Id of their source record, a live contact.
 
     `with_title`: only those with this job title, wherever they are. `without_title`: leave out those with it.
     """
@@ -38,16 +38,18 @@ def change_customers(connection: Connection, customer_ids: list[int], now: datet
 def sample_customers(connection: Connection, number: int) -> list[dict[str, Any]]:
     """Return some customers to look at, spread over the whole table."""
     columns = ["id", "email_address", "firstname", "lastname", "job_title", "city", "status", "opt_in"]
-    highest = connection.scalars(select(func.max(customer.c.id))).one() or 0
-    step = max(highest // max(number, 1), 1)
-    query = select(*(customer.c[name] for name in columns)).where(customer.c.id % step == 1 % step)
+    query = select(*(customer.c[name] for name in columns)).where(_spread(connection, number))
     return [dict(row._mapping) for row in connection.execute(query.order_by(customer.c.id).limit(number))]
 
 
 def some_customers(connection: Connection, number: int) -> list[int]:
-    """Return the ids of some customers whom Salesforce knows, spread over the whole table."""
+    """Return the ids of some customers with a live record in Salesforce, spread over the whole table."""
+    is_live = customer.c.salesforce_id.is_not(None) & customer.c.deleted_in_salesforce_at.is_(None)
+    query = select(customer.c.id).where(_spread(connection, number), is_live)
+    return list(connection.scalars(query.order_by(customer.c.id).limit(number)))
+
+
+def _spread(connection: Connection, number: int) -> ColumnElement[bool]:
     highest = connection.scalars(select(func.max(customer.c.id))).one() or 0
     step = max(highest // max(number, 1), 1)
-    is_known = customer.c.salesforce_id.is_not(None) & customer.c.deleted_in_salesforce_at.is_(None)
-    chosen = select(customer.c.id).where(customer.c.id % step == 1 % step, is_known)
-    return list(connection.scalars(chosen.order_by(customer.c.id).limit(number)))
+    return customer.c.id % step == 1 % step
