@@ -68,7 +68,7 @@ _BEFORE_THE_RULE = {
         *("candidates", "conversions", "current_record", "dry_run", "key_changes", "landing", "mirror", "upsert"),
         "vanished",
     ),
-    "moments": ("due", "record", "results"),
+    "moments": (),
     "pull": ("checkpoints", "record_changes", "watermarks"),
     "push": ("described_fields", "members", "outputs", "queue", "selection", "targets"),
     "runs": ("activity", "history"),

@@ -1,4 +1,4 @@
-"""Ingest jobs a step at a time: what is written, what is told of each record, and which step may be repeated."""
+"""Ingest jobs a step at a time: what is written, the result of each record, and the steps that may be repeated."""
 
 import csv
 import io
@@ -67,7 +67,7 @@ def test_failed_rows_keep_their_code_and_message_whatever_their_order(rig: Rig) 
     assert again.index.tolist() == list(range(60, 260))
 
 
-def test_bulk_and_collections_say_the_same_of_the_same_records(rig: Rig) -> None:
+def test_bulk_and_collections_give_the_same_results_of_the_same_records(rig: Rig) -> None:
     ids = contacts(rig.standin, 5)
     rig.standin.refusals.add(ids[3], times=2)
     rig.standin.records.delete("Contact", ids[2])
@@ -99,7 +99,7 @@ def test_the_csv_reads_back_as_the_records() -> None:
     assert "\r" not in text
 
 
-def test_upserts_are_told_by_their_own_key(rig: Rig) -> None:
+def test_upserts_are_found_by_their_own_key(rig: Rig) -> None:
     moments = moment_object(rig.standin, "Moment__c", "Lead")
     lead_id = leads(rig.standin, 1)[0]
     writes = upserts(moments, [{KEY: f"m{n}", "Parent__c": lead_id} for n in range(250)], index=range(5, 255))

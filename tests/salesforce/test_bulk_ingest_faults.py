@@ -1,4 +1,4 @@
-"""Ingest jobs that go wrong: which step may be repeated, and what is told of records that were not written."""
+"""Ingest jobs that go wrong: the steps that may be repeated, and the results of records that were not written."""
 
 from functools import partial
 from typing import Any
@@ -32,7 +32,7 @@ BROKEN: list[tuple[Action, dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize("state", ["Failed", "Aborted"])
-def test_a_job_that_ended_early_tells_written_failed_and_untried_apart(rig: Rig, state: Any) -> None:
+def test_a_job_that_ended_early_has_written_failed_and_untried_records(rig: Rig, state: Any) -> None:
     writes = titled(rig, 50)
     ids = writes.keys.tolist()
     rig.standin.refusals.add(ids[3])

@@ -1,4 +1,4 @@
-"""What an org says of itself, for one request each."""
+"""The description of an org: one request for each part."""
 
 import pytest
 

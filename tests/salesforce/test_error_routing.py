@@ -155,7 +155,7 @@ def test_refused_login_names_the_setting_to_change() -> None:
         assert advice in str(error), body
 
 
-def test_login_limit_says_when_logins_are_possible_again() -> None:
+def test_login_limit_holds_the_moment_of_the_next_login() -> None:
     error = error_for(500, fault("LOGIN_RATE_EXCEEDED"), kind=LOGIN, now=NOW)
     assert isinstance(error, errors.LoginLimitError)
     assert error.until == NOW + timedelta(hours=1)

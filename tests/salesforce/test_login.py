@@ -62,7 +62,7 @@ def test_user_logs_in_over_soap_64_with_escaped_secrets(rig: Rig) -> None:
 
 def test_client_credentials_log_in(rig: Rig) -> None:
     session = client_login().log_in(rig.transport)
-    # What the token says, which after a renamed My Domain is not the address that was entered.
+    # The token's address, which after a renamed My Domain is not the one that was entered.
     assert session.instance_url == rig.server.url.replace("http://", "https://")
     assert rig.another_org(client_login()).ask(lambda client: client.limits())
 

@@ -111,7 +111,7 @@ def test_used_up_day_is_the_limit_and_not_a_failure(rig: Rig, content: bytes) ->
         start_deployment(rig.org, content)
 
 
-def test_user_who_may_not_deploy_is_told_which_permission_is_missing(rig: Rig, content: bytes) -> None:
+def test_refused_deployment_names_the_missing_permission(rig: Rig, content: bytes) -> None:
     refusal = [{"errorCode": "INSUFFICIENT_ACCESS", "message": "use of the Metadata API requires a user with ..."}]
     rig.standin.faults.add(Fault("status", path="/Soap/m/", status=500, body=refusal))
 

@@ -1,4 +1,4 @@
-"""Records take the form that the wire needs, and a refusal of one says which step follows."""
+"""Records in their forms on the wire, and the class of each refusal."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""What tests of writes have in common: records to write, objects to write them to, and what was told of them."""
+"""Shared steps of the tests of writes: records, objects to write them to, and their results."""
 
 from collections.abc import Sequence
 from functools import partial
