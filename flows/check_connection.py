@@ -8,7 +8,7 @@ from blocks.load import load_block
 from blocks.salesforce_credentials import SalesforceCredentials
 from crm_sync.errors import SyncError
 from crm_sync.runs.connection_report import ConnectionReport
-from tasks.pages.sync import publish_connection
+from tasks.pages.connection import publish_connection
 from tasks.run.run import ended, ended_early, log_errors_as_sentences, open_run
 from tasks.setup.connection import inspect_connection
 

@@ -9,7 +9,8 @@ from blocks.salesforce_credentials import SalesforceCredentials
 from crm_sync.errors import SyncError
 from crm_sync.moments.object_checks import MomentObjectsReport
 from crm_sync.moments.objects import MomentObjects
-from tasks.moments.objects import install_or_check, publish_moment_objects, requeue_refused
+from tasks.moments.objects import install_or_check, requeue_refused
+from tasks.pages.moment_objects import publish_moment_objects
 from tasks.run.run import ended, ended_early, log_errors_as_sentences, open_run
 
 

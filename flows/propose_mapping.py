@@ -8,8 +8,9 @@ from blocks.customer_database import CustomerDatabase
 from blocks.salesforce_credentials import SalesforceCredentials
 from crm_sync.errors import SyncError
 from crm_sync.mapping.proposal import MappingProposal
+from tasks.pages.mapping_proposal import publish_proposal
 from tasks.run.run import ended, ended_early, log_errors_as_sentences, open_run
-from tasks.setup.mapping_proposal import propose, publish_proposal, refuse_taken_name, save_proposal
+from tasks.setup.mapping_proposal import propose, refuse_taken_name, save_proposal
 
 
 @flow(name="propose_mapping", flow_run_name="propose mapping")

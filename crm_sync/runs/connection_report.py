@@ -1,4 +1,4 @@
-"""What a check of the connection found, for a person to read."""
+"""The findings of a check of the connection, for a person to read."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from crm_sync.sobject import SObject
 
 @dataclass(frozen=True)
 class FieldReport:
-    """One link of the mapping, held against Salesforce; `salesforce_type` is None when the field is not shown."""
+    """One link of the mapping beside the field in Salesforce; `salesforce_type` is None when it is not visible."""
 
     sobject: SObject
     salesforce_field: str
@@ -26,7 +26,7 @@ class FieldReport:
 
 @dataclass(frozen=True)
 class ConnectionReport:
-    """Who logs in where, what is left of the limits, every mapped field, and how many records there are."""
+    """The login and its org, the requests left, every mapped field, and the number of records."""
 
     identity: Identity
     database: str
@@ -39,12 +39,12 @@ class ConnectionReport:
 
     @property
     def missing(self) -> list[FieldReport]:
-        """The links whose field Salesforce does not show."""
+        """The links whose field is not visible to the integration user."""
         return [field for field in self.fields if field.salesforce_type is None]
 
     @property
     def state(self) -> str:
-        """What a person should know first."""
+        """The state that the run ends in."""
         return "CompletedWithMissingFields" if self.missing else "Completed"
 
     def sentence(self) -> str:

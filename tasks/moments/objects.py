@@ -5,7 +5,6 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from prefect import get_run_logger, task
-from prefect.artifacts import create_markdown_artifact
 
 from crm_sync.errors import ConfigurationError
 from crm_sync.moments import results_store
@@ -114,21 +113,3 @@ def _install(org: SalesforceOrg, package: Package) -> Deployment:
     deployment_id = start_installation(org, package)
     get_run_logger().info("Salesforce installs the contact moment objects (deployment %s).", deployment_id)
     return wait_for_deployment(partial(read_installation, org, deployment_id), SLEEP.get())
-
-
-def publish_moment_objects(report: MomentObjectsReport) -> None:
-    """Publish the report as a page: the objects, what was installed, what is left to do by hand."""
-    lines = ["## Contact moment objects", "", report.sentence(), "", "| object | | fields |", "| --- | --- | ---: |"]
-    for one in report.objects:
-        state = "in place" if not (one.missing or one.unfit) else "incomplete" if one.exists else "missing"
-        lines.append(f"| {one.name} | {state} | {one.fields} |")
-    sections = {
-        "What is wrong": report.problems,
-        "Installed now": [f"{kind}: {', '.join(names)}" for kind, names in report.installed.items()],
-        "Left to do by hand, if it is not done yet": report.by_hand(),
-    }
-    for title, entries in sections.items():
-        if entries:
-            lines += ["", f"### {title}", "", *(f"- {entry}" for entry in entries)]
-    lines += ["", f"Salesforce requests: {report.requests_used}, at {report.org_host}."]
-    create_markdown_artifact("\n".join(lines), key="contact-moment-objects", description=report.sentence())

@@ -1,16 +1,17 @@
-"""What a person sees of an export of contact moments in the Prefect UI: counts, errors by cause, what waits."""
+"""The page of an export of contact moments: counts, errors by cause, and the backlog."""
 
 from dataclasses import asdict
 
-from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect.artifacts import create_table_artifact
 
 from crm_sync.moments.forecast import Backlog
 from crm_sync.moments.results_store import RefusedMoment
 from crm_sync.moments.summary import MomentExportSummary
 from crm_sync.outcomes import RefusalClass
+from tasks.pages.markdown import Markdown, bold, escape, heading, publish_page, table
 
 _KEY = "contact-moment-export"
-# What each class of refusal means to the person who reads it.
+# The meaning of each class of refusal, for a person.
 _MEANINGS = {
     RefusalClass.TRANSIENT: "Locked, or Salesforce was busy; the next run writes it again.",
     RefusalClass.LIMIT: "Salesforce's allowance was used up; a later run writes it.",
@@ -27,10 +28,32 @@ _MEANINGS = {
 def publish_moments(summary: MomentExportSummary) -> None:
     """Leave the counts, the errors by cause and the backlog; Salesforce's messages, which may hold values, are not
     shown and stand in the table moment_export."""
-    rows = [{"object": str(sobject), **asdict(counts)} for sobject, counts in summary.counts.items()]
-    rows.append({"object": "all", **asdict(summary.total)})
-    create_table_artifact(rows, key=f"{_KEY}-counts", description=summary.sentence())
-    create_markdown_artifact(_page(summary), key=f"{_KEY}-summary", description=summary.sentence())
+    said = escape(summary.sentence())
+    counts = {str(sobject): asdict(counts) for sobject, counts in summary.counts.items()}
+    total = asdict(summary.total)
+    rows = [{"object": name, **outcomes} for name, outcomes in (counts | {"all": total}).items()]
+    create_table_artifact(rows, key=f"{_KEY}-counts", description=said)
+    publish_page(
+        f"{_KEY}-summary",
+        "Contact moment export",
+        said,
+        escape(f"Forecast: {summary.forecast.sentence()}."),
+        table(("object", *total), [(name, *row.values()) for name, row in [*counts.items(), (bold("all"), total)]]),
+        Markdown("Unchanged: what Salesforce has is what would be written, so no request was made for it."),
+        heading("What waits"),
+        table(
+            ("", "moments", "the first since", "through by"),
+            [
+                _waiting("for another run", summary.left),
+                _waiting("for their customer to have a lead or contact", summary.without_record),
+                ("refused, from this run and earlier ones", summary.refused_in_all, None, None),
+            ],
+        ),
+        Markdown(
+            f"Salesforce requests: {summary.requests_used}. {summary.seconds:.1f} s, "
+            f"{summary.moments_per_second:,.0f} moments a second."
+        ),
+    )
     if summary.refusals:
         errors = [
             {"object": sobject, "code": code, "moments": moments, "meaning": _MEANINGS[RefusalClass(row_class)]}
@@ -38,8 +61,8 @@ def publish_moments(summary: MomentExportSummary) -> None:
         ]
         create_table_artifact(errors, key=f"{_KEY}-errors", description="Refused contact moments, by cause")
         refused = [_refused(moment) for moment in summary.refused_moments]
-        said = f"{len(refused):,} of {summary.total.refused:,} refused contact moments; all are in moment_export"
-        create_table_artifact(refused, key=f"{_KEY}-refused", description=said)
+        shown = f"{len(refused):,} of {summary.total.refused:,} refused contact moments; all are in moment_export"
+        create_table_artifact(refused, key=f"{_KEY}-refused", description=shown)
 
 
 def _refused(moment: RefusedMoment) -> dict[str, str | int]:
@@ -54,39 +77,7 @@ def _refused(moment: RefusedMoment) -> dict[str, str | int]:
     }
 
 
-def _page(summary: MomentExportSummary) -> str:
-    lines = [
-        "## Contact moment export",
-        "",
-        summary.sentence(),
-        "",
-        f"Forecast: {summary.forecast.sentence()}.",
-        "",
-        "| object | added | updated | unchanged | refused |",
-        "| --- | ---: | ---: | ---: | ---: |",
-    ]
-    counts = [*((str(sobject), counts) for sobject, counts in summary.counts.items()), ("**all**", summary.total)]
-    for name, count in counts:
-        lines.append(f"| {name} | " + " | ".join(f"{value:,}" for value in asdict(count).values()) + " |")
-    lines += [
-        "",
-        "Unchanged: what Salesforce has is what would be written, so no request was made for it.",
-        "",
-        "### What waits",
-        "",
-        "| | moments | the first since | through by |",
-        "| --- | ---: | --- | --- |",
-        _waiting("for another run", summary.left),
-        _waiting("for their customer to have a lead or contact", summary.without_record),
-        f"| refused, from this run and earlier ones | {summary.refused_in_all:,} | | |",
-        "",
-        f"Salesforce requests: {summary.requests_used}. {summary.seconds:.1f} s, "
-        f"{summary.moments_per_second:,.0f} moments a second.",
-    ]
-    return "\n".join(lines)
-
-
-def _waiting(why: str, backlog: Backlog) -> str:
-    since = f"{backlog.since:%Y-%m-%d %H:%M} UTC" if backlog.since else ""
-    through = f"about {backlog.through_at:%Y-%m-%d %H:%M} UTC" if backlog.through_at else ""
-    return f"| {why} | {backlog.moments:,} | {since} | {through} |"
+def _waiting(why: str, backlog: Backlog) -> tuple[object, ...]:
+    since = f"{backlog.since:%Y-%m-%d %H:%M} UTC" if backlog.since else None
+    through = f"about {backlog.through_at:%Y-%m-%d %H:%M} UTC" if backlog.through_at else None
+    return why, backlog.moments, since, through

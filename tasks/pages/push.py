@@ -1,17 +1,33 @@
-"""What a person sees of a push in the Prefect UI: the outputs, errors with what to do, what Salesforce kept."""
+"""The page of a push: the outputs, errors with what to do, and the values that Salesforce kept."""
 
-from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect.artifacts import create_table_artifact
 
-from crm_sync.push.result import Cause, PushResult
+from crm_sync.push.result import PushResult
 from crm_sync.push.settings import CheckedSettings
+from tasks.pages.markdown import Markdown, escape, heading, links, publish_page, table
 
 
 def publish_push(flow: str, result: PushResult, checked: CheckedSettings) -> None:
     """Leave the run's outputs as a table and a page; Ids and codes, no people's data."""
     key = flow.replace("_", "-")
     rows = [{"output": name, "customers": count} for name, count in result.counts.items()]
-    create_table_artifact(rows, key=f"{key}-outputs", description=result.sentence())
-    create_markdown_artifact(_markdown(result, checked), key=f"{key}-summary", description=result.sentence())
+    create_table_artifact(rows, key=f"{key}-outputs", description=escape(result.sentence()))
+    publish_page(
+        f"{key}-summary",
+        f"Campaign {result.campaign}, step {result.step}",
+        result.sentence(),
+        table(("output", "customers"), result.counts.items()),
+        Markdown(
+            f"Salesforce requests: {result.requests_used}. Every customer is in the table `campaign_output`, run "
+            f"{result.run}, with Salesforce's own message."
+        ),
+        *_causes(result),
+        *_left(result),
+        *_conflicts(result),
+        heading("Fields"),
+        table(("customer field", "", "Salesforce field"), _fields(checked)),
+        Markdown("`<->` is pulled and sent, `<-` is only pulled."),
+    )
     if result.causes:
         causes = [
             {
@@ -25,52 +41,57 @@ def publish_push(flow: str, result: PushResult, checked: CheckedSettings) -> Non
         create_table_artifact(causes, key=f"{key}-errors", description="Customers that left by error, by cause")
 
 
-def _markdown(result: PushResult, checked: CheckedSettings) -> str:
-    lines = [
-        f"## Campaign {result.campaign}, step {result.step}",
-        "",
-        result.sentence(),
-        "",
-        "| output | customers |",
-        "| --- | ---: |",
-        *(f"| {name} | {count:,} |" for name, count in result.counts.items()),
-        "",
-        f"Salesforce requests: {result.requests_used}. Every customer is in the table `campaign_output`, run "
-        f"{result.run}, with Salesforce's own message.",
+def _causes(result: PushResult) -> list[Markdown]:
+    if not result.causes:
+        return []
+    again = sum(cause.customers for cause in result.causes if cause.can_retry)
+    rows = [
+        (
+            cause.code,
+            cause.customers,
+            "yes" if cause.can_retry else "no",
+            cause.advice,
+            links(result.org_host, cause.examples),
+        )
+        for cause in result.causes
     ]
-    if result.causes:
-        retriable = sum(cause.customers for cause in result.causes if cause.can_retry)
-        lines += ["", f"### Errors by cause ({retriable:,} of {len(result.error):,} can be sent again as they are)", ""]
-        lines += ["| cause | customers | again? | what to do | some records |", "| --- | ---: | --- | --- | --- |"]
-        lines += [_cause(cause, result.org_host) for cause in result.causes]
+    return [
+        heading(f"Errors by cause ({again:,} of {len(result.error):,} can be sent again as they are)"),
+        table(("cause", "customers", "again?", "what to do", "some records"), rows),
+    ]
+
+
+def _left(result: PushResult) -> list[Markdown]:
+    parts = []
     if result.limit:
-        lines += ["", "Customers in *limit* were not sent; `retry_outputs` sends them again."]
+        parts.append(Markdown("Customers in *limit* were not sent; `retry_outputs` sends them again."))
     if result.waiting:
-        lines += [
-            "",
-            f"{result.waiting:,} customers wait in the queue: they came later, another run is at work on them, or "
-            "Salesforce has their records and has not answered. The next push goes on with them, `retry_outputs` of "
-            "*limit* only with the last.",
-        ]
-    if result.conflicts:
-        lines += ["", "### Kept as Salesforce has it", "", "| field | customers |", "| --- | ---: |"]
-        lines += [f"| {name} | {count:,} |" for name, count in result.conflicts.items()]
-        lines += ["", f"For example {_links(result.conflict_examples, result.org_host)}."]
-    lines += ["", "### Fields", "", "| customer field | | Salesforce field |", "| --- | --- | --- |"]
-    for sobject, links in checked.links.items():
-        sent = {link.salesforce_field for link in links}
+        parts.append(
+            Markdown(
+                f"{result.waiting:,} customers wait in the queue: they came later, another run is at work on them, or "
+                "Salesforce has their records and has not answered. The next push goes on with them, `retry_outputs` "
+                "of *limit* only with the last."
+            )
+        )
+    return parts
+
+
+def _conflicts(result: PushResult) -> list[Markdown]:
+    if not result.conflicts:
+        return []
+    return [
+        heading("Kept as Salesforce has it"),
+        table(("field", "customers"), result.conflicts.items()),
+        Markdown(f"For example {links(result.org_host, result.conflict_examples)}."),
+    ]
+
+
+def _fields(checked: CheckedSettings) -> list[tuple[object, ...]]:
+    rows: list[tuple[object, ...]] = []
+    for sobject, sent_links in checked.links.items():
+        sent = {link.salesforce_field for link in sent_links}
         for link in checked.rules.of(sobject).links:
-            # An Id is read and says which record; nobody writes it.
-            arrow = "<->" if link.salesforce_field in sent else "<-"
-            lines.append(f"| {link.name} | {arrow} | {sobject}.{link.salesforce_field} |")
-    lines += ["", "`<->` is pulled and sent, `<-` is only pulled."]
-    return "\n".join(lines)
-
-
-def _cause(cause: Cause, host: str) -> str:
-    again = "yes" if cause.can_retry else "no"
-    return f"| {cause.code} | {cause.customers:,} | {again} | {cause.advice} | {_links(cause.examples, host)} |"
-
-
-def _links(records: tuple[str, ...], host: str) -> str:
-    return ", ".join(f"[{record}](https://{host}/{record})" for record in records)
+            # The Id says which record it is; it is read, and never written.
+            arrow = Markdown("<->" if link.salesforce_field in sent else "<-")
+            rows.append((link.name, arrow, f"{sobject}.{link.salesforce_field}"))
+    return rows

@@ -8,7 +8,6 @@ from crm_sync.database.tables.customers import customer
 from crm_sync.push.queue import enter_campaign
 from crm_sync.sobject import SObject
 from flows.api_budget import api_budget
-from tasks.pages.charts import bar_chart
 from tasks.run.run import utc_now
 from tests.rigs.org import Rig, artifact
 
@@ -66,7 +65,3 @@ def test_activity_shows_runs_as_charts_and_what_waits(rig: Rig) -> None:
     assert page.count("xychart-beta") == 2, "what waits, and the full syncs; there was no pull and no push"
     assert 'y-axis "records read"' in page
     assert page.count("| full_sync |") == 2
-
-
-def test_chart_of_nothing_still_has_an_axis() -> None:
-    assert '    y-axis "records" 0 --> 10' in bar_chart("Runs", {}, counted="records")

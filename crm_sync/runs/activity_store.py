@@ -1,4 +1,4 @@
-"""What the page of activity is made of: the last runs with what they did, and what waits."""
+"""Reads the page of activity from the database: the last runs with their counts, and the work that waits."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,8 +17,7 @@ _SHOWN = 24
 
 @dataclass(frozen=True)
 class PastRun:
-    """A run: how it ended, and how many it was about; `changed` of them changed a customer, or went well
-    in a push."""
+    """A run: its end, the records it read, and how many of them changed a customer or were pushed with success."""
 
     flow: str
     state: str
@@ -31,7 +30,7 @@ class PastRun:
 
 @dataclass(frozen=True)
 class Waiting:
-    """What has still to be done, by whom or by the next run."""
+    """The work that is still to be done, by a person or by the next run."""
 
     rejected_records: int
     campaign_customers: int
@@ -47,7 +46,7 @@ def read_runs(connection: Connection, flow: str) -> list[PastRun]:
 
 
 def read_waiting(connection: Connection) -> Waiting:
-    """Return what waits now."""
+    """Return the work that waits now."""
     rejected = connection.scalars(select(func.count()).select_from(rejected_record)).one()
     members = select(func.count()).select_from(campaign_member).where(campaign_member.c.done_at.is_(None))
     backlogs = select(backlog.c.name, func.sum(backlog.c.waiting)).group_by(backlog.c.name)

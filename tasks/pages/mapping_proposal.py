@@ -1,0 +1,39 @@
+"""The page of a proposed data mapping, to read and to copy from."""
+
+from crm_sync.mapping.model import CustomerFieldKind
+from crm_sync.mapping.proposal import MappingProposal, ProposedLink
+from crm_sync.mapping.yaml_file import write_mapping
+from tasks.pages.markdown import Markdown, bold, bullets, code, escape, heading, publish_page, table
+
+
+def publish_proposal(proposal: MappingProposal) -> None:
+    """Leave the proposed links as a table, the fields left over, and the mapping as YAML to copy."""
+    left_over = [
+        f"{sobject}: {', '.join(f'{field.name} ({field.type})' for field in fields) or 'none'}"
+        for sobject, fields in proposal.left_over.items()
+    ]
+    publish_page(
+        "mapping-proposal",
+        "Proposed data mapping",
+        proposal.sentence(),
+        *(
+            Markdown(f"{bold(f'No field of {sobject} says who may be mailed')}: link one to opt_in, or nobody is.")
+            for sobject in proposal.without_opt_in
+        ),
+        table(("object", "Salesforce field", "label", "type", "goes into", "because"), map(_row, proposal.links)),
+        heading("Fields that nothing is proposed for"),
+        bullets(left_over),
+        heading("The same as a file"),
+        Markdown("Keep it under version control, change what you like, and load it into the block `mapping`:"),
+        code("python -m deployments.load_mapping mapping.yaml"),
+        code(write_mapping(proposal.rules), "yaml"),
+    )
+
+
+def _row(proposed: ProposedLink) -> tuple[object, ...]:
+    field, link = proposed.field, proposed.link
+    option = " (option)" if link.kind is CustomerFieldKind.OPTION else ""
+    unique = f" {bold('unique')}" if link.unique else ""
+    opposite = " (says the opposite)" if link.opposite else ""
+    target = Markdown(f"{escape(link.name)}{option}{unique}{opposite}")
+    return proposed.sobject, field.name, field.label, field.type, target, proposed.because
