@@ -7,12 +7,11 @@ no longer mailed, for as long as the contact is there; a contact that was merged
 from datetime import datetime
 
 import pandas as pd
-from sqlalchemy import ColumnElement, Connection, FromClause, Select, Table, and_, case, func, select, update
+from sqlalchemy import ColumnElement, Connection, FromClause, Select, Table, and_, func, select
 
 from crm_sync.customers.current_record import MOST_HOPS, current_records
-from crm_sync.customers.key_changes import read_masters
+from crm_sync.customers.key_changes import read_masters, store_merges
 from crm_sync.database.frames import frame_of, in_parts
-from crm_sync.database.staging import stage
 from crm_sync.database.tables.customers import customer, salesforce_record
 
 
@@ -52,16 +51,7 @@ def merge_converted(connection: Connection, staged: Table, leads: pd.Series, now
     if not rows:
         return
     pairs = frame_of(rows, ["customer_id", "into_customer_id"]).astype("Int64").drop_duplicates("customer_id")
-    joined = stage(connection, "staged_conversion", pairs, dict.fromkeys(pairs.columns, customer.c.id.type))
-    connection.execute(
-        update(customer)
-        .values(
-            merged_into_customer_id=joined.c.into_customer_id,
-            mail_status=case((joined.c.into_customer_id.is_not(None), "INACTIVE"), else_=None),
-            modified_at=now,
-        )
-        .where(customer.c.id == joined.c.customer_id)
-    )
+    store_merges(connection, pairs, now)
 
 
 def _to_merge(lead: FromClause, condition: ColumnElement[bool]) -> Select[tuple[int, int]]:

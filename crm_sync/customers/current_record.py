@@ -21,6 +21,7 @@ from sqlalchemy import (
     null,
     or_,
     select,
+    union_all,
 )
 
 from crm_sync.database.tables.customers import Instant, customer, salesforce_record
@@ -72,22 +73,23 @@ def current_records_of_customers(customers: Select[Any], *, both_objects: bool) 
     Columns: `customer_id`, `sobject`, `parent_id`, `system_modstamp` (of the record as the mirror has it). One row a
     customer; with `both_objects` one for its lead and one for its contact.
     """
-    standing = _merged_into(customers)
-    records = select(standing.c.person_id, salesforce_record.c.id).join_from(
-        standing, salesforce_record, salesforce_record.c.unique_key == standing.c.unique_key
+    standing, record = _merged_into(customers), salesforce_record
+    records = select(standing.c.person_id, record.c.id).join_from(
+        standing, record, record.c.unique_key == standing.c.unique_key
     )
-    found = current_records(records)
-    is_contact = func.substr(found.c.record_id, 1, 3) == SObject.CONTACT.id_prefix
-    usable = (
-        select(
-            found.c.key.label("customer_id"),
-            case((is_contact, SObject.CONTACT.value), else_=SObject.LEAD.value).label("sobject"),
-            found.c.record_id.label("parent_id"),
-            found.c.system_modstamp,
-        )
-        .where(~found.c.is_deleted, ~found.c.is_converted)
-        .subquery("usable")
-    )
+    # Most records stand for themselves: only the others go through the chain, which costs twice as much a record.
+    leads_on = or_(record.c.is_deleted, record.c.is_converted)
+    direct = records.add_columns(record.c.system_modstamp).where(~leads_on)
+    found = current_records(records.where(leads_on))
+    ends = select(found.c.key, found.c.record_id, found.c.system_modstamp)
+    every = union_all(direct, ends.where(~found.c.is_deleted, ~found.c.is_converted)).subquery("every")
+    is_contact = func.substr(every.c.id, 1, 3) == SObject.CONTACT.id_prefix
+    usable = select(
+        every.c.person_id.label("customer_id"),
+        case((is_contact, SObject.CONTACT.value), else_=SObject.LEAD.value).label("sobject"),
+        every.c.id.label("parent_id"),
+        every.c.system_modstamp,
+    ).subquery("usable")
     one_of = [usable.c.customer_id, *([usable.c.sobject] if both_objects else [])]
     # By name, a contact comes before a lead.
     order = [usable.c.sobject, usable.c.system_modstamp.desc(), usable.c.parent_id.desc()]
@@ -97,19 +99,20 @@ def current_records_of_customers(customers: Select[Any], *, both_objects: bool) 
 
 def _merged_into(customers: Select[Any]) -> FromClause:
     """Return `person_id` of each customer, and the `unique_key` of the one that stands for it."""
-    person, next_one = customers.cte("person"), customer.alias("next_one")
+    person, into = customers.cte("person"), customer.alias("into")
     columns = (customer.c.unique_key, customer.c.merged_into_customer_id)
-    chain = (
-        select(person.c[0].label("person_id"), *columns, literal(0).label("place"))
-        .join_from(person, customer, customer.c.id == person.c[0])
-        .cte("customer_chain", recursive=True)
-    )
+    own = select(person.c[0].label("person_id"), *columns).join_from(person, customer, customer.c.id == person.c[0])
+    is_merged = customer.c.merged_into_customer_id.is_not(None)
+    chain = own.add_columns(literal(0).label("place")).where(is_merged).cte("customer_chain", recursive=True)
     chain = chain.union_all(
-        select(chain.c.person_id, next_one.c.unique_key, next_one.c.merged_into_customer_id, chain.c.place + 1)
-        .join_from(chain, next_one, next_one.c.id == chain.c.merged_into_customer_id)
+        select(chain.c.person_id, into.c.unique_key, into.c.merged_into_customer_id, chain.c.place + 1)
+        .join_from(chain, into, into.c.id == chain.c.merged_into_customer_id)
         .where(chain.c.place < MOST_HOPS)
     )
-    return select(chain.c.person_id, chain.c.unique_key).where(chain.c.merged_into_customer_id.is_(None)).subquery()
+    ends = select(chain.c.person_id, chain.c.unique_key).where(chain.c.merged_into_customer_id.is_(None))
+    return union_all(
+        own.with_only_columns(person.c[0].label("person_id"), customer.c.unique_key).where(~is_merged), ends
+    ).subquery()
 
 
 def _next_id(record: FromClause, *, follow_converted: bool) -> ColumnElement[Any]:

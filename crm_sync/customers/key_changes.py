@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import pandas as pd
-from sqlalchemy import ColumnElement, Connection, FromClause, Row, Table, exists, func, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, FromClause, Row, Table, case, exists, func, select, tuple_, update
 
 from crm_sync.columns.membership import among
 from crm_sync.customers.survivors import Survivors, in_order
@@ -111,7 +111,7 @@ def merge_merged_records(connection: Connection, staged: Table, losers: pd.Serie
     `losers`: Ids of merged records of the batch's keys; records merged into one of the `staged` records are looked up.
     """
     loser, master = salesforce_record.alias("loser"), salesforce_record.alias("master")
-    joined = (
+    merges = (
         select(loser.c.customer_id, master.c.customer_id, loser.c.system_modstamp, loser.c.id)
         .join_from(loser, master, master.c.id == loser.c.master_record_id)
         .join(customer, customer.c.id == loser.c.customer_id)
@@ -127,17 +127,29 @@ def merge_merged_records(connection: Connection, staged: Table, losers: pd.Serie
     for column, ids in ((loser.c.master_record_id, read_masters(connection, staged)), (loser.c.id, losers)):
         for some in in_parts(ids):
             # Values, not a table of them: joined to one, PostgreSQL went through every loser there is for each.
-            rows += connection.execute(joined.where(column.in_(some)))
+            rows += connection.execute(merges.where(column.in_(some)))
     if not rows:
         return
     # The last merge counts, where several records of one customer were merged.
-    found = frame_of(rows, ["customer_id", "master_customer_id", "merged_at", "loser_id"])
+    found = frame_of(rows, ["customer_id", "into_customer_id", "merged_at", "loser_id"])
     last = found.sort_values(["merged_at", "loser_id"]).drop_duplicates("customer_id", keep="last")
-    pairs = last[["customer_id", "master_customer_id"]].astype("Int64")
+    pairs = last[["customer_id", "into_customer_id"]].astype("Int64")
+    store_merges(connection, pairs, now)
+
+
+def store_merges(connection: Connection, pairs: pd.DataFrame, now: datetime) -> None:
+    """Merge customers into others and stop mailing them; undo that where `into_customer_id` is missing.
+
+    `pairs`: `customer_id`, `into_customer_id` (Int64).
+    """
     merged = stage(connection, "staged_merge", pairs, dict.fromkeys(pairs.columns, customer.c.id.type))
     connection.execute(
         update(customer)
-        .values(merged_into_customer_id=merged.c.master_customer_id, mail_status="INACTIVE", modified_at=now)
+        .values(
+            merged_into_customer_id=merged.c.into_customer_id,
+            mail_status=case((merged.c.into_customer_id.is_not(None), "INACTIVE"), else_=None),
+            modified_at=now,
+        )
         .where(customer.c.id == merged.c.customer_id)
     )
 

@@ -1,4 +1,4 @@
-"""What the records say that share a batch's keys and are no part of it."""
+"""Candidates: other records with the unique keys of a batch."""
 
 from datetime import date
 
@@ -14,7 +14,7 @@ ADA = "ada@x.org"
 
 
 @pytest.mark.parametrize("late", [Story.contact(1, ADA, at=-1), Story.lead(1, ADA, Company="Acme")])
-def test_record_that_does_not_speak_leaves_alone_what_was_changed_here(
+def test_superseded_record_leaves_alone_what_was_changed_here(
     story: Story, database: CustomerDatabase, late: Record
 ) -> None:
     story.land(story.contact(2, ADA, LastName="King", Birthdate="1990-01-02"))
@@ -28,7 +28,7 @@ def test_record_that_does_not_speak_leaves_alone_what_was_changed_here(
     assert after["salesforce_id"] == "003000000000000002"
 
 
-def test_whoever_speaks_is_heard_again_when_the_second_voice_goes_elsewhere(story: Story) -> None:
+def test_survivor_is_applied_again_when_the_secondary_record_gets_another_key(story: Story) -> None:
     story.land(story.contact(1, ADA, LastName="King"))
     story.land(story.lead(1, ADA, Company="Acme"))
 
@@ -40,7 +40,7 @@ def test_whoever_speaks_is_heard_again_when_the_second_voice_goes_elsewhere(stor
     assert story.customer("bob@x.org")["company_name"] == "Acme"
 
 
-def test_sibling_that_cannot_be_used_does_not_speak(story: Story) -> None:
+def test_candidate_that_cannot_be_used_does_not_survive(story: Story) -> None:
     story.land(story.contact(2, ADA, at=1, Birthdate="no day"))
 
     story.land(story.contact(1, ADA, LastName="King"))
@@ -50,9 +50,7 @@ def test_sibling_that_cannot_be_used_does_not_speak(story: Story) -> None:
 
 
 @pytest.mark.parametrize("order", [(1, 2), (2, 1)])
-def test_people_who_shared_a_customer_part_when_another_field_becomes_unique(
-    story: Story, order: tuple[int, int]
-) -> None:
+def test_records_of_one_customer_part_when_another_field_becomes_unique(story: Story, order: tuple[int, int]) -> None:
     names = {1: "King", 2: "Lovelace"}
     for number, name in names.items():
         story.land(story.contact(number, ADA, LastName=name))
@@ -62,6 +60,6 @@ def test_people_who_shared_a_customer_part_when_another_field_becomes_unique(
     for number in order:
         story.land(story.contact(number, ADA, LastName=names[number]))
 
-    spoken = {key: (row["salesforce_id"], row["merged_into_customer_id"]) for key, row in story.customers().items()}
-    assert spoken == {"King": ("003000000000000001", None), "Lovelace": ("003000000000000002", None)}
+    sources = {key: (row["salesforce_id"], row["merged_into_customer_id"]) for key, row in story.customers().items()}
+    assert sources == {"King": ("003000000000000001", None), "Lovelace": ("003000000000000002", None)}
     assert all(row["deleted_in_salesforce_at"] is None for row in story.customers().values())

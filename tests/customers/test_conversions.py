@@ -1,4 +1,4 @@
-"""A converted lead and its contact are one person, also when their addresses are not the same one."""
+"""A converted lead and its contact are one customer, also when their addresses differ."""
 
 from itertools import permutations
 
@@ -32,8 +32,8 @@ def mailable(story: Story) -> dict[str, Row]:
     }
 
 
-def joined(story: Story) -> dict[str, str]:
-    """Return for each customer that was joined to another the key of that one."""
+def merged_into(story: Story) -> dict[str, str]:
+    """Return for each merged customer the key of the one it was merged into."""
     keys = {row["id"]: key for key, row in story.customers().items()}
     return {
         key: keys[row["merged_into_customer_id"]]
@@ -59,7 +59,7 @@ def test_customer_goes_with_the_contact_whose_address_changes(known: Story) -> N
     person = known.customer(NEW)
     assert (person["id"], person["status"], person["opt_in"]) == (before, "Customer", False)
     assert mailable(known).keys() == {NEW}
-    assert joined(known) == {OLD: NEW}
+    assert merged_into(known) == {OLD: NEW}
     assert known.customer(OLD)["salesforce_id"] == Story.lead(1, None)["Id"]
 
 
@@ -72,16 +72,16 @@ def test_customer_goes_with_a_contact_that_never_had_the_lead_s_address(story: S
 
     assert story.customer(NEW)["id"] == before
     assert mailable(story).keys() == {NEW}
-    assert joined(story) == {OLD: NEW}
+    assert merged_into(story) == {OLD: NEW}
 
 
-def test_lead_converted_into_a_contact_with_another_address_is_joined_to_it(story: Story) -> None:
+def test_lead_converted_into_a_contact_with_another_address_is_merged_into_it(story: Story) -> None:
     story.land(Story.lead(1, OLD))
     story.land(Story.contact(CONTACT, NEW))
 
     story.land(converted())
 
-    assert joined(story) == {OLD: NEW}
+    assert merged_into(story) == {OLD: NEW}
     assert mailable(story).keys() == {NEW}
 
 
@@ -91,14 +91,14 @@ def test_order_of_arrival_does_not_matter(story: Story, order: tuple[int, ...]) 
     for event in order:
         story.land(*events[event])
 
-    assert joined(story) == {OLD: NEW}
+    assert merged_into(story) == {OLD: NEW}
     assert mailable(story).keys() == {NEW}
     assert story.customer(OLD)["status"] == "Prospect"
     assert story.customer(NEW)["status"] == "Customer"
 
 
 @pytest.mark.parametrize("address", [OLD, NEW])
-def test_converted_lead_is_joined_to_the_master_of_its_contact(known: Story, address: str) -> None:
+def test_converted_lead_is_merged_into_the_master_of_its_contact(known: Story, address: str) -> None:
     if address == NEW:
         known.land(Story.contact(CONTACT, NEW, at=9))
     known.land(Story.contact(MASTER, OTHER))
@@ -106,50 +106,50 @@ def test_converted_lead_is_joined_to_the_master_of_its_contact(known: Story, add
     known.land(merged(address, at=10), Story.contact(MASTER, OTHER, at=10))
 
     assert mailable(known).keys() == {OTHER}
-    assert joined(known)[OLD] == OTHER
+    assert merged_into(known)[OLD] == OTHER
 
 
-def test_master_that_comes_later_joins_the_lead_too(known: Story) -> None:
+def test_converted_lead_is_merged_into_a_master_that_comes_later(known: Story) -> None:
     known.land(merged(OLD, at=10))
     assert mailable(known)[OLD]["status"] == "Prospect"
 
     known.land(Story.contact(MASTER, OTHER, at=10))
 
     assert mailable(known).keys() == {OTHER}
-    assert joined(known) == {OLD: OTHER}
+    assert merged_into(known) == {OLD: OTHER}
 
 
-def test_lead_speaks_for_a_person_of_its_own_when_the_contact_is_deleted(known: Story) -> None:
+def test_lead_is_a_customer_of_its_own_when_the_contact_is_deleted(known: Story) -> None:
     known.land(Story.contact(CONTACT, NEW, at=9))
 
     known.land(Story.contact(CONTACT, NEW, at=10, IsDeleted="true"))
     assert mailable(known).keys() == {OLD}
-    assert joined(known) == {}
+    assert merged_into(known) == {}
 
     known.land(Story.contact(CONTACT, NEW, at=11))
     assert mailable(known).keys() == {NEW}
-    assert joined(known) == {OLD: NEW}
+    assert merged_into(known) == {OLD: NEW}
 
 
-def test_contact_that_takes_its_old_address_again_speaks_for_the_lead_s_customer(known: Story) -> None:
+def test_contact_that_gets_its_old_address_back_is_the_source_of_the_lead_s_customer(known: Story) -> None:
     known.land(Story.contact(CONTACT, NEW, at=9))
 
     known.land(Story.contact(CONTACT, OLD, at=10))
 
     assert known.customer(OLD)["status"] == "Customer"
     assert mailable(known).keys() == {OLD}
-    assert joined(known) == {NEW: OLD}
+    assert merged_into(known) == {NEW: OLD}
 
 
-def test_another_record_with_the_lead_s_address_is_a_person_of_its_own(known: Story) -> None:
+def test_another_record_with_the_lead_s_address_is_a_customer_of_its_own(known: Story) -> None:
     known.land(Story.contact(CONTACT, NEW, at=9))
 
     known.land(Story.contact(9, OLD, at=10))
 
     assert mailable(known).keys() == {OLD, NEW}
-    assert joined(known) == {}
+    assert merged_into(known) == {}
     known.land(Story.contact(9, OLD, at=11, IsDeleted="true"))
-    assert joined(known) == {OLD: NEW}
+    assert merged_into(known) == {OLD: NEW}
 
 
 def test_repeats_write_nothing(known: Story) -> None:
@@ -163,11 +163,11 @@ def test_repeats_write_nothing(known: Story) -> None:
     assert known.customers() == before
 
 
-def test_lead_is_a_person_of_its_own_when_contacts_are_mapped_no_longer(known: Story) -> None:
+def test_lead_is_a_customer_of_its_own_when_contacts_are_mapped_no_longer(known: Story) -> None:
     known.land(Story.contact(CONTACT, NEW, at=9))
     known.rules = known.rules.without([SObject.CONTACT])
 
     known.land(converted())
 
     assert mailable(known)[OLD]["status"] == "Prospect"
-    assert OLD not in joined(known)
+    assert OLD not in merged_into(known)

@@ -54,7 +54,7 @@ def test_converted_lead_keeps_its_customer_and_its_id_option(story: Story) -> No
     assert story.mirror()["00Q000000000000001"]["converted_contact_id"] == "003000000000000001"
 
 
-def test_next_in_line_speaks_when_the_survivor_is_deleted(story: Story) -> None:
+def test_next_record_survives_when_the_survivor_is_deleted(story: Story) -> None:
     story.land(story.lead(1, ADA, LastName="Lead", Company="Acme"))
     story.land(story.contact(1, ADA, Birthdate="1990-01-02", VIP__c="true"))
     counts = story.land(story.contact(1, ADA, at=1, IsDeleted="true"))
@@ -65,7 +65,7 @@ def test_next_in_line_speaks_when_the_survivor_is_deleted(story: Story) -> None:
     assert "vip" not in after["options"]
 
 
-def test_what_a_deleted_lead_gave_beside_a_contact_goes_with_it(story: Story) -> None:
+def test_values_of_a_deleted_secondary_lead_are_cleared(story: Story) -> None:
     story.land(story.contact(1, ADA))
     story.land(story.lead(1, ADA, Company="Acme"))
     story.land(story.lead(1, ADA, at=1, IsDeleted="true"))
@@ -74,7 +74,7 @@ def test_what_a_deleted_lead_gave_beside_a_contact_goes_with_it(story: Story) ->
     assert "lead id" not in after["options"]
 
 
-def test_field_that_only_leads_have_keeps_what_no_lead_gave(story: Story, database: CustomerDatabase) -> None:
+def test_field_of_leads_only_keeps_a_value_that_no_lead_gave(story: Story, database: CustomerDatabase) -> None:
     story.land(story.contact(1, ADA))
     with database.transaction() as connection:
         connection.execute(update(customer).values(company_name="By hand"))
@@ -220,7 +220,7 @@ def test_salesforce_id_can_be_the_unique_field(database: CustomerDatabase, new_s
     assert story.customer("00Q000000000000001")["email_address"] == BOB
 
 
-def test_newest_record_speaks_when_the_latest_change_goes_first(
+def test_newest_record_survives_when_the_latest_change_goes_first(
     database: CustomerDatabase, new_story: type[Story], by_email: Callable[..., MappingRules]
 ) -> None:
     story = new_story(database.transaction, by_email(Precedence.LATEST))
@@ -240,7 +240,7 @@ def test_field_mapped_later_is_empty_for_records_read_before(database: CustomerD
     assert (story.customer(ADA)["lastname"], story.customer(ADA)["city"]) == ("King", None)
 
 
-def test_records_of_an_object_that_is_mapped_no_longer_are_silent(story: Story) -> None:
+def test_records_of_an_object_that_is_no_longer_mapped_do_not_survive(story: Story) -> None:
     story.land(story.contact(1, ADA, LastName="Contact"))
     story.rules = MappingRules(lead=story.rules.lead, contact=ObjectMapping())
     counts = story.land(story.lead(1, ADA, LastName="Lead"))

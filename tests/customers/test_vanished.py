@@ -1,4 +1,4 @@
-"""Which records of the mirror may be held against what Salesforce still has."""
+"""Which records of the mirror are compared with those that Salesforce still has."""
 
 from datetime import timedelta
 
@@ -29,7 +29,7 @@ def test_live_records_of_one_object_that_have_settled(story: Story, database: Cu
     assert (record["Id"], record["Email"], record["IsDeleted"]) == (found, "a@x.org", "true")
 
 
-def test_mirror_that_others_fill_too_tells_nothing(database: CustomerDatabase) -> None:
+def test_mirror_that_another_org_fills_too_proves_nothing(database: CustomerDatabase) -> None:
     seen = []
     for org in ("org", "another"):
         _mark(database, org)

@@ -1,4 +1,4 @@
-"""Opening the customer database, and what is said when it does not open."""
+"""Opening the customer database, and the sentence when it does not open."""
 
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +18,7 @@ from crm_sync.errors import DatabaseUnavailableError
 
 
 @pytest.mark.parametrize(
-    ("url", "said"),
+    ("url", "sentence"),
     [
         ("", "cannot be read"),
         ("customers.db", "cannot be read"),
@@ -29,8 +29,8 @@ from crm_sync.errors import DatabaseUnavailableError
         ("sqlite:///:memory:", "has no file"),
     ],
 )
-def test_url_that_cannot_be_used_is_refused_in_a_sentence(url: str, said: str) -> None:
-    with pytest.raises(DatabaseUnavailableError, match=said) as refused:
+def test_url_that_cannot_be_used_is_refused_in_a_sentence(url: str, sentence: str) -> None:
+    with pytest.raises(DatabaseUnavailableError, match=sentence) as refused:
         parse_url(url)
     assert "hunter2" not in str(refused.value)
     assert refused.value.__cause__ is None

@@ -34,9 +34,9 @@ def test_a_file_becomes_a_block(file: Path, capsys: Output) -> None:
     assert _load(file) == 0
 
     assert load_block(DataMapping, _NAME).rules() == read_mapping(file.read_text())
-    said = capsys.readouterr().out
-    assert "There was no usable block 'from-a-file' before; new: 15 links for Contact and 15 links for Lead." in said
-    assert "Saved as the block 'from-a-file'" in said
+    output = capsys.readouterr().out
+    assert "There was no usable block 'from-a-file' before; new: 15 links for Contact and 15 links for Lead." in output
+    assert "Saved as the block 'from-a-file'" in output
 
 
 def test_a_changed_file_says_what_changes_and_the_same_file_says_nothing_new(file: Path, capsys: Output) -> None:
@@ -73,9 +73,9 @@ def test_a_slip_keeps_the_block_as_it_is(file: Path, capsys: Output) -> None:
 
     assert _load(file) == 1
 
-    said = capsys.readouterr().err
-    assert "Line " in said
-    assert "There is no customer field 'job_titel'; did you mean job_title?" in said
+    output = capsys.readouterr().err
+    assert "Line " in output
+    assert "There is no customer field 'job_titel'; did you mean job_title?" in output
     assert load_block(DataMapping, _NAME).rules() == before
 
 

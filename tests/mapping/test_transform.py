@@ -1,4 +1,4 @@
-"""What a Salesforce value becomes in a customer field, and which values are refused."""
+"""Salesforce values as customer fields, and the values that are refused."""
 
 import json
 from typing import Any
@@ -208,7 +208,7 @@ def test_record_is_mapped_to_mirror_and_customer() -> None:
     assert pd.isna(mapped["reject_reason"])
 
 
-def test_first_reason_is_told_and_names_no_value() -> None:
+def test_reject_reason_is_the_first_one_and_holds_no_value() -> None:
     links = [
         FieldLink(salesforce_field="Birth__c", name="birthday"),
         FieldLink(salesforce_field="Score__c", kind=CustomerFieldKind.OPTION, name="score"),

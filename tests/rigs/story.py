@@ -1,4 +1,4 @@
-"""LandingContext batches, told as a story: records in, customers out."""
+"""Landing as a story: batches of records in, customers out."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
