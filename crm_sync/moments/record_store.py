@@ -1,10 +1,9 @@
-"""The way in for contact moments: one call, which may be repeated, with what is known of some e-mails.
+"""Records contact moments: one call, which may be repeated, with the known columns of some e-mails.
 
-The contract. A moment is one e-mail to one customer, known by `moment_id`. Calls may come in any order, repeat
-themselves and tell only a part: what is left out or missing stays as it is. The first open or click is the earliest
-that was ever told, the last the latest, a count the highest (counts are totals and never go down), every other
-moment the earliest; a text, and the customer, is what the newest call says. Only a moment that really changes is
-exported again.
+The contract. A moment is one e-mail to one customer, identified by `moment_id`. Calls may come in any order, repeat
+themselves and give only some columns: a column that is left out or missing keeps its value. The first open or click is
+the earliest ever recorded, the last the latest, a count the highest (counts are totals and never go down), every other
+time the earliest; the newest call decides texts and the customer. Only a moment that really changes is exported again.
 """
 
 from collections.abc import Mapping, Sequence
@@ -144,19 +143,19 @@ def _upsert(connection: Connection, frame: pd.DataFrame, now: datetime) -> int:
     # Without a WHERE, SQLite reads ON CONFLICT as part of the FROM clause.
     source = select(*(value.label(name) for name, value in row.items())).where(true())
     insert = insert_for(connection, contact_moment).from_select(list(row), source)
-    told = insert.excluded
+    new = insert.excluded
     values: dict[str, ColumnElement[Any]] = {
-        "customer_id": told.customer_id,
-        **{name: func.coalesce(told[name], moments[name]) for name in _TEXTS},
-        **{name: _either(moments[name], told[name], told[name] < moments[name]) for name in _EARLIEST},
-        **{name: _either(moments[name], told[name], told[name] > moments[name]) for name in (*_LATEST, *_COUNTS)},
+        "customer_id": new.customer_id,
+        **{name: func.coalesce(new[name], moments[name]) for name in _TEXTS},
+        **{name: _either(moments[name], new[name], new[name] < moments[name]) for name in _EARLIEST},
+        **{name: _either(moments[name], new[name], new[name] > moments[name]) for name in (*_LATEST, *_COUNTS)},
     }
     differs = or_(*(moments[name].is_distinct_from(value) for name, value in values.items()))
-    changes = {**values, "version": moments.version + 1, "changed_at": told.changed_at}
+    changes = {**values, "version": moments.version + 1, "changed_at": new.changed_at}
     return write_and_count(
         connection, insert.on_conflict_do_update(index_elements=["moment_id"], set_=changes, where=differs)
     )
 
 
-def _either(known: ColumnElement[Any], told: ColumnElement[Any], is_better: ColumnElement[bool]) -> ColumnElement[Any]:
-    return case((known.is_(None), told), (is_better, told), else_=known)
+def _either(known: ColumnElement[Any], new: ColumnElement[Any], is_better: ColumnElement[bool]) -> ColumnElement[Any]:
+    return case((known.is_(None), new), (is_better, new), else_=known)

@@ -6,7 +6,7 @@ from crm_sync.database.tables.customers import Instant, metadata
 
 CUSTOMER_ID = BigInteger().with_variant(Integer, "sqlite")
 
-# One e-mail to one customer. Whoever knows of e-mails writes here, best with `record_moments` of moments.py.
+# One e-mail to one customer. Senders write here with `record_moments` of crm_sync.moments.record_store.
 contact_moment = Table(
     "contact_moment",
     metadata,
@@ -62,7 +62,7 @@ moment_export = Table(
     Column("refusal", Text),
     Column("error_code", Text),
     Column("error_message", Text),
-    # Tries since it last went well.
+    # Exports that tried it since Salesforce last accepted it; one counts once, however often it writes it again.
     Column("attempts", Integer, nullable=False),
     Index("ix_moment_export_tried_at", "tried_at"),
 )
