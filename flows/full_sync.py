@@ -100,7 +100,7 @@ def _load(run: Run, checked: ResolvedMapping, reached: Checkpoint) -> Counts:
     counts = Counts()
     landing = LandingContext(checked.rules, checked.types, run.number, run.started_at)
     seen = SeenRecords(run, landing, reached)
-    job = wait_for_bulk_job(run.org, reached.sobject, reached.job_id)
+    job = wait_for_bulk_job(run.org, reached.sobject, reached.job_id, run.sleep)
     progress = Progress(_FLOW, reached.sobject, done=reached.rows_done, expected=job.records_processed)
     with TemporaryDirectory(prefix="full-sync-") as folder:
         for page in download_pages(run.org, reached.sobject, reached.job_id, reached.locator, Path(folder)):

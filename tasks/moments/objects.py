@@ -17,7 +17,6 @@ from crm_sync.salesforce.metadata.permission_sets import Access, Assignment
 from crm_sync.salesforce.org import SalesforceOrg
 from tasks.run.retry_policy import TALKS_TO_SALESFORCE
 from tasks.run.run import Run
-from tasks.run.waiting import SLEEP
 
 # Seconds before each look after an installation: Salesforce may show new fields and permissions a little later.
 _LOOKS = (0.0, 5.0, 20.0)
@@ -65,12 +64,12 @@ def install_or_check(run: Run, objects: MomentObjects, *, check_only: bool) -> M
     found = _check(run.org, objects)
     if assignment is not None and _is_missing(found) and not check_only:
         package = _package(found)
-        deployment = _install(run.org, package)
+        deployment = _install(run, package)
         if deployment.succeeded:
             installed = package.members
             again = assign_permission_set(run.org, check_only=False)
             assignment = assignment if again.access is Access.HAD_IT else again
-            found = _check_until_complete(run.org, objects)
+            found = _check_until_complete(run, objects)
     return MomentObjectsReport(
         objects=found,
         installed=installed,
@@ -86,10 +85,10 @@ def _check(org: SalesforceOrg, objects: MomentObjects) -> tuple[ObjectCheck, ...
     return tuple(check_moment_object(org, one) for one in objects.both)
 
 
-def _check_until_complete(org: SalesforceOrg, objects: MomentObjects) -> tuple[ObjectCheck, ...]:
+def _check_until_complete(run: Run, objects: MomentObjects) -> tuple[ObjectCheck, ...]:
     for delay in _LOOKS:
-        SLEEP.get()(delay)
-        found = _check(org, objects)
+        run.sleep(delay)
+        found = _check(run.org, objects)
         if not _is_missing(found):
             break
     return found
@@ -109,7 +108,7 @@ def _package(found: tuple[ObjectCheck, ...]) -> Package:
     return build_package(_PROJECT, lambda kind, name: kind != "Layout" or not name.startswith(there))
 
 
-def _install(org: SalesforceOrg, package: Package) -> Deployment:
-    deployment_id = start_installation(org, package)
+def _install(run: Run, package: Package) -> Deployment:
+    deployment_id = start_installation(run.org, package)
     get_run_logger().info("Salesforce installs the contact moment objects (deployment %s).", deployment_id)
-    return wait_for_deployment(partial(read_installation, org, deployment_id), SLEEP.get())
+    return wait_for_deployment(partial(read_installation, run.org, deployment_id), run.sleep)

@@ -16,7 +16,6 @@ from crm_sync.salesforce.read.bulk_csv import read_batches
 from crm_sync.sobject import SObject
 from tasks.run.prefetch import prefetch_one
 from tasks.run.retry_policy import TALKS_TO_SALESFORCE
-from tasks.run.waiting import SLEEP
 
 # As many records a page as Salesforce likes to give: every page is a request. It may give fewer.
 
@@ -33,9 +32,11 @@ def look_at_bulk_job(org: SalesforceOrg, sobject: SObject, job_id: str) -> bulk.
     return bulk.read_job(org, job_id)
 
 
-def wait_for_bulk_job(org: SalesforceOrg, sobject: SObject, job_id: str) -> bulk.QueryJob:
+def wait_for_bulk_job(
+    org: SalesforceOrg, sobject: SObject, job_id: str, sleep: Callable[[float], None]
+) -> bulk.QueryJob:
     """Wait until the results can be read; every look is a request, so looks get rarer."""
-    return bulk.wait_for_job(partial(look_at_bulk_job, org, sobject, job_id), SLEEP.get())
+    return bulk.wait_for_job(partial(look_at_bulk_job, org, sobject, job_id), sleep)
 
 
 @task(task_run_name="download {sobject} page {number}", **TALKS_TO_SALESFORCE)

@@ -149,7 +149,7 @@ def mapped_batches(run: Run, checked: ResolvedMapping, changes: Changes) -> Iter
 def _read_in_bulk(run: Run, checked: ResolvedMapping, changes: Changes) -> Iterator[pd.DataFrame]:
     sobject = changes.sobject
     job = start_bulk_job(run.org, sobject, checked.query(sobject, since=changes.since))
-    wait_for_bulk_job(run.org, sobject, job.id)
+    wait_for_bulk_job(run.org, sobject, job.id, run.sleep)
     with TemporaryDirectory(prefix="pull-") as folder:
         for page in download_pages(run.org, sobject, job.id, None, Path(folder)):
             yield from read_mapped(page, sobject, checked, skip_rows=0)

@@ -1,6 +1,6 @@
 """Looking, before a push writes, at what Salesforce has changed since the last pull."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -42,11 +42,12 @@ def check_conflicts(run: Run, questions: Sequence[Question]) -> dict[SObject, pd
     ]
     few = [question for question in known if question.is_asked_by_ids_at_once]
     found = _ask_by_ids(run.org, few)
-    return found | {question.sobject: _ask_many(run.org, question) for question in known if question not in few}
+    return found | {question.sobject: _ask_many(run, question) for question in known if question not in few}
 
 
-def _ask_many(org: SalesforceOrg, question: Question) -> pd.DataFrame:
+def _ask_many(run: Run, question: Question) -> pd.DataFrame:
     """Ask for every change first, and go on in whichever way takes the fewest requests."""
+    org = run.org
     pages = ask_pages(org, [query_path(org, question.by_time())]) if question.since else []
     match choose_way(pages[0] if pages else None, question):
         case ConflictStrategy.PAGES:
@@ -54,7 +55,7 @@ def _ask_many(org: SalesforceOrg, question: Question) -> pd.DataFrame:
         case ConflictStrategy.IDS:
             return _ask_by_ids(org, [question])[question.sobject]
         case ConflictStrategy.BULK:
-            return _ask_by_bulk(org, question)
+            return _ask_by_bulk(org, question, run.sleep)
 
 
 def _ask_by_ids(org: SalesforceOrg, questions: Sequence[Question]) -> dict[SObject, pd.DataFrame]:
@@ -74,9 +75,9 @@ def _to_the_end(org: SalesforceOrg, pages: list[Page]) -> list[Page]:
     return pages
 
 
-def _ask_by_bulk(org: SalesforceOrg, question: Question) -> pd.DataFrame:
+def _ask_by_bulk(org: SalesforceOrg, question: Question, sleep: Callable[[float], None]) -> pd.DataFrame:
     job = start_bulk_job(org, question.sobject, question.by_time())
-    wait_for_bulk_job(org, question.sobject, job.id)
+    wait_for_bulk_job(org, question.sobject, job.id, sleep)
     found = [question.nothing()]
     with TemporaryDirectory(prefix="look-") as folder:
         for page in download_pages(org, question.sobject, job.id, None, Path(folder)):

@@ -1,7 +1,8 @@
 """Opens and ends a run: database, org, request count, and an ending that says what happened in one sentence."""
 
 import logging
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from time import monotonic
@@ -27,6 +28,7 @@ from crm_sync.sobject import SObject
 from tasks.pages.budget import refresh_budget_quietly
 from tasks.run.ledger import open_ledger
 from tasks.run.throttle import create_missing_limits, open_throttle
+from tasks.run.waiting import no_pause
 
 # So many rejects a run's page shows with a link; all of them are in rejected_record.
 _EXAMPLES = 20
@@ -41,13 +43,21 @@ class Run:
     """What the steps of one run share."""
 
     def __init__(
-        self, database: OpenDatabase, org: SalesforceOrg, ledger: RequestLedger, *, org_key: str, number: int
+        self,
+        database: OpenDatabase,
+        org: SalesforceOrg,
+        ledger: RequestLedger,
+        *,
+        org_key: str,
+        number: int,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """Start the run's stopwatch; `number` is its row in sync_run."""
+        """Start the run's stopwatch; `number` is its row in sync_run, `sleep` pauses between two looks or tries."""
         self.database = database
         self.org = org
         self.org_key = org_key
         self.number = number
+        self.sleep = sleep
         self.started_at = utc_now()
         self.ledger = ledger
         self._began = monotonic()
@@ -113,7 +123,8 @@ def open_run(
         with customers.transaction() as connection:
             flow_run_id = str(runtime.flow_run.id) if runtime.flow_run.id else None
             number = start_run(connection, flow, credentials.org_key, flow_run_id, utc_now())
-        run = Run(customers, org, ledger, org_key=credentials.org_key, number=number)
+        sleep = no_pause if credentials.endpoint_url else time.sleep
+        run = Run(customers, org, ledger, org_key=credentials.org_key, number=number, sleep=sleep)
         stack.callback(lambda: refresh_budget_quietly(customers, credentials.org_key, utc_now(), budget))
         try:
             if not while_closed:

@@ -2,12 +2,11 @@
 
 import time
 from collections.abc import Callable
-from contextvars import ContextVar
 from time import monotonic
 
 from tasks.log import run_logger
 
-_sleep = time.sleep  # noqa: TID251  # the one default of all `sleep` arguments
+pause = time.sleep  # noqa: TID251  # the one default of all `sleep` arguments
 _QUIET_SECONDS = 5.0
 _SECONDS_BETWEEN_LINES = 60.0
 # A run that is cancelled should not sleep on.
@@ -24,7 +23,7 @@ class Waiting:
         self._began = clock()
         self._next_line = self._began + _QUIET_SECONDS
 
-    def sleep(self, seconds: float, sleep: Callable[[float], None] = _sleep) -> None:
+    def sleep(self, seconds: float, sleep: Callable[[float], None] = pause) -> None:
         """Wait so long, in short sleeps."""
         until = self._clock() + seconds
         while (left := until - self._clock()) > 0:
@@ -35,5 +34,5 @@ class Waiting:
             sleep(min(left, _LONGEST_SLEEP))
 
 
-# How the flows wait between two looks at a job; for tests, which do not.
-SLEEP: ContextVar[Callable[[float], None]] = ContextVar("SLEEP", default=_sleep)
+def no_pause(_seconds: float) -> None:
+    """Wait for a stand-in on this machine, whose work is done when it is asked for it: not at all."""

@@ -11,7 +11,6 @@ from crm_sync.salesforce.write.write import Writer
 from tasks.run.forecasts import polls_of_a_job
 from tasks.run.retry_policy import TALKS_TO_SALESFORCE
 from tasks.run.run import Run
-from tasks.run.waiting import SLEEP
 
 Answer = TypeVar("Answer")
 
@@ -27,6 +26,6 @@ def open_writer(run: Run, *, still_here: Callable[[], None] = lambda: None) -> W
 
     def sleep(seconds: float) -> None:
         still_here()
-        SLEEP.get()(seconds)
+        run.sleep(seconds)
 
     return Writer(run.org, send, sleep, random.random, polls_of_a_job(run))

@@ -82,11 +82,9 @@ def record(database: OpenDatabase, moments: int, *, opens: int) -> dict[str, flo
 
 
 def export(salesforce: SalesforceCredentials, database: CustomerDatabase) -> dict[str, float]:
-    """Run the export; it does not wait before it looks at a job, for the stand-in answers when the job is done."""
+    """Run the export."""
     from flows.contact_moment_export import contact_moment_export  # noqa: PLC0415  # reads PREFECT_HOME
-    from tasks.run.waiting import SLEEP  # noqa: PLC0415  # likewise
 
-    SLEEP.set(lambda seconds: None)
     summary = contact_moment_export(salesforce, database)
     return {"seconds": summary.seconds, "requests": summary.requests_used, "written": summary.written}
 

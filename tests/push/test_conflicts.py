@@ -38,7 +38,11 @@ def test_every_way_of_asking_gives_the_same_answer(rig: Rig, org: SalesforceOrg)
     @flow
     def ask() -> list[pd.DataFrame]:
         pages = _to_the_end(org, ask_pages(org, [query_path(org, question.by_time())]))
-        return [_ask_by_ids(org, [question])[SObject.CONTACT], question.read(pages), _ask_by_bulk(org, question)]
+        return [
+            _ask_by_ids(org, [question])[SObject.CONTACT],
+            question.read(pages),
+            _ask_by_bulk(org, question, lambda _: None),
+        ]
 
     by_ids, by_time, by_bulk = (frame.sort_index() for frame in ask())
 

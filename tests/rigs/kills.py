@@ -13,8 +13,6 @@ import pytest
 from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, PREFECT_HOME, temporary_settings
 from sqlalchemy import Connection, Engine, event
 
-from tasks.run.waiting import SLEEP
-
 
 @dataclass
 class KillPoint:
@@ -57,7 +55,6 @@ class _Killer:
 def run_and_die(api_url: str, home: str, point: KillPoint, parameters: dict[str, Any], flow: str) -> None:
     """Run `flow` against the Prefect server at `api_url`; ends with SIGKILL, or without if `point` never came."""
     _Killer(point)
-    SLEEP.set(lambda seconds: None)
     settings = {PREFECT_API_URL: api_url, PREFECT_HOME: home, PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}
     with temporary_settings(settings):
         getattr(import_module(f"flows.{flow}"), flow)(**parameters)

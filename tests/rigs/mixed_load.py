@@ -16,7 +16,6 @@ from sqlalchemy import create_engine, select, update
 from crm_sync.database.engine import parse_url
 from crm_sync.database.tables.budget import org_use
 from crm_sync.database.tables.customers import request_ledger
-from tasks.run.waiting import SLEEP
 from tests.rigs.org import Rig
 
 _FLOWS = ("full_sync", "incremental_pull", "contact_moment_export", "campaign_push")
@@ -67,7 +66,6 @@ class Processes:
 
 
 def _do(api_url: str, home: str, jobs: Sequence[Job], answer: Connection) -> None:
-    SLEEP.set(lambda seconds: None)
     settings = {PREFECT_API_URL: api_url, PREFECT_HOME: home, PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}
     with temporary_settings(settings):
         answer.send([_ending(job) for job in jobs])

@@ -34,7 +34,6 @@ from standins.salesforce.org.settings import OrgSettings
 from standins.salesforce.people.seed import seed
 from standins.salesforce.server import Server
 from tasks.run.throttle import LIMITS
-from tasks.run.waiting import SLEEP
 from tests.rigs.databases import copy_database, copy_sqlite, database_named
 from tests.rigs.shared import shared_folder
 
@@ -162,14 +161,11 @@ def _is_salesforce_id(name: str, table: Table) -> bool:
 
 
 @pytest.fixture
-def _no_waiting(prefect_home: Path) -> Iterator[None]:
-    """Let nothing wait: not for the next poll, nor for a turn."""
+def _no_waiting(prefect_home: Path) -> None:
+    """Let nothing wait for a turn."""
     with get_client(sync_client=True) as client:
         for name in LIMITS:
             client.upsert_global_concurrency_limit_by_name(name, limit=100_000, slot_decay_per_second=1000)
-    token = SLEEP.set(lambda seconds: None)
-    yield
-    SLEEP.reset(token)
 
 
 @pytest.fixture

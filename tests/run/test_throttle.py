@@ -1,6 +1,7 @@
 """Nothing is sent to Salesforce but through the limit that all flows share."""
 
 from collections.abc import Iterator
+from datetime import datetime
 
 import pytest
 from prefect.client.orchestration import SyncPrefectClient, get_client
@@ -17,7 +18,6 @@ from tasks.run.throttle import (
     create_missing_limits,
     open_throttle,
 )
-from tasks.run.waiting import SLEEP
 from tests.rigs.org import Rig
 
 pytestmark = pytest.mark.flow
@@ -115,10 +115,25 @@ def test_no_turn_without_every_limit(prefect: SyncPrefectClient, gone: list[str]
         take_turn()
 
 
+class _DeletingClock:
+    """Deletes the limit when the org has been asked for two Bulk jobs."""
+
+    def __init__(self, rig: Rig, prefect: SyncPrefectClient) -> None:
+        self._rig, self._prefect, self._is_due = rig, prefect, True
+
+    def __call__(self) -> datetime:
+        if self._is_due and self._rig.requests()[-2:] == ["bulk_jobs"] * 2:
+            self._is_due = False
+            _delete(self._prefect, ALL_REQUESTS)
+        return self._rig.clock()
+
+
 def test_limit_deleted_during_a_run_stops_it_and_the_next_goes_on(rig: Rig, prefect: SyncPrefectClient) -> None:
-    token = SLEEP.set(lambda seconds: _delete(prefect, ALL_REQUESTS))
+    rig.org.clock = _DeletingClock(rig, prefect)
+
     state = rig.state()
-    SLEEP.reset(token)
+
+    rig.org.clock = rig.clock
 
     assert (state.name, state.is_failed()) == ("Failed", True)
     assert f"{ALL_REQUESTS} is gone" in str(state.message)
