@@ -1,15 +1,17 @@
 """Every five minutes: the pages of the request budget and of activity, and alerts; no request is made."""
 
+from contextlib import closing
+
 from prefect import flow
 
 from blocks.api_budget import ApiBudget
 from blocks.customer_database import CustomerDatabase
 from blocks.load import load_block
 from blocks.salesforce_credentials import SalesforceCredentials
-from crm_sync.errors import SyncError
 from tasks.pages.activity import publish_activity
 from tasks.pages.budget import refresh_budget
-from tasks.run.run import ended_early, log_errors_as_sentences, utc_now
+from tasks.run.ending import end_in_a_sentence
+from tasks.run.run import utc_now
 
 # Those whose failure raises an alert.
 WATCHED = ("full_sync", "incremental_pull", "contact_moment_export", "campaign_push")
@@ -30,14 +32,11 @@ def api_budget(
         database: Customer database, a saved block or its name.
         budget: API budget, a saved block or its name. Leave empty for the one named 'budget', or the defaults.
     """
-    log_errors_as_sentences()
-    try:
+
+    def show() -> str:
         credentials = load_block(SalesforceCredentials, salesforce)
-        customers = load_block(CustomerDatabase, database).open()
-        try:
+        with closing(load_block(CustomerDatabase, database).open()) as customers:
             publish_activity(customers, utc_now())
             return refresh_budget(customers, credentials.org_key, utc_now(), budget, flows=WATCHED)
-        finally:
-            customers.close()
-    except SyncError as error:
-        return ended_early(error)
+
+    return end_in_a_sentence(show)

@@ -6,10 +6,11 @@ from blocks.customer_database import CustomerDatabase
 from blocks.data_mapping import DataMapping
 from blocks.load import load_block
 from blocks.salesforce_credentials import SalesforceCredentials
-from crm_sync.errors import SyncError
 from crm_sync.runs.connection_report import ConnectionReport
+from tasks.pages.budget import refresh_budget_quietly
 from tasks.pages.connection import publish_connection
-from tasks.run.run import ended, ended_early, log_errors_as_sentences, open_run
+from tasks.run.ending import end_in_a_sentence
+from tasks.run.run import open_run
 from tasks.setup.connection import inspect_connection
 
 
@@ -26,13 +27,12 @@ def check_connection(
         database: Customer database, a saved block or its name.
         mapping: Data mapping, a saved block or its name.
     """
-    log_errors_as_sentences()
-    try:
+
+    def check() -> ConnectionReport:
         rules = load_block(DataMapping, mapping).rules()
-        with open_run("check_connection", salesforce, database) as run:
+        with open_run("check_connection", salesforce, database, at_end=refresh_budget_quietly) as run:
             report = inspect_connection(run, rules)
-            run.stop("Completed")
         publish_connection(report)
-    except SyncError as error:
-        return ended_early(error)
-    return ended(report)
+        return report
+
+    return end_in_a_sentence(check)

@@ -9,14 +9,15 @@ from blocks.contact_moment_settings import ContactMomentSettings
 from blocks.customer_database import CustomerDatabase
 from blocks.load import load_block
 from blocks.salesforce_credentials import SalesforceCredentials
-from crm_sync.errors import LimitReachedError, SyncError
+from crm_sync.errors import LimitReachedError
 from crm_sync.moments.objects import MomentObjects
 from crm_sync.moments.settings import MomentRules
 from crm_sync.moments.summary import MomentExportSummary
 from tasks.moments.export import announce_cost, export_due, prepare_export, sum_up
+from tasks.pages.budget import refresh_budget_quietly
 from tasks.pages.moments import publish_moments
-from tasks.run.late_runs import is_late_run, skipped_state
-from tasks.run.run import ended, ended_early, log_errors_as_sentences, open_run, utc_now
+from tasks.run.ending import end_in_a_sentence
+from tasks.run.run import open_run
 
 _FLOW = "contact_moment_export"
 EVERY = timedelta(minutes=15)
@@ -50,13 +51,11 @@ def contact_moment_export(
         dry_run: Only forecast the cost of a run in requests and in Salesforce storage.
         refused_again: Also write moments that Salesforce refused before, when an administrator has mended the cause.
     """
-    log_errors_as_sentences()
-    if is_late_run(EVERY, utc_now()):
-        return skipped_state(EVERY)  # type: ignore[return-value]  # for the flow's caller there is nothing
-    try:
+
+    def export_moments() -> MomentExportSummary:
         names = load_block(ContactMomentObjects, objects) if objects else MomentObjects()
         rules = load_block(ContactMomentSettings, settings) if settings else MomentRules()
-        with open_run(_FLOW, salesforce, database, while_closed=True) as run:
+        with open_run(_FLOW, salesforce, database, while_closed=True, at_end=refresh_budget_quietly) as run:
             export = prepare_export(run, names, rules, refused_again=refused_again)
             cost = announce_cost(export)
             limit = None if dry_run else export_due(export, cost)
@@ -64,7 +63,7 @@ def contact_moment_export(
             publish_moments(summary)
             if limit is not None:
                 raise LimitReachedError(summary.sentence(), code=limit.code, until=limit.until) from limit
-            run.stop(summary.state)
-    except SyncError as error:
-        return ended_early(error)
-    return ended(summary)
+            run.end(summary.state)
+        return summary
+
+    return end_in_a_sentence(export_moments, every=EVERY)

@@ -6,12 +6,13 @@ from blocks.contact_moment_objects import ContactMomentObjects
 from blocks.customer_database import CustomerDatabase
 from blocks.load import load_block
 from blocks.salesforce_credentials import SalesforceCredentials
-from crm_sync.errors import SyncError
-from crm_sync.moments.object_checks import MomentObjectsReport
 from crm_sync.moments.objects import MomentObjects
+from crm_sync.moments.object_checks import MomentObjectsReport
 from tasks.moments.objects import install_or_check, requeue_refused
+from tasks.pages.budget import refresh_budget_quietly
 from tasks.pages.moment_objects import publish_moment_objects
-from tasks.run.run import ended, ended_early, log_errors_as_sentences, open_run
+from tasks.run.ending import end_in_a_sentence
+from tasks.run.run import open_run
 
 
 @flow(name="install_contact_moment_objects", flow_run_name="install contact moment objects")
@@ -31,16 +32,15 @@ def install_contact_moment_objects(
         objects: Contact moment objects, a saved block or its name. Leave empty for those that this flow installs.
         check_only: Look, and change nothing.
     """
-    log_errors_as_sentences()
-    try:
+
+    def install() -> MomentObjectsReport:
         names = load_block(ContactMomentObjects, objects) if objects else MomentObjects()
-        with open_run("install_contact_moment_objects", salesforce, database) as run:
+        with open_run("install_contact_moment_objects", salesforce, database, at_end=refresh_budget_quietly) as run:
             report = install_or_check(run, names, check_only=check_only)
             publish_moment_objects(report)
             if problem := report.error():
                 raise problem
             requeue_refused(run)
-            run.stop("Completed")
-    except SyncError as error:
-        return ended_early(error)
-    return ended(report)
+        return report
+
+    return end_in_a_sentence(install)

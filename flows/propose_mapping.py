@@ -6,10 +6,11 @@ from prefect import flow
 
 from blocks.customer_database import CustomerDatabase
 from blocks.salesforce_credentials import SalesforceCredentials
-from crm_sync.errors import SyncError
 from crm_sync.mapping.proposal import MappingProposal
+from tasks.pages.budget import refresh_budget_quietly
 from tasks.pages.mapping_proposal import publish_proposal
-from tasks.run.run import ended, ended_early, log_errors_as_sentences, open_run
+from tasks.run.ending import end_in_a_sentence
+from tasks.run.run import open_run
 from tasks.setup.mapping_proposal import propose, refuse_taken_name, save_proposal
 
 
@@ -29,18 +30,17 @@ def propose_mapping(
         save_as: Name of a new Data mapping block to save the proposal as. Empty: nothing is saved. A block that
             exists is never changed.
     """
-    log_errors_as_sentences()
     name = save_as.strip()
-    try:
+
+    def match() -> MappingProposal:
         if name:
             refuse_taken_name(name)
-        with open_run("propose_mapping", salesforce, database) as run:
+        with open_run("propose_mapping", salesforce, database, at_end=refresh_budget_quietly) as run:
             proposal = propose(run, own_fields=own_fields)
             if name:
                 save_proposal(proposal.rules, name)
                 proposal = replace(proposal, saved_as=name)
-            run.stop("Completed")
         publish_proposal(proposal)
-    except SyncError as error:
-        return ended_early(error)
-    return ended(proposal)
+        return proposal
+
+    return end_in_a_sentence(match)

@@ -7,12 +7,13 @@ from blocks.data_mapping import DataMapping
 from blocks.load import load_block
 from blocks.salesforce_credentials import SalesforceCredentials
 from blocks.salesforce_synchronize import SalesforceSynchronize
-from crm_sync.errors import SyncError
 from crm_sync.push.result import PushResult
 from crm_sync.push.settings import check_settings
+from tasks.pages.budget import refresh_budget_quietly
 from tasks.pages.push import publish_push
 from tasks.push.push import enter_again, open_queue, push_queue
-from tasks.run.run import ended, ended_early, log_errors_as_sentences, open_run
+from tasks.run.ending import end_in_a_sentence
+from tasks.run.run import open_run
 
 _FLOW = "retry_outputs"
 
@@ -48,16 +49,16 @@ def retry_outputs(
         split_to_fit: When the requests left are too few for all, send as many as fit, withdrawals of consent first, and
             let the others leave by limit again; off: send nobody.
     """
-    log_errors_as_sentences()
-    try:
+
+    def push_again() -> PushResult:
         step = load_block(SalesforceSynchronize, settings)
         checked = check_settings(step, load_block(DataMapping, mapping).rules())
-        with open_run(_FLOW, salesforce, database, while_closed=True) as run:
+        with open_run(_FLOW, salesforce, database, while_closed=True, at_end=refresh_budget_quietly) as run:
             queue = open_queue(run, campaign, step.step)
             customers = enter_again(run, queue, which.strip(), of_run)
             result = push_queue(run, queue, checked, only=customers, split=split_to_fit)
-            run.stop(result.state)
+            run.end(result.state)
         publish_push(_FLOW, result, checked)
-    except SyncError as error:
-        return ended_early(error)
-    return ended(result)
+        return result
+
+    return end_in_a_sentence(push_again)

@@ -144,17 +144,6 @@ def _highest_id(like: str) -> str:
     return like[:3].ljust(_ID_LENGTH, "z")
 
 
-def cut_ids(connection: Connection, after: str, *, parts: int) -> list[str]:
-    """Return Ids that cut what the mirror holds of the object behind `after` into equal parts; fewer of few."""
-    behind = and_(salesforce_record.c.id > after, salesforce_record.c.id <= _highest_id(after))
-    number = connection.scalars(select(func.count()).select_from(salesforce_record).where(behind)).one()
-    steps = sorted({number * part // parts for part in range(1, parts)} - {0})
-    cut = select(salesforce_record.c.id).where(behind).order_by(salesforce_record.c.id).limit(1)
-    cuts = {connection.scalars(cut.offset(step)).one() for step in steps}
-    # Salesforce orders Ids by character; the database may order text as a dictionary does.
-    return sorted(found for found in cuts if found > after)
-
-
 def to_records(rows: pd.DataFrame, fields: list[str]) -> pd.DataFrame:
     """Return mirror rows (RECORD_COLUMNS) as the records that were read from Salesforce: text columns.
 

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from datetime import datetime
 
 from crm_sync.mapping.model import MappingRules
 from crm_sync.salesforce.read import soql as queries
+from crm_sync.salesforce.read.changed_since import ChangeQuery
 from crm_sync.salesforce.schema.describe import FieldDescription
 from crm_sync.sobject import SObject
 
@@ -28,13 +29,13 @@ class ResolvedMapping:
         """Return the fields to read of `sobject`: the mapped ones and those that every sync needs."""
         return queries.select_columns(sobject, self.rules.of(sobject).salesforce_fields)
 
-    def query(self, sobject: SObject, **bounds: Any) -> str:
-        """Return the query for every mapped record of `sobject`, or those within the bounds of `build_select`.
+    def changes(self, sobject: SObject, since: datetime | None = None) -> ChangeQuery:
+        """Return the query for every mapped record of `sobject`, or for those that changed since a moment."""
+        return ChangeQuery(sobject, self.types[sobject], since, where=self.rules.of(sobject).condition or None)
 
-        Raises MappingError for a condition that is not SOQL.
-        """
-        mapping = self.rules.of(sobject)
-        return queries.build_select(sobject, mapping.salesforce_fields, where=mapping.condition or None, **bounds)
+    def query(self, sobject: SObject) -> str:
+        """Return the query for every mapped record of `sobject`; raises MappingError for a filter that is none."""
+        return self.changes(sobject).by_time
 
     def field_types(self, sobject: SObject) -> dict[str, str | None]:
         """Return the type of each mapped field, None for one that Salesforce does not show."""

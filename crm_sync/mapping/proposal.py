@@ -73,11 +73,6 @@ class MappingProposal:
     saved_as: str = ""
 
     @property
-    def state(self) -> str:
-        """Name the state that a run ends in."""
-        return "Completed"
-
-    @property
     def without_opt_in(self) -> list[SObject]:
         """The objects without a link to opt_in: all their customers would be opted out."""
         filled = {link.sobject for link in self.links if link.link.name == "opt_in"}

@@ -6,6 +6,7 @@ from dataclasses import astuple, dataclass
 from crm_sync.moments.forecast import Backlog, MomentForecast, counted_requests
 from crm_sync.moments.results_store import RefusedMoment, ResultCounts
 from crm_sync.outcomes import RefusalClass
+from crm_sync.runs.states import RunState
 from crm_sync.sobject import SObject
 
 _WAITS_FOR_PULL = {RefusalClass.TARGET_DELETED.value, RefusalClass.CONVERTED.value}
@@ -64,15 +65,15 @@ class MomentExportSummary:
         return self.total.refused - self.to_repeat - self.waiting_for_pull
 
     @property
-    def state(self) -> str:
+    def state(self) -> RunState:
         """The name of the final state: the first thing that a person should know."""
         if self.limit:
-            return "CutByLimit"
+            return RunState.CUT_BY_LIMIT
         if self.dry_run:
-            return "DryRun"
+            return RunState.DRY_RUN
         if self.total.refused:
-            return "CompletedWithRefusals"
-        return "CutByCap" if self.left.moments else "Completed"
+            return RunState.WITH_REFUSALS
+        return RunState.CUT_BY_CAP if self.left.moments else RunState.COMPLETED
 
     def sentence(self) -> str:
         """Return the outcome in one sentence."""

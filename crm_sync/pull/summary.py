@@ -7,6 +7,7 @@ from operator import add
 import pandas as pd
 
 from crm_sync.runs.counts import Counts, counted
+from crm_sync.runs.states import RunState
 from crm_sync.sobject import SObject
 
 
@@ -43,15 +44,15 @@ class SyncSummary:
         return self.total.read / self.seconds if self.seconds else 0.0
 
     @property
-    def state(self) -> str:
+    def state(self) -> RunState:
         """What a person should know first: complete, or what is missing to it."""
         if self.changes is not None:
-            return "DryRun"
+            return RunState.DRY_RUN
         if self.full_sync_due:
-            return "FullSyncDue"
+            return RunState.FULL_SYNC_DUE
         if self.rejected:
-            return "CompletedWithRejects"
-        return "CompletedWithMissingFields" if any(self.missing_fields.values()) else "Completed"
+            return RunState.WITH_REJECTS
+        return RunState.WITH_MISSING_FIELDS if any(self.missing_fields.values()) else RunState.COMPLETED
 
     def sentence(self) -> str:
         """Say what happened in one sentence."""

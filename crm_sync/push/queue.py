@@ -17,12 +17,13 @@ from crm_sync.database.frames import frame_of
 from crm_sync.database.staging import stage
 from crm_sync.database.tables.campaigns import campaign, campaign_member
 from crm_sync.database.tables.customers import Instant, customer, sync_run
+from crm_sync.runs.states import INTERRUPTED, RUNNING
 
 # The step's name where nobody gave it another: that of its saved settings.
 STEP = "salesforce-synchronize"
 CLAIM_LASTS = timedelta(minutes=30)
 # States in which a run may still be at work. A second run of the same flow calls the first one interrupted.
-_PERHAPS_AT_WORK = ("running", "interrupted")
+_PERHAPS_AT_WORK = (RUNNING, INTERRUPTED)
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from crm_sync.runs.counts import counted
+from crm_sync.runs.states import RunState
 
 
 class Output(StrEnum):
@@ -67,11 +68,11 @@ class PushResult:
         }
 
     @property
-    def state(self) -> str:
+    def state(self) -> RunState:
         """What a person should know first."""
         if self.cut:
-            return "CutByLimit"
-        return "CompletedWithErrors" if self.error else "Completed"
+            return RunState.CUT_BY_LIMIT
+        return RunState.WITH_ERRORS if self.error else RunState.COMPLETED
 
     def sentence(self) -> str:
         """Say what happened in one sentence."""

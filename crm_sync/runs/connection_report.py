@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from crm_sync.runs.states import RunState
 from crm_sync.salesforce.schema.describe import Identity
 from crm_sync.sobject import SObject
 
@@ -43,9 +44,9 @@ class ConnectionReport:
         return [field for field in self.fields if field.salesforce_type is None]
 
     @property
-    def state(self) -> str:
-        """The state that the run ends in."""
-        return "CompletedWithMissingFields" if self.missing else "Completed"
+    def state(self) -> RunState:
+        """What a person should know first."""
+        return RunState.WITH_MISSING_FIELDS if self.missing else RunState.COMPLETED
 
     def sentence(self) -> str:
         """Say in one sentence whether a sync can run."""

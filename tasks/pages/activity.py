@@ -4,6 +4,7 @@ from datetime import datetime
 
 from crm_sync.database.engine import CustomerDatabase
 from crm_sync.runs.activity_store import PastRun, Waiting, read_runs, read_waiting
+from crm_sync.runs.states import RunState
 from tasks.pages.charts import bar_chart
 from tasks.pages.markdown import Markdown, heading, publish_page, table
 
@@ -65,7 +66,7 @@ def _chart(title: str, counted: str, runs: list[PastRun]) -> Markdown:
     last = runs[-1].started_at.date()
     bars: dict[str, int] = {}
     for run in runs:
-        if run.state == "DryRun":
+        if run.state == RunState.DRY_RUN:
             continue
         label = f"{run.started_at:%H:%M}" if run.started_at.date() == last else f"{run.started_at:%d.%m. %H:%M}"
         value = run.changed if run.flow == "incremental_pull" else run.read

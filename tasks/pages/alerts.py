@@ -18,6 +18,7 @@ from prefect.events import emit_event
 
 from crm_sync.budget.alerts_store import BACKLOG, BREAKER, FLOW_FAILED, REJECTS, AlertChange, change_alerts, find_alerts
 from crm_sync.database.engine import CustomerDatabase
+from crm_sync.runs.states import RunState
 from tasks.log import run_logger
 
 ALERT_ON = "deployteq.alert.on"
@@ -27,7 +28,7 @@ RESOURCE = "deployteq.alert"
 _IN_THE_DATABASE = (BREAKER, REJECTS, BACKLOG)
 _ENDED = [StateType.COMPLETED, StateType.FAILED, StateType.CRASHED]
 # Runs that a limit has cut say nothing about what is wrong, and the breaker has an alert of its own.
-_NO_VERDICT = {"CutByLimit"}
+_NO_VERDICT = {RunState.CUT_BY_LIMIT}
 _LOOKED_AT = 10
 
 

@@ -42,14 +42,12 @@ def refresh_budget(
     return sentence
 
 
-def refresh_budget_quietly(
-    database: CustomerDatabase, org_key: str, now: datetime, budget: ApiBudget | str | None = None
-) -> None:
+def refresh_budget_quietly(database: CustomerDatabase, org_key: str, now: datetime) -> None:
     """Refresh the page at the end of a run; when that fails, the run ends as it would have ended."""
     if runtime.flow_run.id is None:  # outside of a flow run Prefect keeps no artifact
         return
     try:
-        refresh_budget(database, org_key, now, budget)
+        refresh_budget(database, org_key, now)
     except (DatabaseUnavailableError, httpx.HTTPError, PrefectHTTPStatusError) as problem:
         run_logger().warning("The page of the API budget was not refreshed (%s).", type(problem).__name__)
 

@@ -8,7 +8,7 @@ from prefect import get_run_logger
 from prefect.artifacts import create_progress_artifact, create_table_artifact, update_progress_artifact
 from prefect.settings import PREFECT_API_URL
 
-from crm_sync.pull.record_changes import SHOWN_CHANGES, RecordChange
+from crm_sync.pull.record_changes_store import SHOWN_CHANGES, RecordChange
 from crm_sync.pull.summary import SyncSummary
 from crm_sync.sobject import SObject
 from tasks.pages.charts import pie_chart

@@ -1,164 +1,172 @@
-"""Reading what changed in Salesforce: all objects in one request, and what did not fit in as few as can be."""
+"""The steps of an incremental pull: read what changed, and store or preview it."""
 
-from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from datetime import datetime
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any
+from dataclasses import replace
+from datetime import timedelta
 
 import pandas as pd
 from prefect import get_run_logger, task
 
-from crm_sync.customers.mirror import cut_ids
-from crm_sync.errors import JobGoneError, PaginationError, QueryError, SyncError, UnknownFieldError
-from crm_sync.mapping.checked import ResolvedMapping
+from crm_sync.customers.dry_run import preview_batches
+from crm_sync.customers.landing import LandingContext, land_batch
+from crm_sync.customers.mirror import holds_any
+from crm_sync.database.engine import CustomerDatabase
+from crm_sync.errors import UnknownFieldError
+from crm_sync.mapping.checked import ResolvedMapping, without_missing_fields
+from crm_sync.mapping.model import MappingRules
 from crm_sync.mapping.transform import map_records
-from crm_sync.pull.read_plan import RANGE_FILL, Rest, Way, plan_reads
-from crm_sync.salesforce.id_ranges import as_ranges, cuts_by_density
-from crm_sync.salesforce.limits import QUERIES_PER_REQUEST
-from crm_sync.salesforce.org import SalesforceOrg
-from crm_sync.salesforce.read.composite import Answers, Page, ask_together, query_path
-from crm_sync.salesforce.read.json_rows import records_frame
+from crm_sync.pull import due
+from crm_sync.pull.due import PullScope
+from crm_sync.pull.record_changes_store import SHOWN_CHANGES, RecordChange, changes_to_come
+from crm_sync.pull.watermarks_store import Watermark, forget_unmapped, move_watermark, read_watermarks
+from crm_sync.runs.counts import Counts
+from crm_sync.salesforce.read.changed_since import Changes
+from crm_sync.salesforce.read.read_plan import ReadPlan
 from crm_sync.sobject import SObject
-from tasks.pull.bulk_query import download_pages, read_mapped, start_bulk_job, wait_for_bulk_job
+from tasks.pull.whole_object import mapped_batches
 from tasks.run.forecasts import announce_forecast
-from tasks.run.retry_policy import TALKS_TO_SALESFORCE
+from tasks.run.mapping import check_mapping
+from tasks.run.reading import read_changes, read_in_bulk
+from tasks.run.retry_policy import IN_MEMORY
 from tasks.run.run import Run
 
-_BATCH_RECORDS = 10_000
 
-
-@dataclass
-class Changes:
-    """The changes of one object since a moment, as of `asked_at` by Salesforce's clock: its records, or that they
-    have to be read with the Bulk API."""
-
-    sobject: SObject
-    since: datetime
-    asked_at: datetime
-    records: list[dict[str, Any]] = field(default_factory=list)
-    needs_bulk: bool = False
-
-    def add(self, page: Page) -> None:
-        """Keep the records of a further page."""
-        self.records += page.records
-
-
-@task(task_run_name="ask Salesforce for {what}", **TALKS_TO_SALESFORCE)
-def ask(org: SalesforceOrg, paths: list[str], what: str) -> Answers:
-    """Ask up to five queries, or further pages, in one request."""
-    return ask_together(org, paths)
-
-
-def read_changes(run: Run, checked: ResolvedMapping, since: dict[SObject, datetime]) -> list[Changes]:
-    """Read every object's records that changed since its moment, deleted ones too.
-
-    Raises QueryError when Salesforce refuses a query.
-    """
-    # Contacts first: a lead that is converted in between is then seen as converted, and its customer follows it.
-    asked = [sobject for sobject in checked.rules.mapped if sobject in since]
-    queries = [query_path(run.org, checked.query(sobject, since=since[sobject], by_id=True)) for sobject in asked]
-    answers = ask(run.org, queries, f"changed {' and '.join(since)} records")
-    found = {sobject: Changes(sobject, at, answers.asked_at) for sobject, at in since.items()}
-    firsts = dict(zip(asked, map(_page, answers.pages), strict=True))
-    for sobject, page in firsts.items():
-        found[sobject].add(page)
-    _read_rest(run, checked, found, {sobject: page for sobject, page in firsts.items() if page.next_path})
-    return list(found.values())
-
-
-def _page(answer: Page | SyncError) -> Page:
-    if isinstance(answer, SyncError):
-        raise answer
-    return answer
-
-
-def _read_rest(run: Run, checked: ResolvedMapping, found: dict[SObject, Changes], firsts: dict[SObject, Page]) -> None:
-    rests = [Rest(sobject, page.total - len(page.records), len(page.records)) for sobject, page in firsts.items()]
-    if not rests:
-        return
-    plan = plan_reads(rests)
-    for rest in rests:
-        get_run_logger().info("%s: %s more records, read %s", rest.sobject, f"{rest.rows:,}", plan.ways[rest.sobject])
-    if refusal := announce_forecast(run, plan.requests, advice=""):
-        raise refusal
-    paths: deque[tuple[SObject, str]] = deque()
-    for rest in rests:
-        match plan.ways[rest.sobject]:
-            case Way.FOLLOW:
-                paths.append((rest.sobject, firsts[rest.sobject].next_path or ""))
-            case Way.RANGES:
-                paths += _ranges(run, checked, found[rest.sobject], rest)
-            case Way.BULK:
-                found[rest.sobject].needs_bulk = True
-    _read_paths(run, found, paths)
-    for sobject, page in firsts.items():
-        # Should Salesforce order Ids otherwise than their ranges were cut, records would be missing.
-        if len({record["Id"] for record in found[sobject].records}) < page.total:
-            found[sobject].needs_bulk = True
-
-
-def _ranges(run: Run, checked: ResolvedMapping, changes: Changes, rest: Rest) -> Iterator[tuple[SObject, str]]:
-    """Give the paths that read the rest by ranges; few of them should hold more than a page."""
-    first, last = changes.records[0]["Id"], changes.records[-1]["Id"]
+def find_pull_scope(run: Run, rules: MappingRules) -> PullScope:
+    """Return from where each object can be pulled, and why full syncs are due."""
     with run.database.transaction() as connection:
-        cuts = cut_ids(connection, last, parts=rest.ranges)
-    if not cuts:
-        # Records that are all new, as after an import: nothing is known but how close together they are.
-        rows_each = rest.page_rows * RANGE_FILL
-        cuts = cuts_by_density(first, last, len(changes.records), ranges=rest.ranges, rows_each=rows_each)
-    for after, up_to in as_ranges(last, cuts):
-        bounds = {"since": changes.since, "after": after, "up_to": up_to, "by_id": True}
-        yield rest.sobject, query_path(run.org, checked.query(rest.sobject, **bounds))
+        return due.find_pull_scope(rules, read_watermarks(connection, run.org_key))
 
 
-def _read_paths(run: Run, found: dict[SObject, Changes], paths: deque[tuple[SObject, str]]) -> None:
-    """Read every path and the pages that follow it, five in a request."""
-    seen = set()
-    while paths:
-        asked = [paths.popleft() for _ in range(min(len(paths), QUERIES_PER_REQUEST))]
-        answers = ask(run.org, [path for _, path in asked], f"{len(asked)} further pages")
-        for (sobject, path), answer in zip(asked, answers.pages, strict=True):
-            # The first page came: what is refused are further pages, or ranges, within a composite request.
-            if isinstance(answer, (JobGoneError, QueryError)) and not isinstance(answer, UnknownFieldError):
-                found[sobject].needs_bulk = True
-                continue
-            page = _page(answer)
-            found[sobject].add(page)
-            seen.add(path)
-            if page.next_path in seen:
-                raise PaginationError(f"Salesforce gave the same page of {sobject} twice; start the pull again.")
-            if page.next_path:
-                paths.append((sobject, page.next_path))
+def read_changed(
+    run: Run, rules: MappingRules, marks: dict[SObject, Watermark], overlap: timedelta
+) -> tuple[ResolvedMapping, dict[SObject, Changes]]:
+    """Read every object's changes since its watermark; a field that has vanished is left out of the mapping."""
+    if not marks:
+        return ResolvedMapping(rules, {}, {}, rules), {}
+    checked = _resolve_mapping(run, rules, marks)
+    try:
+        return checked, _read(run, checked, marks, overlap)
+    except UnknownFieldError:
+        get_run_logger().warning("A mapped field is not there any more; Salesforce is asked what it shows.")
+        checked = check_mapping(run.org, rules, list(marks))
+        return checked, _read(run, checked, marks, overlap)
 
 
-def mapped_batches(run: Run, checked: ResolvedMapping, changes: Changes) -> Iterator[pd.DataFrame]:
+def _resolve_mapping(run: Run, rules: MappingRules, marks: dict[SObject, Watermark]) -> ResolvedMapping:
+    """Return the mapping as far as Salesforce shows its fields; asks only about fields that no watermark knows.
+
+    An object of which nothing was ever stored is left out: no record of it is a customer's source. Raises MappingError
+    for a new link that cannot be.
+    """
+    with run.database.transaction() as connection:
+        unread = [sobject for sobject in rules.mapped if sobject not in marks and not holds_any(connection, sobject)]
+    rules, found = rules.without(unread), {}
+    for sobject in rules.mapped:
+        known = marks[sobject].field_types if sobject in marks else {}
+        paths = rules.of(sobject).salesforce_fields
+        if not set(paths) <= known.keys():
+            return check_mapping(run.org, rules, list(marks))
+        found[sobject] = {path: known[path] for path in paths}
+    return without_missing_fields(rules, found)
+
+
+def _read(
+    run: Run, checked: ResolvedMapping, marks: dict[SObject, Watermark], overlap: timedelta
+) -> dict[SObject, Changes]:
+    # Contacts first: a lead that is converted in between is then seen as converted, and its customer follows it.
+    asked = [sobject for sobject in checked.rules.mapped if sobject in marks]
+    queries = [checked.changes(sobject, marks[sobject].stored_until - overlap) for sobject in asked]
+
+    def announce(plan: ReadPlan) -> None:
+        announce_forecast(run, plan.requests)
+
+    found = read_changes(run, queries, announce)
+    return {sobject: found[sobject] for sobject in marks}
+
+
+def store_changed(
+    run: Run, checked: ResolvedMapping, found: dict[SObject, Changes], marks: dict[SObject, Watermark]
+) -> tuple[dict[SObject, Counts], list[RecordChange]]:
+    """Store each object's changes, and with the last batch how far it is stored; return some of them to show."""
+    counts, shown = {}, list[RecordChange]()
+    for sobject, changes in found.items():
+        mark = replace(marks[sobject], stored_until=changes.asked_at, field_types=checked.field_types(sobject))
+        counts[sobject] = Counts()
+        for batch, is_last in mark_last(_batches(run, checked, changes)):
+            most = SHOWN_CHANGES - len(shown)
+            stored, brought = store_batch(
+                run.database, run.org_key, batch, _landing(run, checked), mark, is_last=is_last, most_shown=most
+            )
+            counts[sobject] += stored
+            shown += brought
+    return counts, shown
+
+
+def preview_changed(
+    run: Run, checked: ResolvedMapping, found: dict[SObject, Changes], *, show_values: bool
+) -> tuple[dict[SObject, Counts], pd.DataFrame]:
+    """Find out what the changes would do; all are read before, for no transaction waits for Salesforce."""
+    batches = [(sobject, batch) for sobject, changes in found.items() for batch in _batches(run, checked, changes)]
+    return preview(run.database, batches, _landing(run, checked), show_values=show_values)
+
+
+def _batches(run: Run, checked: ResolvedMapping, changes: Changes) -> Iterator[pd.DataFrame]:
     """Give the changes of an object in batches, mapped."""
-    sobject = changes.sobject
+    sobject = changes.query.sobject
     if changes.needs_bulk:
-        yield from _read_in_bulk(run, checked, changes)
-        return
-    mapping, types = checked.rules.of(sobject), checked.types[sobject]
-    for start in range(0, len(changes.records), _BATCH_RECORDS):
-        some = changes.records[start : start + _BATCH_RECORDS]
-        yield map_records(records_frame(some, checked.columns(sobject), types), sobject, mapping, types)
+        for page in read_in_bulk(run, changes.query):
+            yield from mapped_batches(page, sobject, checked)
+    else:
+        for frame in changes.frames():
+            yield map_records(frame, sobject, checked.rules.of(sobject), checked.types[sobject])
 
 
-def _read_in_bulk(run: Run, checked: ResolvedMapping, changes: Changes) -> Iterator[pd.DataFrame]:
-    sobject = changes.sobject
-    job = start_bulk_job(run.org, sobject, checked.query(sobject, since=changes.since))
-    wait_for_bulk_job(run.org, sobject, job.id, run.sleep)
-    with TemporaryDirectory(prefix="pull-") as folder:
-        for page in download_pages(run.org, sobject, job.id, None, Path(folder)):
-            yield from read_mapped(page, sobject, checked, skip_rows=0)
+def _landing(run: Run, checked: ResolvedMapping) -> LandingContext:
+    return LandingContext(checked.rules, checked.types, run.number, run.started_at, only_changed=True)
 
 
 def mark_last(batches: Iterator[pd.DataFrame]) -> Iterator[tuple[pd.DataFrame | None, bool]]:
-    """Give each batch and whether it is the last; nothing, as the last, when there is none."""
+    """Give each batch and whether it is the last; None, as the last, when there is no batch."""
     held = next(batches, None)
     for following in batches:
         yield held, False
         held = following
     yield held, True
+
+
+@task(task_run_name="store changed {mark.sobject} records", **IN_MEMORY)
+def store_batch(
+    database: CustomerDatabase,
+    org_key: str,
+    batch: pd.DataFrame | None,
+    landing: LandingContext,
+    mark: Watermark,
+    *,
+    is_last: bool,
+    most_shown: int,
+) -> tuple[Counts, list[RecordChange]]:
+    """Store one batch of changes; with the last one, also that the object is stored up to the watermark.
+
+    Returns the counts, and at most `most_shown` of the records that differ from what was known.
+    """
+    counts, changes = Counts(), []
+    with database.transaction() as connection:
+        if batch is not None:
+            changes = changes_to_come(connection, batch, mark.sobject, most_shown)
+            counts = land_batch(connection, batch, mark.sobject, landing)
+        if is_last:
+            move_watermark(connection, org_key, mark)
+            forget_unmapped(connection, org_key, landing.rules.mapped)
+    return counts, changes
+
+
+@task(task_run_name="find out what would change", **IN_MEMORY)
+def preview(
+    database: CustomerDatabase,
+    batches: list[tuple[SObject, pd.DataFrame]],
+    landing: LandingContext,
+    *,
+    show_values: bool,
+) -> tuple[dict[SObject, Counts], pd.DataFrame]:
+    """Return what storing the batches would come to, and keep nothing of it."""
+    return preview_batches(database, batches, landing, show_values=show_values)

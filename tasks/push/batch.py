@@ -6,9 +6,8 @@ from dataclasses import dataclass
 import pandas as pd
 
 from crm_sync.outcomes import RefusalClass
-from crm_sync.pull.watermarks import read_watermarks
+from crm_sync.pull.watermarks_store import read_watermarks
 from crm_sync.push.changes import Changes, as_field_values, find_changes
-from crm_sync.push.conflict_check import Question, requests_to_look
 from crm_sync.push.described_fields import forget_fields
 from crm_sync.push.members import count_pushed, read_people, read_records
 from crm_sync.push.result import Output
@@ -16,6 +15,8 @@ from crm_sync.push.settings import CheckedSettings
 from crm_sync.push.targets import find_targets
 from crm_sync.salesforce.limits import COLLECTIONS_PER_REQUEST, RECORDS_PER_COLLECTION
 from crm_sync.salesforce.write.plan import WriteLoad, plan_groups
+from crm_sync.salesforce.read.changed_since import ChangeQuery
+from crm_sync.salesforce.read.read_plan import requests_to_read
 from crm_sync.salesforce.write.records import RecordWrites
 from crm_sync.sobject import SObject
 from tasks.push.conflict_check import check_conflicts
@@ -92,7 +93,7 @@ class Batch:
         if self._checked.settings.customer_wins:
             return writes
         asked = {sobject: number for sobject, number in _by_object(going).items() if not self._is_fresh(sobject)}
-        return writes + requests_to_look(asked, self._pushed)
+        return writes + requests_to_read(asked, self._pushed)
 
     def _pushed(self, sobject: SObject) -> int:
         """Return how many records of an object pushes have changed since it was last pulled."""
@@ -195,7 +196,7 @@ class Batch:
             own_before=part.merged if len(part.merged) else None,
         )
 
-    def _question(self, sobject: SObject) -> Question | None:
+    def _question(self, sobject: SObject) -> ChangeQuery | None:
         """Return what to ask of one object, or None when nothing is sent to it or a pull is fresh enough."""
         changes, people = self._changes[sobject], self._parts[sobject].people
         asked = people.loc[changes.to_send & self._left[people.index], "record_id"]
@@ -203,7 +204,7 @@ class Batch:
             return None
         described = self._known[sobject].fields
         names = [link.salesforce_field for link in self._checked.links[sobject] if link.salesforce_field in described]
-        return Question(sobject, list(asked), {name: described[name].type for name in names}, None)
+        return ChangeQuery(sobject, {name: described[name].type for name in names}, None, only_ids=list(asked))
 
     def _is_fresh(self, sobject: SObject) -> bool:
         minutes = self._checked.settings.trust_pull_minutes

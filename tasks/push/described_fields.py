@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from crm_sync.pull.watermarks import read_watermarks
+from crm_sync.pull.watermarks_store import read_watermarks
 from crm_sync.push.changes import Changes
 from crm_sync.push.described_fields import keep_fields, read_fields
 from crm_sync.salesforce.schema.describe import FieldDescription
 from crm_sync.sobject import SObject
-from tasks.pull.mapping import describe_object
+from tasks.run.reading import describe_object
 from tasks.run.run import Run, utc_now
 
 

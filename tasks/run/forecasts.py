@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from prefect import task
 
 from crm_sync.budget.figures_store import polls_per_job, save_forecast
-from crm_sync.budget.forecast import Begun, FullSyncForecast, forecast_full_sync
+from crm_sync.budget.forecast import Begun, forecast_full_sync
 from crm_sync.budget.ledger import Headroom
 from crm_sync.errors import FatalError, LimitReachedError
-from crm_sync.pull.checkpoints import read_checkpoint
+from crm_sync.pull.checkpoints_store import read_checkpoint
 from crm_sync.salesforce.org import SalesforceOrg
 from crm_sync.salesforce.schema.describe import record_counts
 from crm_sync.sobject import SObject
@@ -27,42 +27,13 @@ class DoesNotFitError(LimitReachedError):
     room: int = 0
 
 
-def forecast_sync(run: Run, objects: Sequence[SObject], *, split: bool = False) -> list[SObject]:
-    """Forecast a full sync of these objects by one request, and return those to read now.
-
-    All of them when Salesforce does not say how many records there are: the sync itself may still be possible. When
-    there is no room for all, with `split` as many as fit; if none does, raises LimitReachedError before anything is
-    started.
-    """
-    forecast = _forecast(run, objects)
-    if forecast is None or (refusal := announce_forecast(run, forecast.requests - run.ledger.used)) is None:
-        return list(objects)
-    fitting: list[SObject] = []
-    for sobject, requests in forecast.by_object.items():
-        if split and sum(forecast.by_object[one] for one in fitting) + requests <= refusal.room:
-            fitting.append(sobject)
-    if not fitting:
-        raise refusal
-    run_logger().warning("%s Now only %s.", refusal, " and ".join(fitting))
-    return fitting
-
-
-def leave_to_the_next_run(wanted: Sequence[SObject], fitting: Sequence[SObject]) -> None:
-    """Raise LimitReachedError when not every object fitted: what was read counts as done, and the run as cut."""
-    left = [str(sobject) for sobject in wanted if sobject not in fitting]
-    if left:
-        raise LimitReachedError(
-            f"{' and '.join(fitting)} is read; for {' and '.join(left)} there were too few requests left, and the next "
-            "run reads it."
-        )
-
-
-def _forecast(run: Run, objects: Sequence[SObject]) -> FullSyncForecast | None:
+def forecast_sync(run: Run, objects: Sequence[SObject]) -> None:
+    """Forecast a full sync of these objects by one request; without, where Salesforce does not count its records."""
     try:
         records = count_records(run.org, [str(sobject) for sobject in objects])
     except FatalError as refusal:
         run_logger().warning("No forecast, since Salesforce does not count its records: %s", refusal)
-        return None
+        return
     with run.database.transaction() as connection:
         begun = {
             sobject: Begun(finished=reached.finished)
@@ -71,7 +42,8 @@ def _forecast(run: Run, objects: Sequence[SObject]) -> FullSyncForecast | None:
         }
         polls = polls_per_job(connection, run.ledger.org)
     by_object = {sobject: records[str(sobject)] for sobject in objects}
-    return forecast_full_sync(by_object, begun=begun, polls=polls, used=run.ledger.used)
+    forecast = forecast_full_sync(by_object, begun=begun, polls=polls)
+    announce_forecast(run, forecast.requests)
 
 
 def announce_forecast(run: Run, still: int, *, advice: str = _SPLIT) -> DoesNotFitError | None:

@@ -2,11 +2,14 @@
 
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
+from typing import Any
 
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State
 from prefect.context import FlowRunContext
 from prefect.states import Cancelled
+
+from crm_sync.runs.states import RunState
 
 
 def is_late_run(interval: timedelta, now: datetime) -> bool:
@@ -25,8 +28,8 @@ def _server_time() -> datetime:
         return parsedate_to_datetime(client.request("GET", "/health").headers["Date"])
 
 
-def skipped_state(interval: timedelta) -> State[None]:
+def skipped_state(interval: timedelta) -> State[Any]:
     """Return the final state of a run that leaves its work to the next one."""
     minutes = round(interval.total_seconds() / 60)
     sentence = f"More than {minutes} minutes late; the next run does the work of this one too."
-    return Cancelled(name="Skipped", message=sentence)
+    return Cancelled(name=RunState.SKIPPED, message=sentence)

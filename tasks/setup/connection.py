@@ -4,11 +4,11 @@ from prefect import task
 
 from crm_sync.mapping.model import MappingRules
 from crm_sync.runs.connection_report import ConnectionReport, FieldReport
-from crm_sync.runs.history import count_customers
+from crm_sync.runs.history_store import count_customers
 from crm_sync.salesforce.org import SalesforceOrg
 from crm_sync.salesforce.schema.describe import Identity, identity
-from tasks.pull.mapping import find_mapped_types
 from tasks.run.forecasts import count_records
+from tasks.run.mapping import find_mapped_types
 from tasks.run.retry_policy import TALKS_TO_SALESFORCE
 from tasks.run.run import Run
 

@@ -5,7 +5,7 @@ from crm_sync.errors import ConfigurationError
 from crm_sync.mapping.model import MappingRules
 from crm_sync.mapping.proposal import MappingProposal, propose_mapping
 from crm_sync.sobject import SObject
-from tasks.pull.mapping import describe_object
+from tasks.run.reading import describe_object
 from tasks.run.run import Run
 
 

@@ -6,7 +6,7 @@ import pandas as pd
 
 from crm_sync.customers.vanished import is_sole_source, live_ids, to_deleted_records
 from crm_sync.database.engine import CustomerDatabase
-from crm_sync.pull.watermarks import Watermark, advance_watermark
+from crm_sync.pull.watermarks_store import Watermark, advance_watermark
 from crm_sync.sobject import SObject
 from tests.rigs.story import START, Story
 

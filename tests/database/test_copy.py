@@ -12,7 +12,7 @@ from crm_sync.database.copy import TableCopied, copy_database
 from crm_sync.database.engine import CustomerDatabase
 from crm_sync.database.tables.customers import Instant, customer, metadata
 from crm_sync.errors import ConfigurationError
-from crm_sync.runs.history import start_run
+from crm_sync.runs.history_store import start_run
 
 _NOW = datetime(2026, 5, 4, 3, 2, 1, 654321, tzinfo=UTC)
 _ROWS = 3

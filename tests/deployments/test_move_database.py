@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from crm_sync.database.engine import CustomerDatabase
-from crm_sync.runs.history import start_run
+from crm_sync.runs.history_store import start_run
 from deployments.move_database import main
 
 

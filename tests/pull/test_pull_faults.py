@@ -1,7 +1,7 @@
 """What goes wrong during a pull: after the next run the database is the same as if nothing had."""
 
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from itertools import product
 from multiprocessing.context import ForkServerContext
@@ -12,13 +12,12 @@ import pytest
 from prefect.settings import PREFECT_API_URL
 from sqlalchemy import create_engine, insert
 
-import tasks.pull.store
 from crm_sync.database.engine import parse_url
 from crm_sync.database.tables.customers import request_ledger
 from crm_sync.errors import LimitReachedError, SyncError
 from standins.salesforce.http.faults import Fault
 from tests.rigs.breakers import let_the_pause_pass
-from tests.rigs.kills import KillPoint, prepared_processes, run_and_die
+from tests.rigs.kills import KilledError, KillPoint, killed_at, prepared_processes, run_and_die
 from tests.rigs.org import Result, Rig, start_rig
 
 pytestmark = pytest.mark.flow
@@ -152,45 +151,24 @@ def _execute(rig: Rig, statement: Any, rows: Any) -> None:
     engine.dispose()
 
 
-class _KilledError(BaseException):
-    """Stands for a process that ends."""
-
-
 @pytest.mark.parametrize(
     ("database_url", "step", "nth", "moment"),
     [
-        *product(["sqlite"], ["land_batch", "move_watermark"], [1, 2], ["before", "after"]),
-        ("postgresql", "land_batch", 2, "after"),
-        ("postgresql", "move_watermark", 1, "before"),
+        *product(["sqlite"], ["INSERT INTO salesforce_record", "UPDATE watermark"], [1, 2], ["statement", "before"]),
+        ("postgresql", "INSERT INTO salesforce_record", 2, "before"),
+        ("postgresql", "UPDATE watermark", 1, "statement"),
     ],
     indirect=["database_url"],
 )
 def test_kill_while_storing_loses_nothing(
-    changed: Rig, untroubled: Result, monkeypatch: pytest.MonkeyPatch, *, step: str, nth: int, moment: str
+    changed: Rig, untroubled: Result, *, step: str, nth: int, moment: str
 ) -> None:
-    """The process ends just before or after a step inside of a batch's transaction."""
-    with monkeypatch.context() as patch:
-        patch.setattr(tasks.pull.store, step, _killing(getattr(tasks.pull.store, step), nth, moment))
-        with pytest.raises(_KilledError):
-            changed.pull()
+    """The process ends at a statement inside of a batch's transaction, or just before its commit."""
+    with killed_at(KillPoint(step, moment, nth)), pytest.raises(KilledError):
+        changed.pull()
     changed.pull()
 
     assert _without_stamps(changed.result()) == untroubled
-
-
-def _killing(step: Callable[..., Any], nth: int, moment: str) -> Callable[..., Any]:
-    calls = iter(range(1, 100))
-
-    def killed(*arguments: Any) -> Any:
-        is_due = next(calls) == nth
-        if is_due and moment == "before":
-            raise _KilledError
-        result = step(*arguments)
-        if is_due:
-            raise _KilledError
-        return result
-
-    return killed
 
 
 def test_database_that_goes_away_loses_nothing(changed: Rig, untroubled: Result) -> None:

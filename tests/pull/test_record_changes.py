@@ -10,7 +10,7 @@ from crm_sync.customers.landing import LandingContext
 from crm_sync.database.engine import CustomerDatabase
 from crm_sync.database.tables.customers import customer
 from crm_sync.mapping.transform import map_records
-from crm_sync.pull.record_changes import SHOWN_CHANGES, changes_to_come
+from crm_sync.pull.record_changes_store import SHOWN_CHANGES, changes_to_come
 from crm_sync.sobject import SObject
 from tests.rigs.story import Record, Story
 

@@ -5,22 +5,21 @@ Each run has dice of its own; a failure names their seed. SOAK_SEED=… replays 
 
 import os
 import random
-from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-import tasks.pull.store
 from crm_sync.database.tables.customers import customer, rejected_record, salesforce_record
 from crm_sync.errors import SyncError
 from standins.salesforce.errors import RecordError
 from standins.salesforce.http.faults import Fault
 from standins.salesforce.org.pending import Pending
 from standins.salesforce.people.daily_life import DailyLife
-from tasks.pull.changes import ask
+from tasks.run.reading import ask
+from tests.rigs.kills import KilledError, KillPoint, killed_at
 from tests.rigs.org import Rig, start_rig
 from tests.rigs.pulls import by_unique_field
 
@@ -74,27 +73,16 @@ class World:
                 pending.commit()
 
 
-def _go_wrong(rig: Rig, dice: random.Random, patch: pytest.MonkeyPatch) -> None:
+def _go_wrong(rig: Rig, dice: random.Random) -> AbstractContextManager[None]:
+    """Let an answer be broken now and then; return what may kill the pull."""
     rig.org.faults.clear()
     if dice.random() < 0.2:
         action, about = dice.choice(_FAULTS)
         rig.org.faults.add(Fault(action, **{"path": "/composite", "nth": dice.randint(1, 2), **about}))  # type: ignore[arg-type]
     if dice.random() < 0.1:
-        step = dice.choice(["land_batch", "move_watermark"])
-        patch.setattr(tasks.pull.store, step, _dying(getattr(tasks.pull.store, step), dice.random() < 0.5))
-
-
-class _KilledError(BaseException):
-    """Stands for a process that ends."""
-
-
-def _dying(step: Callable[..., Any], is_after: bool) -> Callable[..., Any]:
-    def dies(*arguments: Any) -> None:
-        if is_after:
-            step(*arguments)
-        raise _KilledError
-
-    return dies
+        statement = dice.choice(["INSERT INTO salesforce_record", "UPDATE watermark"])
+        return killed_at(KillPoint(statement, dice.choice(["statement", "before"])))
+    return nullcontext()
 
 
 def _reckon(rig: Rig, unique: str) -> dict[str, Row]:
@@ -194,8 +182,7 @@ def test_whatever_happens_customers_are_what_the_org_holds(
             for _ in range(cycles):
                 rig.clock.move(minutes=dice.choice([1, 10, 10, 10]))
                 world.turn()
-                with monkeypatch.context() as patch, suppress(SyncError, _KilledError):
-                    _go_wrong(rig, dice, patch)
+                with suppress(SyncError, KilledError), _go_wrong(rig, dice):
                     _pull(rig)
             world.come_to_rest()
             _pull(rig)

@@ -22,7 +22,7 @@ from crm_sync.push.queue import (
     open_queue,
     release_claims,
 )
-from crm_sync.runs.history import end_run, start_run
+from crm_sync.runs.history_store import end_run, start_run
 
 NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
 NOTHING = pd.DataFrame({"id": [], "field_values": []}, dtype="str")

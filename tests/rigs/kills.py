@@ -3,6 +3,8 @@
 import multiprocessing
 import os
 import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from multiprocessing.context import ForkServerContext
@@ -24,19 +26,31 @@ class KillPoint:
     parameter: str = ""
 
 
+class KilledError(BaseException):
+    """Stands for a process that ends."""
+
+
 class _Killer:
-    def __init__(self, point: KillPoint) -> None:
-        self._point = point
-        self._is_due = False
-        event.listen(Engine, "before_cursor_execute", self._on_statement)
-        event.listen(Engine, "commit", self._on_commit)
-        event.listen(Engine, "checkin", self._on_checkin)
+    def __init__(self, point: KillPoint, die: Callable[[], None]) -> None:
+        self._point, self._nth, self._die, self._is_due = point, point.nth, die, False
+        self._listeners: dict[str, Callable[..., None]] = {
+            "before_cursor_execute": self._on_statement,
+            "commit": self._on_commit,
+            "checkin": self._on_checkin,
+        }
+        for name, listener in self._listeners.items():
+            event.listen(Engine, name, listener)
+
+    def remove(self) -> None:
+        """Stop looking for the moment."""
+        for name, listener in self._listeners.items():
+            event.remove(Engine, name, listener)
 
     def _on_statement(self, _c: Any, _cursor: Any, statement: str, parameters: Any, _x: Any, _many: bool) -> None:
         if not statement.startswith(self._point.statement) or self._point.parameter not in str(parameters):
             return
-        self._point.nth -= 1
-        if self._point.nth == 0:
+        self._nth -= 1
+        if self._nth == 0:
             self._is_due = True
             self._die_at("statement")
 
@@ -49,12 +63,31 @@ class _Killer:
 
     def _die_at(self, moment: str) -> None:
         if self._is_due and self._point.moment == moment:
-            os.kill(os.getpid(), signal.SIGKILL)
+            self._is_due = False
+            self._die()
+
+
+def _kill_this_process() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@contextmanager
+def killed_at(point: KillPoint) -> Iterator[None]:
+    """Raise KilledError at a statement, or before its commit: what was done in that transaction is undone."""
+
+    def die() -> None:
+        raise KilledError
+
+    killer = _Killer(point, die)
+    try:
+        yield
+    finally:
+        killer.remove()
 
 
 def run_and_die(api_url: str, home: str, point: KillPoint, parameters: dict[str, Any], flow: str) -> None:
     """Run `flow` against the Prefect server at `api_url`; ends with SIGKILL, or without if `point` never came."""
-    _Killer(point)
+    _Killer(point, _kill_this_process)
     settings = {PREFECT_API_URL: api_url, PREFECT_HOME: home, PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}
     with temporary_settings(settings):
         getattr(import_module(f"flows.{flow}"), flow)(**parameters)

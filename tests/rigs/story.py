@@ -15,7 +15,7 @@ from crm_sync.database.tables.customers import customer, rejected_record, salesf
 from crm_sync.mapping.model import CustomerFieldKind, FieldLink, MappingRules, ObjectMapping, Precedence
 from crm_sync.mapping.transform import map_records
 from crm_sync.runs.counts import Counts
-from crm_sync.runs.history import start_run
+from crm_sync.runs.history_store import start_run
 from crm_sync.sobject import SObject
 
 Record = dict[str, str | None]

@@ -8,10 +8,10 @@ from sqlalchemy import select
 
 from crm_sync.database.engine import CustomerDatabase
 from crm_sync.database.tables.customers import sync_run
-from crm_sync.pull.checkpoints import Checkpoint, forget_checkpoints, read_checkpoint, save_checkpoint
-from crm_sync.pull.watermarks import Watermark, advance_watermark, move_watermark, read_watermarks
+from crm_sync.pull.checkpoints_store import Checkpoint, delete_checkpoints, read_checkpoint, save_checkpoint
+from crm_sync.pull.watermarks_store import Watermark, advance_watermark, move_watermark, read_watermarks
 from crm_sync.runs.counts import Counts
-from crm_sync.runs.history import count_rejects, end_run, start_run
+from crm_sync.runs.history_store import count_rejects, end_run, start_run
 from crm_sync.sobject import SObject
 from tests.rigs.story import Story
 
@@ -78,9 +78,9 @@ def test_forgotten_checkpoint_is_gone(database: CustomerDatabase) -> None:
     reached = _checkpoint(_start(database))
     with database.transaction() as connection:
         save_checkpoint(connection, "org", reached)
-        forget_checkpoints(connection, "org", [SObject.CONTACT])
+        delete_checkpoints(connection, "org", [SObject.CONTACT])
         assert read_checkpoint(connection, "org", SObject.LEAD) == reached
-        forget_checkpoints(connection, "org", [SObject.LEAD])
+        delete_checkpoints(connection, "org", [SObject.LEAD])
         assert read_checkpoint(connection, "org", SObject.LEAD) is None
 
 

@@ -28,13 +28,8 @@ def build_select(
     *,
     where: str | None = None,
     since: datetime | None = None,
-    after: str | None = None,
-    up_to: str | None = None,
-    by_id: bool = False,
 ) -> str:
     """Return the query for all records, or those changed at or after `since`, that pass the filter.
-
-    `after` and `up_to` bound the records' Ids; `by_id` asks for them in order of Id.
 
     Raises MappingError for a name that is no API name and a filter that is more than a condition. Whole
     seconds of `since` count, rounded down; ">=" because many records can share one SystemModstamp.
@@ -44,18 +39,12 @@ def build_select(
         if since.tzinfo is None:
             raise ValueError("`since` needs a time zone")
         conditions.append(format_soql("SystemModstamp >= {}", since))
-    if after is not None:
-        conditions.append(format_soql("Id > {}", after))
-    if up_to is not None:
-        conditions.append(format_soql("Id <= {}", up_to))
     if where is not None and where.strip():
         conditions.append(f"({checked_filter(where)})")
     # Every part of it was checked against a pattern or quoted.
     query = f"SELECT {', '.join(select_columns(sobject, fields))} FROM {checked_sobject(sobject)}"  # noqa: S608
     if conditions:
         query += " WHERE " + " AND ".join(conditions)
-    if by_id:
-        query += " ORDER BY Id"
     if len(query) > LONGEST_QUERY:
         raise MappingError(f"The query for {sobject} is longer than Salesforce takes; map fewer fields.")
     return query

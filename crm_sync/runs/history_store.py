@@ -1,6 +1,6 @@
-"""The runs and how far they came: checkpoints of a half-done full sync, and watermarks of a finished one."""
+"""The record of runs, and of the records that they could not use."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -9,6 +9,7 @@ from sqlalchemy import Connection, func, insert, select, update
 
 from crm_sync.database.tables.customers import customer, rejected_record, sync_run
 from crm_sync.runs.counts import Counts
+from crm_sync.runs.states import INTERRUPTED, RUNNING
 from crm_sync.sobject import SObject
 
 
@@ -16,14 +17,14 @@ def start_run(connection: Connection, flow: str, org: str, flow_run_id: str | No
     """Record a run and return its id; a run of this flow and org that never ended is marked interrupted."""
     connection.execute(
         update(sync_run)
-        .values(state="interrupted", ended_at=now)
-        .where(sync_run.c.flow == flow, sync_run.c.org == org, sync_run.c.state == "running")
+        .values(state=INTERRUPTED, ended_at=now)
+        .where(sync_run.c.flow == flow, sync_run.c.org == org, sync_run.c.state == RUNNING)
     )
     row: dict[str, Any] = {
         "flow": flow,
         "flow_run_id": flow_run_id,
         "org": org,
-        "state": "running",
+        "state": RUNNING,
         "counts": {},
         "requests_used": 0,
         "started_at": now,
@@ -37,7 +38,7 @@ def end_run(
     sync_run_id: int,
     *,
     state: str,
-    counts: dict[SObject, Counts],
+    counts: Mapping[SObject, Counts],
     requests_used: int,
     now: datetime,
 ) -> None:

@@ -81,5 +81,5 @@ def advance_watermark(connection: Connection, org: str, mark: Watermark) -> None
 
 
 def forget_unmapped(connection: Connection, org: str, mapped: Collection[SObject]) -> None:
-    """Forget how far the other objects are stored: without their say, customers have become what they are now."""
+    """Delete the watermarks of the other objects: what their records would make of customers is out of date by now."""
     connection.execute(delete(watermark).where(watermark.c.org == org, watermark.c.sobject.not_in(mapped)))

@@ -3,22 +3,14 @@
 from collections.abc import Collection
 from dataclasses import replace
 
-from prefect import task
-
 from crm_sync.mapping.checked import ResolvedMapping, without_missing_fields
 from crm_sync.mapping.model import MappingRules
 from crm_sync.salesforce.org import SalesforceOrg
 from crm_sync.salesforce.read import soql as queries
-from crm_sync.salesforce.schema.describe import FieldDescription, describe
+from crm_sync.salesforce.schema.describe import FieldDescription
 from crm_sync.salesforce.schema.field_paths import find_types
 from crm_sync.sobject import SObject
-from tasks.run.retry_policy import TALKS_TO_SALESFORCE
-
-
-@task(task_run_name="describe {sobject}", **TALKS_TO_SALESFORCE)
-def describe_object(org: SalesforceOrg, sobject: str) -> dict[str, FieldDescription]:
-    """Return every field of `sobject` that the integration user may see."""
-    return describe(org, sobject)
+from tasks.run.reading import describe_object
 
 
 def find_mapped_types(

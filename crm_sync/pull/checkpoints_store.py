@@ -48,6 +48,6 @@ def save_checkpoint(connection: Connection, org: str, reached: Checkpoint) -> No
     connection.execute(statement.on_conflict_do_update(index_elements=["org", "sobject"], set_=row))
 
 
-def forget_checkpoints(connection: Connection, org: str, sobjects: list[SObject]) -> None:
+def delete_checkpoints(connection: Connection, org: str, sobjects: list[SObject]) -> None:
     """Drop the checkpoints of a full sync that is complete, or to be started anew."""
     connection.execute(delete(checkpoint).where(checkpoint.c.org == org, checkpoint.c.sobject.in_(sobjects)))

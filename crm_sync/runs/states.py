@@ -1,0 +1,99 @@
+"""The states in which a run ends: their names in Prefect and in `sync_run`, and what the documentation says of them."""
+
+from enum import StrEnum
+
+from crm_sync.errors import ConfigurationError, LimitReachedError, SyncError
+
+# What stands in `sync_run` while a run is at work, and after one whose process was lost.
+RUNNING = "running"
+INTERRUPTED = "interrupted"
+
+
+class RunState(StrEnum):
+    """A final state; `of`: which flows end so, `means`: what a person should know, `advice`: what to do."""
+
+    of: str
+    means: str
+    advice: str
+
+    def __new__(cls, name: str, of: str, means: str, advice: str) -> "RunState":
+        """Keep the words beside the name."""
+        state = str.__new__(cls, name)
+        state._value_ = name
+        state.of, state.means, state.advice = of, means, advice
+        return state
+
+    COMPLETED = "Completed", "all", "everything is done", "nothing"
+    WITH_REJECTS = (
+        "CompletedWithRejects",
+        "sync, pull",
+        "some records cannot be used; by cause on the run's page and in `rejected_record`",
+        "correct them in Salesforce: the next good version clears them. After a changed mapping, **full-sync**",
+    )
+    WITH_MISSING_FIELDS = (
+        "CompletedWithMissingFields",
+        "sync, pull, check",
+        "Salesforce does not show a mapped field; the rest is in. With rejects too, the state is theirs",
+        "correct the mapping, or the integration user's access to the field; then **full-sync**",
+    )
+    WITH_ERRORS = (
+        "CompletedWithErrors",
+        "push",
+        "some customers left by *error*",
+        "the page says by cause what to do; then **retry-outputs**",
+    )
+    WITH_REFUSALS = (
+        "CompletedWithRefusals",
+        "moments",
+        "Salesforce refused some moments",
+        "`contact-moment-export-errors` says by cause what to do; locked ones go by themselves",
+    )
+    CUT_BY_CAP = (
+        "CutByCap",
+        "moments",
+        "the block's own cap on a run was reached",
+        "nothing: the next run goes on",
+    )
+    CUT_BY_LIMIT = (
+        "CutByLimit",
+        "all",
+        "the requests of the hour or the day are used up",
+        "nothing: the next run goes on; customers in *limit* by **retry-outputs**",
+    )
+    FULL_SYNC_DUE = (
+        "FullSyncDue",
+        "pull",
+        "the pull did what it could; the sentence says of which object, and why, a full sync is due",
+        "**full-sync** for that object",
+    )
+    DRY_RUN = (
+        "DryRun",
+        "pull, moments",
+        "nothing was written; the page shows what would change",
+        "run it without *dry run*",
+    )
+    SKIPPED = (
+        "Skipped",
+        "by schedule",
+        "this run came too late",
+        "nothing: the next one does its work",
+    )
+    NOT_CONFIGURED = (
+        "NotConfigured",
+        "all",
+        "a setting has to change; nothing was read or written",
+        "read the state's sentence, then **check-connection**",
+    )
+    FAILED = (
+        "Failed",
+        "all",
+        "Salesforce or the database refused",
+        "read the state's sentence; what is stored stays, the next run goes on",
+    )
+
+
+def state_after(error: SyncError) -> RunState:
+    """Return the final state that an error leads to."""
+    if isinstance(error, LimitReachedError):
+        return RunState.CUT_BY_LIMIT
+    return RunState.NOT_CONFIGURED if isinstance(error, ConfigurationError) else RunState.FAILED

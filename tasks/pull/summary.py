@@ -1,0 +1,34 @@
+"""The end of a full sync or a pull: its summary, and its record."""
+
+from typing import Any
+
+from crm_sync.pull.summary import SyncSummary
+from crm_sync.runs.counts import Counts
+from crm_sync.runs.history_store import count_rejects, read_reject_examples
+from crm_sync.sobject import SObject
+from tasks.run.run import Run
+
+# So many rejects a run's page shows with a link; all of them are in rejected_record.
+_EXAMPLES = 20
+
+
+def end_sync(run: Run, counts: dict[SObject, Counts], *, own_rejects: bool = False, **findings: Any) -> SyncSummary:
+    """Record the run as done and return its summary; `findings` are further parts of the summary.
+
+    `own_rejects`: show only the records that this run could not use, not those of earlier ones too.
+    """
+    with run.database.transaction() as connection:
+        only = run.number if own_rejects else None
+        rejects = count_rejects(connection, counts.keys(), only)
+        examples = read_reject_examples(connection, counts.keys(), _EXAMPLES, only)
+    summary = SyncSummary(
+        counts=counts,
+        requests_used=run.ledger.used,
+        seconds=run.seconds,
+        rejects=rejects,
+        reject_examples=examples,
+        org_host=run.org.host,
+        **findings,
+    )
+    run.end(summary.state, counts)
+    return summary
