@@ -1,6 +1,5 @@
 """Opens and ends a run: the database, the org, the ledger of its requests, and the record of how it ended."""
 
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from crm_sync.salesforce.org import SalesforceOrg
 from crm_sync.sobject import SObject
 from tasks.run.ledger import open_ledger
 from tasks.run.throttle import create_missing_limits, open_throttle
-from tasks.run.waiting import no_pause
+from tasks.run.waiting import no_pause, pause
 
 
 def utc_now() -> datetime:
@@ -95,7 +94,7 @@ def open_run(
         with customers.transaction() as connection:
             flow_run_id = str(runtime.flow_run.id) if runtime.flow_run.id else None
             number = start_run(connection, flow, credentials.org_key, flow_run_id, started_at)
-        sleep = no_pause if credentials.endpoint_url else time.sleep
+        sleep = no_pause if credentials.endpoint_url else pause
         run = Run(customers, org, ledger, credentials.org_key, number, started_at, sleep)
         stack.callback(lambda: at_end(customers, credentials.org_key, utc_now()))
         try:

@@ -147,14 +147,17 @@ def test_cut_run_says_so_in_its_state(rig: Rig) -> None:
     assert "next run goes on" in str(state.message)
 
 
-def test_hour_that_is_nearly_used_up_keeps_the_run_from_starting(both_rigs: Rig, untroubled: Result) -> None:
-    """Other flows have made all but six of the requests that are not kept for the pull and the push."""
-    _fill_ledger(both_rigs, 3600 - 36 - 72 - 6)
+def test_hour_that_is_nearly_used_up_cuts_the_run_and_the_next_completes_it(
+    both_rigs: Rig, untroubled: Result, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Other flows have made all but eight of the requests that are not kept for the pull and the push."""
+    _fill_ledger(both_rigs, 3600 - 36 - 72 - 8)
 
-    with pytest.raises(LimitReachedError, match="was not started"):
+    with pytest.raises(LimitReachedError, match="in the last hour"):
         both_rigs.sync()
 
-    assert "bulk_jobs" not in both_rigs.requests()
+    assert "About 8 Salesforce requests; left are 4 in this hour" in caplog.text
+    assert both_rigs.requests().count("bulk_jobs") == 2
     _empty_ledger(both_rigs)
     both_rigs.sync()
     assert both_rigs.result() == untroubled

@@ -135,7 +135,7 @@ def test_hour_that_is_used_up_in_the_middle_cuts_the_pull(changed: Rig, untroubl
     kept_for_pushes = 72
     _execute(changed, insert(request_ledger), [row] * (3600 - kept_for_pushes - made - 1))
 
-    with pytest.raises(LimitReachedError, match="with room for 0 in this hour"):
+    with pytest.raises(LimitReachedError, match="in the last hour"):
         changed.pull()
 
     assert len(changed.org.requests) == 1

@@ -47,31 +47,6 @@ def _let_the_hour_pass(rig: Rig) -> None:
     engine.dispose()
 
 
-def test_full_sync_reads_the_objects_that_fit_and_the_next_one_the_others(rig: Rig) -> None:
-    # Two describes, the login and the count; then Contact takes four by the forecast, and Lead as many.
-    _leave(rig, "full_sync", 4 + 5)
-
-    state = rig.state(split_to_fit=True)
-
-    assert (state.name, state.is_failed()) == ("CutByLimit", True)
-    assert "Contact is read; for Lead there were too few requests left" in str(state.message)
-    assert {row["sobject"] for row in rig.rows(salesforce_record)} == {"Contact"}
-    _let_the_hour_pass(rig)
-    assert rig.sync().resumed == ["Contact"]
-    assert len(rig.jobs()) == 2
-    assert {row["sobject"] for row in rig.rows(salesforce_record)} == {"Contact", "Lead"}
-
-
-def test_full_sync_that_does_not_fit_is_not_begun(rig: Rig) -> None:
-    _leave(rig, "full_sync", 4 + 5)
-
-    state = rig.state()
-
-    assert (state.name, state.is_failed()) == ("CutByLimit", True)
-    assert "would take about 8 Salesforce requests, with room for 5 in this hour" in str(state.message)
-    assert rig.jobs() == []
-
-
 def test_export_writes_as_many_as_fit(moments: MomentRig) -> None:
     moments.record_many(2_500, "ada")
     _leave(moments.rig, "contact_moment_export", 2)

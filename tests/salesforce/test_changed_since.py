@@ -12,12 +12,15 @@ from crm_sync.salesforce.read.bulk_query import create_query_job, download_page,
 from crm_sync.salesforce.read.changed_since import ChangeQuery, Changes, changed_since
 from crm_sync.salesforce.read.composite import Answers, ask_together
 from crm_sync.salesforce.read.read_plan import ReadStrategy, Remainder
+from crm_sync.salesforce.schema.record_ids import full_ids
 from crm_sync.sobject import SObject
 from tests.salesforce.conftest import Rig
 
 _TYPES = {"Title": "string", "Score__c": "double", "HasOptedOutOfEmail": "boolean", "Last_Visit__c": "datetime"}
 _SINCE = datetime.now(UTC) - timedelta(days=1)
 _CHANGED = 30
+# More than one request can name.
+_ELSEWHERE = list(full_ids(pd.Series([f"003{number:012d}" for number in range(500_000, 510_001)])))
 
 
 @pytest.fixture
@@ -55,7 +58,6 @@ def _frame(rig: Rig, changes: Changes, folder: Path) -> pd.DataFrame:
 
 
 def test_every_way_of_reading_gives_the_same_records(rig: Rig, changed: list[str], tmp_path: Path) -> None:
-    elsewhere = [f"003{number:015d}" for number in range(10_001)]
     cases = [
         # (page size, Ids to name): queries of each request, and the strategy for what did not fit
         (100, None, [1], []),
@@ -64,9 +66,9 @@ def test_every_way_of_reading_gives_the_same_records(rig: Rig, changed: list[str
         (100, changed, [1], []),
         # Long texts: not all named records fit on the first page.
         (20, changed, [1, 1], []),
-        (100, changed + elsewhere, [1], []),
-        (16, changed + elsewhere, [1, 1], [ReadStrategy.PAGES]),
-        (2, changed + elsewhere, [1, 5, 2] + [1] * 13, [ReadStrategy.IDS]),
+        (100, changed + _ELSEWHERE, [1], []),
+        (16, changed + _ELSEWHERE, [1, 1], [ReadStrategy.PAGES]),
+        (2, changed + _ELSEWHERE, [1, 5, 2] + [1] * 13, [ReadStrategy.IDS]),
     ]
     expected: list[list[str]] | None = None
     for page_size, only_ids, requests, ways in cases:
@@ -82,7 +84,7 @@ def test_every_way_of_reading_gives_the_same_records(rig: Rig, changed: list[str
 
 
 def test_only_wanted_records_are_given(rig: Rig, changed: list[str]) -> None:
-    changes, _, _ = _read(rig, 100, changed[:2] + [f"003{number:015d}" for number in range(10_001)])
+    changes, _, _ = _read(rig, 100, changed[:2] + _ELSEWHERE)
     assert len(changes.records) > _CHANGED - 1
     assert pd.concat(changes.frames())["Id"].tolist() == changed[:2]
 
