@@ -162,14 +162,14 @@ def test_saved_block_named_budget_counts_for_every_run(rig: Rig) -> None:
     block = ApiBudget(requests_per_hour=10, keep_for_pull=Reservation(hour=20), keep_for_push=Reservation())
     block.save("budget", overwrite=True)
     try:
-        with pytest.raises(LimitReachedError, match="with room for 4 in this hour"):
+        with pytest.raises(LimitReachedError, match="in the last hour"):
             rig.sync()
     finally:
         ApiBudget.delete("budget")
-    assert rig.requests() == ["login", "describe", "describe", "record_count"]
+    assert len(rig.requests()) == 8
 
     # As with another Prefect server, which does not have the block: the database remembers what it said.
-    with pytest.raises(LimitReachedError, match="with room for"):
+    with pytest.raises(LimitReachedError, match="in the last hour"):
         rig.sync()
     assert load_budget().requests_per_hour == 3600
     assert "of 10 |" in artifact("api-budget")

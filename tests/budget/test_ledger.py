@@ -15,7 +15,7 @@ from crm_sync.database.engine import CustomerDatabase
 from crm_sync.database.tables.customers import request_ledger
 from crm_sync.errors import LimitReachedError
 from crm_sync.requests import ApiUsage
-from crm_sync.runs.history import end_run, start_run
+from crm_sync.runs.history_store import end_run, start_run
 from crm_sync.sobject import SObject
 from tests.rigs.budget import DAY_IS_OVER, HOUR, MINUTE, NOON, SECOND, fill, ledger, rules, spend
 

@@ -10,7 +10,7 @@ from sqlalchemy import create_engine, delete, insert
 
 from crm_sync.budget.ledger import Headroom
 from crm_sync.database.engine import parse_url
-from crm_sync.database.tables.customers import request_ledger, salesforce_record, sync_run
+from crm_sync.database.tables.customers import request_ledger, sync_run
 from crm_sync.sobject import SObject
 from flows.campaign_push import campaign_push
 from tasks.run.forecasts import fits
