@@ -14,9 +14,9 @@ from crm_sync.push.result import Output
 from crm_sync.push.settings import CheckedSettings
 from crm_sync.push.targets import find_targets
 from crm_sync.salesforce.limits import COLLECTIONS_PER_REQUEST, RECORDS_PER_COLLECTION
-from crm_sync.salesforce.write.plan import WriteLoad, plan_groups
 from crm_sync.salesforce.read.changed_since import ChangeQuery
 from crm_sync.salesforce.read.read_plan import requests_to_read
+from crm_sync.salesforce.write.plan import WriteLoad, plan_groups
 from crm_sync.salesforce.write.records import RecordWrites
 from crm_sync.sobject import SObject
 from tasks.push.conflict_check import check_conflicts
