@@ -6,8 +6,8 @@ from blocks.contact_moment_objects import ContactMomentObjects
 from blocks.customer_database import CustomerDatabase
 from blocks.load import load_block
 from blocks.salesforce_credentials import SalesforceCredentials
-from crm_sync.moments.objects import MomentObjects
 from crm_sync.moments.object_checks import MomentObjectsReport
+from crm_sync.moments.objects import MomentObjects
 from tasks.moments.objects import install_or_check, requeue_refused
 from tasks.pages.budget import refresh_budget_quietly
 from tasks.pages.moment_objects import publish_moment_objects

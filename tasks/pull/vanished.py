@@ -4,7 +4,7 @@ from prefect import task
 
 from crm_sync.customers.landing import LandingContext, land_batch
 from crm_sync.customers.seen_records import SeenRecords
-from crm_sync.customers.vanished import to_deleted_records, live_ids
+from crm_sync.customers.vanished import live_ids, to_deleted_records
 from crm_sync.database.engine import CustomerDatabase
 from crm_sync.mapping.transform import map_records
 from crm_sync.runs.counts import Counts
