@@ -8,8 +8,6 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from crm_sync.pull.record_changes_store import RecordChange
-from crm_sync.runs.history_store import end_run, start_run
 from prefect import flow
 
 import tasks
@@ -22,11 +20,13 @@ from crm_sync.moments.forecast import Backlog, MomentForecast
 from crm_sync.moments.object_checks import MomentObjectsReport, ObjectCheck
 from crm_sync.moments.results_store import ResultCounts
 from crm_sync.moments.summary import MomentExportSummary
+from crm_sync.pull.record_changes_store import RecordChange
 from crm_sync.pull.summary import SyncSummary
 from crm_sync.push.result import Cause, PushResult
 from crm_sync.push.settings import PushSettings, check_settings
 from crm_sync.runs.connection_report import ConnectionReport, FieldReport
 from crm_sync.runs.counts import Counts
+from crm_sync.runs.history_store import end_run, start_run
 from crm_sync.salesforce.schema.describe import FieldDescription, Identity
 from crm_sync.sobject import SObject
 from tasks.pages.activity import publish_activity
