@@ -43,7 +43,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             _left_out().write_text("\n".join(item.nodeid for item in left))
     weights: dict[Any, int] = {}
     for item in chosen:
-        weights[item.path] = weights.get(item.path, 0) + (20 if item.get_closest_marker("prefect") else 1)
+        weights[item.path] = weights.get(item.path, 0) + _weight(item)
     items[:] = sorted(chosen, key=lambda item: -weights[item.path])
 
 
@@ -57,6 +57,15 @@ def _mark_needs(item: pytest.Item) -> None:
         item.add_marker("postgresql")
         if item.get_closest_marker("flow") and not item.get_closest_marker("both"):
             item.add_marker("long")
+
+
+def _weight(item: pytest.Item) -> int:
+    """Return how long a test takes, roughly: a soak, a team of workers or a browser, a flow, all others."""
+    if item.get_closest_marker("deeper"):
+        return 1000
+    if item.get_closest_marker("long") and not item.get_closest_marker("flow"):
+        return 100
+    return 20 if item.get_closest_marker("prefect") else 1
 
 
 def _is_of(item: pytest.Item, is_long_run: bool) -> bool:
