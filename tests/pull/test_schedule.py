@@ -7,16 +7,16 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from prefect import flow
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterDeploymentId
 from prefect.flow_engine import run_flow
 from prefect.states import Pending
 
-import flows.incremental_pull as pull_module
 from deployments.definitions import build_deployments
-from flows.incremental_pull import EVERY, incremental_pull
+from flows.incremental_pull import EVERY
+from tasks.run.ending import end_in_a_sentence
 from tasks.run.run import utc_now
-from tests.rigs.org import Rig
 
 pytestmark = pytest.mark.flow
 
@@ -51,20 +51,17 @@ def test_pull_that_is_still_going_makes_the_next_one_end_visibly(client: SyncPre
 
 @pytest.mark.parametrize("worker_is_ahead", [timedelta(0), timedelta(hours=1)])
 def test_runs_that_were_missed_are_left_to_the_newest(
-    empty_rig: Rig,
-    client: SyncPrefectClient,
-    deployment: UUID,
-    monkeypatch: pytest.MonkeyPatch,
-    *,
-    worker_is_ahead: timedelta,
+    client: SyncPrefectClient, deployment: UUID, *, worker_is_ahead: timedelta
 ) -> None:
     """Also when the worker's clock is fast: by that clock, every run would come too late."""
-    empty_rig.sync()
-    monkeypatch.setattr(pull_module, "utc_now", lambda: utc_now() + worker_is_ahead)
+
+    @flow
+    def pulled() -> str:
+        return end_in_a_sentence(lambda: "Done.", every=EVERY, clock=lambda: utc_now() + worker_is_ahead)
 
     def pull(run_id: UUID) -> str:
         run = client.read_flow_run(run_id)
-        state: Any = run_flow(incremental_pull, run, empty_rig.blocks(), return_type="state")
+        state: Any = run_flow(pulled, run, {}, return_type="state")
         return str(state.name)
 
     ends = [pull(run_id) for run_id in _scheduled(client, deployment, utc_now())]
