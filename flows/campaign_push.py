@@ -33,7 +33,6 @@ def campaign_push(
     settings: SalesforceSynchronize | str = "salesforce-synchronize",
     customer_ids: list[int] | None = None,
     selection: list[FieldEquals] | None = None,
-    split_to_fit: bool = True,
 ) -> PushResult:
     """Write the customers that wait in a campaign to their Salesforce records; each leaves by one output.
 
@@ -47,8 +46,6 @@ def campaign_push(
         settings: Salesforce Synchronize settings of this campaign step, a saved block or its name.
         customer_ids: Customers that enter the step now, besides those who wait.
         selection: Customers that enter the step now, by the values of their fields; all conditions have to be met.
-        split_to_fit: When the requests left are too few for all, send as many as fit, withdrawals of consent first, and
-            let the others leave by limit; off: send nobody.
     """
 
     def push() -> PushResult:
@@ -57,7 +54,7 @@ def campaign_push(
         with open_run(_FLOW, salesforce, database, while_closed=True, at_end=refresh_budget_quietly) as run:
             queue = open_queue(run, campaign, step.step)
             enter(run, queue, customer_ids, selection)
-            result = push_queue(run, queue, checked, split=split_to_fit)
+            result = push_queue(run, queue, checked)
             run.end(result.state)
         publish_push(_FLOW, result, checked)
         return result

@@ -33,7 +33,6 @@ def retry_outputs(
     database: CustomerDatabase | str = "customers",
     mapping: DataMapping | str = "mapping",
     settings: SalesforceSynchronize | str = "salesforce-synchronize",
-    split_to_fit: bool = True,
 ) -> PushResult:
     """Send customers again whose last output of a campaign step was *limit*, *error* or one error cause.
 
@@ -46,8 +45,6 @@ def retry_outputs(
         database: Customer database, a saved block or its name.
         mapping: Data mapping, a saved block or its name.
         settings: Salesforce Synchronize settings of this campaign step, a saved block or its name.
-        split_to_fit: When the requests left are too few for all, send as many as fit, withdrawals of consent first, and
-            let the others leave by limit again; off: send nobody.
     """
 
     def push_again() -> PushResult:
@@ -56,7 +53,7 @@ def retry_outputs(
         with open_run(_FLOW, salesforce, database, while_closed=True, at_end=refresh_budget_quietly) as run:
             queue = open_queue(run, campaign, step.step)
             customers = enter_again(run, queue, which.strip(), of_run)
-            result = push_queue(run, queue, checked, only=customers, split=split_to_fit)
+            result = push_queue(run, queue, checked, only=customers)
             run.end(result.state)
         publish_push(_FLOW, result, checked)
         return result

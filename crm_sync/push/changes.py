@@ -1,7 +1,7 @@
 """What a push sends of each customer: what differs from what Salesforce is known to have, and what it may overwrite."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import pandas as pd
 import pyarrow as pa
@@ -11,7 +11,7 @@ from crm_sync.columns.json_objects import sparse_json_objects, text_literals
 from crm_sync.mapping.customer_fields import FieldType
 from crm_sync.mapping.model import CustomerFieldKind, FieldLink
 from crm_sync.push.settings import PushSettings
-from crm_sync.push.values import Outgoing, comparable, comparable_known, to_salesforce
+from crm_sync.push.values import comparable, comparable_known, to_salesforce
 from crm_sync.salesforce.schema.describe import FieldDescription
 from crm_sync.salesforce.write.records import CLEAR
 
@@ -23,14 +23,14 @@ _MISSING = pa.scalar(None, pa.large_string())
 class Changes:
     """What is to be done about each customer; all parts have one index.
 
-    `values`: a text column per Salesforce field, missing where it is not sent, CLEAR where it is cleared. `learnt`:
-    the same for what Salesforce has already, though a pull has not brought it yet. `code`, `message`: of those that
-    Salesforce would refuse, missing for the others. `opts_out`: whether the change withdraws consent. `conflicts`: a
-    boolean column per Salesforce field that was kept as Salesforce has it.
+    `values`: a text column per Salesforce field, missing where it is not sent, CLEAR where it is cleared.
+    `confirmed_values`: the same for values that Salesforce has already, though a pull has not brought them yet.
+    `code`, `message`: of customers with a value that cannot be sent, missing for the others. `opts_out`: whether the
+    change withdraws consent. `conflicts`: a boolean column per Salesforce field that was kept as Salesforce has it.
     """
 
     values: pd.DataFrame
-    learnt: pd.DataFrame
+    confirmed_values: pd.DataFrame
     code: pd.Series
     message: pd.Series
     opts_out: pd.Series
@@ -40,15 +40,6 @@ class Changes:
     def to_send(self) -> pd.Series:
         """Whose record is to be written."""
         return self.values.notna().any(axis=1) & self.code.isna()
-
-    def only_withdrawals(self, links: list[FieldLink]) -> "Changes":
-        """Leave of what is to be sent the withdrawals of consent.
-
-        They need no look at Salesforce: where a field says yes or no, what was changed there is what is sent.
-        """
-        consents = {link.salesforce_field for link in links if link.field_type is FieldType.YES_NO}
-        kept = {name: column.where(self.opts_out & (name in consents)) for name, column in self.values.items()}
-        return replace(self, values=pd.DataFrame(kept))
 
 
 def column_of(link: FieldLink) -> str:
@@ -63,37 +54,40 @@ def find_changes(
     fields: Mapping[str, FieldDescription],
     settings: PushSettings,
     *,
-    now_there: pd.DataFrame | None = None,
-    own_before: pd.DataFrame | None = None,
+    current_values: pd.DataFrame | None = None,
+    pre_merge_values: pd.DataFrame | None = None,
 ) -> Changes:
     """Say what to send to one sObject.
 
     `people`: a text column per customer field (`column_of`). `known`, with the same index: a text column per
-    Salesforce field as a pull last brought it. `now_there`: the same for the records that Salesforce has changed
-    since, by the same index; a field that changed there is left as it is unless the customer wins. `own_before`: for
-    customers whose own record was merged into another one, what it held; only what differs from that is sent.
+    Salesforce field as a pull last brought it. `current_values`: the same for the records that Salesforce has changed
+    since, by the same index; a field that changed there is left as it is unless the customer wins.
+    `pre_merge_values`: for customers whose own record was merged into another one, its values; only what differs from
+    them is sent.
     """
     index = people.index
-    values, learnt, conflicts = (pd.DataFrame(index=index) for _ in range(3))
+    values, confirmed_values, conflicts = (pd.DataFrame(index=index) for _ in range(3))
     code = message = pd.Series(None, index=index, dtype="str")
     opts_out = pd.Series(False, index=index)
     for link in links:
         name = link.salesforce_field
         field = _described(fields, name)
         own = people[column_of(link)]
-        one = _compare(own, known[name], link, field, settings, there=_column(now_there, name))
-        if own_before is not None:
-            one = one.only(_changed_since(own, own_before[name], link, field))
-        out = to_salesforce(own, link, field) if field.type else _unseen(people, name)
-        # Of several refusals the first is told, as Salesforce does.
-        refused = one.send & out.code.notna() & code.isna()
-        code, message = code.mask(refused, out.code), message.mask(refused, out.message)
-        values[name] = out.content.where(one.send)
-        learnt[name] = _there(now_there, name, index).fillna(CLEAR).where(one.is_there_already)
+        one = _compare(own, known[name], link, field, settings, there=_column(current_values, name))
+        if pre_merge_values is not None:
+            one = one.only(_changed_since(own, pre_merge_values[name], link, field))
+        content, misfit = to_salesforce(own, link, field)
+        # Of several refusals the first counts, as with Salesforce.
+        refused = one.send & misfit & code.isna()
+        code, message = (
+            texts.mask(refused, text) for texts, text in zip((code, message), _why_not(field), strict=True)
+        )
+        values[name] = content.where(one.send)
+        confirmed_values[name] = _there(current_values, name, index).fillna(CLEAR).where(one.is_there_already)
         conflicts[name] = one.conflict
         if link.field_type is FieldType.YES_NO:
             opts_out |= one.send & own.str.lower().eq("false")
-    return Changes(values, learnt, code, message, opts_out, conflicts)
+    return Changes(values, confirmed_values, code, message, opts_out, conflicts)
 
 
 @dataclass(frozen=True)
@@ -150,10 +144,14 @@ def _described(fields: Mapping[str, FieldDescription], name: str) -> FieldDescri
     return fields.get(name) or FieldDescription(name, name, "")
 
 
-def _unseen(people: pd.DataFrame, name: str) -> Outgoing:
-    texts = pd.Series(CLEAR, index=people.index, dtype="str")
-    code = pd.Series("INVALID_FIELD", index=people.index, dtype="str")
-    return Outgoing(texts, code, pd.Series(f"No such column '{name}'", index=people.index, dtype="str"))
+def _why_not(field: FieldDescription) -> tuple[str, str]:
+    """Return Salesforce's code and message for a value that cannot be written down as the field's type.
+
+    One such value, or one field that is not there, would make Salesforce refuse its whole collection.
+    """
+    if field.type:
+        return "INVALID_TYPE_ON_FIELD_IN_RECORD", f"{field.name}: value not of required type"
+    return "INVALID_FIELD", f"No such column '{field.name}'"
 
 
 def _column(frame: pd.DataFrame | None, name: str) -> pd.Series | None:

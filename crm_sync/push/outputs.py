@@ -17,12 +17,12 @@ _TEXTS = ["output", "salesforce_id", "error_code", "error_message"]
 
 
 def store_outputs(
-    connection: Connection, queue: Queue, outputs: pd.DataFrame, learnt: pd.DataFrame, *, run: int, now: datetime
+    connection: Connection, queue: Queue, outputs: pd.DataFrame, confirmed: pd.DataFrame, *, run: int, now: datetime
 ) -> list[int]:
     """Store outputs and what Salesforce has accepted; return the `member_id`s whose output this is.
 
     `outputs`: `member_id`, `customer_id` (numbers), `output`, `salesforce_id`, `error_code`, `error_message` (text).
-    `learnt`: `id`, `field_values` (JSON object text of the fields that were sent), one row a record. A member that
+    `confirmed`: `id`, `field_values` (JSON object text of the fields that were sent), one row a record. A member that
     another run has taken over meanwhile keeps that run's output. SystemModstamp stays as it is: the next pull, which
     reads the record again, finds what is stored here, and leaves a customer alone who has changed since.
     """
@@ -45,14 +45,14 @@ def store_outputs(
     connection.execute(campaign_output.insert().from_select(names, source))
     done = update(campaign_member).values(done_at=now).where(is_mine).returning(campaign_member.c.id)
     stored = list(connection.scalars(done))
-    _remember(connection, learnt, now)
+    _store_confirmed_values(connection, confirmed, now)
     return stored
 
 
-def _remember(connection: Connection, learnt: pd.DataFrame, now: datetime) -> None:
-    if learnt.empty:
+def _store_confirmed_values(connection: Connection, confirmed: pd.DataFrame, now: datetime) -> None:
+    if confirmed.empty:
         return
-    staged = stage(connection, "staged_learnt", learnt[["id", "field_values"]])
+    staged = stage(connection, "staged_confirmed", confirmed[["id", "field_values"]])
     known = salesforce_record.c.field_values
     merged = (
         known.op("||")(cast(staged.c.field_values, JSONB))

@@ -36,12 +36,12 @@ class Queue:
 
 
 @dataclass(frozen=True)
-class Worker:
-    """A run, the process it is in, and a way to tell whether another process of that name still lives."""
+class ClaimOwner:
+    """A run, the process it is in, and a way to tell whether another process of that token is alive."""
 
     run: int
     process: str
-    lives: Callable[[str], bool]
+    is_alive: Callable[[str], bool]
 
 
 def open_queue(connection: Connection, name: str, step: str, now: datetime) -> Queue:
@@ -87,7 +87,7 @@ def _enter(connection: Connection, queue: Queue, customers: Any, now: datetime) 
 def claim_members(
     connection: Connection,
     queue: Queue,
-    worker: Worker,
+    owner: ClaimOwner,
     now: datetime,
     *,
     most: int,
@@ -100,7 +100,7 @@ def claim_members(
     not waited for. Who has withdrawn consent comes first.
     """
     chosen = select(campaign_member.c.id).where(
-        _waits(queue), campaign_member.c.entered_at <= entered_until, _is_free(connection, queue, worker, now)
+        _waits(queue), campaign_member.c.entered_at <= entered_until, _is_free(connection, queue, owner, now)
     )
     if only is not None:
         staged = stage_ids(connection, only)
@@ -110,7 +110,7 @@ def claim_members(
     chosen = chosen.order_by(in_turn, campaign_member.c.id).limit(most).with_for_update(skip_locked=True)
     statement = (
         update(campaign_member)
-        .values(claimed_by=worker.run, claimed_in=worker.process, claimed_at=now)
+        .values(claimed_by=owner.run, claimed_in=owner.process, claimed_at=now)
         .where(campaign_member.c.id.in_(chosen))
         .returning(campaign_member.c.id, campaign_member.c.customer_id)
     )
@@ -119,10 +119,10 @@ def claim_members(
     )
 
 
-def find_left_behind(connection: Connection, queue: Queue, worker: Worker, now: datetime) -> list[int]:
+def find_left_behind(connection: Connection, queue: Queue, owner: ClaimOwner, now: datetime) -> list[int]:
     """Return the customers who wait because a run claimed them and ended before it knew what became of them."""
     left = select(campaign_member.c.customer_id).where(
-        _waits(queue), campaign_member.c.claimed_by.is_not(None), _is_free(connection, queue, worker, now)
+        _waits(queue), campaign_member.c.claimed_by.is_not(None), _is_free(connection, queue, owner, now)
     )
     return list(connection.scalars(left))
 
@@ -158,18 +158,18 @@ def _waits(queue: Queue) -> ColumnElement[bool]:
     )
 
 
-def _is_free(connection: Connection, queue: Queue, worker: Worker, now: datetime) -> ColumnElement[bool]:
+def _is_free(connection: Connection, queue: Queue, owner: ClaimOwner, now: datetime) -> ColumnElement[bool]:
     """Tell whether nobody holds a member any more."""
     at_work = select(sync_run.c.id).where(sync_run.c.state.in_(_PERHAPS_AT_WORK))
     holders = connection.execute(
         select(campaign_member.c.claimed_by, campaign_member.c.claimed_in)
-        .where(_waits(queue), campaign_member.c.claimed_by.in_(at_work), campaign_member.c.claimed_by != worker.run)
+        .where(_waits(queue), campaign_member.c.claimed_by.in_(at_work), campaign_member.c.claimed_by != owner.run)
         .distinct()
     ).all()
-    dead = [run for run, process in holders if not worker.lives(process)]
+    dead = [run for run, process in holders if not owner.is_alive(process)]
     return or_(
         campaign_member.c.claimed_by.is_(None),
         campaign_member.c.claimed_by.not_in(at_work),
         campaign_member.c.claimed_by.in_(dead),
-        and_(campaign_member.c.claimed_by != worker.run, campaign_member.c.claimed_at < now - CLAIM_LASTS),
+        and_(campaign_member.c.claimed_by != owner.run, campaign_member.c.claimed_at < now - CLAIM_LASTS),
     )

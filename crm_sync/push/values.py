@@ -1,7 +1,6 @@
-"""The way back of the mapping: a customer's values as Salesforce takes them, and the checks that Salesforce makes."""
+"""The mapping in reverse: customer values to Salesforce values."""
 
 from contextlib import suppress
-from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
 import pandas as pd
@@ -17,19 +16,7 @@ _NUMBER = r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
 _LONGEST_NUMBER = 40
 _DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _TIME = r"\A((?:[01][0-9]|2[0-3]):[0-5][0-9])(?::([0-5][0-9])(?:\.([0-9]{1,3})[0-9]*)?)?Z?\Z"
-_EMAIL = r"[^@\s,;<>()]+@[^@\s,;<>()]+\.[^@\s.,;<>()]{2,}"
 _FORM = "%Y-%m-%dT%H:%M:%S.000Z"
-_PICKLISTS = {"picklist", "multipicklist"}
-
-
-@dataclass(frozen=True)
-class Outgoing:
-    """A column on its way: `content` as Salesforce gets it (text, CLEAR to clear); `code` and `message` (text) of the
-    values that Salesforce would refuse, missing where it would not."""
-
-    content: pd.Series
-    code: pd.Series
-    message: pd.Series
 
 
 def comparable(values: pd.Series, link: FieldLink, described_type: str) -> pd.Series:
@@ -60,38 +47,17 @@ def comparable_known(values: pd.Series, link: FieldLink, described_type: str) ->
     return comparable(content.astype("str"), link, described_type), bad
 
 
-def to_salesforce(values: pd.Series, link: FieldLink, field: FieldDescription) -> Outgoing:
-    """Convert a customer's values (text, missing when empty) for one field, and check what Salesforce checks.
+def to_salesforce(values: pd.Series, link: FieldLink, field: FieldDescription) -> tuple[pd.Series, pd.Series]:
+    """Convert a customer's values (text, missing when empty) for one field.
 
-    Codes: partner WSDL, StatusCode; the messages are Salesforce's but for the value itself.
+    Returns the values as Salesforce takes them, CLEAR to clear the field, and which of them do not convert (boolean);
+    nothing converts for a field without a type.
     """
     texts = _trimmed(values)
+    if not field.type:
+        return texts.fillna(CLEAR), pd.Series(True, index=values.index)
     content = _converted(texts, link, field)
-    out = Outgoing(content.fillna(CLEAR), _nothing(texts), _nothing(texts))
-    if not field.updateable:
-        reason = "Please check the security settings of this field and verify that it is read/write for your profile."
-        message = f"Unable to create/update fields: {field.name}. {reason}"
-        return _refuse(out, values.notna() | True, "INVALID_FIELD_FOR_INSERT_UPDATE", message)
-    misfit = texts.notna() & content.isna()
-    out = _refuse(out, misfit, "INVALID_TYPE_ON_FIELD_IN_RECORD", f"{field.name}: value not of required type")
-    if field.type in NUMBER_TYPES and field.digits:
-        large = pd.to_numeric(content, errors="coerce").abs() >= 10**field.digits
-        message = f"{field.label}: value outside of valid range on numeric field"
-        out = _refuse(out, large.fillna(False), "NUMBER_OUTSIDE_VALID_RANGE", message)
-    elif field.length and field.type not in {"date", "datetime", "time", "boolean"}:
-        long = content.str.len().gt(field.length)
-        message = f"{field.label}: data value too large (max length={field.length})"
-        out = _refuse(out, long, "STRING_TOO_LONG", message)
-    if field.type == "email":
-        wrong = content.notna() & ~content.str.strip().str.fullmatch(_EMAIL, na=False)
-        out = _refuse(out, wrong, "INVALID_EMAIL_ADDRESS", f"{field.label}: invalid email address")
-    if field.type in _PICKLISTS and field.is_restricted:
-        message = f"{field.label}: bad value for restricted picklist field"
-        out = _refuse(out, _unlisted(content, field), "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST", message)
-    if not field.nillable:
-        message = f"Required fields are missing: [{field.name}]"
-        out = _refuse(out, content.isna() & texts.isna(), "REQUIRED_FIELD_MISSING", message)
-    return out
+    return content.fillna(CLEAR), texts.notna() & content.isna()
 
 
 def _trimmed(values: pd.Series) -> pd.Series:
@@ -167,24 +133,3 @@ def _as_sets(texts: pd.Series) -> pd.Series:
         text: ";".join(sorted({part.strip() for part in text.split(";")} - {""})) for text in texts.dropna().unique()
     }
     return texts.map(ordered).astype("str")
-
-
-def _unlisted(content: pd.Series, field: FieldDescription) -> pd.Series:
-    allowed = {value.lower() for value in field.picklist_values}
-    parts = field.type == "multipicklist"
-    wrong = [
-        text
-        for text in content.dropna().unique()
-        if not {part.strip().lower() for part in (text.split(";") if parts else [text])} <= allowed
-    ]
-    return content.isin(wrong)
-
-
-def _refuse(out: Outgoing, where: pd.Series, code: str, message: str) -> Outgoing:
-    """Note the refusal where there is none yet: Salesforce too names the first it finds."""
-    new = where.astype("bool") & out.code.isna()
-    return Outgoing(out.content, out.code.mask(new, code), out.message.mask(new, message))
-
-
-def _nothing(like: pd.Series) -> pd.Series:
-    return pd.Series(None, index=like.index, dtype="str")

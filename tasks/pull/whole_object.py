@@ -13,7 +13,6 @@ from crm_sync.mapping.checked import ResolvedMapping
 from crm_sync.mapping.transform import map_records
 from crm_sync.pull.checkpoints_store import Checkpoint, delete_checkpoints, read_checkpoint, save_checkpoint
 from crm_sync.pull.watermarks_store import advance_watermark, forget_unmapped, watermark_of
-from crm_sync.push.described_fields import keep_fields
 from crm_sync.runs.counts import Counts
 from crm_sync.salesforce.read.bulk_csv import read_batches
 from crm_sync.salesforce.read.bulk_query import ResultsPage
@@ -121,14 +120,9 @@ def store_batch(
 
 
 def _store_progress(run: Run, checked: ResolvedMapping, reached: Checkpoint) -> None:
-    """Store that a page is done; with the last page, also that the object is complete up to `read_from`.
-
-    The described fields are kept for pushes, which then need not ask for them.
-    """
+    """Store that a page is done; with the last page, also that the object is complete up to `read_from`."""
     with run.database.transaction() as connection:
         save_checkpoint(connection, run.org_key, reached)
         if reached.finished:
             advance_watermark(connection, run.org_key, watermark_of(checked, reached.sobject, reached.read_from))
             forget_unmapped(connection, run.org_key, checked.saved.mapped)
-            if described := checked.described.get(reached.sobject):
-                keep_fields(connection, run.org_key, reached.sobject, described, run.started_at)

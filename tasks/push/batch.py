@@ -1,270 +1,173 @@
-"""A batch of members on its way to Salesforce: what each of them sends, and what became of it."""
+"""A batch of members on its way to Salesforce: compared, checked for conflicts, written, recorded."""
 
-from bisect import bisect_right
+from collections.abc import Mapping
 from dataclasses import dataclass
+from math import ceil
 
 import pandas as pd
 
-from crm_sync.outcomes import RefusalClass
+from crm_sync.errors import LimitReachedError
 from crm_sync.pull.watermarks_store import read_watermarks
-from crm_sync.push.changes import Changes, as_field_values, find_changes
-from crm_sync.push.described_fields import forget_fields
+from crm_sync.push import queue as campaigns
 from crm_sync.push.members import count_pushed, read_people, read_records
-from crm_sync.push.result import Output
+from crm_sync.push.plan import (
+    State,
+    apply_results,
+    compare,
+    make_plan,
+    mark_limited,
+    mark_unknown,
+    to_write,
+    withdrawals,
+)
 from crm_sync.push.settings import CheckedSettings
 from crm_sync.push.targets import find_targets
-from crm_sync.salesforce.limits import COLLECTIONS_PER_REQUEST, RECORDS_PER_COLLECTION
 from crm_sync.salesforce.read.changed_since import ChangeQuery
 from crm_sync.salesforce.read.read_plan import requests_to_read
+from crm_sync.salesforce.schema.describe import FieldDescription
 from crm_sync.salesforce.write.plan import WriteLoad, plan_groups
 from crm_sync.salesforce.write.records import RecordWrites
 from crm_sync.sobject import SObject
 from tasks.push.conflict_check import check_conflicts
-from tasks.push.described_fields import KnownFields, describe_fields, known_fields
-from tasks.push.outputs import NOTHING, OutputRecorder
-from tasks.run.forecasts import polls_of_a_job
+from tasks.push.fields import describe_fields, known_fields, needs_describe
+from tasks.push.outputs import OutputRecorder
+from tasks.run.forecasts import announce_forecast, polls_of_a_job
 from tasks.run.run import Run, utc_now
+from tasks.write.send import open_writer
 
-_REFUSED_FIELDS = {"INVALID_FIELD", "INVALID_FIELD_FOR_INSERT_UPDATE"}
+# As many members at once as a Bulk job takes well; so many rows fit into memory many times over.
+MEMBERS_AT_ONCE = 100_000
+Plans = dict[SObject, pd.DataFrame]
 
 
 @dataclass(frozen=True)
-class _Part:
-    """The members of a batch whose records are of one object, their records as the mirror has them, and the merged
-    records of those customers that were joined to another one."""
+class Push:
+    """What the steps of one push share; `described`: the fields that this run has asked for."""
 
-    people: pd.DataFrame
-    known: pd.DataFrame
-    merged: pd.DataFrame
-
-
-class Batch:
-    """Claimed members; each of them is settled once, with an output, or left to a later run."""
-
-    def __init__(self, run: Run, checked: CheckedSettings, tally: OutputRecorder, members: pd.DataFrame) -> None:
-        """Read the customers and the records that they lead to; nothing is sent."""
-        self._run, self._checked, self._tally = run, checked, tally
-        fields = {sobject: [link.salesforce_field for link in links] for sobject, links in checked.links.items()}
-        settings = checked.settings
-        with run.database.transaction() as connection:
-            people = read_people(connection, members, checked.targets, checked.id_link)
-            people = find_targets(connection, people, settings.sobject, follow_converted=settings.follow_converted)
-            ids = pd.concat([people["record_id"], people.loc[people["is_joined"], "own_id"]])
-            records = read_records(connection, ids.dropna().drop_duplicates(), fields)
-        self._people = people
-        self._left = pd.Series(True, index=self._people.index)
-        self._parts = {
-            sobject: part
-            for sobject, names in fields.items()
-            if len((part := _part(people, records, sobject, names)).people)
-        }
-        self._changes: dict[SObject, Changes] = {}
-        self._known: dict[SObject, KnownFields] = {}
-        self._looks = not settings.customer_wins
-        self._pushed_by_object: dict[SObject, int] = {}
-        # Who has more to send than a run sends.
-        self._unfinished = self._people.index[:0]
-
-    def settle_lost(self) -> None:
-        """Settle those who lead to no record that can be written."""
-        lost = self._people["code"].notna()
-        self._settle(lost, Output.ERROR, self._people["code"], self._people["message"])
-
-    def find_changes(self) -> None:
-        """Say what differs from what Salesforce is known to have; settle those with nothing to send, or nothing that
-        Salesforce would take."""
-        self._known = {sobject: known_fields(self._run, sobject) for sobject in self._parts}
-        self._changes = {sobject: self._compare(sobject) for sobject in self._parts}
-        self._settle_same()
-        doubtful = [sobject for sobject in self._parts if self._known[sobject].needs_describe(self._changes[sobject])]
-        self._known |= describe_fields(self._run, doubtful)
-        self._changes |= {sobject: self._compare(sobject) for sobject in doubtful}
-        self._settle_without_sending()
-
-    def requests(self, most: int | None = None) -> int:
-        """Return about how many requests it takes to send what is left, or the first `most` of it."""
-        going = self._in_turn().iloc[:most]
-        urgent, others = (_by_object(going[going["urgent"] == wanted]) for wanted in (True, False))
-        loads = [
-            [WriteLoad(sobject, count, is_upsert=False) for sobject, count in group.items()]
-            for group in (urgent, others)
-        ]
-        writes = sum(plan.requests for plan in plan_groups(loads, polls=polls_of_a_job(self._run)))
-        if self._checked.settings.customer_wins:
-            return writes
-        asked = {sobject: number for sobject, number in _by_object(going).items() if not self._is_fresh(sobject)}
-        return writes + requests_to_read(asked, self._pushed)
-
-    def _pushed(self, sobject: SObject) -> int:
-        """Return how many records of an object pushes have changed since it was last pulled."""
-        if sobject not in self._pushed_by_object:
-            with self._run.database.transaction() as connection:
-                self._pushed_by_object[sobject] = count_pushed(connection, sobject)
-        return self._pushed_by_object[sobject]
-
-    def most_within(self, requests: int) -> int:
-        """Return how many of those left so many requests can send."""
-        return bisect_right(range(1, len(self._in_turn()) + 1), requests, key=self.requests)
-
-    def leave_after(self, most: int) -> None:
-        """Settle all but the first `most` of those to be sent as cut by the limit."""
-        self._settle(self._is_in(self._in_turn().index[most:]), Output.LIMIT)
-
-    def withdraw_only(self, requests: int) -> None:
-        """Keep the withdrawals of consent, as many as so many requests write without a look before.
-
-        All else is settled as cut by the limit, also where it is more that such a customer has to send.
-        """
-        urgent = int(self._in_turn()["urgent"].sum())
-        self.leave_after(min(urgent, requests * RECORDS_PER_COLLECTION * COLLECTIONS_PER_REQUEST))
-        for sobject, changes in self._changes.items():
-            kept = changes.only_withdrawals(self._checked.links[sobject])
-            left_out = (changes.values.notna() & kept.values.isna()).any(axis=1)  # noqa: PD011  # its own
-            self._unfinished = self._unfinished.union(left_out.index[left_out])
-            self._changes[sobject] = kept
-        self._looks = False
-
-    def _in_turn(self) -> pd.DataFrame:
-        """Return who is to be sent (`sobject`, `urgent`), withdrawals of consent first."""
-        found = [pd.DataFrame({"sobject": pd.Series(dtype="str"), "urgent": pd.Series(dtype="bool")})]
-        for sobject, changes in self._changes.items():
-            going = changes.to_send & self._left[self._parts[sobject].people.index]
-            found.append(pd.DataFrame({"sobject": str(sobject), "urgent": changes.opts_out[going]}))
-        return pd.concat(found).sort_values("urgent", ascending=False, kind="stable")
-
-    def yield_to_salesforce(self) -> None:
-        """Take out what Salesforce has changed since the last pull."""
-        if not self._looks:
-            return
-        questions = [question for sobject in self._parts if (question := self._question(sobject))]
-        if not questions:
-            return
-        now_there = check_conflicts(self._run, questions)
-        for sobject, records in now_there.items():
-            changes = self._compare(sobject, records)
-            self._changes[sobject] = changes
-            self._tally.note_conflicts(self._parts[sobject].people, changes.conflicts)
-        self._settle_without_sending()
-
-    def writes(self) -> tuple[list[RecordWrites], list[RecordWrites]]:
-        """Return what is left to write: withdrawals of consent, and all else."""
-        urgent: list[RecordWrites] = []
-        others: list[RecordWrites] = []
-        for sobject, changes in self._changes.items():
-            people = self._parts[sobject].people
-            records = pd.concat([people["record_id"].rename("Id"), changes.values], axis=1)  # noqa: PD011  # its own
-            types = {name: field.type for name, field in self._known[sobject].fields.items()}
-            going = changes.to_send & self._left[people.index]
-            for chosen, group in ((going & changes.opts_out, urgent), (going & ~changes.opts_out, others)):
-                if chosen.any():
-                    group.append(RecordWrites(sobject, records[chosen].dropna(axis=1, how="all"), types))
-        return urgent, others
-
-    def take(self, results: pd.DataFrame) -> None:
-        """Settle what Salesforce has answered."""
-        final = results[results["refusal"].ne(RefusalClass.LIMIT)]
-        if set(final["error_code"].dropna()) & _REFUSED_FIELDS:
-            with self._run.database.transaction() as connection:
-                forget_fields(connection, self._run.org_key)
-        done = pd.Series(Output.ERROR.value, index=final.index, dtype="str").mask(
-            final["success"], Output.SUCCESS.value
-        )
-        done = done.mask(final["success"] & final.index.isin(self._unfinished), Output.LIMIT.value)
-        learnt = self._sent(final.index[final["success"]])
-        self._settle(self._is_in(final.index), done, final["error_code"], final["error_message"], learnt)
-        self._tally.written += int(final["success"].sum())
-
-    def cut(self, *, in_doubt: pd.Index | None = None) -> None:
-        """Settle everyone left as cut by the limit, but those of whom it is not known whether they were written."""
-        self._settle(~self._is_in(pd.Index([]) if in_doubt is None else in_doubt), Output.LIMIT)
-
-    def _compare(self, sobject: SObject, there: pd.DataFrame | None = None) -> Changes:
-        part = self._parts[sobject]
-        by_row = None
-        if there is not None:
-            known_there = part.people["record_id"].isin(there.index)
-            rows = part.people.index[known_there]
-            by_row = there.reindex(part.people.loc[rows, "record_id"]).set_axis(rows)
-        links, settings = self._checked.links[sobject], self._checked.settings
-        return find_changes(
-            part.people,
-            part.known,
-            links,
-            self._known[sobject].fields,
-            settings,
-            now_there=by_row,
-            own_before=part.merged if len(part.merged) else None,
-        )
-
-    def _question(self, sobject: SObject) -> ChangeQuery | None:
-        """Return what to ask of one object, or None when nothing is sent to it or a pull is fresh enough."""
-        changes, people = self._changes[sobject], self._parts[sobject].people
-        asked = people.loc[changes.to_send & self._left[people.index], "record_id"]
-        if asked.empty or self._is_fresh(sobject):
-            return None
-        described = self._known[sobject].fields
-        names = [link.salesforce_field for link in self._checked.links[sobject] if link.salesforce_field in described]
-        return ChangeQuery(sobject, {name: described[name].type for name in names}, None, only_ids=list(asked))
-
-    def _is_fresh(self, sobject: SObject) -> bool:
-        minutes = self._checked.settings.trust_pull_minutes
-        if not minutes:
-            return False
-        with self._run.database.transaction() as connection:
-            mark = read_watermarks(connection, self._run.org_key).get(sobject)
-        return mark is not None and (utc_now() - mark.stored_until).total_seconds() <= 60 * minutes
-
-    def _settle_without_sending(self) -> None:
-        for changes in self._changes.values():
-            refused = changes.code.index[changes.code.notna()]
-            self._settle(self._is_in(refused), Output.ERROR, changes.code, changes.message)
-        self._settle_same()
-
-    def _settle_same(self) -> None:
-        for sobject, changes in self._changes.items():
-            people = self._parts[sobject].people
-            same = people.index[changes.code.isna() & ~changes.to_send]
-            learnt = _learnt(people.loc[same], changes.learnt.loc[same])
-            self._settle(self._is_in(same), Output.SUCCESS, learnt=learnt)
-
-    def _settle(
-        self,
-        chosen: pd.Series,
-        output: Output | pd.Series,
-        code: pd.Series | None = None,
-        message: pd.Series | None = None,
-        learnt: pd.DataFrame | None = None,
-    ) -> None:
-        rows = self._people.index[chosen & self._left]
-        code = None if code is None else code.reindex(rows)
-        message = None if message is None else message.reindex(rows)
-        own = output.reindex(rows) if isinstance(output, pd.Series) else output
-        self._tally.store(self._people.loc[rows], own, code, message, learnt=NOTHING if learnt is None else learnt)
-        self._left[rows] = False
-
-    def _sent(self, rows: pd.Index) -> pd.DataFrame:
-        frames = []
-        for sobject, changes in self._changes.items():
-            own = rows[rows.isin(changes.to_send.index)]
-            values = changes.values.loc[own].fillna(changes.learnt.loc[own])  # noqa: PD011  # its own
-            frames.append(_learnt(self._parts[sobject].people.loc[own], values))
-        return pd.concat(frames, ignore_index=True)
-
-    def _is_in(self, rows: pd.Index) -> pd.Series:
-        return pd.Series(self._people.index.isin(rows), index=self._people.index)
+    run: Run
+    checked: CheckedSettings
+    recorder: OutputRecorder
+    described: dict[SObject, dict[str, FieldDescription]]
 
 
-def _by_object(going: pd.DataFrame) -> dict[SObject, int]:
-    return {SObject(str(name)): int(number) for name, number in going.groupby("sobject").size().items()}
+def push_members(push: Push, members: pd.DataFrame) -> None:
+    """Send what claimed members (`member_id`, `customer_id`) have changed, and record each one's output."""
+    plans = _find_plans(push, members)
+    try:
+        for sobject in plans:
+            _compare(push, plans, sobject)
+        asked = [sobject for sobject, plan in plans.items() if _count(plan) and not _is_fresh(push, sobject)]
+        if _announce(push, plans, asked) and asked:
+            _write(push, plans, _withdrawals(push, plans))
+        if asked:
+            _drop_conflicts(push, plans, asked)
+        _write(push, plans, *(_writes(push, plans, opts_out=is_urgent) for is_urgent in (True, False)))
+    except LimitReachedError as limit:
+        push.recorder.limit = str(limit)
+        for plan in plans.values():
+            push.recorder.record(mark_limited(plan))
 
 
-def _part(people: pd.DataFrame, records: pd.DataFrame, sobject: SObject, names: list[str]) -> _Part:
-    own = people[people["code"].isna() & people["sobject"].eq(sobject)]
-    known = records[names].reindex(own["record_id"]).set_axis(own.index)
-    joined = own[own["is_joined"]]
-    return _Part(own, known, records[names].reindex(joined["own_id"]).set_axis(joined.index))
+def _find_plans(push: Push, members: pd.DataFrame) -> Plans:
+    """Read the customers and the records that they lead to; record the members that lead to none."""
+    checked, settings = push.checked, push.checked.settings
+    fields = {sobject: [link.salesforce_field for link in links] for sobject, links in checked.links.items()}
+    with push.run.database.transaction() as connection:
+        people = read_people(connection, members, checked.targets, checked.id_link)
+        people = find_targets(connection, people, settings.sobject, follow_converted=settings.follow_converted)
+        ids = pd.concat([people["record_id"], people.loc[people["is_joined"], "own_id"]])
+        records = read_records(connection, ids.dropna().drop_duplicates(), fields)
+    is_lost = people["code"].notna()
+    push.recorder.record(people[is_lost].assign(state=State.UNREACHABLE.value))
+    found = {sobject: people[~is_lost & people["sobject"].eq(sobject)] for sobject in fields}
+    return {sobject: make_plan(own, records, fields[sobject]) for sobject, own in found.items() if len(own)}
 
 
-def _learnt(people: pd.DataFrame, values: pd.DataFrame) -> pd.DataFrame:
-    told = values.notna().any(axis=1)
-    return pd.DataFrame({"id": people.loc[told, "record_id"], "field_values": as_field_values(values[told])})
+def _compare(push: Push, plans: Plans, sobject: SObject, current_values: pd.DataFrame | None = None) -> None:
+    """Find what one object's members have to send; ask for its fields when they are not known well enough."""
+    links, settings = push.checked.links[sobject], push.checked.settings
+    fields = _fields(push, sobject)
+    plan = compare(plans[sobject], links, fields, settings, current_values)
+    if sobject not in push.described and needs_describe(links, fields) and not plan["state"].eq(State.SAME).all():
+        push.recorder.record(plan[plan["state"].eq(State.SAME)])
+        plans[sobject] = plans[sobject][plan["state"].ne(State.SAME)]
+        push.described[sobject] = describe_fields(push.run.org, sobject)
+        plan = compare(plans[sobject], links, push.described[sobject], settings, current_values)
+    plans[sobject] = push.recorder.record(plan)
+
+
+def _fields(push: Push, sobject: SObject) -> Mapping[str, FieldDescription]:
+    return push.described.get(sobject) or known_fields(push.run, sobject)
+
+
+def _types(push: Push, sobject: SObject) -> dict[str, str]:
+    fields = _fields(push, sobject)
+    names = [link.salesforce_field for link in push.checked.links[sobject]]
+    return {name: fields[name].type for name in names if name in fields}
+
+
+def _is_fresh(push: Push, sobject: SObject) -> bool:
+    """Return whether Salesforce need not be asked for changes: the settings say so, or trust the last pull."""
+    settings = push.checked.settings
+    with push.run.database.transaction() as connection:
+        mark = read_watermarks(connection, push.run.org_key).get(sobject)
+    age = (utc_now() - mark.stored_until).total_seconds() if mark else float("inf")
+    return settings.customer_wins or age <= 60 * settings.trust_pull_minutes
+
+
+def _announce(push: Push, plans: Plans, asked: list[SObject]) -> bool:
+    """Say what the run will take, and return whether that is more than is left."""
+    run = push.run
+    polls = polls_of_a_job(run)
+    loads = [
+        [WriteLoad(sobject, _count(plan, opts_out=is_urgent), is_upsert=False) for sobject, plan in plans.items()]
+        for is_urgent in (True, False)
+    ]
+    with run.database.transaction() as connection:
+        waiting = campaigns.count_waiting(connection, push.recorder.queue)
+        pushed = {sobject: count_pushed(connection, sobject) for sobject in asked}
+    needed = sum(plan.requests for plan in plan_groups(loads, polls=polls))
+    needed += requests_to_read({sobject: _count(plans[sobject]) for sobject in asked}, pushed.__getitem__)
+    announce_forecast(run, needed * max(1, ceil(waiting / MEMBERS_AT_ONCE)))
+    room = run.ledger.headroom(utc_now())
+    return needed > min(room.hour, room.hour if room.day is None else room.day)
+
+
+def _count(plan: pd.DataFrame, *, opts_out: bool | None = None) -> int:
+    to_send = plan["state"].eq(State.TO_SEND)
+    return int((to_send if opts_out is None else to_send & plan["opts_out"].eq(opts_out)).sum())
+
+
+def _drop_conflicts(push: Push, plans: Plans, asked: list[SObject]) -> None:
+    """Ask what Salesforce has changed since the last pull, and take that out of what is sent."""
+    queries = []
+    for sobject in asked:
+        ids = plans[sobject].loc[plans[sobject]["state"].eq(State.TO_SEND), "record_id"]
+        queries += [ChangeQuery(sobject, _types(push, sobject), None, only_ids=list(ids))] if len(ids) else []
+    for sobject, current_values in check_conflicts(push.run, queries).items():
+        _compare(push, plans, sobject, current_values)
+
+
+def _writes(push: Push, plans: Plans, *, opts_out: bool) -> list[RecordWrites]:
+    return [one for name, plan in plans.items() for one in to_write(plan, name, _types(push, name), opts_out=opts_out)]
+
+
+def _withdrawals(push: Push, plans: Plans) -> list[RecordWrites]:
+    links = push.checked.links
+    return [one for name, plan in plans.items() for one in withdrawals(plan, name, _types(push, name), links[name])]
+
+
+def _write(push: Push, plans: Plans, *groups: list[RecordWrites]) -> None:
+    """Write records, the first group first; record each answer before the next request."""
+
+    def still_here() -> None:
+        with push.run.database.transaction() as connection:
+            campaigns.renew_claims(connection, push.run.number, utc_now())
+
+    fields = {name: {*one.records.columns} - {"Id"} for group in groups for one in group for name in [one.sobject]}
+    for delivery in open_writer(push.run, still_here=still_here).write(*groups):
+        for sobject, plan in plans.items():
+            answered = apply_results(plan, delivery.results, fields.get(sobject, set()))
+            plans[sobject] = push.recorder.record(mark_unknown(answered, delivery.unknown_outcome))
+        if delivery.limit:
+            raise delivery.limit

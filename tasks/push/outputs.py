@@ -1,5 +1,6 @@
 """Where members end up: outputs stored as they come, and what they add up to."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 from time import monotonic
 
@@ -9,68 +10,62 @@ from prefect import task
 from crm_sync.database.engine import CustomerDatabase
 from crm_sync.push.advice import group_causes
 from crm_sync.push.outputs import store_outputs
+from crm_sync.push.plan import OPEN, OUTPUTS, State, confirmed_values, values_of
 from crm_sync.push.queue import Queue, count_waiting
 from crm_sync.push.result import Output, PushResult
 from tasks.run.retry_policy import IN_MEMORY
 from tasks.run.run import Run, utc_now
 
 _COLUMNS = ["member_id", "customer_id", "output", "salesforce_id", "error_code", "error_message"]
-NOTHING = pd.DataFrame({"id": [], "field_values": []}, dtype="str")
 _EXAMPLES = 5
 
 
 @task(task_run_name="store outputs", **IN_MEMORY)
 def store(
-    database: CustomerDatabase, queue: Queue, outputs: pd.DataFrame, learnt: pd.DataFrame, *, run: int
+    database: CustomerDatabase, queue: Queue, outputs: pd.DataFrame, confirmed: pd.DataFrame, *, run: int
 ) -> list[int]:
     """Store outputs, and what Salesforce has now, in one transaction; return the members whose outputs they are."""
     with database.transaction() as connection:
-        return store_outputs(connection, queue, outputs, learnt, run=run, now=utc_now())
+        return store_outputs(connection, queue, outputs, confirmed, run=run, now=utc_now())
 
 
 @dataclass
 class OutputRecorder:
-    """What a run has stored so far; `leaves_doubt`: of some members it is not known whether they were written."""
+    """What a run has stored so far; `limit`: what cut it short; `leaves_unknown`: of some members the outcome is
+    unknown."""
 
     run: Run
     queue: Queue
-    cut: str = ""
-    leaves_doubt: bool = False
+    limit: str = ""
+    leaves_unknown: bool = False
     written: int = 0
-    conflicts: dict[str, int] = field(default_factory=dict)
+    conflicts: Counter[str] = field(default_factory=Counter)
     conflict_examples: list[str] = field(default_factory=list)
     _stored: list[pd.DataFrame] = field(default_factory=list)
     _began: float = field(default_factory=monotonic)
 
-    def store(
-        self,
-        people: pd.DataFrame,
-        output: Output | pd.Series,
-        code: pd.Series | str | None = None,
-        message: pd.Series | str | None = None,
-        learnt: pd.DataFrame = NOTHING,
-    ) -> None:
-        """Store the output of people (`member_id`, `customer_id`, `record_id`)."""
-        if people.empty:
-            return
-        outputs = people[["member_id", "customer_id"]].assign(
-            output=output if isinstance(output, pd.Series) else str(output),
-            salesforce_id=people.get("record_id"),
-            error_code=code,
-            error_message=message,
-        )
-        texts = dict.fromkeys(_COLUMNS[2:], "str")
-        outputs = outputs[_COLUMNS].astype(texts)
-        mine = store(self.run.database, self.queue, outputs, learnt, run=self.run.number)
-        self._stored.append(outputs[outputs["member_id"].isin(mine)])
+    def record(self, plan: pd.DataFrame) -> pd.DataFrame:
+        """Store the outputs of a plan's members that have one, and return the plan of the others that are open."""
+        is_done = plan["state"].isin(list(OUTPUTS))
+        self.leaves_unknown |= bool(plan["state"].eq(State.UNKNOWN_OUTCOME).any())
+        if is_done.any():
+            self._store(plan[is_done])
+        return plan[plan["state"].isin(OPEN)]
 
-    def note_conflicts(self, people: pd.DataFrame, conflicts: pd.DataFrame) -> None:
-        """Count values that yielded to Salesforce's; `conflicts`: a boolean column per field, with people's index."""
-        for name, count in conflicts.sum().items():
-            if count:
-                self.conflicts[str(name)] = self.conflicts.get(str(name), 0) + int(count)
-        some = people.loc[conflicts.any(axis=1), "record_id"].head(_EXAMPLES - len(self.conflict_examples))
-        self.conflict_examples += list(some)
+    def _store(self, done: pd.DataFrame) -> None:
+        named = {"salesforce_id": "record_id", "error_code": "code", "error_message": "message"}
+        columns = {name: done.get(own) for name, own in named.items()}
+        output = done["state"].map({state.value: output.value for state, output in OUTPUTS.items()})
+        outputs = done[["member_id", "customer_id"]].assign(output=output, **columns)
+        outputs = outputs[_COLUMNS].astype(dict.fromkeys(_COLUMNS[2:], "str"))
+        mine = store(self.run.database, self.queue, outputs, confirmed_values(done), run=self.run.number)
+        self._stored.append(outputs[outputs["member_id"].isin(mine)])
+        self.written += int(done["state"].eq(State.SENT).sum())
+        conflicts = values_of(done, "conflict")
+        self.conflicts += Counter({str(name): int(count) for name, count in conflicts.sum().items()})
+        if len(conflicts.columns):
+            some = done.loc[conflicts.any(axis=1), "record_id"]
+            self.conflict_examples += list(some.head(_EXAMPLES - len(self.conflict_examples)))
 
     def result(self) -> PushResult:
         """Say what the run came to."""
@@ -93,6 +88,6 @@ class OutputRecorder:
             waiting=waiting,
             requests_used=self.run.ledger.used,
             seconds=monotonic() - self._began,
-            cut=self.cut,
+            cut=self.limit,
             org_host=self.run.org.host,
         )

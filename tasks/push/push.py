@@ -1,27 +1,22 @@
 """The steps of a campaign push: take members out of the queue, find what to send, send it, store the outputs."""
 
 from collections.abc import Collection
-from math import ceil
 
 from prefect import get_run_logger
 
-from crm_sync.errors import ConfigurationError, LimitReachedError
+from crm_sync.errors import ConfigurationError
 from crm_sync.push import queue as campaigns
 from crm_sync.push.outputs import find_outputs
-from crm_sync.push.queue import Queue, Worker
+from crm_sync.push.plan import State
+from crm_sync.push.queue import ClaimOwner, Queue
 from crm_sync.push.result import Output, PushResult
 from crm_sync.push.selection import build_conditions
 from crm_sync.push.settings import CheckedSettings
 from crm_sync.push_selection import FieldEquals
-from tasks.push.batch import Batch
+from tasks.push.batch import MEMBERS_AT_ONCE, Push, push_members
 from tasks.push.outputs import OutputRecorder
-from tasks.push.process import lives, process_token
-from tasks.run.forecasts import announce_forecast
+from tasks.push.process import is_alive, process_token
 from tasks.run.run import Run, utc_now
-from tasks.write.send import open_writer
-
-# As many members at once as a Bulk job takes well; so many rows fit into memory many times over.
-_MEMBERS_AT_ONCE = 100_000
 
 
 def open_queue(run: Run, campaign: str, step: str) -> Queue:
@@ -54,80 +49,39 @@ def enter_again(run: Run, queue: Queue, which: str, of_run: int | None) -> list[
         found = find_outputs(connection, queue, which, run=of_run)
         campaigns.enter_campaign(connection, queue.campaign, found, utc_now(), step=queue.step)
         if which.lower() == Output.LIMIT and of_run is None:
-            found += campaigns.find_left_behind(connection, queue, _worker(run), utc_now())
+            found += campaigns.find_left_behind(connection, queue, _claimant(run), utc_now())
     if not found:
         get_run_logger().info("No customer's last output of campaign %s is %s.", queue.campaign, which)
     return found
 
 
-def push_queue(
-    run: Run, queue: Queue, checked: CheckedSettings, *, only: Collection[int] | None = None, split: bool = True
-) -> PushResult:
-    """Send what the members of the queue have to tell Salesforce, and let each leave by one output.
+def push_queue(run: Run, queue: Queue, checked: CheckedSettings, *, only: Collection[int] | None = None) -> PushResult:
+    """Send what the members of the queue have changed, and let each leave by one output.
 
-    A limit ends the sending and not the run: whoever was not sent leaves by *limit*. When the requests left are too
-    few for all: with `split` as many are sent as they suffice for, else nobody is.
+    A limit ends the sending and not the run: the members that were not sent leave by *limit*.
     """
-    tally = OutputRecorder(run, queue)
-    worker = _worker(run)
+    recorder = OutputRecorder(run, queue)
+    push = Push(run, checked, recorder, {})
+    claimant = _claimant(run)
     until = utc_now()
     try:
         while True:
             with run.database.transaction() as connection:
                 members = campaigns.claim_members(
-                    connection, queue, worker, utc_now(), most=_MEMBERS_AT_ONCE, entered_until=until, only=only
+                    connection, queue, claimant, utc_now(), most=MEMBERS_AT_ONCE, entered_until=until, only=only
                 )
             if members.empty:
-                return tally.result()
-            if tally.cut:
-                tally.store(members, Output.LIMIT)
+                return recorder.result()
+            if recorder.limit:
+                recorder.record(members.assign(state=State.LIMITED.value))
             else:
-                _push(run, Batch(run, checked, tally, members), tally, split=split)
+                push_members(push, members)
     finally:
-        # The claim of those in doubt ends with the run, and tells retry_outputs of them.
-        if not tally.leaves_doubt:
+        # The claim on members with an unknown outcome ends with the run, which tells retry_outputs of them.
+        if not recorder.leaves_unknown:
             with run.database.transaction() as connection:
                 campaigns.release_claims(connection, run.number)
 
 
-def _worker(run: Run) -> Worker:
-    return Worker(run.number, process_token(), lives)
-
-
-def _push(run: Run, batch: Batch, tally: OutputRecorder, *, split: bool) -> None:
-    batch.settle_lost()
-    try:
-        batch.find_changes()
-        _keep_to_what_fits(run, batch, tally, split=split)
-        batch.yield_to_salesforce()
-        _send(run, batch, tally)
-    except LimitReachedError as cut:
-        tally.cut = str(cut)
-        batch.cut()
-
-
-def _keep_to_what_fits(run: Run, batch: Batch, tally: OutputRecorder, *, split: bool) -> None:
-    """Say what the run will take, and leave out whom it would take too many requests to send."""
-    with run.database.transaction() as connection:
-        batches = max(1, ceil(campaigns.count_waiting(connection, tally.queue) / _MEMBERS_AT_ONCE))
-    needed = batch.requests()
-    refusal = announce_forecast(run, needed * batches)
-    if refusal and needed > refusal.room:
-        tally.cut = str(refusal)
-        most = batch.most_within(refusal.room) if split else 0
-        if split and refusal.room and not most:
-            batch.withdraw_only(refusal.room)
-        else:
-            batch.leave_after(most)
-
-
-def _send(run: Run, batch: Batch, tally: OutputRecorder) -> None:
-    def still_here() -> None:
-        with run.database.transaction() as connection:
-            campaigns.renew_claims(connection, run.number, utc_now())
-
-    for delivery in open_writer(run, still_here=still_here).write(*batch.writes()):
-        batch.take(delivery.results)
-        if delivery.limit:
-            tally.cut, tally.leaves_doubt = str(delivery.limit), len(delivery.unknown_outcome) > 0
-            batch.cut(in_doubt=delivery.unknown_outcome)
+def _claimant(run: Run) -> ClaimOwner:
+    return ClaimOwner(run.number, process_token(), is_alive)

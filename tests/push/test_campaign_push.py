@@ -137,8 +137,8 @@ def test_customer_wins_where_the_step_says_so(pushes: Pushes) -> None:
     assert pushes.record(ids[0])["Title"] == "Navigator"
 
 
-def test_values_that_cannot_be_leave_by_error_before_anything_is_sent(both_pushes: Pushes) -> None:
-    ids = both_pushes.enter_changed(4)
+def test_values_that_salesforce_refuses_leave_by_error_with_its_code(both_pushes: Pushes) -> None:
+    ids = both_pushes.enter_changed(5)
     both_pushes.change([ids[0]], job_title="x" * 129)
     both_pushes.change([ids[1]], lastname=None)
     both_pushes.change([ids[2]], email_address="nowhere")
@@ -146,15 +146,28 @@ def test_values_that_cannot_be_leave_by_error_before_anything_is_sent(both_pushe
 
     result = both_pushes.push(fields=["Title", "LastName", "Email", "Newsletter__c"])
 
-    assert result.error == set(ids)
+    assert result.error == set(ids[:4])
+    assert result.success == {ids[4]}
     assert {cause.code: cause.customers for cause in result.causes} == {
         "STRING_TOO_LONG": 1,
         "REQUIRED_FIELD_MISSING": 1,
         "INVALID_EMAIL_ADDRESS": 1,
         "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST": 1,
     }
-    assert both_pushes.rig.requests() == ["describe"]
-    assert [row["salesforce_id"] for row in both_pushes.outputs()] == [both_pushes.record(one)["Id"] for one in ids]
+    assert both_pushes.rig.requests() == ["composite", "composite"], "a look and a write"
+    records = [both_pushes.record(one)["Id"] for one in ids]
+    assert {row["salesforce_id"] for row in both_pushes.outputs()} == set(records)
+
+
+def test_value_that_does_not_convert_leaves_by_error_and_harms_no_other(pushes: Pushes) -> None:
+    ids = pushes.enter_changed(2)
+    pushes.change_options(ids[0], score="ten")
+
+    result = pushes.push(fields=["Title", "Score__c"])
+
+    assert result.error == {ids[0]}
+    assert result.success == {ids[1]}
+    assert [cause.code for cause in result.causes] == ["INVALID_TYPE_ON_FIELD_IN_RECORD"]
 
 
 def test_one_bad_record_keeps_no_other_back(pushes: Pushes) -> None:

@@ -28,11 +28,11 @@ def changes(
     """Compare one value of one customer."""
     people = pd.DataFrame({column_of(link): pd.Series([here], dtype="str")})
     known = pd.DataFrame({link.salesforce_field: pd.Series([before], dtype="str")})
-    now_there = None
+    current_values = None
     if there != "not asked":
-        now_there = pd.DataFrame({link.salesforce_field: pd.Series([there], dtype="str")})
+        current_values = pd.DataFrame({link.salesforce_field: pd.Series([there], dtype="str")})
     rules = PushSettings(sobject=SObject.CONTACT, fields=[link.salesforce_field], **settings)
-    return find_changes(people, known, [link], FIELDS, rules, now_there=now_there)
+    return find_changes(people, known, [link], FIELDS, rules, current_values=current_values)
 
 
 def sent(found: Changes) -> str | None:
@@ -75,8 +75,8 @@ def test_always_send_sends_what_is_known_but_not_over_a_newer_value() -> None:
     assert not found.conflicts.iloc[0, 0]
 
 
-def test_what_salesforce_has_already_is_learnt() -> None:
-    assert changes("new", "old", "new").learnt.iloc[0, 0] == "new"
+def test_value_that_salesforce_has_already_is_confirmed() -> None:
+    assert changes("new", "old", "new").confirmed_values.iloc[0, 0] == "new"
 
 
 def test_value_that_a_pull_could_not_read_is_not_overwritten() -> None:
@@ -90,31 +90,18 @@ def test_withdrawal_of_consent_is_told() -> None:
     assert not changes("true", "true", link=OPTED_OUT).opts_out.any()
 
 
-def test_withdrawals_alone_leave_out_all_else() -> None:
-    people = pd.DataFrame({column_of(TITLE): ["new", "new", "old"], column_of(OPTED_OUT): ["false", "true", "false"]})
-    known = pd.DataFrame({"Title": ["old"] * 3, "HasOptedOutOfEmail": ["false"] * 3})
-    rules = PushSettings(sobject=SObject.CONTACT, fields=["Title", "HasOptedOutOfEmail"])
-    found = find_changes(people.astype("str"), known.astype("str"), [TITLE, OPTED_OUT], FIELDS, rules)
-
-    kept = found.only_withdrawals([TITLE, OPTED_OUT])
-
-    assert kept.to_send.tolist() == [True, False, True]
-    going = kept.values[kept.to_send]  # noqa: PD011  # a frame of ours, by that name
-    assert as_field_values(going).tolist() == ['{"HasOptedOutOfEmail":"true"}'] * 2
-
-
 def test_customer_who_was_never_asked_withdraws_nothing() -> None:
     assert sent(changes(None, "false", link=OPTED_OUT)) is None
 
 
-def test_refusal_keeps_the_whole_record_from_being_sent() -> None:
-    found = changes("much too long a title", "old")
-    assert found.code.tolist() == ["STRING_TOO_LONG"]
+def test_value_that_does_not_convert_keeps_the_whole_record_from_being_sent() -> None:
+    found = changes("ten", "9", link=SCORE)
+    assert found.code.tolist() == ["INVALID_TYPE_ON_FIELD_IN_RECORD"]
     assert not found.to_send.any()
 
 
 def test_unchanged_value_is_not_judged() -> None:
-    assert changes("much too long a title", "much too long a title").code.isna().all()
+    assert changes("9", "9.0", link=SCORE).code.isna().all()
 
 
 def test_field_that_salesforce_hides_is_refused_when_it_has_something_to_say() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from crm_sync.database.tables.campaigns import described_object
+from crm_sync.database.tables.customers import watermark
 from tests.rigs.org import Rig
 from tests.rigs.pushes import Pushes, start_pushes
 
@@ -53,27 +53,13 @@ def test_push_of_up_to_1000_takes_a_look_and_a_write(pushes: Pushes) -> None:
     assert pushes.push(trust_pull_minutes=60).requests_used == 1
 
 
-def test_fields_are_asked_for_only_where_no_sync_has_kept_them(pushes: Pushes) -> None:
-    pushes.enter_changed(1)
-    assert pushes.push().requests_used == 2
-    pushes.truncate(described_object)
+def test_fields_are_asked_for_once_and_only_when_no_pull_has_kept_their_types(pushes: Pushes) -> None:
+    pushes.execute(update(watermark).values(field_types={}))
     same = pushes.people()[1]["id"]
     pushes.enter([same])
     assert pushes.push().success == {same}
-    assert pushes.rig.requests() == []
-    pushes.enter_changed(1, job_title="Pilot")
-    pushes.push()
-    assert pushes.rig.requests() == ["describe", "composite", "composite"]
-
-
-def test_field_that_was_mended_in_salesforce_is_asked_for_before_anybody_leaves_by_error(pushes: Pushes) -> None:
     ids = pushes.enter_changed(1)
-    (kept,) = (row["fields"] for row in pushes.rig.rows(described_object) if row["sobject"] == "Contact")
-    kept["Title"]["length"] = 5
-    pushes.execute(update(described_object).where(described_object.c.sobject == "Contact").values(fields=kept))
-
     assert pushes.push().success == set(ids)
-
     assert pushes.rig.requests() == ["describe", "composite", "composite"]
 
 

@@ -3,7 +3,7 @@
 from sqlalchemy import Column, ForeignKey, Index, Table, Text, text
 
 from crm_sync.database.tables.customers import _ROW_ID as ROW_ID
-from crm_sync.database.tables.customers import JSON_OBJECT, Instant, metadata
+from crm_sync.database.tables.customers import Instant, metadata
 
 _WAITING = text("done_at IS NULL")
 
@@ -57,14 +57,4 @@ campaign_output = Table(
     Column("at", Instant, nullable=False),
     Index("ix_campaign_output_customer", "campaign_id", "step", "customer_id"),
     Index("ix_campaign_output_sync_run_id", "sync_run_id"),
-)
-
-# What Salesforce says of an object's fields, kept for a day, so that a push need not ask.
-described_object = Table(
-    "described_object",
-    metadata,
-    Column("org", Text, primary_key=True),
-    Column("sobject", Text, primary_key=True),
-    Column("fields", JSON_OBJECT, nullable=False),
-    Column("described_at", Instant, nullable=False),
 )

@@ -159,13 +159,6 @@ def _make_campaigns() -> None:
         sa.Index("ix_campaign_output_customer", "campaign_id", "step", "customer_id"),
         sa.Index("ix_campaign_output_sync_run_id", "sync_run_id"),
     )
-    op.create_table(
-        "described_object",
-        sa.Column("org", _TEXT, primary_key=True),
-        sa.Column("sobject", _TEXT, primary_key=True),
-        sa.Column("fields", _JSON, nullable=False),
-        sa.Column("described_at", _INSTANT, nullable=False),
-    )
 
 
 def _make_moments() -> None:

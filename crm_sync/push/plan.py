@@ -1,0 +1,171 @@
+"""What becomes of each member of a push: a frame with a state, and a function from frame to frame for each step.
+
+A plan has the members whose records are of one object. Columns: `member_id`, `customer_id`, `record_id`, `state`
+(State), `code`, `message` (text, why it was refused), `opts_out` (boolean, whether it withdraws consent), a text column
+per customer field (`changes.column_of`), and for each Salesforce field, as text:
+`known <field>`, as the mirror has it; `merged <field>`, as the merged record of a joined customer had it;
+`send <field>`, what is to be written; `confirmed <field>`, what Salesforce has, though no pull has brought it yet;
+`conflict <field>` (boolean), whether it stays as Salesforce has changed it.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from enum import StrEnum
+
+import pandas as pd
+
+from crm_sync.mapping.customer_fields import FieldType
+from crm_sync.mapping.model import FieldLink
+from crm_sync.outcomes import RefusalClass
+from crm_sync.push.changes import as_field_values, find_changes
+from crm_sync.push.result import Output
+from crm_sync.push.settings import PushSettings
+from crm_sync.salesforce.schema.describe import FieldDescription
+from crm_sync.salesforce.write.records import CLEAR, RecordWrites
+from crm_sync.sobject import SObject
+
+
+class State(StrEnum):
+    """Where a member of a push is."""
+
+    QUEUED = "queued"  # not compared with Salesforce yet
+    UNREACHABLE = "unreachable"  # leads to no record that can be written
+    SAME = "same"  # Salesforce has its values
+    CONFLICTING = "conflicting"  # all that it would send yields to newer values in Salesforce
+    TO_SEND = "to send"
+    SENT = "sent"
+    REFUSED = "refused"
+    UNKNOWN_OUTCOME = "unknown outcome"  # perhaps written; a later run looks
+    LIMITED = "limited"  # a limit came first
+
+
+OUTPUTS = {
+    State.UNREACHABLE: Output.ERROR,
+    State.REFUSED: Output.ERROR,
+    State.SAME: Output.SUCCESS,
+    State.CONFLICTING: Output.SUCCESS,
+    State.SENT: Output.SUCCESS,
+    State.LIMITED: Output.LIMIT,
+}
+OPEN = (State.QUEUED, State.TO_SEND)
+
+
+def make_plan(people: pd.DataFrame, records: pd.DataFrame, fields: Sequence[str]) -> pd.DataFrame:
+    """Return the plan of people of one object, all of them queued; `records`: the mirror's fields by record Id."""
+    known = records[fields].reindex(people["record_id"]).set_axis(people.index).add_prefix("known ")
+    joined = people.loc[people["is_joined"], "own_id"]
+    merged = records[fields].reindex(joined).set_axis(joined.index).reindex(people.index).add_prefix("merged ")
+    return pd.concat([people, known, merged], axis=1).assign(state=State.QUEUED.value, opts_out=False)
+
+
+def compare(
+    plan: pd.DataFrame,
+    links: list[FieldLink],
+    fields: Mapping[str, FieldDescription],
+    settings: PushSettings,
+    current_values: pd.DataFrame | None = None,
+) -> pd.DataFrame:
+    """Return the plan with what each open member has to send.
+
+    `current_values`: Salesforce's values, by Id, of the records that it has changed since the last pull.
+    """
+    sent = values_of(plan, "confirmed")
+    known = values_of(plan, "known")
+    if len(sent.columns):
+        known = known.where(sent.isna(), sent.mask(sent == CLEAR))
+    if current_values is not None:
+        rows = plan.index[plan["record_id"].isin(current_values.index)]
+        current_values = current_values.reindex(plan.loc[rows, "record_id"]).set_axis(rows)
+    joined = plan.index[plan["is_joined"]]
+    changes = find_changes(
+        plan,
+        known,
+        links,
+        fields,
+        settings,
+        current_values=current_values,
+        pre_merge_values=values_of(plan, "merged").loc[joined] if len(joined) else None,
+    )
+    state = pd.Series(State.SAME.value, index=plan.index, dtype="str")
+    state = state.mask(changes.conflicts.any(axis=1), State.CONFLICTING.value)
+    state = state.mask(changes.to_send, State.TO_SEND.value).mask(changes.code.notna(), State.REFUSED.value)
+    confirmed = changes.confirmed_values.fillna(sent) if len(sent.columns) else changes.confirmed_values
+    columns = {f"send {name}": column for name, column in changes.values.items()}  # noqa: PD011  # its own
+    columns |= {f"confirmed {name}": column for name, column in confirmed.items()}
+    columns |= {f"conflict {name}": column for name, column in changes.conflicts.items()}
+    return plan.assign(state=state, code=changes.code, message=changes.message, opts_out=changes.opts_out, **columns)
+
+
+def values_of(plan: pd.DataFrame, kind: str) -> pd.DataFrame:
+    """Return the plan's columns of one kind (`send`, `known` and so on), named by their field."""
+    names = [name for name in plan.columns if name.startswith(f"{kind} ")]
+    return plan[names].set_axis([name.removeprefix(f"{kind} ") for name in names], axis=1)
+
+
+def to_write(plan: pd.DataFrame, sobject: SObject, types: Mapping[str, str], *, opts_out: bool) -> list[RecordWrites]:
+    """Return what is to be sent by members that withdraw consent, or by all others."""
+    chosen = plan[plan["state"].eq(State.TO_SEND) & (plan["opts_out"] == opts_out)]
+    return _writes(chosen, values_of(chosen, "send"), sobject, types)
+
+
+def withdrawals(
+    plan: pd.DataFrame, sobject: SObject, types: Mapping[str, str], links: Sequence[FieldLink]
+) -> list[RecordWrites]:
+    """Return the withdrawals of consent alone.
+
+    They need no look at Salesforce: where a field says yes or no, what was changed there is what is sent.
+    """
+    consents = [link.salesforce_field for link in links if link.field_type is FieldType.YES_NO]
+    chosen = plan[plan["state"].eq(State.TO_SEND) & plan["opts_out"]]
+    return _writes(chosen, values_of(chosen, "send")[consents], sobject, types)
+
+
+def _writes(
+    chosen: pd.DataFrame, values: pd.DataFrame, sobject: SObject, types: Mapping[str, str]
+) -> list[RecordWrites]:
+    if chosen.empty:
+        return []
+    records = pd.concat([chosen["record_id"].rename("Id"), values.dropna(axis=1, how="all")], axis=1)
+    return [RecordWrites(sobject, records, types)]
+
+
+def apply_results(plan: pd.DataFrame, results: pd.DataFrame, fields: Collection[str]) -> pd.DataFrame:
+    """Return the plan after Salesforce has answered for some records (`Delivery.results`) to which `fields` were sent.
+
+    A member that has more to send than those fields stays open.
+    """
+    results = results.reindex(plan.index[plan.index.isin(results.index)])
+    is_taken = pd.Series(plan.index.isin(results.index[results["success"].eq(True)]), index=plan.index)
+    refusal = results["refusal"].reindex(plan.index)
+    plan = plan.copy()
+    for name in fields:
+        sent = is_taken & plan[f"send {name}"].notna()
+        plan[f"confirmed {name}"] = plan[f"confirmed {name}"].mask(sent, plan[f"send {name}"])
+        plan[f"send {name}"] = plan[f"send {name}"].mask(sent)
+    is_done = is_taken & values_of(plan, "send").isna().all(axis=1)
+    is_limited = refusal.eq(RefusalClass.LIMIT)
+    is_refused = plan.index.isin(results.index) & ~is_taken & ~is_limited
+    state = plan["state"].mask(is_done, State.SENT.value).mask(is_limited, State.LIMITED.value)
+    return plan.assign(
+        state=state.mask(is_refused, State.REFUSED.value),
+        code=plan["code"].mask(is_refused, results["error_code"].reindex(plan.index)),
+        message=plan["message"].mask(is_refused, results["error_message"].reindex(plan.index)),
+    )
+
+
+def mark_unknown(plan: pd.DataFrame, unknown_outcome: pd.Index) -> pd.DataFrame:
+    """Return the plan with the state of members whose records may have been written."""
+    return plan.assign(state=plan["state"].mask(plan.index.isin(unknown_outcome), State.UNKNOWN_OUTCOME.value))
+
+
+def mark_limited(plan: pd.DataFrame) -> pd.DataFrame:
+    """Return the plan with every open member cut by a limit."""
+    return plan.assign(state=plan["state"].mask(plan["state"].isin(OPEN), State.LIMITED.value))
+
+
+def confirmed_values(plan: pd.DataFrame) -> pd.DataFrame:
+    """Return what Salesforce is now known to have: `id` of the record, and `field_values` (JSON object text)."""
+    values = values_of(plan, "confirmed")
+    some = values.notna().any(axis=1) if len(values.columns) else pd.Series(False, index=plan.index)
+    if not some.any():
+        return pd.DataFrame({"id": [], "field_values": []}, dtype="str")
+    return pd.DataFrame({"id": plan.loc[some, "record_id"], "field_values": as_field_values(values[some])})

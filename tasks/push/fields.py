@@ -1,0 +1,36 @@
+"""The types of the fields that a push writes to."""
+
+from collections.abc import Mapping
+
+from prefect import task
+
+from crm_sync.mapping.customer_fields import FieldType
+from crm_sync.mapping.model import FieldLink
+from crm_sync.pull.watermarks_store import read_watermarks
+from crm_sync.salesforce.org import SalesforceOrg
+from crm_sync.salesforce.schema.describe import FieldDescription, describe
+from crm_sync.sobject import SObject
+from tasks.run.retry_policy import TALKS_TO_SALESFORCE
+from tasks.run.run import Run
+
+
+@task(task_run_name="describe {sobject}", **TALKS_TO_SALESFORCE)
+def describe_fields(org: SalesforceOrg, sobject: str) -> dict[str, FieldDescription]:
+    """Return every field of `sobject` that the integration user may see."""
+    return describe(org, sobject)
+
+
+def known_fields(run: Run, sobject: SObject) -> dict[str, FieldDescription]:
+    """Return an object's fields with the types that a pull has kept."""
+    with run.database.transaction() as connection:
+        marks = read_watermarks(connection, run.org_key)
+    types = marks[sobject].field_types if sobject in marks else {}
+    return {name: FieldDescription(name, name, kind) for name, kind in types.items() if kind is not None}
+
+
+def needs_describe(links: list[FieldLink], fields: Mapping[str, FieldDescription]) -> bool:
+    """Return whether a type is not known, or how a pick list spells yes and no."""
+    types = {link: fields[link.salesforce_field].type for link in links if link.salesforce_field in fields}
+    return len(types) < len(links) or any(
+        link.field_type is FieldType.YES_NO and kind == "picklist" for link, kind in types.items()
+    )
