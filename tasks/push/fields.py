@@ -30,7 +30,7 @@ def known_fields(run: Run, sobject: SObject) -> dict[str, FieldDescription]:
 
 def needs_describe(links: list[FieldLink], fields: Mapping[str, FieldDescription]) -> bool:
     """Return whether a type is not known, or how a pick list spells yes and no."""
-    types = {link: fields[link.salesforce_field].type for link in links if link.salesforce_field in fields}
-    return len(types) < len(links) or any(
-        link.field_type is FieldType.YES_NO and kind == "picklist" for link, kind in types.items()
+    kinds = [(link, fields.get(link.salesforce_field)) for link in links]
+    return any(
+        field is None or (link.field_type is FieldType.YES_NO and field.type == "picklist") for link, field in kinds
     )
