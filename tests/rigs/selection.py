@@ -71,7 +71,8 @@ def _weight(item: pytest.Item) -> int:
 def _is_of(item: pytest.Item, is_long_run: bool) -> bool:
     if not is_long_run:
         return not item.get_closest_marker("long")
-    return any(item.get_closest_marker(name) for name in ("long", "deeper", "hypothesis"))
+    is_property = getattr(getattr(item, "obj", None), "is_hypothesis_test", False)
+    return is_property or any(item.get_closest_marker(name) for name in ("long", "deeper"))
 
 
 def _left_out() -> Any:
