@@ -1,6 +1,6 @@
 """JSON objects from columns, one object a row, without a Python loop over rows.
 
-pandas' own `to_json` is the library answer and was measured at four times the cost (README, Decisions): for a
+pandas' own `to_json` is the library answer and was measured at four times the cost (crm_sync/DECISIONS.md): for a
 million records it alone would take longer than the database takes to store them.
 """
 
