@@ -56,7 +56,7 @@ def test_runs_that_were_missed_are_left_to_the_newest(
     """Also when the worker's clock is fast: by that clock, every run would come too late."""
 
     @flow
-    def pulled() -> str:
+    def pulled(salesforce: str, database: str, mapping: str) -> str:
         return end_in_a_sentence(lambda: "Done.", every=EVERY, clock=lambda: utc_now() + worker_is_ahead)
 
     def pull(run_id: UUID) -> str:
