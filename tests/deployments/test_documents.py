@@ -83,6 +83,12 @@ def test_layers_on_the_page_are_those_that_are_checked() -> None:
     assert named == {path.parent.name for path in (_ROOT / "crm_sync").glob("*/__init__.py")}
 
 
+def test_every_decision_says_what_would_change_it() -> None:
+    _, *decisions = (_ROOT / "crm_sync" / "DECISIONS.md").read_text().split("\n### ")
+
+    assert [text.partition("\n")[0] for text in decisions if text.count("\n*We would change it* ") != 1] == []
+
+
 def test_every_final_state_is_explained() -> None:
     rows = [f"| {state} | {state.of} | {state.means} | {state.advice} |" for state in RunState]
     page = (_ROOT / "deployments" / "OPERATIONS.md").read_text()
