@@ -8,8 +8,8 @@ from blocks.load import load_block
 from blocks.salesforce_credentials import SalesforceCredentials
 from blocks.salesforce_synchronize import SalesforceSynchronize
 from crm_sync.push.result import PushResult
+from crm_sync.push.selection import FieldEquals
 from crm_sync.push.settings import check_settings
-from crm_sync.push_selection import FieldEquals
 from tasks.pages.budget import refresh_budget_quietly
 from tasks.pages.push import publish_push
 from tasks.push.push import enter, open_queue, push_queue

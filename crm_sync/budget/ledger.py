@@ -58,14 +58,10 @@ class _Refusal:
 
 @dataclass(frozen=True)
 class Headroom:
-    """How many more requests the flow may make; `day` is None as long as the org's allocation is not known.
-
-    `whole_hour`: how many it could make in an hour in which nobody has made any.
-    """
+    """How many more requests the flow may make; `day` is None as long as the org's allocation is not known."""
 
     hour: int
     day: int | None
-    whole_hour: int
 
 
 class RequestLedger:
@@ -175,7 +171,7 @@ class RequestLedger:
             # Older usage stops nobody: the first request of the run brings it anew.
             day = min(day, org_headroom(self._rules, self.flow, org, counts)) if _is_fresh(org, at) else day
             day = max(0, day)
-        return Headroom(max(0, hour), day, hour_headroom(self._rules, self.flow))
+        return Headroom(max(0, hour), day)
 
     def _enter(self, connection: Connection, kind: str, at: datetime) -> int | _Refusal:
         lock_ledger(connection)

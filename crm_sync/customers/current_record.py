@@ -6,9 +6,11 @@ merged into. Of several records the contact goes before the lead, then the newes
 
 from typing import Any
 
+import pandas as pd
 from sqlalchemy import (
     CTE,
     ColumnElement,
+    Connection,
     FromClause,
     Select,
     Text,
@@ -24,6 +26,8 @@ from sqlalchemy import (
     union_all,
 )
 
+from crm_sync.database.frames import frame_of
+from crm_sync.database.staging import stage
 from crm_sync.database.tables.customers import Instant, customer, salesforce_record
 from crm_sync.sobject import SObject
 
@@ -65,6 +69,15 @@ def current_records(starts: Select[Any], *, follow_converted: bool = True) -> CT
     is_end = and_(chain.c.place > 0, or_(chain.c.next_id.is_(None), chain.c.place > MOST_HOPS))
     names = ("key", "record_id", "is_deleted", "is_converted", "system_modstamp")
     return select(*(chain.c[name] for name in names)).where(is_end).cte("current_record")
+
+
+def find_current_records(connection: Connection, ids: pd.Series, *, follow_converted: bool) -> pd.DataFrame:
+    """Return where the records of these Ids lead to, by Id: `record_id` (text), `is_deleted`, `is_converted`."""
+    own = stage(connection, "staged_own_record", ids.to_frame("id"))
+    found = current_records(select(own.c.id, own.c.id), follow_converted=follow_converted)
+    names = ["key", "record_id", "is_deleted", "is_converted"]
+    rows = connection.execute(select(*(found.c[name] for name in names)))
+    return frame_of(rows, names).astype({"key": "str"}).set_index("key")
 
 
 def current_records_of_customers(customers: Select[Any], *, both_objects: bool) -> CTE:

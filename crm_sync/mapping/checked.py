@@ -1,13 +1,12 @@
 """The mapping as far as Salesforce shows its fields."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
 from crm_sync.mapping.model import MappingRules
 from crm_sync.salesforce.read import soql as queries
 from crm_sync.salesforce.read.changed_since import ChangeQuery
-from crm_sync.salesforce.schema.describe import FieldDescription
 from crm_sync.sobject import SObject
 
 
@@ -15,15 +14,13 @@ from crm_sync.sobject import SObject
 class ResolvedMapping:
     """The mapping as far as Salesforce shows its fields, with their types.
 
-    `missing`: the mapped fields that it does not show. `saved`: the whole mapping. `described`: the fields of an object
-    in full, where a describe was asked for.
+    `missing`: the mapped fields that it does not show. `saved`: the whole mapping.
     """
 
     rules: MappingRules
     types: dict[SObject, dict[str, str]]
     missing: dict[SObject, list[str]]
     saved: MappingRules
-    described: Mapping[SObject, dict[str, FieldDescription]] = field(default_factory=dict)
 
     def columns(self, sobject: SObject) -> list[str]:
         """Return the fields to read of `sobject`: the mapped ones and those that every sync needs."""

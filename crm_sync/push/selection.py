@@ -1,44 +1,39 @@
-"""Customers whose fields have given values, as conditions on the customer table."""
+"""Customers that enter a push by the values of their fields: one condition, and the value that it asks for."""
 
 from datetime import date
 
-from sqlalchemy import ColumnElement, Connection, Text, cast
+from pydantic import BaseModel, ConfigDict, Field
 
-from crm_sync.database.tables.customers import customer
 from crm_sync.errors import ConfigurationError
 from crm_sync.mapping.customer_fields import CUSTOMER_FIELDS, FieldType
 from crm_sync.mapping.words import NO, YES
-from crm_sync.push_selection import FieldEquals
-
-_OTHER_COLUMNS = ("status", "mail_status")
 
 
-def build_conditions(connection: Connection, selection: list[FieldEquals]) -> list[ColumnElement[bool]]:
-    """Return the conditions; raises ConfigurationError for a value that its field cannot have."""
-    return [_condition(connection, one) for one in selection]
+class FieldEquals(BaseModel):
+    """A condition: a customer field and the value it has to have."""
 
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
 
-def _condition(connection: Connection, one: FieldEquals) -> ColumnElement[bool]:
-    if one.field in CUSTOMER_FIELDS or one.field in _OTHER_COLUMNS:
-        column = customer.c[one.field]
-        return column == _value(one) if one.equals else column.is_(None)
-    if '"' in one.field:
-        raise ConfigurationError("A customer option field cannot have a quote in its name; correct the selection.")
-    options = customer.c.options
-    path = cast(one.field, Text) if connection.dialect.name == "postgresql" else f'$."{one.field}"'
-    value = cast(options.op("->>")(path), Text)
-    return value == one.equals if one.equals else value.is_(None)
+    field: str = Field(
+        title="Customer field",
+        description="status, a standard customer field such as city or opt_in, or the name of a customer option field.",
+    )
+    equals: str = Field(
+        default="",
+        title="Has the value",
+        description="Yes or No for opt_in and sms_opt_in, YYYY-MM-DD for a date. Empty: the field has no value.",
+    )
 
-
-def _value(one: FieldEquals) -> str | bool | date:
-    kind = CUSTOMER_FIELDS.get(one.field, FieldType.TEXT)
-    if kind is FieldType.YES_NO and one.equals.lower() in (*YES, *NO):
-        return one.equals.lower() in YES
-    if kind is FieldType.DATE:
-        try:
-            return date.fromisoformat(one.equals)
-        except ValueError:
-            pass
-    if kind is not FieldType.TEXT:
-        raise ConfigurationError(f"The selection asks for a value that {one.field} cannot have; correct it.")
-    return one.equals
+    def value(self) -> str | bool | date:
+        """Return the value in the field's own type; raises ConfigurationError for one that the field cannot have."""
+        kind = CUSTOMER_FIELDS.get(self.field, FieldType.TEXT)
+        if kind is FieldType.YES_NO and self.equals.lower() in (*YES, *NO):
+            return self.equals.lower() in YES
+        if kind is FieldType.DATE:
+            try:
+                return date.fromisoformat(self.equals)
+            except ValueError:
+                pass
+        if kind is not FieldType.TEXT:
+            raise ConfigurationError(f"The selection asks for a value that {self.field} cannot have; correct it.")
+        return self.equals

@@ -1,11 +1,9 @@
 """The record that each customer of a push is written to, or Salesforce's refusal where there is none."""
 
 import pandas as pd
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
-from crm_sync.customers.current_record import current_records
-from crm_sync.database.frames import frame_of
-from crm_sync.database.staging import stage
+from crm_sync.customers.current_record import find_current_records
 from crm_sync.salesforce.schema.record_ids import full_ids
 from crm_sync.sobject import SObject
 
@@ -23,20 +21,12 @@ def find_targets(
     """
     people = people.assign(own_id=full_ids(people["own_id"]))
     own = people["own_id"].where(people["own_id"].str.fullmatch(_ID, na=False))
-    found = _current(connection, own.dropna().drop_duplicates(), follow_converted=follow_converted)
+    found = find_current_records(connection, own.dropna().drop_duplicates(), follow_converted=follow_converted)
     found = found.reindex(own).set_axis(people.index)
     record_id = found["record_id"].astype("str")
     people = people.assign(record_id=record_id, sobject=record_id.str.slice(0, 3).map(_PREFIXES).astype("str"))
     code, message = _refusals(people, found, sobject, follow_converted=follow_converted)
     return _one_each(people.assign(code=code, message=message))
-
-
-def _current(connection: Connection, ids: pd.Series, *, follow_converted: bool) -> pd.DataFrame:
-    own = stage(connection, "staged_own_record", ids.to_frame("id"))
-    found = current_records(select(own.c.id, own.c.id), follow_converted=follow_converted)
-    names = ["key", "record_id", "is_deleted", "is_converted"]
-    rows = connection.execute(select(*(found.c[name] for name in names)))
-    return frame_of(rows, names).astype({"key": "str"}).set_index("key")
 
 
 def _refusals(

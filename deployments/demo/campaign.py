@@ -10,7 +10,7 @@ import httpx
 from blocks.customer_database import CustomerDatabase
 from blocks.load import load_block
 from blocks.salesforce_synchronize import SalesforceSynchronize
-from crm_sync.push.queue import enter_campaign
+from crm_sync.push.queue_store import enter_campaign
 from deployments.demo.customers import change_customers, choose_contacts
 from deployments.env_file import is_saved
 

@@ -8,8 +8,8 @@ import pandas as pd
 
 from crm_sync.errors import LimitReachedError
 from crm_sync.pull.watermarks_store import read_watermarks
-from crm_sync.push import queue as campaigns
-from crm_sync.push.members import count_pushed, read_people, read_records
+from crm_sync.push import queue_store as campaigns
+from crm_sync.push.members_store import count_pushed, read_people, read_records
 from crm_sync.push.plan import (
     State,
     apply_results,
@@ -130,7 +130,7 @@ def _announce(push: Push, plans: Plans, asked: list[SObject]) -> bool:
     needed += requests_to_read({sobject: _count(plans[sobject]) for sobject in asked}, pushed.__getitem__)
     announce_forecast(run, needed * max(1, ceil(waiting / MEMBERS_AT_ONCE)))
     room = run.ledger.headroom(utc_now())
-    return needed > min(room.hour, room.hour if room.day is None else room.day)
+    return needed > (room.hour if room.day is None else min(room.hour, room.day))
 
 
 def _count(plan: pd.DataFrame, *, opts_out: bool | None = None) -> int:

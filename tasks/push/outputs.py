@@ -9,9 +9,9 @@ from prefect import task
 
 from crm_sync.database.engine import CustomerDatabase
 from crm_sync.push.advice import group_causes
-from crm_sync.push.outputs import store_outputs
+from crm_sync.push.outputs_store import store_outputs
 from crm_sync.push.plan import OPEN, OUTPUTS, State, confirmed_values, values_of
-from crm_sync.push.queue import Queue, count_waiting
+from crm_sync.push.queue_store import Queue, count_waiting
 from crm_sync.push.result import Output, PushResult
 from tasks.run.retry_policy import IN_MEMORY
 from tasks.run.run import Run, utc_now

@@ -5,14 +5,14 @@ from collections.abc import Collection
 from prefect import get_run_logger
 
 from crm_sync.errors import ConfigurationError
-from crm_sync.push import queue as campaigns
-from crm_sync.push.outputs import find_outputs
+from crm_sync.push import queue_store as campaigns
+from crm_sync.push.outputs_store import find_outputs
 from crm_sync.push.plan import State
-from crm_sync.push.queue import ClaimOwner, Queue
+from crm_sync.push.queue_store import ClaimOwner, Queue
 from crm_sync.push.result import Output, PushResult
-from crm_sync.push.selection import build_conditions
+from crm_sync.push.selection import FieldEquals
+from crm_sync.push.selection_store import build_conditions
 from crm_sync.push.settings import CheckedSettings
-from crm_sync.push_selection import FieldEquals
 from tasks.push.batch import MEMBERS_AT_ONCE, Push, push_members
 from tasks.push.outputs import OutputRecorder
 from tasks.push.process import is_alive, process_token

@@ -1,29 +1,20 @@
 """Holding a mapping against what Salesforce describes."""
 
 from collections.abc import Collection
-from dataclasses import replace
+from functools import cache, partial
 
 from crm_sync.mapping.checked import ResolvedMapping, without_missing_fields
 from crm_sync.mapping.model import MappingRules
 from crm_sync.salesforce.org import SalesforceOrg
 from crm_sync.salesforce.read import soql as queries
-from crm_sync.salesforce.schema.describe import FieldDescription
 from crm_sync.salesforce.schema.field_paths import find_types
 from crm_sync.sobject import SObject
 from tasks.run.reading import describe_object
 
 
-def find_mapped_types(
-    org: SalesforceOrg, rules: MappingRules, described: dict[str, dict[str, FieldDescription]] | None = None
-) -> dict[SObject, dict[str, str | None]]:
-    """Return the type of every mapped field, None for those that Salesforce does not show; `described` is filled."""
-    described = {} if described is None else described
-
-    def describe_once(name: str) -> dict[str, FieldDescription]:
-        if name not in described:
-            described[name] = describe_object(org, name)
-        return described[name]
-
+def find_mapped_types(org: SalesforceOrg, rules: MappingRules) -> dict[SObject, dict[str, str | None]]:
+    """Return the type of every mapped field, None for those that Salesforce does not show."""
+    describe_once = cache(partial(describe_object, org))
     return {
         sobject: find_types(sobject, rules.of(sobject).salesforce_fields, describe_once) for sobject in rules.mapped
     }
@@ -34,12 +25,7 @@ def check_mapping(org: SalesforceOrg, rules: MappingRules, objects: Collection[S
 
     Raises MappingError when a unique field cannot be seen, a field cannot be read in bulk, or a filter is none.
     """
-    described: dict[str, dict[str, FieldDescription]] = {}
-    found = find_mapped_types(org, rules, described)
-    checked = replace(
-        without_missing_fields(rules, found),
-        described={one: described[one] for one in rules.mapped if one in described},
-    )
+    checked = without_missing_fields(rules, find_mapped_types(org, rules))
     for sobject, paths in checked.types.items():
         queries.refuse_compound_fields(sobject, paths)
     for sobject in objects:

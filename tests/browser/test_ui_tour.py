@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from crm_sync.database.tables.customers import customer
 from crm_sync.mapping.standard import standard_contact_mapping, standard_lead_mapping
-from crm_sync.push.queue import enter_campaign
+from crm_sync.push.queue_store import enter_campaign
 from deployments.demo.customers import change_customers, choose_contacts
 from deployments.demo.moments import demo_moments
 from tasks.run.run import utc_now

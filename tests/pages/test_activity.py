@@ -5,7 +5,7 @@ from contextlib import closing
 import pytest
 
 from crm_sync.database.tables.customers import customer
-from crm_sync.push.queue import enter_campaign
+from crm_sync.push.queue_store import enter_campaign
 from crm_sync.sobject import SObject
 from flows.api_budget import api_budget
 from tasks.run.run import utc_now

@@ -9,7 +9,7 @@ from sqlalchemy import update
 
 from crm_sync.database.tables.customers import customer
 from crm_sync.push.result import PushResult
-from crm_sync.push_selection import FieldEquals
+from crm_sync.push.selection import FieldEquals
 from crm_sync.sobject import SObject
 from flows.campaign_push import campaign_push
 from tests.rigs.org import artifact

@@ -10,8 +10,8 @@ from sqlalchemy import insert, update
 
 from crm_sync.database.engine import CustomerDatabase
 from crm_sync.database.tables.customers import customer
-from crm_sync.push.outputs import find_outputs, store_outputs
-from crm_sync.push.queue import (
+from crm_sync.push.outputs_store import find_outputs, store_outputs
+from crm_sync.push.queue_store import (
     CLAIM_LASTS,
     ClaimOwner,
     Queue,

@@ -18,7 +18,7 @@ from crm_sync.database.engine import parse_url
 from crm_sync.database.tables.campaigns import campaign_member, campaign_output
 from crm_sync.database.tables.customers import customer
 from crm_sync.mapping.model import CustomerFieldKind, FieldLink, ObjectMapping
-from crm_sync.push.queue import enter_campaign
+from crm_sync.push.queue_store import enter_campaign
 from crm_sync.push.result import PushResult
 from crm_sync.sobject import SObject
 from flows.campaign_push import campaign_push

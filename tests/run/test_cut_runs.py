@@ -1,4 +1,4 @@
-"""A run for which too few requests are left does what fits, or nothing; the next one goes on from there."""
+"""A run for which too few requests are left writes as much as they allow; the next one goes on from there."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -8,12 +8,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, delete, insert
 
-from crm_sync.budget.ledger import Headroom
 from crm_sync.database.engine import parse_url
 from crm_sync.database.tables.customers import request_ledger, sync_run
 from crm_sync.sobject import SObject
 from flows.campaign_push import campaign_push
-from tasks.run.forecasts import fits
 from tasks.run.ledger import open_ledger
 from tasks.run.run import utc_now
 from tests.rigs.moments import MomentRig, two_known_people
@@ -101,19 +99,3 @@ def test_last_request_of_an_hour_withdraws_consent_without_a_look(rig: Rig) -> N
     _let_the_hour_pass(rig)
     assert pushes.retry("limit").success == set(both + title)
     assert [pushes.record(one)["Title"] for one in both] == ["Sailor"] * 2
-
-
-@pytest.mark.parametrize(
-    ("requests", "room", "is_fitting"),
-    [
-        (5, Headroom(hour=5, day=5, whole_hour=3492), True),
-        (6, Headroom(hour=5, day=None, whole_hour=3492), False),
-        (6, Headroom(hour=3492, day=5, whole_hour=3492), False),
-        # Takes more than half an hour, or more than any hour has: it waits for its turns.
-        (1_801, Headroom(hour=5, day=None, whole_hour=3492), True),
-        (11, Headroom(hour=5, day=None, whole_hour=10), True),
-        (10, Headroom(hour=5, day=None, whole_hour=10), False),
-    ],
-)
-def test_only_a_run_that_takes_hours_is_not_judged_by_the_hour(requests: int, room: Headroom, is_fitting: bool) -> None:
-    assert fits(requests, room) is is_fitting

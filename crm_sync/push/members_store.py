@@ -13,7 +13,7 @@ from crm_sync.database.tables.customers import customer, salesforce_record
 from crm_sync.mapping.customer_fields import FieldType
 from crm_sync.mapping.model import CustomerFieldKind, FieldLink
 from crm_sync.push.changes import column_of
-from crm_sync.push.queue import stage_ids
+from crm_sync.push.queue_store import stage_ids
 from crm_sync.sobject import SObject
 
 _YES_NO = {"1": "true", "0": "false"}

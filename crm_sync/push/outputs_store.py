@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from crm_sync.database.staging import stage
 from crm_sync.database.tables.campaigns import campaign_member, campaign_output
 from crm_sync.database.tables.customers import JSON_OBJECT, Instant, salesforce_record
-from crm_sync.push.queue import Queue
+from crm_sync.push.queue_store import Queue
 from crm_sync.push.result import Output
 
 _NUMBERS = {"member_id": campaign_member.c.id.type, "customer_id": campaign_member.c.customer_id.type}
