@@ -10,7 +10,7 @@ from crm_sync.errors import RetriableError
 from crm_sync.salesforce.write.write import RETRY_AFTER, Answer, Writer
 from standins.salesforce.http.faults import Fault
 from tests.salesforce.conftest import Rig
-from tests.salesforce.write_steps import contacts, updates
+from tests.salesforce.write_steps import KEY, contacts, moment_object, updates, upserts
 
 _DAY_IS_OVER = [{"errorCode": "REQUEST_LIMIT_EXCEEDED", "message": "TotalRequests Limit exceeded."}]
 
@@ -54,6 +54,22 @@ def test_refused_records_are_written_again_on_one_ladder(rig: Rig, writer: Write
     assert sorted(found.index) == [0, 1, 2, 3], "each record has one result: its last"
     assert found.index[~found["success"]].tolist() == [1]
     assert found.loc[1, "refusal"] == "transient"
+
+
+def test_only_a_duplicate_of_the_external_id_is_written_again(rig: Rig, writer: Writer, pauses: list[float]) -> None:
+    """The record was inserted by another writer meanwhile; a duplicate of another field stays one."""
+    parents = contacts(rig.standin, 2)
+    name = moment_object(rig.standin, "Contact_Moment__c", "Contact")
+    writes = upserts(name, [{KEY: key, "Parent__c": parent} for key, parent in zip(("k1", "k2"), parents, strict=True)])
+    for key, field in (("k1", KEY), ("k2", "Badge__c")):
+        message = f"duplicate value found: {field.upper()} duplicates value on record with id: a0X"
+        rig.standin.refusals.add(key, times=2, code="DUPLICATE_VALUE", message=message)
+
+    found = pd.concat([one.results for one in writer.write([writes])])
+
+    assert pauses == list(RETRY_AFTER[:2])
+    assert found.sort_index()["success"].tolist() == [True, False]
+    assert found.loc[1, "refusal"] == "data"
 
 
 def test_jitter_is_a_quarter_more_or_less(rig: Rig, pauses: list[float]) -> None:
