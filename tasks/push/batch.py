@@ -1,7 +1,9 @@
 """A batch of members on its way to Salesforce: compared, checked for conflicts, written, recorded."""
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import chain
 from math import ceil
 
 import pandas as pd
@@ -164,10 +166,12 @@ def _write(push: Push, plans: Plans, *groups: list[RecordWrites]) -> None:
         with push.run.database.transaction() as connection:
             campaigns.renew_claims(connection, push.run.number, utc_now())
 
-    fields = {name: {*one.records.columns} - {"Id"} for group in groups for one in group for name in [one.sobject]}
+    fields: defaultdict[str, set[str]] = defaultdict(set)
+    for writes in chain.from_iterable(groups):
+        fields[writes.sobject] |= {*writes.records.columns} - {"Id"}
     for delivery in open_writer(push.run, still_here=still_here).write(*groups):
         for sobject, plan in plans.items():
-            answered = apply_results(plan, delivery.results, fields.get(sobject, set()))
+            answered = apply_results(plan, delivery.results, fields[sobject])
             plans[sobject] = push.recorder.record(mark_unknown(answered, delivery.unknown_outcome))
         if delivery.limit:
             raise delivery.limit
