@@ -2,6 +2,7 @@
 
 from pydantic import Field, SecretStr, field_validator
 
+from blocks.address_key import load_address_key
 from blocks.saved_block import SavedBlock
 from crm_sync.database.engine import CustomerDatabase as OpenDatabase
 from crm_sync.database.engine import parse_url
@@ -28,4 +29,4 @@ class CustomerDatabase(SavedBlock):
 
     def open(self) -> OpenDatabase:
         """Open the database, with its tables made or brought up to date; raises DatabaseUnavailableError."""
-        return OpenDatabase(self.url.get_secret_value())
+        return OpenDatabase(self.url.get_secret_value(), load_address_key())

@@ -7,7 +7,8 @@ from typing import Any
 import pandas as pd
 from sqlalchemy import ColumnElement, Connection, select
 
-from crm_sync.customers.landing import LandingContext, land_batch
+from crm_sync.customers.landing import land_batch
+from crm_sync.customers.landing_context import LandingContext
 from crm_sync.database.engine import CustomerDatabase
 from crm_sync.database.frames import frame_of
 from crm_sync.database.tables.customers import customer

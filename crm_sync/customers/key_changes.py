@@ -12,6 +12,7 @@ import pandas as pd
 from sqlalchemy import ColumnElement, Connection, FromClause, Row, Table, case, exists, func, select, tuple_, update
 
 from crm_sync.columns.membership import among
+from crm_sync.customers.mail_status import mail_status_if, not_mailed
 from crm_sync.customers.survivors import Survivors, in_order
 from crm_sync.database.frames import frame_of, in_parts
 from crm_sync.database.staging import stage
@@ -79,7 +80,7 @@ def merge_customers(connection: Connection, changes: KeyChanges, now: datetime) 
     other = customer.alias("other")
     connection.execute(
         update(customer)
-        .values(merged_into_customer_id=other.c.id, mail_status="INACTIVE", modified_at=now)
+        .values(merged_into_customer_id=other.c.id, modified_at=now, **not_mailed())
         .where(
             customer.c.unique_key == staged.c.old_key,
             other.c.unique_key == staged.c.new_key,
@@ -88,14 +89,14 @@ def merge_customers(connection: Connection, changes: KeyChanges, now: datetime) 
     )
 
 
-def mark_without_record(connection: Connection, changes: KeyChanges, now: datetime) -> None:
+def mark_without_record(connection: Connection, changes: KeyChanges, now: datetime, *, stop_mailing: bool) -> None:
     """Mark the customers for which no record is left in Salesforce."""
     if changes.without_record.empty:
         return
     staged = stage(connection, "staged_without_record", changes.without_record)
     connection.execute(
         update(customer)
-        .values(deleted_in_salesforce_at=now, modified_at=now)
+        .values(deleted_in_salesforce_at=now, modified_at=now, **(not_mailed() if stop_mailing else {}))
         .where(
             customer.c.unique_key == staged.c.unique_key,
             customer.c.deleted_in_salesforce_at.is_(None),
@@ -147,8 +148,8 @@ def store_merges(connection: Connection, pairs: pd.DataFrame, now: datetime) -> 
         update(customer)
         .values(
             merged_into_customer_id=merged.c.into_customer_id,
-            mail_status=case((merged.c.into_customer_id.is_not(None), "INACTIVE"), else_=None),
             modified_at=now,
+            **mail_status_if(merged.c.into_customer_id.is_not(None)),
         )
         .where(customer.c.id == merged.c.customer_id)
     )

@@ -1,17 +1,17 @@
 """Lands one batch of mapped records: mirror, customers derived from it, rejects; the caller's transaction holds it."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import replace
 
 import pandas as pd
 from sqlalchemy import Connection, text
 
 from crm_sync.columns.membership import among
+from crm_sync.consent.here_store import notice_changes_here
 from crm_sync.customers import mirror
 from crm_sync.customers import upsert as upserts
 from crm_sync.customers.candidates import already_applied, link_candidates, map_candidates, read_candidates
 from crm_sync.customers.conversions import contacts_of_converted_leads, merge_converted
+from crm_sync.customers.field_precedence import keep_unchanged
 from crm_sync.customers.key_changes import (
     mark_without_record,
     merge_customers,
@@ -19,9 +19,10 @@ from crm_sync.customers.key_changes import (
     plan_key_changes,
     rename_customers,
 )
+from crm_sync.customers.landed_consent import settle_consent, take_consent
+from crm_sync.customers.landing_context import LandingContext
 from crm_sync.customers.survivors import choose_survivors
 from crm_sync.customers.upsert import RecordGroup
-from crm_sync.mapping.model import MappingRules
 from crm_sync.runs.counts import Counts
 from crm_sync.sobject import SObject
 
@@ -33,33 +34,22 @@ _ORDER = [
 ]
 
 
-@dataclass(frozen=True)
-class LandingContext:
-    """What is the same for every batch of a run: the mapping, Salesforce's field types, the run and its clock.
-
-    `only_changed`: pass over records that the mirror holds already, as a pull does with those it reads again. A full
-    sync does not: it also mends customers that were changed here.
-    """
-
-    rules: MappingRules
-    types: Mapping[SObject, Mapping[str, str]]
-    sync_run_id: int
-    now: datetime
-    only_changed: bool = False
-
-
 def land_batch(connection: Connection, batch: pd.DataFrame, sobject: SObject, landing: LandingContext) -> Counts:
     """Land a batch of one sObject, mapped by `map_records`, and return the counts of its outcomes.
 
-    Every step may be repeated and batches may come in any order: a customer follows from what the mirror holds.
+    Every step may be repeated and batches may come in any order: a customer follows from what the mirror holds,
+    from what was changed here, and from the ledger of consent.
     """
     _one_at_a_time(connection)
+    notice_changes_here(connection, landing.hashes, run=landing.sync_run_id, now=landing.now)
     newest = _newest_versions(batch)
     fresh, staged = newest, mirror.stage_records(connection, newest)
     match = mirror.match_mirror(connection, staged, only_changed=landing.only_changed)
     if len(match.stale) + len(match.same):
         fresh = newest[~among(newest["id"], pd.concat([match.stale, match.same]))]
         staged = mirror.stage_records(connection, fresh)
+    # Before anything is decided about the records, and before the mirror forgets what they said.
+    concerned = take_consent(connection, staged, sobject, landing, has_matches=match.has_matches)
     has_both = len(landing.rules.mapped) == len(SObject)
     if sobject is SObject.CONTACT and has_both:
         match = replace(match, rekeyed=pd.concat([match.rekeyed, contacts_of_converted_leads(connection, staged)]))
@@ -80,37 +70,37 @@ def land_batch(connection: Connection, batch: pd.DataFrame, sobject: SObject, la
     rename_customers(connection, changes, landing.now)
     # A customer that followed another record away needs the values of its key's next one.
     is_applied = already_applied(known, survivors) & ~among(known["unique_key"], changes.followed["old_key"])
-    news = ~_only_echoes(known, survivors.primary, match) & ~is_applied
-    primary, secondary = known["id"][survivors.primary & news], known["id"][survivors.secondary & news]
-    others = known["id"][~known["in_batch"] & (survivors.primary | survivors.secondary) & news]
+    primary, secondary = known["id"][survivors.primary & ~is_applied], known["id"][survivors.secondary & ~is_applied]
+    others = known["id"][~known["in_batch"] & (survivors.primary | survivors.secondary) & ~is_applied]
     groups = [
         RecordGroup(sobject, True, fresh),
         *map_candidates(connection, others, landing.rules, landing.types),
     ]
+    sources, extras, conflicts = _only(groups, primary), _only(groups, secondary), 0
+    if not landing.overwrites:
+        had_source = None if match.has_matches else pd.concat([candidates["unique_key"], changes.followed["new_key"]])
+        sources, conflicts = keep_unchanged(connection, sources, landing, had_source)
+        extras, _ = keep_unchanged(connection, extras, landing, had_source, source="secondary_salesforce_id")
     written = upserts.upsert_customers(
         connection,
-        _only(groups, primary),
-        _only(groups, secondary),
+        sources,
+        extras,
         landing.rules,
         landing.now,
         has_matches=match.has_matches,
+        overwrites=landing.overwrites,
     )
     merge_customers(connection, changes, landing.now)
-    mark_without_record(connection, changes, landing.now)
-    mirror.upsert_records(connection, staged, has_matches=match.has_matches)
+    mark_without_record(connection, changes, landing.now, stop_mailing=landing.stop_mailing)
+    mirror.upsert_records(connection, staged, landing.now, has_matches=match.has_matches)
     link_candidates(connection, candidates if len(match.rekeyed) else candidates[candidates["customer_id"].isna()])
     merge_merged_records(connection, staged, _merged_away(fresh, candidates), landing.now)
     if has_both:
         merge_converted(connection, staged, known["id"][survivors.primary & known["is_converted"]], landing.now)
     mirror.write_rejects(connection, staged, landing.sync_run_id, landing.now, has_matches=match.has_matches)
-    return _count(len(batch), known, survivors.primary, written, same=len(match.same))
-
-
-def _only_echoes(known: pd.DataFrame, primary: pd.Series, match: mirror.MirrorMatch) -> pd.Series:
-    """Return the records of keys to which the batch only brings echoes: their customers may have changed here since."""
-    is_echo, keys = among(known["id"], match.echoes), known["unique_key"]
-    fresh_keys = pd.concat([keys[known["in_batch"] & ~is_echo], match.rekeyed["old_key"]]).astype("str")
-    return among(keys, keys[primary & is_echo]) & ~among(keys, fresh_keys)
+    settle_consent(connection, staged, concerned, landing, has_matches=match.has_matches)
+    counts = _count(len(batch), known, survivors.primary, written, same=len(match.same))
+    return replace(counts, conflicts=conflicts)
 
 
 def _merged_away(*frames: pd.DataFrame) -> pd.Series:

@@ -42,21 +42,22 @@ class MirrorMatch:
     """What the mirror holds of a batch.
 
     `stale` and `same`: Ids of records that bring nothing new. `rekeyed`: `id` and `old_key` of records whose unique key
-    was another one before. `echoes`: Ids of records that only return what a push wrote and that already are their
-    customer's source. `has_matches`: whether the mirror holds any record of the batch.
+    was another one before. `has_matches`: whether the mirror holds any record of the batch.
     """
 
     stale: pd.Series
     same: pd.Series
     rekeyed: pd.DataFrame
-    echoes: pd.Series
     has_matches: bool
 
 
 def stage_records(connection: Connection, records: pd.DataFrame) -> Table:
     """Stage mapped records: RECORD_COLUMNS and `reject_reason`."""
     return stage(
-        connection, "staged_record", records[[*RECORD_COLUMNS, "reject_reason"]], {"field_values": JSON_OBJECT}
+        connection,
+        "staged_record",
+        records[[*RECORD_COLUMNS, "reject_reason"]],
+        {"field_values": JSON_OBJECT, "address_hash": salesforce_record.c.address_hash.type},
     )
 
 
@@ -72,50 +73,20 @@ def match_mirror(connection: Connection, staged: Table, *, only_changed: bool) -
         salesforce_record.c.unique_key.is_distinct_from(staged.c.unique_key),
     )
     is_same: ColumnElement[bool] = false()
-    is_echo: ColumnElement[bool] = false()
     if only_changed:
         names = [name for name in RECORD_COLUMNS if name != "id"]
         is_same = and_(*(salesforce_record.c[name].is_not_distinct_from(staged.c[name]) for name in names))
-        is_echo = _is_echo(connection, staged)
-    known = select(staged.c.id, salesforce_record.c.unique_key, is_stale, is_same, is_echo).join_from(
+    known = select(staged.c.id, salesforce_record.c.unique_key, is_stale, is_same).join_from(
         staged, salesforce_record, salesforce_record.c.id == staged.c.id
     )
     has_matches = bool(connection.scalar(select(known.exists())))
-    news = known.where(or_(is_stale, is_rekeyed, is_same, is_echo))
+    news = known.where(or_(is_stale, is_rekeyed, is_same))
     rows = connection.execute(news).all() if has_matches else []
-    found = frame_of(rows, ["id", "old_key", "is_stale", "is_same", "is_echo"])
+    found = frame_of(rows, ["id", "old_key", "is_stale", "is_same"])
     ids, old_keys = found["id"].astype("str"), found["old_key"].astype("str")
-    stale, same, echo = (found[name].astype("bool") for name in ("is_stale", "is_same", "is_echo"))
-    echo &= ~stale & ~same
-    rekeyed = pd.DataFrame({"id": ids, "old_key": old_keys})[~stale & ~same & ~echo]
-    return MirrorMatch(stale=ids[stale], same=ids[same], rekeyed=rekeyed, echoes=ids[echo], has_matches=has_matches)
-
-
-def _is_echo(connection: Connection, staged: Table) -> ColumnElement[bool]:
-    """Return whether a staged record has, but for its SystemModstamp, the mirror's values of it since a push.
-
-    Only where its customer has changed since the push: a full sync that read the record before the push may have set
-    the customer back meanwhile, and then the pushed values have to be applied again.
-    """
-    names = [name for name in RECORD_COLUMNS if name not in {"id", "system_modstamp", "field_values"}]
-    known: ColumnElement[Any]
-    new: ColumnElement[Any]
-    known, new = salesforce_record.c.field_values, staged.c.field_values
-    if connection.dialect.name == "sqlite":
-        # A push on SQLite leaves out cleared fields; an empty patch leaves them out of both sides.
-        known, new = func.json_patch("{}", known), func.json_patch("{}", new)
-    is_source = and_(
-        customer.c.id == salesforce_record.c.customer_id,
-        customer.c.salesforce_id == salesforce_record.c.id,
-        customer.c.merged_into_customer_id.is_(None),
-        customer.c.modified_at > salesforce_record.c.pushed_at,
-    )
-    return and_(
-        salesforce_record.c.pushed_at.is_not(None),
-        *(salesforce_record.c[name].is_not_distinct_from(staged.c[name]) for name in names),
-        known == new,
-        exists(select(customer.c.id).where(is_source)),
-    )
+    stale, same = (found[name].astype("bool") for name in ("is_stale", "is_same"))
+    rekeyed = pd.DataFrame({"id": ids, "old_key": old_keys})[~stale & ~same]
+    return MirrorMatch(stale=ids[stale], same=ids[same], rekeyed=rekeyed, has_matches=has_matches)
 
 
 def read_records(connection: Connection, ids: pd.Series) -> pd.DataFrame:
@@ -168,23 +139,23 @@ def to_records(rows: pd.DataFrame, fields: list[str]) -> pd.DataFrame:
     return records
 
 
-def upsert_records(connection: Connection, staged: Table, *, has_matches: bool) -> int:
+def upsert_records(connection: Connection, staged: Table, now: datetime, *, has_matches: bool) -> int:
     """Write the staged records into the mirror, each linked to its customer; returns how many rows changed.
 
     `has_matches`: whether the mirror held any of them before.
     """
     names = [*RECORD_COLUMNS]
     row: dict[str, ColumnElement[Any]] = {name: staged.c[name] for name in names} | {"customer_id": customer.c.id}
-    source = select(*(value.label(name) for name, value in row.items())).join_from(
-        staged, customer, customer.c.unique_key == staged.c.unique_key, isouter=True
-    )
+    read_at = literal(now, salesforce_record.c.read_at.type)
+    columns = [*(value.label(name) for name, value in row.items()), read_at.label("read_at")]
+    source = select(*columns).join_from(staged, customer, customer.c.unique_key == staged.c.unique_key, isouter=True)
     if not has_matches:
-        return write_and_count(connection, insert(salesforce_record).from_select([*row], source))
+        return write_and_count(connection, insert(salesforce_record).from_select([*row, "read_at"], source))
     # Unchanged rows are left out before the conflict: PostgreSQL locks a row at its conflict, which is a write.
     mirrored = salesforce_record.alias("mirrored")
     source = source.join(mirrored, mirrored.c.id == staged.c.id, isouter=True).where(_differs(mirrored, row))
-    upsert = insert_for(connection, salesforce_record).from_select([*row], source)
-    changes = {name: upsert.excluded[name] for name in row if name != "id"} | {"pushed_at": null()}
+    upsert = insert_for(connection, salesforce_record).from_select([*row, "read_at"], source)
+    changes = {name: upsert.excluded[name] for name in [*row, "read_at"] if name != "id"} | {"pushed_at": null()}
     return write_and_count(connection, upsert.on_conflict_do_update(index_elements=["id"], set_=changes))
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from itertools import chain
 from typing import Any
 
@@ -28,6 +29,7 @@ from sqlalchemy import (
 )
 
 from crm_sync.columns.membership import among
+from crm_sync.customers.mail_status import MAIL_STATUS, mail_status_again
 from crm_sync.database.dialects import insert_for, write_and_count
 from crm_sync.database.staging import stage
 from crm_sync.database.tables.customers import JSON_OBJECT, Instant, customer
@@ -36,6 +38,7 @@ from crm_sync.sobject import SObject
 
 # SQLite and PostgreSQL take at most about a hundred arguments, and an option needs two.
 _OPTIONS_AT_ONCE = 40
+BLACKLIST = "blacklist"
 _SOURCE = {"sobject": "salesforce_object", "id": "salesforce_id"}
 
 
@@ -64,12 +67,14 @@ def upsert_customers(
     now: datetime,
     *,
     has_matches: bool,
+    overwrites: bool = False,
 ) -> Written:
     """Insert or update a customer for each primary record; only records of the batch are counted.
 
     `secondary`: records of the other sObject, which fill the customer fields that only their sObject has links for (a
     converted lead's Id, for example). Without one, the values of an earlier one are cleared. `has_matches`: whether the
-    mirror held any of the batch's records before, so that most customers may need no change.
+    mirror held any of the batch's records before, so that most customers may need no change. `overwrites`: write the
+    status too; otherwise it stays as long as the source is of the same sObject.
     """
     inserted = updated = 0
     secondary_keys = pd.concat([pd.Series(dtype="str"), *(group.records["unique_key"] for group in secondary)])
@@ -88,6 +93,7 @@ def upsert_customers(
                     now,
                     has_matches=has_matches or not group.in_batch,
                     stays_merged=stays_merged,
+                    overwrites=overwrites,
                 )
                 changed += write_and_count(connection, statement)
         if group.in_batch:
@@ -147,8 +153,8 @@ def _other(sobject: SObject) -> SObject:
 
 def _stage_customers(connection: Connection, records: pd.DataFrame, mapping: ObjectMapping) -> Table:
     linked = [link.name for link in mapping.links if link.kind is CustomerFieldKind.STANDARD]
-    frame = records[["unique_key", *linked, "options", "sobject", "id"]].rename(columns=_SOURCE)
-    types = {name: customer.c[name].type for name in linked} | {"options": JSON_OBJECT}
+    frame = records[["unique_key", *linked, "options", "sobject", "id", "address_hash"]].rename(columns=_SOURCE)
+    types = {name: customer.c[name].type for name in [*linked, "address_hash"]} | {"options": JSON_OBJECT}
     return stage(connection, "staged_customer", frame, types)
 
 
@@ -167,23 +173,29 @@ def _upsert(
     *,
     has_matches: bool,
     stays_merged: bool,
+    overwrites: bool,
 ) -> Insert:
     moment = literal(now, Instant())
     row: dict[str, ColumnElement[Any]] = {column.name: column for column in staged.c}
     if mapping.status:
         row["status"] = literal(mapping.status, customer.c.status.type)
-    stamped = row | {"created_at": moment, "modified_at": moment}
+    # Consent is taken from the record only for a new customer; for others it follows from the ledger.
+    first_consent = {f"{link.name}_set": row[link.name] for link in mapping.links if link.is_consent}
+    stamped = row | first_consent | {"created_at": moment, "modified_at": moment}
+    values_from = partial(
+        _customer_values, connection, mapping, cleared_links, stays_merged=stays_merged, overwrites=overwrites
+    )
     # Without a WHERE, SQLite reads ON CONFLICT as part of the FROM clause.
     source = select(*(value.label(name) for name, value in stamped.items())).where(true())
     if has_matches:
         # PostgreSQL locks a row at its conflict, which is a write, even if nothing of it changes.
-        differs = _differs(_customer_values(connection, row, mapping, cleared_links, stays_merged=stays_merged), row)
+        differs = _differs(values_from(row), row)
         source = source.join_from(staged, customer, customer.c.unique_key == staged.c.unique_key, isouter=True).where(
             or_(customer.c.id.is_(None), differs)
         )
     insert = insert_for(connection, customer).from_select([*stamped], source)
     excluded = dict(insert.excluded.items())
-    values = _customer_values(connection, excluded, mapping, cleared_links, stays_merged=stays_merged)
+    values = values_from(excluded)
     return insert.on_conflict_do_update(
         index_elements=["unique_key"], set_={**values, "modified_at": moment}, where=_differs(values, excluded)
     )
@@ -191,34 +203,45 @@ def _upsert(
 
 def _customer_values(
     connection: Connection,
-    row: Mapping[str, ColumnElement[Any]],
     mapping: ObjectMapping,
     cleared_links: ObjectMapping | None,
+    row: Mapping[str, ColumnElement[Any]],
     *,
     stays_merged: bool,
+    overwrites: bool,
 ) -> dict[str, ColumnElement[Any]]:
     """Return the columns of a customer whose source record is `row`."""
     values = _new_values(connection, row, mapping) | {
-        **({"status": row["status"]} if mapping.status else {}),
+        **({"status": _status(row, overwrites=overwrites)} if mapping.status else {}),
         "salesforce_object": row["salesforce_object"],
         "salesforce_id": row["salesforce_id"],
         "deleted_in_salesforce_at": null(),
     }
     if not stays_merged:
         # A customer that was merged into another one is a customer of its own again.
-        is_merged = customer.c.merged_into_customer_id.is_not(None)
-        values["mail_status"] = case((is_merged, None), else_=customer.c.mail_status)
-        values["merged_into_customer_id"] = null()
+        values |= mail_status_again() | {"merged_into_customer_id": null()}
     if cleared_links:
         values |= _with_cleared(connection, values, cleared_links, row["salesforce_object"])
     return values
+
+
+def _status(row: Mapping[str, ColumnElement[Any]], *, overwrites: bool) -> ColumnElement[Any]:
+    """Return the status of a customer: nobody leaves the blacklist, and the marketer's own status stays until another
+    kind of record is the source."""
+    stays: ColumnElement[bool] = func.lower(customer.c.status) == BLACKLIST
+    if not overwrites:
+        has_own = and_(customer.c.status.is_not(None), customer.c.salesforce_object == row["salesforce_object"])
+        stays = or_(stays, has_own)
+    return case((stays, customer.c.status), else_=row["status"])
 
 
 def _new_values(
     connection: Connection, row: Mapping[str, ColumnElement[Any]], mapping: ObjectMapping
 ) -> dict[str, ColumnElement[Any]]:
     values: dict[str, ColumnElement[Any]] = {
-        link.name: row[link.name] for link in mapping.links if link.kind is CustomerFieldKind.STANDARD
+        link.name: row[link.name]
+        for link in mapping.links
+        if link.kind is CustomerFieldKind.STANDARD and not link.is_consent
     }
     options = [link.name for link in mapping.links if link.kind is CustomerFieldKind.OPTION]
     if options:
@@ -268,7 +291,7 @@ def _merged_options(connection: Connection, new: ColumnElement[Any], names: list
 
 def _differs(values: dict[str, ColumnElement[Any]], row: Mapping[str, ColumnElement[Any]]) -> ColumnElement[bool]:
     changes = {
-        name: customer.c[name].is_distinct_from(value) for name, value in values.items() if name != "mail_status"
+        name: customer.c[name].is_distinct_from(value) for name, value in values.items() if name not in MAIL_STATUS
     }
     if "options" in changes:
         # Most customers have only linked options; then comparing them whole is enough.

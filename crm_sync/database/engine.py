@@ -12,18 +12,22 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import Connection, Engine, create_engine, event, select, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
+from crm_sync.columns.address_hash import AddressHash
+from crm_sync.database.dialects import insert_for
 from crm_sync.database.staging import detach_staged
-from crm_sync.errors import DatabaseUnavailableError
+from crm_sync.database.tables.consent import installation
+from crm_sync.errors import ConfigurationError, DatabaseUnavailableError
 
 _MIGRATIONS = Path(__file__).with_name("migrations")
 # Any number will do; it only has to differ from other locks in the same PostgreSQL database.
 _MIGRATION_LOCK = 7_023_001
 # Alembic keeps the migration at work in global names; two threads would get in each other's way.
 _ALEMBIC = Lock()
+_KEY_CHECK = "address_key_check"
 _EXAMPLES = "for example sqlite:///customers.db or postgresql://user:password@host/database"
 _DRIVERS = {"sqlite": "sqlite", "postgres": "postgresql+psycopg", "postgresql": "postgresql+psycopg"}
 # Settings in the URL take precedence. `timeout`: seconds to wait for another writer; a batch takes less than one.
@@ -43,12 +47,19 @@ _SQLITE_SETTINGS = (
 class CustomerDatabase:
     """The customer database; give it to tasks as it is, engines are safe to share between threads."""
 
-    def __init__(self, url: str) -> None:
-        """Open `url` and bring its tables up to date; raises DatabaseUnavailableError with what to change."""
+    def __init__(self, url: str, address_key: bytes | None = None) -> None:
+        """Open `url` and bring its tables up to date; raises DatabaseUnavailableError with what to change.
+
+        `address_key`: the secret with which this installation hashes e-mail addresses; what keeps consent needs it.
+        """
         address = parse_url(url)
+        self._hashes: AddressHash | None = None
         self._engine = _make_engine(address)
         try:
             _migrate(self._engine)
+            if address_key is not None:
+                self._hashes = AddressHash(address_key)
+                _check_key(self._engine, self._hashes)
         except (SQLAlchemyError, sqlite3.Error, OSError) as problem:
             self._engine.dispose()
             # The query part may hold a password too.
@@ -62,6 +73,13 @@ class CustomerDatabase:
     def name(self) -> str:
         """The address, without its password and without settings, among which another one may be."""
         return self._engine.url.set(query={}).render_as_string(hide_password=True)
+
+    @property
+    def hashes(self) -> AddressHash:
+        """How this installation hashes e-mail addresses; raises ConfigurationError when it was opened without key."""
+        if self._hashes is None:
+            raise ConfigurationError("The customer database was opened without the key of its address hashes.")
+        return self._hashes
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
@@ -141,6 +159,21 @@ def _migrate(engine: Engine) -> None:
         settings.attributes["connection"] = connection
         with _ALEMBIC:
             command.upgrade(settings, "head")
+
+
+def _check_key(engine: Engine, hashes: AddressHash) -> None:
+    """Keep by which key the hashes are made; another key would forget every no without a word."""
+    check = str(hashes.check)
+    with engine.begin() as connection:
+        insert = insert_for(connection, installation).values(name=_KEY_CHECK, value=check)
+        connection.execute(insert.on_conflict_do_nothing())
+        kept = connection.scalar(select(installation.c.value).where(installation.c.name == _KEY_CHECK))
+    if kept != check:
+        engine.dispose()
+        raise ConfigurationError(
+            "The addresses in this customer database are hashed with another key than this Prefect server has; restore "
+            "the Secret 'consent-address-key' from the backup (deployments/OPERATIONS.md, Backups)."
+        )
 
 
 def _reason(problem: Exception) -> str:

@@ -15,6 +15,23 @@ def _of(field_type: FieldType, names: str) -> dict[str, FieldType]:
     return dict.fromkeys(names.split(), field_type)
 
 
+def _group(name: str, fields: str) -> dict[str, str]:
+    return dict.fromkeys(fields.split(), name)
+
+
+# Values that belong together: when Salesforce changes one of them, all are taken from Salesforce.
+GROUPS: dict[str, str] = {
+    **_group("name", "title initials firstname middlename prefix lastname suffix"),
+    **_group("address", "address address2 address3 address_number address_number_suffix zip_code po_box"),
+    **_group("address", "city state country"),
+    **_group("alternate address", "alternate_address alternate_address2 alternate_address3 alternate_address_number"),
+    **_group("alternate address", "alternate_address_number_suffix alternate_zip_code alternate_city"),
+    **_group("alternate address", "alternate_state alternate_country"),
+}
+
+# The fields that hold consent; they follow from the ledger (crm_sync.consent), never from one record's value.
+CONSENT_FIELDS = frozenset({"opt_in", "sms_opt_in"})
+
 # The writable fields of Deployteq's own customer record. Left out: what only Deployteq sets (counters, audit,
 # mail_status) and `status`, which follows from the kind of Salesforce record.
 CUSTOMER_FIELDS: dict[str, FieldType] = {

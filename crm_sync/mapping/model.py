@@ -11,7 +11,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from crm_sync.errors import MappingError
-from crm_sync.mapping.customer_fields import CUSTOMER_FIELDS, FieldType
+from crm_sync.mapping.customer_fields import CONSENT_FIELDS, CUSTOMER_FIELDS, GROUPS, FieldType
 from crm_sync.salesforce.limits import FIELD_PATH
 from crm_sync.sobject import SObject
 
@@ -92,6 +92,21 @@ class FieldLink(BaseModel):
     def field_type(self) -> FieldType | None:
         """What the standard field holds; None for an option field, which follows Salesforce's type."""
         return CUSTOMER_FIELDS[self.name] if self.kind is CustomerFieldKind.STANDARD else None
+
+    @property
+    def is_consent(self) -> bool:
+        """Whether the field holds consent."""
+        return self.kind is CustomerFieldKind.STANDARD and self.name in CONSENT_FIELDS
+
+    @property
+    def column(self) -> str:
+        """The name of the customer field in a frame of customer values, where both kinds stand side by side."""
+        return f"{'field' if self.kind is CustomerFieldKind.STANDARD else 'option'} {self.name}"
+
+    @property
+    def group(self) -> str:
+        """The fields that are taken from Salesforce together with this one; most are alone."""
+        return GROUPS.get(self.name, self.column) if self.kind is CustomerFieldKind.STANDARD else self.column
 
     @property
     def target(self) -> tuple[CustomerFieldKind, str]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pandas as pd
 import pyarrow as pa
 
+from crm_sync.columns.address_hash import AROUND_ADDRESSES, AddressHash
 from crm_sync.columns.json_objects import json_objects, raw_literals, text_literals
 from crm_sync.mapping.customer_fields import FieldType
 from crm_sync.mapping.model import CustomerFieldKind, FieldLink, ObjectMapping
@@ -18,6 +19,8 @@ _DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
 # Salesforce gives every datetime in UTC: `Z` in Bulk CSV, `+0000` in REST answers.
 _DATETIME = _DATE + r"T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?(?:Z|[+-]00:?00)"
 
+EMAIL_ADDRESS = (CustomerFieldKind.STANDARD, "email_address")
+
 RECORD_COLUMNS = (
     "sobject",
     "id",
@@ -28,6 +31,9 @@ RECORD_COLUMNS = (
     "converted_contact_id",
     "master_record_id",
     "field_values",
+    "address_hash",
+    "says_no_email",
+    "says_no_sms",
 )
 
 
@@ -41,7 +47,11 @@ class _Column:
 
 
 def map_records(
-    records: pd.DataFrame, sobject: SObject, mapping: ObjectMapping, types: Mapping[str, str]
+    records: pd.DataFrame,
+    sobject: SObject,
+    mapping: ObjectMapping,
+    types: Mapping[str, str],
+    hashes: AddressHash | None = None,
 ) -> pd.DataFrame:
     """Map records of one sObject to mirror rows and customer values.
 
@@ -69,6 +79,12 @@ def map_records(
         {field: text_literals(records[field]) for field in mapping.salesforce_fields}, index=records.index
     )
 
+    mapped["address_hash"] = _address_hashes(records, mapped["unique_key"], mapping, hashes)
+    says_no = {link.name: _says_no(records[link.salesforce_field], link) for link in mapping.links if link.is_consent}
+    unread = pd.Series(pd.NA, index=records.index, dtype="boolean")
+    mapped["says_no_email"] = says_no.get("opt_in", unread)
+    mapped["says_no_sms"] = says_no.get("sms_opt_in", unread)
+
     reasons = _no_unique_value(mapped["unique_key"], mapping.unique_link)
     options: dict[str, pa.Array] = {}
     for link in mapping.links:
@@ -77,8 +93,7 @@ def map_records(
             reason = f"{link.salesforce_field} does not convert to {converted.what} for {link.name}"
             reasons = reasons.mask(converted.bad & reasons.isna(), reason)
         if link.kind is CustomerFieldKind.OPTION:
-            plain_text = types[link.salesforce_field] not in NUMBER_TYPES | {"boolean"}
-            options[link.name] = (text_literals if plain_text else raw_literals)(converted.content)
+            options[link.name] = _literals(converted.content, types[link.salesforce_field])
         else:
             mapped[link.name] = converted.content
     mapped["options"] = json_objects(options, index=records.index)
@@ -87,12 +102,59 @@ def map_records(
     return mapped
 
 
+def customer_values(records: pd.DataFrame, mapping: ObjectMapping, types: Mapping[str, str]) -> pd.DataFrame:
+    """Return the linked customer fields of records as they were read, a column per link (`FieldLink.column`).
+
+    Standard fields as `map_records` gives them, option fields as JSON literals.
+    """
+    values = {}
+    for link in mapping.links:
+        content = convert(records[link.salesforce_field], link, types[link.salesforce_field]).content
+        if link.kind is CustomerFieldKind.OPTION:
+            content = pd.Series(_literals(content, types[link.salesforce_field]), index=records.index, dtype="str")
+        values[link.column] = content
+    return pd.DataFrame(values, index=records.index)
+
+
+def _literals(content: pd.Series, described_type: str) -> pa.Array:
+    plain_text = described_type not in NUMBER_TYPES | {"boolean"}
+    return (text_literals if plain_text else raw_literals)(content)
+
+
+def _address_hashes(
+    records: pd.DataFrame, keys: pd.Series, mapping: ObjectMapping, hashes: AddressHash | None
+) -> pd.Series:
+    """Return the hash of each record's e-mail address or, where it has none, of its unique key."""
+    if hashes is None:
+        return pd.Series(pd.NA, index=records.index, dtype="Int64")
+    links = [link for link in mapping.links if link.target == EMAIL_ADDRESS]
+    by_key = "key:" + keys
+    if not links:
+        return hashes.of_column(by_key)
+    addresses = normalised(records[links[0].salesforce_field])
+    return hashes.of_column(addresses if links[0].unique else addresses.fillna(by_key))
+
+
+def _says_no(values: pd.Series, link: FieldLink) -> pd.Series:
+    says_no: pd.Series = (~_yes_no(values, opposite=link.opposite)).astype("boolean")
+    return says_no
+
+
 def unique_keys(records: pd.DataFrame, link: FieldLink) -> pd.Series:
-    """Return the unique keys: an e-mail address trimmed and case-folded, any other value trimmed."""
+    """Return the unique keys: an e-mail address as it is compared, any other value trimmed."""
+    if link.target == EMAIL_ADDRESS:
+        return normalised(records[link.salesforce_field])
     values = records[link.salesforce_field].str.strip()
-    if link.target == (CustomerFieldKind.STANDARD, "email_address"):
-        values = values.str.casefold()
     return values.mask(values == "")
+
+
+def normalised(addresses: pd.Series) -> pd.Series:
+    """Return e-mail addresses as they are compared (`normalise_address`), a whole column; an empty one is missing."""
+    clean = addresses.str.strip(AROUND_ADDRESSES).str.lower()
+    is_plain = clean.isna() | clean.str.isascii()
+    if not is_plain.all():
+        clean = clean.mask(~is_plain, clean.str.normalize("NFC"))
+    return clean.mask(clean == "")
 
 
 def convert(values: pd.Series, link: FieldLink, described_type: str) -> _Column:

@@ -14,6 +14,8 @@ class Counts:
     superseded: int = 0
     rejected: int = 0
     deleted: int = 0
+    # Fields that were changed here and in Salesforce, where Salesforce won; no record by itself.
+    conflicts: int = 0
 
     def __add__(self, other: "Counts") -> "Counts":
         """Add outcome by outcome."""

@@ -8,7 +8,8 @@ import pandas as pd
 from prefect import get_run_logger, task
 
 from crm_sync.customers.dry_run import preview_batches
-from crm_sync.customers.landing import LandingContext, land_batch
+from crm_sync.customers.landing import land_batch
+from crm_sync.customers.landing_context import LandingContext
 from crm_sync.customers.mirror import holds_any
 from crm_sync.database.engine import CustomerDatabase
 from crm_sync.errors import UnknownFieldError

@@ -2,7 +2,8 @@
 
 from prefect import task
 
-from crm_sync.customers.landing import LandingContext, land_batch
+from crm_sync.customers.landing import land_batch
+from crm_sync.customers.landing_context import LandingContext
 from crm_sync.customers.seen_records import SeenRecords
 from crm_sync.customers.vanished import live_ids, to_deleted_records
 from crm_sync.database.engine import CustomerDatabase

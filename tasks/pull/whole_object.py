@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import pandas as pd
 from prefect import get_run_logger, task
 
-from crm_sync.customers.landing import LandingContext, land_batch
+from crm_sync.customers.landing import land_batch
+from crm_sync.customers.landing_context import LandingContext
 from crm_sync.customers.seen_records import SeenRecords
 from crm_sync.database.engine import CustomerDatabase
 from crm_sync.errors import JobFailedError, JobGoneError, JobLimitError, PaginationError

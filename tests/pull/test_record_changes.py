@@ -6,7 +6,7 @@ import pandas as pd
 from sqlalchemy import Connection, update
 
 from crm_sync.customers.dry_run import preview_batches
-from crm_sync.customers.landing import LandingContext
+from crm_sync.customers.landing_context import LandingContext
 from crm_sync.database.engine import CustomerDatabase
 from crm_sync.database.tables.customers import customer
 from crm_sync.mapping.transform import map_records

@@ -9,7 +9,9 @@ import pandas as pd
 import pytest
 from sqlalchemy import Connection, Table, select
 
-from crm_sync.customers.landing import LandingContext, land_batch
+from crm_sync.columns.address_hash import AddressHash
+from crm_sync.customers.landing import land_batch
+from crm_sync.customers.landing_context import LandingContext
 from crm_sync.database.engine import CustomerDatabase
 from crm_sync.database.tables.customers import customer, rejected_record, salesforce_record
 from crm_sync.mapping.model import CustomerFieldKind, FieldLink, MappingRules, ObjectMapping, Precedence
@@ -21,6 +23,8 @@ from crm_sync.sobject import SObject
 Record = dict[str, str | None]
 Row = dict[str, Any]
 
+# The key of every customer database of the tests.
+HASHES = AddressHash(b"tests" * 6)
 START = datetime(2026, 1, 1, tzinfo=UTC)
 _TYPES = {"Score__c": "double", "Birthdate": "date", "VIP__c": "boolean", "HasOptedOutOfEmail": "boolean"}
 _PREFIXES = {SObject.LEAD: "00Q", SObject.CONTACT: "003"}
@@ -88,8 +92,8 @@ class Story:
     def _land(self, sobject: SObject, frame: pd.DataFrame) -> Counts:
         self.now += timedelta(minutes=1)
         types = {s: {f: _TYPES.get(f, "string") for f in self.rules.of(s).salesforce_fields} for s in self.rules.mapped}
-        landing = LandingContext(self.rules, types, self.run, self.now)
-        batch = map_records(frame, sobject, self.rules.of(sobject), types[sobject])
+        landing = LandingContext(self.rules, types, self.run, self.now, HASHES)
+        batch = map_records(frame, sobject, self.rules.of(sobject), types[sobject], HASHES)
         with self._transaction() as connection:
             counts = land_batch(connection, batch, sobject, landing)
         outcomes = (counts.inserted, counts.updated, counts.unchanged, counts.superseded, counts.rejected)

@@ -2,7 +2,7 @@
 
 from sqlalchemy import Column, ForeignKey, Index, Table, Text, text
 
-from crm_sync.database.tables.customers import _ROW_ID as ROW_ID
+from crm_sync.database.tables.customers import ROW_ID
 from crm_sync.database.tables.customers import Instant, metadata
 
 _WAITING = text("done_at IS NULL")

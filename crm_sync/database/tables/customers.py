@@ -28,7 +28,7 @@ from crm_sync.mapping.customer_fields import CUSTOMER_FIELDS, FieldType
 metadata = MetaData()
 
 JSON_OBJECT = JSON().with_variant(JSONB, "postgresql")
-_ROW_ID = BigInteger().with_variant(Integer, "sqlite")
+ROW_ID = BigInteger().with_variant(Integer, "sqlite")
 
 
 class Instant(TypeDecorator[datetime]):
@@ -58,23 +58,40 @@ FIELD_COLUMN_TYPES: dict[FieldType, type[TypeEngine[Any]]] = {
     FieldType.YES_NO: Boolean,
 }
 
+_IS_MERGED = text("merged_into_customer_id IS NOT NULL")
+
 customer = Table(
     "customer",
     metadata,
-    Column("id", _ROW_ID, primary_key=True),
+    Column("id", ROW_ID, primary_key=True),
     Column("unique_key", Text, nullable=False, unique=True),
     *(Column(name, FIELD_COLUMN_TYPES[kind]()) for name, kind in CUSTOMER_FIELDS.items()),
     Column("status", Text),
     Column("mail_status", Text),
+    # The marketer's own, while the customer is INACTIVE for being joined to another one or deleted in Salesforce.
+    Column("mail_status_before", Text),
+    # What the ledger of consent last came to; where the field differs, somebody changed it since.
+    Column("opt_in_set", Boolean),
+    Column("sms_opt_in_set", Boolean),
+    # Keyed hash of the e-mail address (crm_sync.columns.address_hash).
+    Column("address_hash", BigInteger),
     Column("options", JSON_OBJECT, nullable=False),
     Column("salesforce_object", Text),
     Column("salesforce_id", Text),
     # The record of the other sObject that fills what only its object has links for.
     Column("secondary_salesforce_id", Text),
-    Column("merged_into_customer_id", _ROW_ID, ForeignKey("customer.id")),
+    Column("merged_into_customer_id", ROW_ID, ForeignKey("customer.id")),
     Column("created_at", Instant, nullable=False),
     Column("modified_at", Instant, nullable=False),
     Column("deleted_in_salesforce_at", Instant),
+    Index("ix_customer_address_hash", "address_hash"),
+    Index(
+        "ix_customer_consent_changed",
+        "id",
+        sqlite_where=text("opt_in IS NOT opt_in_set OR sms_opt_in IS NOT sms_opt_in_set"),
+        postgresql_where=text("opt_in IS DISTINCT FROM opt_in_set OR sms_opt_in IS DISTINCT FROM sms_opt_in_set"),
+    ),
+    Index("ix_customer_merged_into", "merged_into_customer_id", sqlite_where=_IS_MERGED, postgresql_where=_IS_MERGED),
 )
 
 salesforce_record = Table(
@@ -84,13 +101,19 @@ salesforce_record = Table(
     Column("sobject", Text, nullable=False),
     Column("unique_key", Text),
     # No foreign key: it would cost a look-up per row, and customers are never deleted.
-    Column("customer_id", _ROW_ID),
+    Column("customer_id", ROW_ID),
     Column("system_modstamp", Instant, nullable=False),
     Column("is_deleted", Boolean, nullable=False),
     Column("is_converted", Boolean, nullable=False),
     Column("converted_contact_id", Text),
     Column("master_record_id", Text),
     Column("field_values", JSON_OBJECT, nullable=False),
+    Column("address_hash", BigInteger),
+    # What the record says about consent; empty where no field is linked, or none was read.
+    Column("says_no_email", Boolean),
+    Column("says_no_sms", Boolean),
+    # When this row was last written from what Salesforce said.
+    Column("read_at", Instant),
     # When a push wrote it, until the pull that reads it again for that.
     Column("pushed_at", Instant),
     Index("ix_salesforce_record_unique_key", "unique_key"),
@@ -115,14 +138,14 @@ rejected_record = Table(
     Column("sobject", Text, nullable=False),
     Column("reason", Text, nullable=False),
     Column("system_modstamp", Instant, nullable=False),
-    Column("sync_run_id", _ROW_ID, ForeignKey("sync_run.id"), nullable=False),
+    Column("sync_run_id", ROW_ID, ForeignKey("sync_run.id"), nullable=False),
     Column("rejected_at", Instant, nullable=False),
 )
 
 sync_run = Table(
     "sync_run",
     metadata,
-    Column("id", _ROW_ID, primary_key=True),
+    Column("id", ROW_ID, primary_key=True),
     Column("flow", Text, nullable=False),
     Column("flow_run_id", Text),
     Column("org", Text, nullable=False),
@@ -139,7 +162,7 @@ checkpoint = Table(
     metadata,
     Column("org", Text, primary_key=True),
     Column("sobject", Text, primary_key=True),
-    Column("sync_run_id", _ROW_ID, ForeignKey("sync_run.id"), nullable=False),
+    Column("sync_run_id", ROW_ID, ForeignKey("sync_run.id"), nullable=False),
     Column("mapping_fingerprint", Text, nullable=False),
     Column("job_id", Text, nullable=False),
     Column("read_from", Instant, nullable=False),
@@ -164,7 +187,7 @@ watermark = Table(
 request_ledger = Table(
     "request_ledger",
     metadata,
-    Column("id", _ROW_ID, primary_key=True),
+    Column("id", ROW_ID, primary_key=True),
     Column("org", Text, nullable=False),
     Column("at", Instant, nullable=False),
     Column("flow", Text, nullable=False),

@@ -7,6 +7,8 @@ from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeEngine
 
+from crm_sync.database.migrations.initial_consent import make_consent
+
 revision = "0001"
 down_revision = None
 
@@ -23,6 +25,7 @@ def upgrade() -> None:
     _make_campaigns()
     _make_moments()
     _make_budget()
+    make_consent()
 
 
 def _columns(kind: TypeEngine[Any], names: str, *, nullable: bool = True) -> list[sa.Column[Any]]:
@@ -47,14 +50,25 @@ def _make_customers() -> None:
             "alternate_state alternate_country company_name department contact_man job_title work_phone "
             "work_extension work_mobile home_phone mobile_phone fax_number email_address "
             "alternate_email_address email_type website language status mail_status salesforce_object "
-            "salesforce_id secondary_salesforce_id",
+            "salesforce_id secondary_salesforce_id mail_status_before",
         ),
         sa.Column("birthday", _DATE),
-        *_columns(_BOOLEAN, "opt_in sms_opt_in"),
+        *_columns(_BOOLEAN, "opt_in sms_opt_in opt_in_set sms_opt_in_set"),
+        sa.Column("address_hash", sa.BigInteger()),
         sa.Column("options", _JSON, nullable=False),
         sa.Column("merged_into_customer_id", _ROW_ID, sa.ForeignKey("customer.id")),
         *_columns(_INSTANT, "created_at modified_at", nullable=False),
         sa.Column("deleted_in_salesforce_at", _INSTANT),
+        sa.Index("ix_customer_address_hash", "address_hash"),
+        sa.Index(
+            "ix_customer_consent_changed",
+            "id",
+            sqlite_where=sa.text("opt_in IS NOT opt_in_set OR sms_opt_in IS NOT sms_opt_in_set"),
+            postgresql_where=sa.text(
+                "opt_in IS DISTINCT FROM opt_in_set OR sms_opt_in IS DISTINCT FROM sms_opt_in_set"
+            ),
+        ),
+        sa.Index("ix_customer_merged_into", "merged_into_customer_id", **_where("merged_into_customer_id IS NOT NULL")),
     )
     op.create_table(
         "salesforce_record",
@@ -65,7 +79,9 @@ def _make_customers() -> None:
         sa.Column("system_modstamp", _INSTANT, nullable=False),
         *_columns(_BOOLEAN, "is_deleted is_converted", nullable=False),
         sa.Column("field_values", _JSON, nullable=False),
-        sa.Column("pushed_at", _INSTANT),
+        sa.Column("address_hash", sa.BigInteger()),
+        *_columns(_BOOLEAN, "says_no_email says_no_sms"),
+        *_columns(_INSTANT, "read_at pushed_at"),
         sa.Index(
             "ix_salesforce_record_converted_contact_id",
             "converted_contact_id",

@@ -1,0 +1,218 @@
+"""The queue of withdrawals that Salesforce does not hold yet, and of the yeses that take one back there.
+
+A row is one record and channel. It waits until Salesforce has accepted it, or until there is nothing left to write.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+import pandas as pd
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    case,
+    func,
+    literal,
+    or_,
+    select,
+    update,
+)
+
+from crm_sync.consent.ledger_store import stand
+from crm_sync.consent.standing_store import stands_at_no
+from crm_sync.consent.vocabulary import SAYS_NO, Cause, Channel, Said, Side
+from crm_sync.database.dialects import insert_for, write_and_count
+from crm_sync.database.frames import frame_of
+from crm_sync.database.staging import stage
+from crm_sync.database.tables.consent import consent_delivery
+from crm_sync.database.tables.customers import Instant, customer, salesforce_record
+from crm_sync.sobject import SObject
+
+_QUEUED = ["sobject", "record_id", "customer_id", "channel", "said", "queued_at"]
+_READ = ["id", "sobject", "record_id", "customer_id", "channel", "said", "system_modstamp"]
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """Deliveries that wait: how many, since when the oldest does, and how many Salesforce has refused."""
+
+    number: int
+    oldest: datetime | None
+    refused: int
+
+
+def queue_withdrawals(
+    connection: Connection, touched: Select[tuple[int]], linked: Mapping[SObject, Collection[Channel]], now: datetime
+) -> int:
+    """Queue every live record that says yes and whose customer stands at no; returns how many are new.
+
+    `touched`: a query of customer ids. `linked`: the channels that each object's mapping has a field for; a no for
+    which there is no field stays here.
+    """
+    return sum(
+        _queue(connection, _records(touched, objects, channel, says_no=False), channel, Said.NO, now)
+        for channel, objects in _objects_by_channel(linked).items()
+    )
+
+
+def queue_lifts(
+    connection: Connection, touched: Select[tuple[int]], linked: Mapping[SObject, Collection[Channel]], now: datetime
+) -> int:
+    """Queue every live record that says no and whose customer took all noes back here; returns how many are new."""
+    return sum(
+        _queue(connection, _records(touched, objects, channel, says_no=True), channel, Said.YES, now)
+        for channel, objects in _objects_by_channel(linked).items()
+    )
+
+
+def _objects_by_channel(linked: Mapping[SObject, Collection[Channel]]) -> dict[Channel, list[str]]:
+    return {channel: [str(one) for one, channels in linked.items() if channel in channels] for channel in Channel}
+
+
+def _records(
+    touched: Select[tuple[int]], objects: list[str], channel: Channel, *, says_no: bool
+) -> Select[tuple[str, str, int]]:
+    record = salesforce_record.c
+    stands = stands_at_no(customer, channel)
+    return (
+        select(record.sobject, record.id, customer.c.id)
+        .join_from(customer, salesforce_record, record.unique_key == customer.c.unique_key)
+        .where(
+            customer.c.id.in_(touched),
+            record.sobject.in_(objects),
+            # Salesforce lets nobody write a converted lead; its contact stands for it.
+            ~record.is_deleted,
+            ~record.is_converted,
+            record[SAYS_NO[channel]].is_(says_no),
+            ~stands if says_no else stands,
+        )
+    )
+
+
+def _queue(
+    connection: Connection, records: Select[tuple[str, str, int]], channel: Channel, said: Said, now: datetime
+) -> int:
+    source = records.add_columns(literal(channel.value), literal(said.value), literal(now, Instant()))
+    insert = insert_for(connection, consent_delivery).from_select(_QUEUED, source)
+    return write_and_count(connection, insert.on_conflict_do_nothing())
+
+
+def close_settled(connection: Connection, now: datetime) -> None:
+    """Take out of the queue what need not be written any more: the record says so by now, or went away, or the
+    customer's consent changed again."""
+    record = salesforce_record.c
+    says_no = case(*((consent_delivery.c.channel == channel.value, record[name]) for channel, name in SAYS_NO.items()))
+    is_withdrawal = consent_delivery.c.said == Said.NO.value
+    mirrored = record.id == consent_delivery.c.record_id
+    holds_it = select(record.id).where(mirrored, ~record.is_deleted, says_no.is_(is_withdrawal)).exists()
+    is_gone = ~select(record.id).where(mirrored, ~record.is_deleted, ~record.is_converted).exists()
+    connection.execute(update(consent_delivery).values(delivered_at=now).where(is_waiting(), holds_it))
+    connection.execute(update(consent_delivery).values(ended_at=now).where(is_waiting(), or_(is_gone, _is_moot())))
+
+
+def _is_moot() -> ColumnElement[bool]:
+    """Tell whether the customer stands by now at the other side of what is queued."""
+    moot = []
+    for channel in Channel:
+        person = (
+            select(customer.c.id)
+            .join(salesforce_record, salesforce_record.c.unique_key == customer.c.unique_key)
+            .where(salesforce_record.c.id == consent_delivery.c.record_id)
+        )
+        at_no = person.where(stands_at_no(customer, channel)).exists()
+        is_withdrawal = consent_delivery.c.said == Said.NO.value
+        of_channel = consent_delivery.c.channel == channel.value
+        moot.append(and_(of_channel, or_(and_(is_withdrawal, ~at_no), and_(~is_withdrawal, at_no))))
+    return or_(*moot)
+
+
+def is_waiting() -> ColumnElement[bool]:
+    """Tell whether a delivery is neither accepted by Salesforce nor ended; a partial index answers it."""
+    return and_(consent_delivery.c.delivered_at.is_(None), consent_delivery.c.ended_at.is_(None))
+
+
+def read_waiting(connection: Connection, limit: int) -> pd.DataFrame:
+    """Return the oldest waiting deliveries: `id`, `customer_id` (numbers), `sobject`, `record_id`, `channel`, `said`
+    (text), and `system_modstamp` (datetime), the stamp of the record when it was last read."""
+    columns = [consent_delivery.c[name] for name in _READ[:-1]] + [salesforce_record.c.system_modstamp]
+    query = (
+        select(*columns)
+        .join(salesforce_record, salesforce_record.c.id == consent_delivery.c.record_id)
+        .where(is_waiting())
+        .order_by(consent_delivery.c.id)
+        .limit(limit)
+    )
+    return frame_of(connection.execute(query), _READ)
+
+
+def count_waiting(connection: Connection) -> Waiting:
+    """Return how many withdrawals are under way, since when, and how many of them Salesforce refused."""
+    refused = func.count(consent_delivery.c.error_code)
+    query = select(func.count(), func.min(consent_delivery.c.queued_at), refused).where(
+        is_waiting(), consent_delivery.c.said == Said.NO.value
+    )
+    return Waiting(*connection.execute(query).one())
+
+
+def customers_waiting(connection: Connection, customer_ids: pd.Series) -> pd.DataFrame:
+    """Return those of the customers who have a withdrawal under way: `customer_id`, `error_code`, `error_message`."""
+    staged = stage(
+        connection, "staged_person", pd.DataFrame({"customer_id": customer_ids}), {"customer_id": customer.c.id.type}
+    )
+    names = ["customer_id", "error_code", "error_message"]
+    query = (
+        select(*(consent_delivery.c[name] for name in names))
+        .join(staged, staged.c.customer_id == consent_delivery.c.customer_id)
+        .where(is_waiting(), consent_delivery.c.said == Said.NO.value)
+    )
+    return frame_of(connection.execute(query), names).drop_duplicates("customer_id")
+
+
+def store_accepted(connection: Connection, accepted: pd.DataFrame, now: datetime) -> None:
+    """Note what Salesforce holds now. `accepted`: `id`, `record_id`, `channel`, `said`, `address_hash`.
+
+    A record that a no was written to stands at no by itself from now on: whoever lifts it has to lift it there.
+    """
+    if accepted.empty:
+        return
+    types = {"id": consent_delivery.c.id.type}
+    staged = stage(connection, "staged_accepted", accepted[["id", "record_id"]], types)
+    connection.execute(
+        update(consent_delivery)
+        .values(delivered_at=now, error_code=None, error_message=None)
+        .where(consent_delivery.c.id == staged.c.id)
+    )
+    for channel, name in SAYS_NO.items():
+        of_channel = accepted[accepted["channel"].eq(channel.value)]
+        for said in Said:
+            ids = of_channel.loc[of_channel["said"].eq(said.value), ["record_id"]]
+            if ids.empty:
+                continue
+            written = stage(connection, "staged_written", ids)
+            connection.execute(
+                update(salesforce_record)
+                .values(**{name: said is Said.NO, "pushed_at": now, "read_at": now})
+                .where(salesforce_record.c.id == written.c.record_id)
+            )
+    noes = accepted[accepted["said"].eq(Said.NO.value)].dropna(subset=["address_hash"])
+    places = noes.rename(columns={"record_id": "reference"})
+    stand(connection, places.assign(side=Side.SALESFORCE.value, cause=Cause.DELIVERED.value, not_after=now), now)
+
+
+def store_refused(connection: Connection, refused: pd.DataFrame) -> None:
+    """Note why Salesforce refused a delivery; it goes on waiting. `refused`: `id`, `error_code`, `error_message`."""
+    if refused.empty:
+        return
+    staged = stage(connection, "staged_refused", refused, {"id": consent_delivery.c.id.type})
+    connection.execute(
+        update(consent_delivery)
+        .values(
+            tries=consent_delivery.c.tries + 1,
+            error_code=staged.c.error_code,
+            error_message=staged.c.error_message,
+        )
+        .where(consent_delivery.c.id == staged.c.id)
+    )

@@ -1,0 +1,114 @@
+"""Consent that was changed here by plain SQL, or by whatever else writes to the table `customer`.
+
+`customer.opt_in_set` and `sms_opt_in_set` hold what the product set last. Where a field differs from it, somebody
+changed it: that was said after the last look, and before now.
+"""
+
+from datetime import datetime
+
+import pandas as pd
+from sqlalchemy import ColumnElement, Connection, Table, or_, select, update
+
+from crm_sync.columns.address_hash import AddressHash, normalise_address
+from crm_sync.consent.ledger_store import drop_candidates, enter_sayings
+from crm_sync.consent.vocabulary import Cause, Channel, Kind, Said, Side
+from crm_sync.database.dialects import insert_for
+from crm_sync.database.frames import frame_of
+from crm_sync.database.staging import stage
+from crm_sync.database.tables.consent import installation
+from crm_sync.database.tables.customers import customer
+
+_LOOKED_AT = "consent_looked_at"
+_FIELDS = [name for channel in Channel for name in (channel.customer_field, f"{channel.customer_field}_set")]
+_READ = ["id", "unique_key", "email_address", "address_hash", *_FIELDS]
+
+
+def notice_changes_here(connection: Connection, hashes: AddressHash, *, run: int | None, now: datetime) -> pd.Series:
+    """Enter what was said here since the last look into the ledger; returns the ids of the customers it is about.
+
+    Of a customer that the product never set (`opt_in_set` is empty), a no is found, not said; a yes is nothing new.
+    """
+    found = frame_of(
+        connection.execute(select(*(customer.c[name] for name in _READ)).where(differs_from_set())),
+        _READ,
+        dtype="object",
+    )
+    if found.empty:
+        return found["id"]
+    since = _last_look(connection)
+    staged = _remember(connection, _with_hashes(found, hashes))
+    sayings = pd.concat([_sayings(found, channel, since, now) for channel in Channel])
+    drop_candidates(connection, sayings[sayings["said"].eq(Said.NO.value)])
+    enter_sayings(connection, sayings, run=run, now=now)
+    _take_as_set(connection, staged)
+    return found["id"]
+
+
+def note_look(connection: Connection, now: datetime) -> None:
+    """Keep that everything that was said here until now is known: what comes later was said later."""
+    insert = insert_for(connection, installation).values(name=_LOOKED_AT, value=now.isoformat())
+    connection.execute(insert.on_conflict_do_update(index_elements=["name"], set_={"value": insert.excluded.value}))
+
+
+def differs_from_set() -> ColumnElement[bool]:
+    """Tell whether somebody changed a customer's consent since the product set it; a partial index answers it."""
+    pairs = ((customer.c[channel.customer_field], customer.c[f"{channel.customer_field}_set"]) for channel in Channel)
+    return or_(*(now.is_distinct_from(before) for now, before in pairs))
+
+
+def _with_hashes(found: pd.DataFrame, hashes: AddressHash) -> pd.DataFrame:
+    """Fill in `address_hash` for customers that came into the table by another way than ours."""
+    addresses = found["email_address"].map(normalise_address, na_action="ignore").astype("str")
+    keys = addresses.mask(addresses.isna() | addresses.eq(""), "key:" + found["unique_key"].astype("str"))
+    missing = found["address_hash"].isna()
+    found["address_hash"] = found["address_hash"].where(~missing, hashes.of_column(keys.where(missing)))
+    return found
+
+
+def _sayings(found: pd.DataFrame, channel: Channel, since: datetime | None, now: datetime) -> pd.DataFrame:
+    """Return what was said for one channel, as `enter_sayings` takes it."""
+    field = channel.customer_field
+    says = found[field].astype("boolean")
+    was = found[f"{field}_set"].astype("boolean")
+    says_no = (~says.fillna(False) & was.fillna(False)) | (says.eq(False).fillna(False) & was.isna())
+    says_yes = says.fillna(False) & was.eq(False).fillna(False)
+    rows = found[(says_no | says_yes).astype(bool)]
+    no, is_found = says_no[rows.index].astype(bool), was[rows.index].isna()
+    causes = pd.Series(Cause.EDITED.value, index=rows.index).mask(is_found, Cause.FIRST_SIGHT.value)
+    return pd.DataFrame(
+        {
+            "address_hash": rows["address_hash"].astype("Int64"),
+            "channel": channel.value,
+            "side": Side.HERE.value,
+            "reference": "",
+            "customer_id": rows["id"].astype("Int64"),
+            "said": pd.Series(Said.YES.value, index=rows.index).mask(no, Said.NO.value),
+            "kind": pd.Series(Kind.PERSON.value, index=rows.index).mask(is_found, Kind.SEEN.value),
+            "cause": causes.mask(~no, Cause.SUBSCRIBED.value),
+            "not_before": pd.Series(since, index=rows.index),
+            "not_after": now,
+        }
+    ).drop_duplicates(["address_hash", "channel"], keep="last")
+
+
+def _remember(connection: Connection, found: pd.DataFrame) -> Table:
+    types = {"id": customer.c.id.type, "address_hash": customer.c.address_hash.type}
+    rows = found[["id", "address_hash"]].astype("Int64")
+    staged = stage(connection, "staged_change_here", rows, types)
+    connection.execute(
+        update(customer)
+        .values(address_hash=staged.c.address_hash)
+        .where(customer.c.id == staged.c.id, customer.c.address_hash.is_(None))
+    )
+    return staged
+
+
+def _take_as_set(connection: Connection, staged: Table) -> None:
+    """Note that the changes were seen; what the customers stand at is set after this, from the ledger."""
+    seen = {f"{channel.customer_field}_set": customer.c[channel.customer_field] for channel in Channel}
+    connection.execute(update(customer).values(**seen).where(customer.c.id == staged.c.id))
+
+
+def _last_look(connection: Connection) -> datetime | None:
+    kept = connection.scalar(select(installation.c.value).where(installation.c.name == _LOOKED_AT))
+    return datetime.fromisoformat(kept) if kept else None

@@ -1,0 +1,209 @@
+"""The consent ledger in the database: what was said, which noes stand, and which yeses wait to be judged."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import pandas as pd
+from sqlalchemy import Connection, Table, and_, case, delete, exists, literal, select, true
+
+from crm_sync.consent.rule import find_lifted
+from crm_sync.consent.vocabulary import Cause, Kind, Said
+from crm_sync.database.dialects import insert_for
+from crm_sync.database.frames import frame_of
+from crm_sync.database.staging import stage
+from crm_sync.database.tables.consent import address_consent, consent_candidate, consent_event
+from crm_sync.database.tables.customers import Instant, salesforce_record
+
+_PLACE = ["address_hash", "channel", "side", "reference"]
+_EVENT = [*_PLACE, "customer_id", "said", "kind", "cause", "not_before", "not_after"]
+_ONLY_PERSON = [cause.value for cause in Cause if cause.only_person_lifts]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What judging the waiting yeses came to: noes that were lifted, and yeses held back until a person approves."""
+
+    lifted: int = 0
+    held_back: int = 0
+
+
+def enter_sayings(connection: Connection, sayings: pd.DataFrame, *, run: int | None, now: datetime) -> None:
+    """Enter what was said into the ledger; a no stands from now on, a yes waits to be judged.
+
+    `sayings`: `address_hash` (whole number), `channel`, `side`, `reference` (text, empty when there is none),
+    `said`, `kind`, `cause` (text), `not_after` (datetime), and as far as known `customer_id` (whole number) and
+    `not_before` (datetime). One row for each place at most.
+    """
+    if sayings.empty:
+        return
+    sayings = sayings.reindex(columns=_EVENT)
+    staged = _stage(connection, "staged_saying", sayings)
+    _append(connection, staged, run, now)
+    stand(connection, sayings[sayings["said"].eq(Said.NO.value)], now)
+    yeses = sayings[sayings["said"].eq(Said.YES.value) & sayings["kind"].isin([Kind.PERSON.value, Kind.USER.value])]
+    _await_judgement(connection, yeses, now)
+
+
+def affirm(connection: Connection, readings: pd.DataFrame, *, now: datetime) -> None:
+    """Let a no that may have been said again stand from its record's last edit on.
+
+    `readings`: `address_hash`, `channel`, `side`, `reference`, `not_after`. A record that says no without a no of its
+    own (another side's no was delivered to it) has one from now on.
+    """
+    stand(connection, readings.assign(cause=Cause.EDITED.value), now)
+
+
+def drop_candidates(connection: Connection, places: pd.DataFrame) -> None:
+    """Forget waiting yeses of places that said no since. `places`: `address_hash`, `channel`, `side`, `reference`."""
+    if places.empty:
+        return
+    staged = _stage(connection, "staged_place", places[_PLACE])
+    same = and_(*(consent_candidate.c[name] == staged.c[name] for name in _PLACE))
+    connection.execute(delete(consent_candidate).where(exists(select(literal(1)).select_from(staged).where(same))))
+
+
+def carry_over(connection: Connection, moved: pd.DataFrame, *, run: int | None, now: datetime) -> None:
+    """Let the noes of an address stand for the address that its customer has now as well.
+
+    `moved`: `old_hash`, `new_hash` (whole numbers).
+    """
+    if moved.empty:
+        return
+    types = dict.fromkeys(["old_hash", "new_hash"], address_consent.c.address_hash.type)
+    staged = stage(connection, "staged_address", moved[["old_hash", "new_hash"]].drop_duplicates(), types)
+    there = address_consent.alias("there")
+    same_place = [there.c[name] == address_consent.c[name] for name in ("channel", "side", "reference")]
+    stands_there = exists(select(there.c.id).where(there.c.address_hash == staged.c.new_hash, *same_place))
+    query = (
+        select(staged.c.new_hash, *(address_consent.c[name] for name in (*_PLACE[1:], "not_after")))
+        .join_from(staged, address_consent, address_consent.c.address_hash == staged.c.old_hash)
+        .where(~stands_there)
+    )
+    news = frame_of(connection.execute(query), [*_PLACE, "not_after"]).drop_duplicates(_PLACE)
+    if news.empty:
+        return
+    sayings = news.assign(
+        said=Said.NO.value,
+        kind=Kind.TECHNICAL.value,
+        cause=Cause.ADDRESS_CHANGED.value,
+    )
+    enter_sayings(connection, sayings, run=run, now=now)
+
+
+def judge_candidates(
+    connection: Connection, *, users_may_lift: bool, most_lifts: int | None, run: int | None, now: datetime
+) -> Judged:
+    """Lift the noes that a waiting yes takes back, and forget the yeses that were judged.
+
+    The caller has entered what every side said until now. `most_lifts`: with more lifting yeses than that none is
+    carried out; they go on waiting until a person approves (None: approved).
+    """
+    yeses = frame_of(
+        connection.execute(select(*consent_candidate.c).order_by(consent_candidate.c.id)),
+        [column.name for column in consent_candidate.c],
+    ).rename(columns={"id": "yes_id"})
+    if yeses.empty:
+        return Judged()
+    noes = _noes_of(connection, yeses)
+    lifted = find_lifted(noes, yeses, users_may_lift=users_may_lift)
+    if most_lifts is not None and lifted["yes_id"].nunique() > most_lifts:
+        return Judged(held_back=int(lifted["yes_id"].nunique()))
+    _lift(connection, lifted, noes, yeses, run=run, now=now)
+    types = {"yes_id": consent_candidate.c.id.type}
+    judged = stage(connection, "staged_judged", yeses[["yes_id"]], types)
+    connection.execute(delete(consent_candidate).where(consent_candidate.c.id.in_(select(judged.c.yes_id))))
+    return Judged(lifted=len(lifted))
+
+
+def _noes_of(connection: Connection, yeses: pd.DataFrame) -> pd.DataFrame:
+    """Return the standing noes of the addresses of some yeses, as `find_lifted` reads them."""
+    types = {"address_hash": address_consent.c.address_hash.type}
+    staged = stage(connection, "staged_yes", yeses[["address_hash"]].drop_duplicates(), types)
+    record = salesforce_record.c
+    says_no = {"email": record.says_no_email, "sms": record.says_no_sms}
+    columns = [address_consent.c[name] for name in (*_PLACE, "cause", "since", "not_after", "seen_at")]
+    query = (
+        select(address_consent.c.id, *columns, record.is_deleted, *says_no.values())
+        .join_from(staged, address_consent, address_consent.c.address_hash == staged.c.address_hash)
+        .join(salesforce_record, record.id == address_consent.c.reference, isouter=True)
+    )
+    names = ["no_id", *(column.name for column in columns), "is_deleted", *says_no]
+    found = frame_of(connection.execute(query), names)
+    said = found["email"].where(found["channel"].eq("email"), found["sms"]).astype("boolean").fillna(False)
+    is_gone = found["is_deleted"].astype("boolean").fillna(True)
+    return found.assign(is_still_said=(said & ~is_gone).astype(bool), only_person=found["cause"].isin(_ONLY_PERSON))
+
+
+def _lift(
+    connection: Connection,
+    lifted: pd.DataFrame,
+    noes: pd.DataFrame,
+    yeses: pd.DataFrame,
+    *,
+    run: int | None,
+    now: datetime,
+) -> None:
+    if lifted.empty:
+        return
+    by_yes = yeses.set_index("yes_id").loc[lifted["yes_id"]].reset_index(drop=True)
+    taken_back = noes.set_index("no_id").loc[lifted["no_id"]].reset_index(drop=True)
+    events = taken_back[_PLACE].assign(
+        said=Said.YES.value,
+        kind=Kind.TECHNICAL.value,
+        cause=Cause.LIFTED.value,
+        not_before=taken_back["since"],
+        not_after=by_yes["seen_at"],
+    )
+    _append(connection, _stage(connection, "staged_lift", events.reindex(columns=_EVENT)), run, now)
+    staged = stage(connection, "staged_lifted", lifted[["no_id"]], {"no_id": address_consent.c.id.type})
+    connection.execute(delete(address_consent).where(address_consent.c.id.in_(select(staged.c.no_id))))
+
+
+def _append(connection: Connection, staged: Table, run: int | None, now: datetime) -> None:
+    values = [literal(now, Instant()), literal(run, consent_event.c.sync_run_id.type)]
+    source = select(*(staged.c[name] for name in _EVENT), *values)
+    connection.execute(consent_event.insert().from_select([*_EVENT, "seen_at", "sync_run_id"], source))
+
+
+def stand(connection: Connection, noes: pd.DataFrame, now: datetime) -> None:
+    """Let noes stand. `noes`: `address_hash`, `channel`, `side`, `reference`, `cause`, `not_after`; a place once."""
+    if noes.empty:
+        return
+    staged = _stage(connection, "staged_no", noes[[*_PLACE, "cause", "not_after"]])
+    moment = literal(now, Instant())
+    names = [*_PLACE, "cause", "not_after", "since", "seen_at"]
+    # Without a WHERE, SQLite reads ON CONFLICT as part of the FROM clause.
+    source = select(*(staged.c[name] for name in names[:-2]), staged.c.not_after, moment).where(true())
+    insert = insert_for(connection, address_consent).from_select(names, source)
+    new, old = insert.excluded, address_consent.c
+    connection.execute(
+        insert.on_conflict_do_update(
+            index_elements=_PLACE,
+            set_={
+                "not_after": case((old.not_after > new.not_after, old.not_after), else_=new.not_after),
+                "seen_at": new.seen_at,
+                # What only the person can take back stays so.
+                "cause": case((old.cause.in_(_ONLY_PERSON), old.cause), else_=new.cause),
+            },
+        )
+    )
+
+
+def _await_judgement(connection: Connection, yeses: pd.DataFrame, now: datetime) -> None:
+    if yeses.empty:
+        return
+    staged = _stage(connection, "staged_candidate", yeses[[*_PLACE, "kind", "not_before"]])
+    names = [*_PLACE, "kind", "not_before", "seen_at"]
+    source = select(*(staged.c[name] for name in names[:-1]), literal(now, Instant())).where(true())
+    insert = insert_for(connection, consent_candidate).from_select(names, source)
+    changes = {name: insert.excluded[name] for name in ("kind", "not_before", "seen_at")}
+    connection.execute(insert.on_conflict_do_update(index_elements=_PLACE, set_=changes))
+
+
+def _stage(connection: Connection, name: str, frame: pd.DataFrame) -> Table:
+    numbers = {"address_hash": address_consent.c.address_hash.type, "customer_id": consent_event.c.customer_id.type}
+    typed = frame.assign(**{one: frame[one].astype("Int64") for one in numbers if one in frame})
+    moments = {one: pd.to_datetime(frame[one], utc=True) for one in ("not_before", "not_after") if one in frame}
+    return stage(
+        connection, name, typed.assign(**moments), {one: kind for one, kind in numbers.items() if one in frame}
+    )

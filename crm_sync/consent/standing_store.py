@@ -1,0 +1,73 @@
+"""What customers stand at: `opt_in` and `sms_opt_in` follow from the noes that stand, and from nothing else."""
+
+from collections.abc import Collection
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Connection, FromClause, Select, and_, exists, literal, or_, select, update
+
+from crm_sync.consent.ledger_store import carry_over
+from crm_sync.consent.vocabulary import Channel
+from crm_sync.database.dialects import write_and_count
+from crm_sync.database.frames import frame_of
+from crm_sync.database.staging import stage
+from crm_sync.database.tables.consent import address_consent
+from crm_sync.database.tables.customers import customer, salesforce_record
+
+
+def stands_at_no(person: FromClause, channel: Channel) -> ColumnElement[bool]:
+    """Tell whether a no stands for a customer's address, or for that of a customer that was joined to it."""
+    joined = customer.alias("joined")
+    own = exists(_noes(channel).where(address_consent.c.address_hash == person.c.address_hash))
+    of_joined = exists(
+        _noes(channel)
+        .join(joined, joined.c.address_hash == address_consent.c.address_hash)
+        .where(joined.c.merged_into_customer_id == person.c.id)
+    )
+    return or_(own, of_joined)
+
+
+def follow_addresses(connection: Connection, touched: Select[tuple[int]], *, run: int | None, now: datetime) -> None:
+    """Give customers the address hash of their source record; the noes of the address before go along."""
+    mirrored = salesforce_record.c
+    query = (
+        select(customer.c.id, customer.c.address_hash, mirrored.address_hash)
+        .join(salesforce_record, mirrored.id == customer.c.salesforce_id)
+        .where(
+            customer.c.id.in_(touched),
+            mirrored.address_hash.is_not(None),
+            customer.c.address_hash.is_distinct_from(mirrored.address_hash),
+        )
+    )
+    moved = frame_of(connection.execute(query), ["id", "old_hash", "new_hash"]).astype("Int64")
+    if moved.empty:
+        return
+    carry_over(connection, moved.dropna(subset=["old_hash"]), run=run, now=now)
+    types = {"id": customer.c.id.type, "new_hash": customer.c.address_hash.type}
+    staged = stage(connection, "staged_new_address", moved[["id", "new_hash"]], types)
+    connection.execute(update(customer).values(address_hash=staged.c.new_hash).where(customer.c.id == staged.c.id))
+
+
+def refresh_consent(
+    connection: Connection, touched: Select[tuple[int]], now: datetime, *, linked: Collection[Channel] = ()
+) -> int:
+    """Set the consent of customers (a query of their ids) to what follows from the ledger; returns how many changed.
+
+    `linked`: channels for which the mapping has a field; for the others, consent that nobody gave or took stays empty.
+    """
+    changed = 0
+    for channel in Channel:
+        field = customer.c[channel.customer_field]
+        stands = ~stands_at_no(customer, channel)
+        has_record = and_(customer.c.salesforce_id.is_not(None), literal(channel in linked))
+        is_known = or_(field.is_not(None), ~stands, has_record)
+        changed += write_and_count(
+            connection,
+            update(customer)
+            .values(**{channel.customer_field: stands, f"{channel.customer_field}_set": stands}, modified_at=now)
+            .where(customer.c.id.in_(touched), is_known, field.is_distinct_from(stands)),
+        )
+    return changed
+
+
+def _noes(channel: Channel) -> Select[tuple[int]]:
+    return select(address_consent.c.id).where(address_consent.c.channel == channel.value)

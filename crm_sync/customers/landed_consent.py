@@ -1,0 +1,56 @@
+"""Consent in the landing of a batch: taken from the records before, settled for the customers after it."""
+
+import pandas as pd
+from sqlalchemy import Connection, Select, Table, select, union
+
+from crm_sync.consent.delivery_store import queue_withdrawals
+from crm_sync.consent.readings_store import ReadingContext, customers_of, enter_readings
+from crm_sync.consent.standing_store import follow_addresses, refresh_consent
+from crm_sync.customers.landing_context import LandingContext
+from crm_sync.database.staging import stage
+from crm_sync.database.tables.consent import address_consent
+from crm_sync.database.tables.customers import customer
+from crm_sync.sobject import SObject
+
+
+def take_consent(
+    connection: Connection, staged: Table, sobject: SObject, landing: LandingContext, *, has_matches: bool
+) -> Select[tuple[int]]:
+    """Enter what the staged records say about consent; returns a query of the customers who may be concerned, apart
+    from those of the records themselves."""
+    context = ReadingContext(landing.sync_run_id, landing.now, landing.known_until, landing.new_consent)
+    hashes = enter_readings(connection, staged, sobject, context)
+    concerned = [customers_of(connection, hashes)]
+    if has_matches:
+        # Of a customer that is parted from the one it was joined to, both are concerned.
+        joined = select(customer.c.merged_into_customer_id).join(staged, staged.c.unique_key == customer.c.unique_key)
+        ids = connection.scalars(joined.where(customer.c.merged_into_customer_id.is_not(None)).distinct()).all()
+        frame = pd.DataFrame({"id": pd.Series(ids, dtype="Int64")})
+        kept = stage(connection, "staged_joined", frame, {"id": customer.c.id.type})
+        concerned.append(select(kept.c.id))
+    everyone = union(*concerned).subquery()
+    return select(everyone.c[0])
+
+
+def settle_consent(
+    connection: Connection, staged: Table, concerned: Select[tuple[int]], landing: LandingContext, *, has_matches: bool
+) -> None:
+    """Let the noes go along with changed addresses, set what the customers stand at, and queue what Salesforce lacks.
+
+    `has_matches`: whether the mirror held any of the records before. Of new ones only those are looked at for whose
+    address a no stands: for the others, the customer has what the record says.
+    """
+    of_batch = select(customer.c.id).join(staged, staged.c.unique_key == customer.c.unique_key)
+    if has_matches:
+        follow_addresses(connection, of_batch, run=landing.sync_run_id, now=landing.now)
+        into = select(customer.c.merged_into_customer_id).join(staged, staged.c.unique_key == customer.c.unique_key)
+        touched = union(of_batch, concerned, into.where(customer.c.merged_into_customer_id.is_not(None))).subquery()
+    else:
+        stands = address_consent.c.address_hash == staged.c.address_hash
+        at_no = of_batch.join(address_consent, stands)
+        touched = union(at_no, concerned).subquery()
+    ids = select(touched.c[0])
+    linked = landing.linked_consent
+    channels = {channel for some in linked.values() for channel in some}
+    refresh_consent(connection, ids, landing.now, linked=channels)
+    queue_withdrawals(connection, ids, linked, landing.now)

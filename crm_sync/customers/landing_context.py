@@ -1,0 +1,40 @@
+"""What is the same for every batch that a run lands."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from crm_sync.columns.address_hash import AddressHash
+from crm_sync.consent.vocabulary import Channel
+from crm_sync.mapping.model import MappingRules
+from crm_sync.sobject import SObject
+
+
+@dataclass(frozen=True)
+class LandingContext:
+    """What is the same for every batch of a run: the mapping, Salesforce's field types, the run and its clock.
+
+    `hashes`: how e-mail addresses are hashed. `only_changed`: pass over records that are as the mirror has them.
+    `overwrites`: write all linked fields of every record, also those that Salesforce did not change. `known_until`: by
+    sObject, the moment up to which a pull before had brought every change. `new_consent`: sObjects whose links to
+    consent are new, so that what they say is only found. `hidden_consent`: channels whose field Salesforce no longer
+    shows; new customers get no. `stop_mailing`: customers who are deleted in Salesforce are mailed no more.
+    """
+
+    rules: MappingRules
+    types: Mapping[SObject, Mapping[str, str]]
+    sync_run_id: int
+    now: datetime
+    hashes: AddressHash
+    only_changed: bool = False
+    overwrites: bool = False
+    known_until: Mapping[SObject, datetime] = field(default_factory=dict)
+    new_consent: Collection[SObject] = ()
+    hidden_consent: Collection[Channel] = ()
+    stop_mailing: bool = True
+
+    @property
+    def linked_consent(self) -> dict[SObject, list[Channel]]:
+        """The channels for which each mapped object has a field."""
+        names = {one: {link.name for link in self.rules.of(one).links if link.is_consent} for one in self.rules.mapped}
+        return {one: [via for via in Channel if via.customer_field in linked] for one, linked in names.items()}

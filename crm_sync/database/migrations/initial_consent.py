@@ -1,0 +1,118 @@
+"""The part of the initial migration that keeps consent: its tables, the guard of the ledger, and who may be mailed."""
+
+import sqlalchemy as sa
+from alembic import op
+
+_ROW_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+_INSTANT = sa.DateTime(timezone=True)
+_SENTENCE = "the ledger of consent is never changed and nothing of it is deleted"
+_WAITING = "delivered_at IS NULL AND ended_at IS NULL"
+
+
+def make_consent() -> None:
+    """Make the tables of consent, the triggers that guard the ledger, and the view of who may be mailed."""
+    op.create_table(
+        "consent_event",
+        sa.Column("id", _ROW_ID, primary_key=True),
+        sa.Column("address_hash", sa.BigInteger(), nullable=False),
+        sa.Column("customer_id", _ROW_ID),
+        *_texts("channel said kind side cause"),
+        sa.Column("reference", sa.Text()),
+        sa.Column("not_before", _INSTANT),
+        sa.Column("not_after", _INSTANT, nullable=False),
+        sa.Column("seen_at", _INSTANT, nullable=False),
+        sa.Column("sync_run_id", _ROW_ID),
+        sa.Index("ix_consent_event_address_hash", "address_hash"),
+    )
+    op.create_table(
+        "address_consent",
+        sa.Column("id", _ROW_ID, primary_key=True),
+        sa.Column("address_hash", sa.BigInteger(), nullable=False),
+        *_texts("channel side reference cause"),
+        sa.Column("since", _INSTANT, nullable=False),
+        sa.Column("not_after", _INSTANT, nullable=False),
+        sa.Column("seen_at", _INSTANT, nullable=False),
+        sa.Index("ix_address_consent_place", "address_hash", "channel", "side", "reference", unique=True),
+    )
+    op.create_table(
+        "consent_candidate",
+        sa.Column("id", _ROW_ID, primary_key=True),
+        sa.Column("address_hash", sa.BigInteger(), nullable=False),
+        *_texts("channel side reference kind"),
+        sa.Column("not_before", _INSTANT),
+        sa.Column("seen_at", _INSTANT, nullable=False),
+        sa.Index("ix_consent_candidate_place", "address_hash", "channel", "side", "reference", unique=True),
+    )
+    _make_deliveries()
+    op.create_table("installation", sa.Column("name", sa.Text(), primary_key=True), *_texts("value"))
+    _guard_the_ledger()
+    op.execute(_MAILABLE)
+
+
+def _make_deliveries() -> None:
+    op.create_table(
+        "consent_delivery",
+        sa.Column("id", _ROW_ID, primary_key=True),
+        *_texts("sobject record_id"),
+        sa.Column("customer_id", _ROW_ID, nullable=False),
+        *_texts("channel said"),
+        sa.Column("queued_at", _INSTANT, nullable=False),
+        sa.Column("tries", sa.Integer(), nullable=False, server_default="0"),
+        sa.Column("error_code", sa.Text()),
+        sa.Column("error_message", sa.Text()),
+        sa.Column("delivered_at", _INSTANT),
+        sa.Column("ended_at", _INSTANT),
+        sa.Index(
+            "ix_consent_delivery_waiting",
+            "record_id",
+            "channel",
+            unique=True,
+            sqlite_where=sa.text(_WAITING),
+            postgresql_where=sa.text(_WAITING),
+        ),
+        sa.Index("ix_consent_delivery_customer_id", "customer_id"),
+    )
+
+
+def _texts(names: str) -> list[sa.Column[str]]:
+    return [sa.Column(name, sa.Text(), nullable=False) for name in names.split()]
+
+
+def _guard_the_ledger() -> None:
+    if op.get_bind().dialect.name == "sqlite":
+        for act in ("UPDATE", "DELETE"):
+            op.execute(
+                f"CREATE TRIGGER consent_event_no_{act.lower()} BEFORE {act} ON consent_event "
+                f"BEGIN SELECT RAISE(ABORT, '{_SENTENCE}'); END"
+            )
+        return
+    op.execute(
+        "CREATE FUNCTION refuse_change_of_consent() RETURNS trigger LANGUAGE plpgsql AS "
+        f"$$ BEGIN RAISE EXCEPTION '{_SENTENCE}'; END $$"
+    )
+    for when in ("UPDATE OR DELETE ON consent_event FOR EACH ROW", "TRUNCATE ON consent_event FOR EACH STATEMENT"):
+        name = "consent_event_no_truncate" if when.startswith("TRUNCATE") else "consent_event_no_change"
+        op.execute(f"CREATE TRIGGER {name} BEFORE {when} EXECUTE FUNCTION refuse_change_of_consent()")
+
+
+# In plain SQL, so that a marketer can read it: the first reason that holds, or none.
+_MAILABLE = """
+CREATE VIEW customer_mailable AS
+SELECT id AS customer_id, email_address, reason IS NULL AS is_mailable, reason
+FROM (
+    SELECT customer.id, customer.email_address,
+        CASE
+            WHEN customer.email_address IS NULL OR customer.email_address = '' THEN 'no e-mail address'
+            WHEN customer.merged_into_customer_id IS NOT NULL THEN 'joined to another customer'
+            WHEN lower(customer.status) = 'blacklist' THEN 'on the blacklist'
+            WHEN EXISTS (
+                SELECT 1 FROM address_consent
+                WHERE address_consent.address_hash = customer.address_hash AND address_consent.channel = 'email'
+            ) THEN 'said no'
+            WHEN customer.opt_in IS NULL THEN 'no consent is known'
+            WHEN NOT customer.opt_in THEN 'said no'
+            WHEN customer.mail_status = 'INACTIVE' THEN 'mail status is inactive'
+        END AS reason
+    FROM customer
+) AS judged
+"""

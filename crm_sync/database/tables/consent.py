@@ -1,0 +1,95 @@
+"""The tables of consent: the ledger, the noes that stand, the yeses that wait to be judged, and the deliveries."""
+
+from sqlalchemy import BigInteger, Column, Index, Integer, Table, Text, text
+
+from crm_sync.database.tables.customers import ROW_ID, Instant, metadata
+
+# What was said, once and for all. Triggers refuse to change or to delete a row.
+consent_event = Table(
+    "consent_event",
+    metadata,
+    Column("id", ROW_ID, primary_key=True),
+    # A keyed hash of the normalised address (crm_sync.columns.address_hash): it outlives the person's data.
+    Column("address_hash", BigInteger, nullable=False),
+    Column("customer_id", ROW_ID),
+    Column("channel", Text, nullable=False),
+    Column("said", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("side", Text, nullable=False),
+    Column("cause", Text, nullable=False),
+    # The record, the Deployteq id or the contact moment with which it was said.
+    Column("reference", Text),
+    Column("not_before", Instant),
+    Column("not_after", Instant, nullable=False),
+    Column("seen_at", Instant, nullable=False),
+    Column("sync_run_id", ROW_ID),
+    Index("ix_consent_event_address_hash", "address_hash"),
+)
+
+# The noes that no yes has lifted, each by itself: one for each address, channel and place where it was said.
+address_consent = Table(
+    "address_consent",
+    metadata,
+    Column("id", ROW_ID, primary_key=True),
+    Column("address_hash", BigInteger, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("side", Text, nullable=False),
+    Column("reference", Text, nullable=False),
+    Column("cause", Text, nullable=False),
+    Column("since", Instant, nullable=False),
+    # Moves while its record goes on saying no and is edited: it may have been said again.
+    Column("not_after", Instant, nullable=False),
+    Column("seen_at", Instant, nullable=False),
+    Index("ix_address_consent_place", "address_hash", "channel", "side", "reference", unique=True),
+)
+
+# Yeses that were seen and not judged yet: first the noes of every side are to be known.
+consent_candidate = Table(
+    "consent_candidate",
+    metadata,
+    Column("id", ROW_ID, primary_key=True),
+    Column("address_hash", BigInteger, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("side", Text, nullable=False),
+    Column("reference", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("not_before", Instant),
+    Column("seen_at", Instant, nullable=False),
+    Index("ix_consent_candidate_place", "address_hash", "channel", "side", "reference", unique=True),
+)
+
+# The queue of withdrawals (and of the yeses that lift one) that Salesforce is still to hear of, a record a row.
+consent_delivery = Table(
+    "consent_delivery",
+    metadata,
+    Column("id", ROW_ID, primary_key=True),
+    Column("sobject", Text, nullable=False),
+    Column("record_id", Text, nullable=False),
+    Column("customer_id", ROW_ID, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("said", Text, nullable=False),
+    Column("queued_at", Instant, nullable=False),
+    Column("tries", Integer, nullable=False, server_default="0"),
+    Column("error_code", Text),
+    Column("error_message", Text),
+    Column("delivered_at", Instant),
+    # Ended without being sent: the record went away, or the word was taken back.
+    Column("ended_at", Instant),
+    Index(
+        "ix_consent_delivery_waiting",
+        "record_id",
+        "channel",
+        unique=True,
+        sqlite_where=text("delivered_at IS NULL AND ended_at IS NULL"),
+        postgresql_where=text("delivered_at IS NULL AND ended_at IS NULL"),
+    ),
+    Index("ix_consent_delivery_customer_id", "customer_id"),
+)
+
+# Facts about this installation, by name: which key the hashes are made with, for example.
+installation = Table(
+    "installation",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+)

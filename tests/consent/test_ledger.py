@@ -1,0 +1,91 @@
+"""The ledger of consent: what is said here acts at once, is kept for good, and waits for Salesforce."""
+
+import pytest
+from sqlalchemy import text
+
+from crm_sync.columns.address_hash import KEY_BYTES
+from crm_sync.consent.proof_store import read_chain
+from crm_sync.consent.record import record_consent
+from crm_sync.database.engine import CustomerDatabase
+from crm_sync.errors import ConfigurationError, DatabaseUnavailableError
+from tests.consent.conftest import People
+
+ADA, CONTACT = "ada@planted.example", "003000000000001AAA"
+
+
+def test_no_acts_at_once_and_waits_for_salesforce(people: People) -> None:
+    ada = people.add(ADA, CONTACT)
+    assert record_consent(people.database, " Ada@Planted.example ", "no", people.tick())
+    assert people.opt_in(ada) is False
+    people.cycle()
+    assert people.queued() == [(CONTACT, "no")]
+
+
+def test_no_by_plain_sql_is_noticed_and_a_yes_waits_to_be_judged(people: People) -> None:
+    ada = people.add(ADA, CONTACT)
+    people.cycle()
+    people.set(ada, opt_in=False)
+    people.cycle()
+    assert people.opt_in(ada) is False
+    assert people.queued() == [(CONTACT, "no")]
+    people.set(ada, opt_in=True)
+    people.cycle()
+    assert people.opt_in(ada) is True, "the person took the own no back"
+
+
+def test_complaint_is_taken_back_by_the_person_here(people: People) -> None:
+    ada = people.add(ADA, CONTACT)
+    people.cycle()
+    record_consent(people.database, ada, "no", people.tick(), cause="complaint")
+    people.cycle()
+    people.set(ada, opt_in=True)
+    people.cycle()
+    assert people.opt_in(ada) is True, "here it is the person who says so"
+
+
+def test_address_of_nobody_is_remembered_for_who_comes_later(people: People) -> None:
+    assert not record_consent(people.database, ADA, "no", people.tick())
+    ada = people.add(ADA, CONTACT)
+    people.cycle()
+    assert people.opt_in(ada) is False
+
+
+def test_many_yeses_wait_for_a_person(people: People) -> None:
+    ids = [people.add(f"a{n}@planted.example", f"00300000000000{n}AAA") for n in range(3)]
+    for one in ids:
+        record_consent(people.database, one, "no", people.tick())
+    people.cycle()
+    for one in ids:
+        people.set(one, opt_in=True)
+    people.cycle(most_lifts=2)
+    assert [people.opt_in(one) for one in ids] == [False] * 3
+    people.cycle()
+    assert [people.opt_in(one) for one in ids] == [True] * 3
+
+
+@pytest.mark.parametrize("act", ["UPDATE consent_event SET said = 'yes'", "DELETE FROM consent_event"])
+def test_ledger_cannot_be_changed(people: People, act: str) -> None:
+    record_consent(people.database, ADA, "no", people.tick())
+    with pytest.raises(DatabaseUnavailableError), people.database.transaction() as connection:
+        connection.execute(text(act))
+    with people.database.transaction() as connection:
+        assert connection.scalar(text("SELECT said FROM consent_event")) == "no"
+
+
+def test_another_key_is_refused(people: People) -> None:
+    url = people.database._engine.url.render_as_string(hide_password=False)
+    with pytest.raises(ConfigurationError, match="another key"):
+        CustomerDatabase(url, b"x" * KEY_BYTES)
+
+
+def test_chain_shows_what_was_said_and_done(people: People) -> None:
+    people.add(ADA, CONTACT)
+    record_consent(people.database, ADA, "no", people.tick(), reference="moment 7")
+    people.cycle()
+    with people.database.transaction() as connection:
+        by_address = read_chain(connection, people.database.hashes, ADA)
+        by_id = read_chain(connection, people.database.hashes, CONTACT[:15])
+    for chain in (by_address, by_id):
+        assert list(chain.events["said"]) == ["no"]
+        assert list(chain.customers["reason"]) == ["said no"]
+        assert list(chain.deliveries["record_id"]) == [CONTACT]
