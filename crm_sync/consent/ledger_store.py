@@ -1,6 +1,6 @@
 """The consent ledger in the database: what was said, which noes stand, and which yeses wait to be judged."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import pandas as pd
@@ -21,9 +21,13 @@ _ONLY_PERSON = [cause.value for cause in Cause if cause.only_person_lifts]
 
 @dataclass(frozen=True)
 class Judged:
-    """What judging the waiting yeses came to: noes that were lifted, and yeses held back until a person approves."""
+    """What judging the waiting yeses came to.
 
-    lifted: int = 0
+    `lifted`: `address_hash`, `side` (of the yes), one row for each no that was lifted. `held_back`: lifting yeses that
+    wait until a person approves, since they are too many at once.
+    """
+
+    lifted: pd.DataFrame = field(default_factory=lambda: pd.DataFrame({"address_hash": [], "side": []}))
     held_back: int = 0
 
 
@@ -112,7 +116,8 @@ def judge_candidates(
     types = {"yes_id": consent_candidate.c.id.type}
     judged = stage(connection, "staged_judged", yeses[["yes_id"]], types)
     connection.execute(delete(consent_candidate).where(consent_candidate.c.id.in_(select(judged.c.yes_id))))
-    return Judged(lifted=len(lifted))
+    by_yes = yeses.set_index("yes_id").loc[lifted["yes_id"], ["address_hash", "side"]]
+    return Judged(lifted=by_yes.reset_index(drop=True))
 
 
 def _noes_of(connection: Connection, yeses: pd.DataFrame) -> pd.DataFrame:

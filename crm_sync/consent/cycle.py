@@ -1,0 +1,68 @@
+"""The end of a cycle: every side was read, so the waiting yeses are judged, and Salesforce is to hear what it lacks."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+import pandas as pd
+from sqlalchemy import Connection, func, select, union
+
+from crm_sync.columns.address_hash import AddressHash
+from crm_sync.consent.delivery_store import close_settled, queue_lifts, queue_withdrawals
+from crm_sync.consent.here_store import note_look, notice_changes_here
+from crm_sync.consent.ledger_store import Judged, judge_candidates
+from crm_sync.consent.readings_store import customers_of
+from crm_sync.consent.standing_store import refresh_consent
+from crm_sync.consent.vocabulary import Channel, Side
+from crm_sync.database.staging import stage
+from crm_sync.database.tables.customers import customer
+from crm_sync.sobject import SObject
+
+# More yeses than this at once are held back until a person approves: a share of the customers, and at least so many.
+_MOST_LIFTS_SHARE, _MOST_LIFTS = 0.01, 50
+
+
+@dataclass(frozen=True)
+class Cycle:
+    """A run at the end of which the waiting yeses are judged.
+
+    `linked`: the channels that each object's mapping has a field for. `users_may_lift`: whether a Salesforce user may
+    subscribe a person again. `lifts_approved`: a person has approved the yeses that were held back.
+    """
+
+    hashes: AddressHash
+    run: int
+    now: datetime
+    linked: Mapping[SObject, Collection[Channel]]
+    users_may_lift: bool = True
+    lifts_approved: bool = False
+
+
+def close_cycle(connection: Connection, cycle: Cycle) -> Judged:
+    """Enter what was said here, judge the waiting yeses, set what follows, and queue what Salesforce is to be written.
+
+    The caller has landed what every mapped object of Salesforce says; belongs in a transaction of its own.
+    """
+    noticed = notice_changes_here(connection, cycle.hashes, run=cycle.run, now=cycle.now)
+    note_look(connection, cycle.now)
+    most = None if cycle.lifts_approved else _most_lifts(connection)
+    judged = judge_candidates(
+        connection, users_may_lift=cycle.users_may_lift, most_lifts=most, run=cycle.run, now=cycle.now
+    )
+    ids = pd.DataFrame({"id": noticed.astype("Int64")})
+    seen = stage(connection, "staged_noticed", ids, {"id": customer.c.id.type})
+    touched = union(select(seen.c.id), customers_of(connection, judged.lifted["address_hash"])).subquery()
+    everyone = select(touched.c[0])
+    channels = {channel for some in cycle.linked.values() for channel in some}
+    refresh_consent(connection, everyone, cycle.now, linked=channels)
+    close_settled(connection, cycle.now)
+    queue_withdrawals(connection, everyone, cycle.linked, cycle.now)
+    from_here = judged.lifted.loc[judged.lifted["side"].eq(Side.HERE.value), "address_hash"]
+    if len(from_here):
+        queue_lifts(connection, customers_of(connection, from_here), cycle.linked, cycle.now)
+    return judged
+
+
+def _most_lifts(connection: Connection) -> int:
+    number = connection.scalar(select(func.count()).select_from(customer)) or 0
+    return max(_MOST_LIFTS, int(number * _MOST_LIFTS_SHARE))
