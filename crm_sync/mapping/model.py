@@ -19,6 +19,10 @@ _OPTION_NAME = re.compile(r"[\w .-]{1,80}")
 # Read with every record; Salesforce knows no case, and what is read has these names.
 _ALWAYS_READ = ("Id", "SystemModstamp", "IsDeleted", "MasterRecordId", "IsConverted", "ConvertedContactId")
 
+# Of Salesforce itself, by the last part of the path, in lower case.
+_SAYS_NO = frozenset({"hasoptedoutofemail", "personhasoptedoutofemail", "hasoptedoutoffax", "donotcall"})
+_SOUNDS_LIKE_NO = ("optout", "opt_out", "optedout", "opted_out", "unsubscribe", "donot", "do_not")
+
 
 class CustomerFieldKind(StrEnum):
     """Where a value goes: a standard field of every customer, or an option field of this brand."""
@@ -32,6 +36,17 @@ class Precedence(StrEnum):
 
     CONTACT_FIRST = "contact first"
     LATEST = "latest change first"
+
+
+def says_opposite(salesforce_field: str) -> bool:
+    """Return whether a field of Salesforce is known to hold a no: true there means No here. Case does not matter."""
+    return salesforce_field.rpartition(".")[2].lower() in _SAYS_NO
+
+
+def perhaps_says_opposite(salesforce_field: str) -> bool:
+    """Return whether a field's name sounds as if true meant No; somebody has to look."""
+    name = salesforce_field.rpartition(".")[2].lower()
+    return any(word in name for word in _SOUNDS_LIKE_NO)
 
 
 class FieldLink(BaseModel):
@@ -84,8 +99,8 @@ class FieldLink(BaseModel):
             raise ValueError(f"There is no customer field {self.name!r}; {hint}")
         if self.opposite and self.field_type is not FieldType.YES_NO:
             raise ValueError(f"Only opt_in and sms_opt_in can say the opposite, {self.name} cannot.")
-        if self.salesforce_field == "HasOptedOutOfEmail" and self.name == "opt_in" and not self.opposite:
-            raise ValueError("HasOptedOutOfEmail says the opposite of opt_in; tick 'Says the opposite'.")
+        if self.is_consent and not self.opposite and says_opposite(self.salesforce_field):
+            raise ValueError(f"{self.salesforce_field} says the opposite of {self.name}; tick 'Says the opposite'.")
         return self
 
     @property
