@@ -4,7 +4,7 @@ from pydantic import ConfigDict, Field
 
 from blocks.saved_block import SavedBlock, picked_from_a_list
 from crm_sync.mapping.customer_fields import CUSTOMER_FIELDS
-from crm_sync.mapping.model import MappingRules, ObjectMapping, Precedence
+from crm_sync.mapping.model import DeletedPeople, MappingRules, ObjectMapping, Overwrite, Precedence, Resubscription
 from crm_sync.mapping.standard import standard_contact_mapping, standard_lead_mapping
 
 
@@ -33,8 +33,25 @@ class DataMapping(SavedBlock):
     )
     precedence: Precedence = Field(
         default=Precedence.CONTACT_FIRST,
-        title="Who speaks for a customer",
+        title="Which record stands for a customer",
         description="When a lead and a contact are one customer: the contact, or whichever changed last.",
+    )
+
+    overwrite: Overwrite = Field(
+        default=Overwrite.CHANGED_FIELDS,
+        title="A pull overwrites",
+        description="Only the fields that changed in Salesforce, so that a change made here to another field stays; or "
+        "every linked field of a record that changed.",
+    )
+    resubscription: Resubscription = Field(
+        default=Resubscription.PERSON_OR_USER,
+        title="Who may subscribe a person again",
+        description="After somebody has said no to e-mail. A Salesforce user counts only if the no stood there before; a complaint is taken back by the person only.",
+    )
+    deleted: DeletedPeople = Field(
+        default=DeletedPeople.STOP_MAILING,
+        title="People deleted in Salesforce",
+        description="Whether a customer who is deleted in Salesforce is mailed on. Who comes back is mailed as before.",
     )
 
     def check(self) -> None:
@@ -43,4 +60,9 @@ class DataMapping(SavedBlock):
 
     def rules(self) -> MappingRules:
         """Return the mapping as the rules read it."""
-        return MappingRules(contact=self.contact, lead=self.lead, precedence=self.precedence)
+        return MappingRules(**{name: getattr(self, name) for name in MappingRules.model_fields})
+
+    @classmethod
+    def of(cls, rules: MappingRules) -> "DataMapping":
+        """Return the block that holds a mapping."""
+        return cls(**{name: getattr(rules, name) for name in MappingRules.model_fields})

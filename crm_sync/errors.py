@@ -13,6 +13,7 @@ SyncError                       its text is one sentence for the person who read
 │   ├── LoginLimitError         too many logins: only logging in has to wait
 │   ├── JobLimitError           it ended a Bulk job: the next run needs another one
 │   └── UnknownOutcomeError     Salesforce got records and gave no answer: the next run finds out
+├── PersonNeededError           the work is done as far as it may be; the rest waits for a person
 ├── SessionExpiredError         log in again, once
 ├── JobGoneError                the Bulk job or its results have expired: read that object again
 └── FatalError                  end the run as failed
@@ -87,6 +88,10 @@ class JobLimitError(LimitReachedError):
 
 class UnknownOutcomeError(LimitReachedError):
     """A limit was reached after Salesforce got records and before it answered."""
+
+
+class PersonNeededError(SyncError):
+    """The run did what it may do by itself; what is left waits until a person has looked."""
 
 
 class SessionExpiredError(SyncError):

@@ -37,7 +37,7 @@ def load_mapping(text: str, name: str = "mapping", *, save: bool = True) -> list
         return [f"The block {name!r} holds this mapping already."]
     if not save:
         return [*changes, f"Nothing is saved; the block {name!r} is as it was."]
-    block = DataMapping(contact=rules.contact, lead=rules.lead, precedence=rules.precedence)
+    block = DataMapping.of(rules)
     try:
         block.save(name, overwrite=True)
     except ValueError:

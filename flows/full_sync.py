@@ -8,9 +8,11 @@ from blocks.customer_database import CustomerDatabase
 from blocks.data_mapping import DataMapping
 from blocks.load import load_block
 from blocks.salesforce_credentials import SalesforceCredentials
+from crm_sync.consent.ledger_store import Judged
 from crm_sync.pull.summary import SyncSummary
 from tasks.pages.budget import refresh_budget_quietly
 from tasks.pages.sync import publish_summary
+from tasks.pull.landing import hidden_consent, judge_consent, landing_of
 from tasks.pull.summary import end_sync
 from tasks.pull.whole_object import begin_or_resume, drop_checkpoints, store_object
 from tasks.run.ending import end_in_a_sentence
@@ -34,6 +36,8 @@ def full_sync(
     mapping: DataMapping | str = "mapping",
     objects: list[Literal["Contact", "Lead"]] = ["Contact", "Lead"],  # noqa: B006  # the form shows it; never changed
     start_again: bool = False,
+    *,
+    repair: bool = False,
 ) -> SyncSummary:
     """Bring every mapped lead and contact from Salesforce into the customer database.
 
@@ -45,6 +49,7 @@ def full_sync(
         mapping: Data mapping, a saved block or its name.
         objects: Which Salesforce objects to read.
         start_again: Start from the first record, even if an earlier run was cut short.
+        repair: Overwrite every linked field of every customer with what Salesforce has, also where it was changed here.
     """
 
     def sync() -> SyncSummary:
@@ -57,11 +62,20 @@ def full_sync(
             forecast_sync(run, wanted)
             # All jobs first: Salesforce prepares one object's records while another's are stored.
             begun = {sobject: begin_or_resume(run, checked, sobject) for sobject in wanted}
-            counts = {sobject: store_object(run, checked, reached) for sobject, reached in begun.items()}
+            landing = landing_of(run, checked, repair=repair)
+            counts = {sobject: store_object(run, checked, landing, reached) for sobject, reached in begun.items()}
             drop_checkpoints(run, wanted)
+            judged = judge_consent(run, checked, landing) if wanted == rules.mapped else Judged()
             resumed = [sobject for sobject, reached in begun.items() if reached.sync_run_id != run.number]
             missing = {sobject: checked.missing[sobject] for sobject in wanted}
-            summary = end_sync(run, counts, resumed=resumed, missing_fields=missing)
+            summary = end_sync(
+                run,
+                counts,
+                resumed=resumed,
+                missing_fields=missing,
+                held_back=judged.held_back,
+                hidden_consent=hidden_consent(checked),
+            )
         publish_summary(_FLOW, summary)
         return summary
 

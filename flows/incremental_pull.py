@@ -10,12 +10,14 @@ from blocks.customer_database import CustomerDatabase
 from blocks.data_mapping import DataMapping
 from blocks.load import load_block
 from blocks.salesforce_credentials import SalesforceCredentials
+from crm_sync.consent.ledger_store import Judged
 from crm_sync.pull.record_changes_store import RecordChange
 from crm_sync.pull.summary import SyncSummary
 from flows.full_sync import full_sync
 from tasks.pages.budget import refresh_budget_quietly
 from tasks.pages.sync import publish_changes, publish_record_changes, publish_summary
 from tasks.pull.changes import find_pull_scope, preview_changed, read_changed, store_changed
+from tasks.pull.landing import hidden_consent
 from tasks.pull.summary import end_sync
 from tasks.run.ending import end_in_a_sentence
 from tasks.run.run import open_run
@@ -38,6 +40,7 @@ def incremental_pull(
     show_values: bool = False,
     overlap_minutes: Annotated[int, Field(ge=0, le=1440)] = 10,
     full_sync_first: bool = False,
+    approve_resubscriptions: bool = False,
 ) -> SyncSummary:
     """Bring what changed in Salesforce since the last run into the customer database.
 
@@ -51,6 +54,7 @@ def incremental_pull(
         show_values: In a dry run, show personal values in full; else only their first character.
         overlap_minutes: Read so many minutes again, because changes can become visible late.
         full_sync_first: Do the full sync that is due, if one is, and then go on.
+        approve_resubscriptions: Mail again the people whose yes was held back, since they were too many at once.
     """
 
     def pull() -> SyncSummary:
@@ -61,11 +65,13 @@ def incremental_pull(
                 full_sync(salesforce, database, mapping, objects=[one.value for one in scope.full_sync_reasons])
                 scope = find_pull_scope(run, rules)
             checked, found = read_changed(run, rules, scope.marks, timedelta(minutes=overlap_minutes))
-            preview, changes = None, list[RecordChange]()
+            preview, changes, judged = None, list[RecordChange](), Judged()
             if dry_run:
                 counts, preview = preview_changed(run, checked, found, show_values=show_values)
             else:
-                counts, changes = store_changed(run, checked, found, scope.marks)
+                counts, changes, judged = store_changed(
+                    run, checked, found, scope.marks, lifts_approved=approve_resubscriptions
+                )
             summary = end_sync(
                 run,
                 counts,
@@ -73,6 +79,8 @@ def incremental_pull(
                 missing_fields={sobject: checked.missing[sobject] for sobject in found},
                 full_sync_due=scope.reasons_after({sobject: read.asked_at for sobject, read in found.items()}),
                 changes=preview,
+                held_back=judged.held_back,
+                hidden_consent=hidden_consent(checked),
             )
         publish_summary(_FLOW, summary)
         publish_changes(_FLOW, summary)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import pandas as pd
-from sqlalchemy import ColumnElement, Connection, FromClause, Row, Table, case, exists, func, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, FromClause, Row, Table, exists, func, select, tuple_, update
 
 from crm_sync.columns.membership import among
 from crm_sync.customers.mail_status import mail_status_if, not_mailed

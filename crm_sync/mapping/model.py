@@ -49,6 +49,27 @@ def perhaps_says_opposite(salesforce_field: str) -> bool:
     return any(word in name for word in _SOUNDS_LIKE_NO)
 
 
+class Overwrite(StrEnum):
+    """What a pull overwrites when a record changed in Salesforce."""
+
+    CHANGED_FIELDS = "changed fields"
+    ALL_LINKED_FIELDS = "all linked fields of a changed record"
+
+
+class Resubscription(StrEnum):
+    """Who may take back that a person does not want to be mailed; a complaint only the person can."""
+
+    PERSON_OR_USER = "the person or a Salesforce user"
+    PERSON = "only the person"
+
+
+class DeletedPeople(StrEnum):
+    """What happens to customers who are deleted in Salesforce."""
+
+    STOP_MAILING = "stop mailing"
+    KEEP_MAILING = "go on mailing"
+
+
 class FieldLink(BaseModel):
     """One row of the mapping: a Salesforce field and the customer field it fills."""
 
@@ -176,6 +197,12 @@ class ObjectMapping(BaseModel):
         return next(link for link in self.links if link.unique)
 
     @property
+    def consent_links(self) -> str:
+        """A text that differs whenever consent is read from other fields, or read otherwise."""
+        links = (f"{link.salesforce_field} {link.name} {link.opposite}" for link in self.links if link.is_consent)
+        return "; ".join(sorted(links))
+
+    @property
     def salesforce_fields(self) -> list[str]:
         """The linked Salesforce fields, each once, in the order of the links."""
         return list(dict.fromkeys(link.salesforce_field for link in self.links))
@@ -187,6 +214,9 @@ class MappingRules(BaseModel):
     lead: ObjectMapping
     contact: ObjectMapping
     precedence: Precedence = Precedence.CONTACT_FIRST
+    overwrite: Overwrite = Overwrite.CHANGED_FIELDS
+    resubscription: Resubscription = Resubscription.PERSON_OR_USER
+    deleted: DeletedPeople = DeletedPeople.STOP_MAILING
 
     @model_validator(mode="after")
     def _one_way_to_be_unique(self) -> Self:

@@ -10,7 +10,8 @@ from crm_sync.mapping.model import FieldLink, MappingRules, ObjectMapping
 from crm_sync.salesforce.read.soql import build_select
 from crm_sync.sobject import SObject
 
-_PARTS = ("precedence", *(sobject.lower() for sobject in (SObject.CONTACT, SObject.LEAD)))
+_SETTINGS = ("precedence", "overwrite", "resubscription", "deleted")
+_OBJECTS = [sobject.lower() for sobject in (SObject.CONTACT, SObject.LEAD)]
 _REASONS = {
     "extra_forbidden": "is not a setting of a data mapping",
     "missing": "is missing",
@@ -43,7 +44,7 @@ def read_mapping(text: str) -> MappingRules:
     except yaml.YAMLError as problem:
         raise MappingError(_unreadable(problem)) from None
     if not isinstance(root, yaml.MappingNode) or not isinstance(content, dict):
-        raise MappingError(f"The mapping file is empty; it needs at least one of {', '.join(_PARTS[1:])}.")
+        raise MappingError(f"The mapping file is empty; it needs at least one of {', '.join(_OBJECTS)}.")
     lines: dict[_Place, int] = {}
     _find_lines(root, (), lines, set())
     try:
@@ -56,7 +57,9 @@ def read_mapping(text: str) -> MappingRules:
 
 def write_mapping(rules: MappingRules) -> str:
     """Return the mapping as YAML text, a line for each link; `read_mapping` gives back the same mapping."""
-    lines = [f"precedence: {_scalar(rules.precedence)}"]
+    default = MappingRules.model_fields
+    chosen = [name for name in _SETTINGS if name == "precedence" or getattr(rules, name) != default[name].default]
+    lines = [f"{name}: {_scalar(getattr(rules, name))}" for name in chosen]
     for sobject in rules.mapped:
         mapping = rules.of(sobject)
         lines.append(f"\n{sobject.lower()}:")
@@ -70,9 +73,8 @@ def write_mapping(rules: MappingRules) -> str:
 
 def describe_changes(before: MappingRules, after: MappingRules) -> list[str]:
     """Return a sentence for each difference between two mappings."""
-    sentences = []
-    if before.precedence != after.precedence:
-        sentences.append(f"Precedence: {after.precedence}, was {before.precedence}.")
+    pairs = [(name.capitalize(), getattr(before, name), getattr(after, name)) for name in _SETTINGS]
+    sentences = [f"{name}: {now}, was {was}." for name, was, now in pairs if was != now]
     for sobject in SObject:
         old, new = before.of(sobject), after.of(sobject)
         for name in ("status", "condition"):

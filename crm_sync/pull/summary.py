@@ -6,6 +6,7 @@ from operator import add
 
 import pandas as pd
 
+from crm_sync.consent.vocabulary import Channel
 from crm_sync.runs.counts import Counts, counted
 from crm_sync.runs.states import RunState
 from crm_sync.sobject import SObject
@@ -27,6 +28,8 @@ class SyncSummary:
     missing_fields: dict[SObject, list[str]] = field(default_factory=dict)
     full_sync_due: dict[SObject, str] = field(default_factory=dict)
     changes: pd.DataFrame | None = None
+    held_back: int = 0
+    hidden_consent: dict[SObject, list[Channel]] = field(default_factory=dict)
 
     @property
     def total(self) -> Counts:
@@ -48,6 +51,10 @@ class SyncSummary:
         """What a person should know first: complete, or what is missing to it."""
         if self.changes is not None:
             return RunState.DRY_RUN
+        if self.hidden_consent:
+            return RunState.OPT_OUTS_UNKNOWN
+        if self.held_back:
+            return RunState.NEEDS_APPROVAL
         if self.full_sync_due:
             return RunState.FULL_SYNC_DUE
         if self.rejected:
@@ -70,6 +77,12 @@ class SyncSummary:
             said += f"; {counted(self.rejected, 'record')} could not be used (see rejected_record)"
         for sobject, names in self.missing_fields.items():
             said += f"; {sobject} does not show {', '.join(names)}" if names else ""
+        if self.total.conflicts:
+            said += f"; {counted(self.total.conflicts, 'field')} changed here too, where Salesforce won"
+        for sobject in self.hidden_consent:
+            said += f"; it is not known any more which {sobject.lower()}s said no, so they are not mailable"
+        if self.held_back:
+            said += f"; {counted(self.held_back, 'person')} would be mailed again, which waits for somebody's approval"
         for reason in dict.fromkeys(self.full_sync_due.values()):
             objects = " and ".join(sobject for sobject, why in self.full_sync_due.items() if why == reason)
             said += f"; a full sync of {objects} is due, because {reason}"

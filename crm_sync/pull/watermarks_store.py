@@ -21,7 +21,7 @@ class Watermark:
 
     `mapping_fingerprint` and `unique_field` are those of the last full sync, the fingerprint empty after a pause in
     which deletions were forgotten; `field_types` holds the described type of each mapped field, None for one that
-    Salesforce does not show.
+    Salesforce does not show; `consent_links` names the links to consent that the last full sync read.
     """
 
     sobject: SObject
@@ -29,6 +29,7 @@ class Watermark:
     mapping_fingerprint: str
     unique_field: str
     field_types: dict[str, str | None]
+    consent_links: str = ""
 
 
 def watermark_of(mapping: ResolvedMapping, sobject: SObject, stored_until: datetime) -> Watermark:
@@ -39,6 +40,7 @@ def watermark_of(mapping: ResolvedMapping, sobject: SObject, stored_until: datet
         mapping_fingerprint=mapping.saved.fingerprint(sobject),
         unique_field=mapping.saved.of(sobject).unique_link.salesforce_field,
         field_types=mapping.field_types(sobject),
+        consent_links=mapping.saved.of(sobject).consent_links,
     )
 
 

@@ -28,6 +28,9 @@ class Counts:
         return self.inserted + self.updated
 
 
+_MANY = {"person": "people"}
+
+
 def counted(number: int, one: str) -> str:
     """Say how many there are, of one or of more."""
-    return f"{number:,} {one}" if number == 1 else f"{number:,} {one}s"
+    return f"{number:,} {one}" if number == 1 else f"{number:,} {_MANY.get(one, one + 's')}"

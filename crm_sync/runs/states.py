@@ -66,6 +66,18 @@ class RunState(StrEnum):
         "the pull did what it could; the sentence says of which object, and why, a full sync is due",
         "**full-sync** for that object",
     )
+    NEEDS_APPROVAL = (
+        "NeedsApproval",
+        "pull",
+        "the rest is done; more people would be mailed again at once than a run decides by itself",
+        "look at the page; if it is right, tick the box in the form of the next pull",
+    )
+    OPT_OUTS_UNKNOWN = (
+        "OptOutsUnknown",
+        "sync, pull",
+        "Salesforce no longer shows who said no to e-mail; customers of that object are not mailable",
+        "give the integration user access to the field, or correct the mapping; then **full-sync**",
+    )
     DRY_RUN = (
         "DryRun",
         "pull, moments",
@@ -90,6 +102,9 @@ class RunState(StrEnum):
         "Salesforce or the database refused",
         "read the state's sentence; what is stored stays, the next run goes on",
     )
+
+
+NOT_GREEN = frozenset({RunState.NEEDS_APPROVAL, RunState.OPT_OUTS_UNKNOWN})
 
 
 def state_after(error: SyncError) -> RunState:

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pandas as pd
 from prefect import get_run_logger, task
 
+from crm_sync.consent.ledger_store import Judged
 from crm_sync.customers.dry_run import preview_batches
 from crm_sync.customers.landing import land_batch
 from crm_sync.customers.landing_context import LandingContext
@@ -24,6 +25,7 @@ from crm_sync.runs.counts import Counts
 from crm_sync.salesforce.read.changed_since import Changes
 from crm_sync.salesforce.read.read_plan import ReadPlan
 from crm_sync.sobject import SObject
+from tasks.pull.landing import judge_consent, landing_of
 from tasks.pull.whole_object import mapped_batches
 from tasks.run.forecasts import announce_forecast
 from tasks.run.mapping import check_mapping
@@ -86,21 +88,30 @@ def _read(
 
 
 def store_changed(
-    run: Run, checked: ResolvedMapping, found: dict[SObject, Changes], marks: dict[SObject, Watermark]
-) -> tuple[dict[SObject, Counts], list[RecordChange]]:
-    """Store each object's changes, and with the last batch how far it is stored; return some of them to show."""
-    counts, shown = {}, list[RecordChange]()
+    run: Run,
+    checked: ResolvedMapping,
+    found: dict[SObject, Changes],
+    marks: dict[SObject, Watermark],
+    *,
+    lifts_approved: bool = False,
+) -> tuple[dict[SObject, Counts], list[RecordChange], Judged]:
+    """Store each object's changes, and with the last batch how far it is stored; then judge what was said of consent.
+
+    Returns the counts, some changes to show, and what the judging came to.
+    """
+    counts, shown, landing = {}, list[RecordChange](), landing_of(run, checked)
     for sobject, changes in found.items():
         mark = replace(marks[sobject], stored_until=changes.asked_at, field_types=checked.field_types(sobject))
         counts[sobject] = Counts()
         for batch, is_last in mark_last(_batches(run, checked, changes)):
             most = SHOWN_CHANGES - len(shown)
             stored, brought = store_batch(
-                run.database, run.org_key, batch, _landing(run, checked), mark, is_last=is_last, most_shown=most
+                run.database, run.org_key, batch, landing, mark, is_last=is_last, most_shown=most
             )
             counts[sobject] += stored
             shown += brought
-    return counts, shown
+    judged = judge_consent(run, checked, landing, lifts_approved=lifts_approved)
+    return counts, shown, judged
 
 
 def preview_changed(
@@ -108,7 +119,7 @@ def preview_changed(
 ) -> tuple[dict[SObject, Counts], pd.DataFrame]:
     """Find out what the changes would do; all are read before, for no transaction waits for Salesforce."""
     batches = [(sobject, batch) for sobject, changes in found.items() for batch in _batches(run, checked, changes)]
-    return preview(run.database, batches, _landing(run, checked), show_values=show_values)
+    return preview(run.database, batches, landing_of(run, checked), show_values=show_values)
 
 
 def _batches(run: Run, checked: ResolvedMapping, changes: Changes) -> Iterator[pd.DataFrame]:
@@ -116,14 +127,10 @@ def _batches(run: Run, checked: ResolvedMapping, changes: Changes) -> Iterator[p
     sobject = changes.query.sobject
     if changes.needs_bulk:
         for page in read_in_bulk(run, changes.query):
-            yield from mapped_batches(page, sobject, checked)
+            yield from mapped_batches(page, sobject, checked, run.database.hashes)
     else:
         for frame in changes.frames():
-            yield map_records(frame, sobject, checked.rules.of(sobject), checked.types[sobject])
-
-
-def _landing(run: Run, checked: ResolvedMapping) -> LandingContext:
-    return LandingContext(checked.rules, checked.types, run.number, run.started_at, only_changed=True)
+            yield map_records(frame, sobject, checked.rules.of(sobject), checked.types[sobject], run.database.hashes)
 
 
 def mark_last(batches: Iterator[pd.DataFrame]) -> Iterator[tuple[pd.DataFrame | None, bool]]:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pandas as pd
 from prefect import get_run_logger, task
 
+from crm_sync.columns.address_hash import AddressHash
 from crm_sync.customers.landing import land_batch
 from crm_sync.customers.landing_context import LandingContext
 from crm_sync.customers.seen_records import SeenRecords
@@ -47,14 +48,14 @@ def begin_or_resume(run: Run, checked: ResolvedMapping, sobject: SObject) -> Che
     return begun
 
 
-def store_object(run: Run, checked: ResolvedMapping, reached: Checkpoint) -> Counts:
+def store_object(run: Run, checked: ResolvedMapping, landing: LandingContext, reached: Checkpoint) -> Counts:
     """Store one object to its end; when Salesforce no longer has the job, read the object anew."""
     try:
-        return _store_pages(run, checked, reached)
+        return _store_pages(run, checked, landing, reached)
     except JobGoneError:
         get_run_logger().warning("Salesforce no longer has the Bulk job of %s; it is read again.", reached.sobject)
         drop_checkpoints(run, [reached.sobject])
-        return _store_pages(run, checked, begin_or_resume(run, checked, reached.sobject))
+        return _store_pages(run, checked, landing, begin_or_resume(run, checked, reached.sobject))
     except (JobFailedError, JobLimitError, PaginationError):
         # The next run would only come to the same end.
         drop_checkpoints(run, [reached.sobject])
@@ -67,11 +68,10 @@ def drop_checkpoints(run: Run, objects: list[SObject]) -> None:
         delete_checkpoints(connection, run.org_key, objects)
 
 
-def _store_pages(run: Run, checked: ResolvedMapping, reached: Checkpoint) -> Counts:
+def _store_pages(run: Run, checked: ResolvedMapping, landing: LandingContext, reached: Checkpoint) -> Counts:
     if reached.finished:
         return Counts()
     sobject, counts = reached.sobject, Counts()
-    landing = LandingContext(checked.rules, checked.types, run.number, run.started_at)
     is_whole = reached.sync_run_id == run.number and reached.locator is None and not reached.rows_done
     seen = SeenRecords(sobject, reached.read_from, reads_all=is_whole and not checked.rules.of(sobject).condition)
     with run.database.transaction() as connection:
@@ -79,7 +79,7 @@ def _store_pages(run: Run, checked: ResolvedMapping, reached: Checkpoint) -> Cou
     job = wait_for_bulk_job(run, sobject, reached.job_id)
     progress = Progress(run.ledger.flow, sobject, done=reached.rows_done, expected=job.records_processed)
     for page in download_pages(run, sobject, reached.job_id, reached.locator):
-        for batch in mapped_batches(page, sobject, checked, skip_rows=reached.rows_done):
+        for batch in mapped_batches(page, sobject, checked, run.database.hashes, skip_rows=reached.rows_done):
             counts += store_batch(run.database, run.org_key, batch, landing, reached)
             reached = reached.after_rows(len(batch))
             seen.add(batch)
@@ -92,7 +92,7 @@ def _store_pages(run: Run, checked: ResolvedMapping, reached: Checkpoint) -> Cou
 
 
 def mapped_batches(
-    page: ResultsPage, sobject: SObject, checked: ResolvedMapping, *, skip_rows: int = 0
+    page: ResultsPage, sobject: SObject, checked: ResolvedMapping, hashes: AddressHash, *, skip_rows: int = 0
 ) -> Iterator[pd.DataFrame]:
     """Give the page's records in batches, mapped; the next batch is mapped while the database stores one.
 
@@ -103,7 +103,7 @@ def mapped_batches(
     batches = read_batches(page.path, columns=checked.columns(sobject), **rows)
 
     def ready(batch: pd.DataFrame) -> pd.DataFrame:
-        return map_records(batch, sobject, mapping, types).sort_values("unique_key")
+        return map_records(batch, sobject, mapping, types, hashes).sort_values("unique_key")
 
     # Not a generator: that would keep each batch as it was read beside the one as it is mapped.
     return prefetch_one(map(ready, batches))

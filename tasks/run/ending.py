@@ -8,8 +8,8 @@ from typing import Protocol, TypeVar
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
-from crm_sync.errors import SyncError
-from crm_sync.runs.states import RunState, state_after
+from crm_sync.errors import PersonNeededError, SyncError
+from crm_sync.runs.states import NOT_GREEN, RunState, state_after
 from tasks.run.late_runs import is_late_run, skipped_state
 from tasks.run.run import utc_now
 
@@ -45,7 +45,10 @@ def end_in_a_sentence(
             outcome = work()
             name = getattr(outcome, "state", RunState.COMPLETED)
             sentence = outcome if isinstance(outcome, str) else outcome.sentence()
-            state = Completed(name=name, message=sentence, data=outcome)
+            if name in NOT_GREEN:
+                state = Failed(name=name, message=sentence, data=PersonNeededError(sentence))
+            else:
+                state = Completed(name=name, message=sentence, data=outcome)
         except SyncError as error:
             state = Failed(name=state_after(error), message=str(error), data=error)
     return state  # type: ignore[return-value]  # Prefect gives the caller of the flow the state's data, or raises it

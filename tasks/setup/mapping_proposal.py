@@ -26,7 +26,7 @@ def refuse_taken_name(name: str) -> None:
 
 def save_proposal(rules: MappingRules, name: str) -> None:
     """Save the mapping as a new block; raises ConfigurationError when there is one, or the name cannot be one."""
-    block = DataMapping(contact=rules.contact, lead=rules.lead, precedence=rules.precedence)
+    block = DataMapping.of(rules)
     try:
         block.save(name)
     except ValueError as refusal:

@@ -89,7 +89,7 @@ class Outcome:
 
 
 def _values(row: dict[str, Any]) -> dict[str, Any]:
-    apart = {"id", "created_at", "modified_at", "options"}
+    apart = {"id", "created_at", "modified_at", "options", "read_at"}
     values = {name: value for name, value in row.items() if name not in apart}
     return values | {"options": {name: value for name, value in row["options"].items() if value is not None}}
 

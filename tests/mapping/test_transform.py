@@ -185,11 +185,16 @@ def test_person_may_have_any_name() -> None:
 
 
 def test_email_addresses_are_one_whatever_their_blanks_and_case() -> None:
-    written = _series(" Ada@X.org\t", "ada@x.ORG", "STRASSE@x.org", "straße@x.org", "  ", "", None)
+    written = _series(" Ada@X.org\t", "\u200bada@x.ORG\xa0", "Jose\u0301@x.org", "josé@x.org", "  ", "", None)
     keys = unique_keys(pd.DataFrame({"Email": written}), EMAIL)
     assert keys.iloc[0] == keys.iloc[1] == "ada@x.org"
-    assert keys.iloc[2] == keys.iloc[3] == "strasse@x.org"
+    assert keys.iloc[2] == keys.iloc[3] == "josé@x.org"
     assert keys.iloc[4:].isna().all()
+
+
+def test_mailboxes_that_only_look_alike_are_two() -> None:
+    keys = unique_keys(pd.DataFrame({"Email": _series("strasse@x.org", "straße@x.org")}), EMAIL)
+    assert list(keys) == ["strasse@x.org", "straße@x.org"]
 
 
 def test_other_unique_fields_keep_their_case() -> None:

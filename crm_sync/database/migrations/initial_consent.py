@@ -44,6 +44,12 @@ def make_consent() -> None:
         sa.Index("ix_consent_candidate_place", "address_hash", "channel", "side", "reference", unique=True),
     )
     _make_deliveries()
+    op.create_table(
+        "consent_gap",
+        sa.Column("sobject", sa.Text(), primary_key=True),
+        sa.Column("channel", sa.Text(), primary_key=True),
+        sa.Column("since", _INSTANT, nullable=False),
+    )
     op.create_table("installation", sa.Column("name", sa.Text(), primary_key=True), *_texts("value"))
     _guard_the_ledger()
     op.execute(_MAILABLE)
@@ -109,6 +115,10 @@ FROM (
                 SELECT 1 FROM address_consent
                 WHERE address_consent.address_hash = customer.address_hash AND address_consent.channel = 'email'
             ) THEN 'said no'
+            WHEN EXISTS (
+                SELECT 1 FROM consent_gap
+                WHERE consent_gap.sobject = customer.salesforce_object AND consent_gap.channel = 'email'
+            ) THEN 'Salesforce no longer shows who said no'
             WHEN customer.opt_in IS NULL THEN 'no consent is known'
             WHEN NOT customer.opt_in THEN 'said no'
             WHEN customer.mail_status = 'INACTIVE' THEN 'mail status is inactive'

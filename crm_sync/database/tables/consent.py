@@ -86,6 +86,15 @@ consent_delivery = Table(
     Index("ix_consent_delivery_customer_id", "customer_id"),
 )
 
+# Objects whose opt-out field Salesforce no longer shows: nobody knows who said no there since.
+consent_gap = Table(
+    "consent_gap",
+    metadata,
+    Column("sobject", Text, primary_key=True),
+    Column("channel", Text, primary_key=True),
+    Column("since", Instant, nullable=False),
+)
+
 # Facts about this installation, by name: which key the hashes are made with, for example.
 installation = Table(
     "installation",

@@ -182,6 +182,7 @@ watermark = Table(
     Column("unique_field", Text, nullable=False, server_default=""),
     # By mapped field, as Salesforce described it; null for one that it did not show.
     Column("field_types", JSON_OBJECT, nullable=False, server_default="{}"),
+    Column("consent_links", Text, nullable=False, server_default=""),
 )
 
 request_ledger = Table(

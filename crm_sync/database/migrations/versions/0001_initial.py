@@ -130,6 +130,7 @@ def _make_runs() -> None:
         sa.Column("mapping_fingerprint", _TEXT, nullable=False),
         sa.Column("unique_field", _TEXT, nullable=False, server_default=""),
         sa.Column("field_types", _JSON, nullable=False, server_default="{}"),
+        sa.Column("consent_links", _TEXT, nullable=False, server_default=""),
     )
     op.create_table(
         "request_ledger",

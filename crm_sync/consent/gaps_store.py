@@ -1,0 +1,37 @@
+"""Gaps in what is known of consent: objects whose opt-out field Salesforce no longer shows.
+
+Nobody stays mailable on knowledge that is no longer kept up: the view `customer_mailable` says no for their customers.
+"""
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+
+from sqlalchemy import Connection, delete
+
+from crm_sync.consent.vocabulary import Channel
+from crm_sync.database.dialects import insert_for
+from crm_sync.database.tables.consent import consent_gap
+from crm_sync.sobject import SObject
+
+
+def note_gaps(
+    connection: Connection,
+    hidden: Mapping[SObject, Collection[Channel]],
+    linked: Mapping[SObject, Collection[Channel]],
+    now: datetime,
+) -> None:
+    """Keep since when a linked field is hidden, and forget the gaps of those that are read again.
+
+    `hidden`, `linked`: by sObject, the channels whose field is not shown, and those whose field is read.
+    """
+    for sobject, channels in linked.items():
+        for channel in channels:
+            place = (consent_gap.c.sobject == str(sobject), consent_gap.c.channel == channel.value)
+            connection.execute(delete(consent_gap).where(*place))
+    rows = [
+        {"sobject": str(sobject), "channel": channel.value, "since": now}
+        for sobject, channels in hidden.items()
+        for channel in channels
+    ]
+    if rows:
+        connection.execute(insert_for(connection, consent_gap).values(rows).on_conflict_do_nothing())
