@@ -46,7 +46,8 @@ class DataMapping(SavedBlock):
     resubscription: Resubscription = Field(
         default=Resubscription.PERSON_OR_USER,
         title="Who may subscribe a person again",
-        description="After somebody has said no to e-mail. A Salesforce user counts only if the no stood there before; a complaint is taken back by the person only.",
+        description="After somebody has said no to e-mail. A Salesforce user counts only if the no stood there before; "
+        "a complaint is taken back by the person only.",
     )
     deleted: DeletedPeople = Field(
         default=DeletedPeople.STOP_MAILING,

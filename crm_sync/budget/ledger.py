@@ -1,6 +1,7 @@
 """The request ledger: every request is entered here first, and refused when the budget has no headroom for it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from threading import Lock
@@ -147,6 +148,15 @@ class RequestLedger:
                 save_org_usage(connection, self._org, usage, at)
             if probed := self._probes.pop(request_id, None):
                 close_probe(connection, self._org, probed, status=status, holder=self._holder, now=at)
+
+    @contextmanager
+    def counted_as(self, flow: str) -> Iterator[None]:
+        """Count the requests made meanwhile for another flow, out of its reservation."""
+        own, self.flow = self.flow, flow
+        try:
+            yield
+        finally:
+            self.flow = own
 
     def limit_reached(self, kind: str, error: LimitReachedError, at: datetime) -> None:
         """Close the breaker of the org, for every process, because Salesforce has refused a request for a limit."""

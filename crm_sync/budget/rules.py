@@ -72,7 +72,12 @@ class BudgetRules(BaseModel):
     keep_for_push: Reservation = Field(
         default=Reservation(hour=2, day=10),
         title="Kept for the campaign push",
-        description="For opt-outs too. No other flow uses it.",
+        description="No other flow uses it.",
+    )
+    keep_for_withdrawals: Reservation = Field(
+        default=Reservation(hour=1, day=2),
+        title="Kept for withdrawals of consent",
+        description="Opt-outs on their way to Salesforce. No other flow uses it.",
     )
     keep_for_moments: Reservation = Field(
         default=Reservation(), title="Kept for contact moments", description="No other flow uses it."
@@ -91,6 +96,7 @@ class BudgetRules(BaseModel):
         return {
             "incremental_pull": self.keep_for_pull,
             "campaign_push": self.keep_for_push,
+            "withdrawals": self.keep_for_withdrawals,
             "contact_moment_export": self.keep_for_moments,
         }
 

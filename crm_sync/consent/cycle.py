@@ -4,7 +4,6 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-import pandas as pd
 from sqlalchemy import Connection, func, select, union
 
 from crm_sync.columns.address_hash import AddressHash
@@ -12,9 +11,8 @@ from crm_sync.consent.delivery_store import close_settled, queue_lifts, queue_wi
 from crm_sync.consent.here_store import note_look, notice_changes_here
 from crm_sync.consent.ledger_store import Judged, judge_candidates
 from crm_sync.consent.readings_store import customers_of
-from crm_sync.consent.standing_store import refresh_consent
-from crm_sync.consent.vocabulary import Channel, Side
-from crm_sync.database.staging import stage
+from crm_sync.consent.standing_store import customers_with, refresh_consent
+from crm_sync.consent_words import Channel, Side
 from crm_sync.database.tables.customers import customer
 from crm_sync.sobject import SObject
 
@@ -49,9 +47,8 @@ def close_cycle(connection: Connection, cycle: Cycle) -> Judged:
     judged = judge_candidates(
         connection, users_may_lift=cycle.users_may_lift, most_lifts=most, run=cycle.run, now=cycle.now
     )
-    ids = pd.DataFrame({"id": noticed.astype("Int64")})
-    seen = stage(connection, "staged_noticed", ids, {"id": customer.c.id.type})
-    touched = union(select(seen.c.id), customers_of(connection, judged.lifted["address_hash"])).subquery()
+    lifted = customers_of(connection, judged.lifted["address_hash"])
+    touched = union(customers_with(connection, noticed), lifted).subquery()
     everyone = select(touched.c[0])
     channels = {channel for some in cycle.linked.values() for channel in some}
     refresh_consent(connection, everyone, cycle.now, linked=channels)

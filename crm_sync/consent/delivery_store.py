@@ -23,7 +23,8 @@ from sqlalchemy import (
 
 from crm_sync.consent.ledger_store import stand
 from crm_sync.consent.standing_store import stands_at_no
-from crm_sync.consent.vocabulary import SAYS_NO, Cause, Channel, Said, Side
+from crm_sync.consent_words import SAYS_NO, Cause, Channel, Said, Side
+from crm_sync.database.confirmed_values import store_confirmed_values
 from crm_sync.database.dialects import insert_for, write_and_count
 from crm_sync.database.frames import frame_of
 from crm_sync.database.staging import stage
@@ -32,7 +33,7 @@ from crm_sync.database.tables.customers import Instant, customer, salesforce_rec
 from crm_sync.sobject import SObject
 
 _QUEUED = ["sobject", "record_id", "customer_id", "channel", "said", "queued_at"]
-_READ = ["id", "sobject", "record_id", "customer_id", "channel", "said", "system_modstamp"]
+_READ = ["id", "sobject", "record_id", "customer_id", "channel", "said", "address_hash", "system_modstamp"]
 
 
 @dataclass(frozen=True)
@@ -136,8 +137,9 @@ def is_waiting() -> ColumnElement[bool]:
 
 def read_waiting(connection: Connection, limit: int) -> pd.DataFrame:
     """Return the oldest waiting deliveries: `id`, `customer_id` (numbers), `sobject`, `record_id`, `channel`, `said`
-    (text), and `system_modstamp` (datetime), the stamp of the record when it was last read."""
-    columns = [consent_delivery.c[name] for name in _READ[:-1]] + [salesforce_record.c.system_modstamp]
+    (text); of the record as it was last read, `address_hash` (number) and `system_modstamp` (datetime)."""
+    mirrored = [salesforce_record.c[name] for name in _READ[-2:]]
+    columns = [*(consent_delivery.c[name] for name in _READ[:-2]), *mirrored]
     query = (
         select(*columns)
         .join(salesforce_record, salesforce_record.c.id == consent_delivery.c.record_id)
@@ -171,13 +173,15 @@ def customers_waiting(connection: Connection, customer_ids: pd.Series) -> pd.Dat
     return frame_of(connection.execute(query), names).drop_duplicates("customer_id")
 
 
-def store_accepted(connection: Connection, accepted: pd.DataFrame, now: datetime) -> None:
-    """Note what Salesforce holds now. `accepted`: `id`, `record_id`, `channel`, `said`, `address_hash`.
+def store_accepted(connection: Connection, accepted: pd.DataFrame, confirmed: pd.DataFrame, now: datetime) -> None:
+    """Note what Salesforce holds now. `accepted`: `id`, `record_id`, `channel`, `said`, `address_hash`; `confirmed`: the
+    records' `id` and their new `field_values` (JSON object text).
 
     A record that a no was written to stands at no by itself from now on: whoever lifts it has to lift it there.
     """
     if accepted.empty:
         return
+    store_confirmed_values(connection, confirmed, now)
     types = {"id": consent_delivery.c.id.type}
     staged = stage(connection, "staged_accepted", accepted[["id", "record_id"]], types)
     connection.execute(
@@ -194,7 +198,7 @@ def store_accepted(connection: Connection, accepted: pd.DataFrame, now: datetime
             written = stage(connection, "staged_written", ids)
             connection.execute(
                 update(salesforce_record)
-                .values(**{name: said is Said.NO, "pushed_at": now, "read_at": now})
+                .values(**{name: said is Said.NO, "read_at": now})
                 .where(salesforce_record.c.id == written.c.record_id)
             )
     noes = accepted[accepted["said"].eq(Said.NO.value)].dropna(subset=["address_hash"])

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, delete
 
-from crm_sync.consent.vocabulary import Channel
+from crm_sync.consent_words import Channel
 from crm_sync.database.dialects import insert_for
 from crm_sync.database.tables.consent import consent_gap
 from crm_sync.sobject import SObject

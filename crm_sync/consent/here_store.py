@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Table, or_, select, update
 
 from crm_sync.columns.address_hash import AddressHash, normalise_address
 from crm_sync.consent.ledger_store import drop_candidates, enter_sayings
-from crm_sync.consent.vocabulary import Cause, Channel, Kind, Said, Side
+from crm_sync.consent_words import Cause, Channel, Kind, Said, Side
 from crm_sync.database.dialects import insert_for
 from crm_sync.database.frames import frame_of
 from crm_sync.database.staging import stage

@@ -7,7 +7,7 @@ import pandas as pd
 from sqlalchemy import Connection, Table, and_, case, delete, exists, literal, select, true
 
 from crm_sync.consent.rule import find_lifted
-from crm_sync.consent.vocabulary import Cause, Kind, Said
+from crm_sync.consent_words import Cause, Kind, Said
 from crm_sync.database.dialects import insert_for
 from crm_sync.database.frames import frame_of
 from crm_sync.database.staging import stage

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Select, Table, and_, false, fu
 
 from crm_sync.consent.ledger_store import affirm, drop_candidates, enter_sayings
 from crm_sync.consent.rule import Observation, observe
-from crm_sync.consent.vocabulary import SAYS_NO, Cause, Channel, Kind, Said, Side
+from crm_sync.consent_words import SAYS_NO, Cause, Channel, Kind, Said, Side
 from crm_sync.database.frames import frame_of
 from crm_sync.database.staging import stage
 from crm_sync.database.tables.customers import customer, salesforce_record

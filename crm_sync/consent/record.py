@@ -8,7 +8,7 @@ from sqlalchemy import Connection, select, update
 from crm_sync.columns.address_hash import address_or_key, normalise_address
 from crm_sync.consent.ledger_store import drop_candidates, enter_sayings
 from crm_sync.consent.standing_store import refresh_consent
-from crm_sync.consent.vocabulary import Cause, Channel, Kind, Said, Side
+from crm_sync.consent_words import Cause, Channel, Kind, Said, Side
 from crm_sync.database.engine import CustomerDatabase
 from crm_sync.database.tables.customers import customer
 from crm_sync.errors import ConfigurationError

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 import pandas as pd
 
-from crm_sync.consent.vocabulary import Kind, Side
+from crm_sync.consent_words import Kind, Side
 
 
 class Observation(StrEnum):

@@ -3,10 +3,11 @@
 from collections.abc import Collection
 from datetime import datetime
 
+import pandas as pd
 from sqlalchemy import ColumnElement, Connection, FromClause, Select, and_, exists, literal, or_, select, update
 
 from crm_sync.consent.ledger_store import carry_over
-from crm_sync.consent.vocabulary import Channel
+from crm_sync.consent_words import Channel
 from crm_sync.database.dialects import write_and_count
 from crm_sync.database.frames import frame_of
 from crm_sync.database.staging import stage
@@ -24,6 +25,13 @@ def stands_at_no(person: FromClause, channel: Channel) -> ColumnElement[bool]:
         .where(joined.c.merged_into_customer_id == person.c.id)
     )
     return or_(own, of_joined)
+
+
+def customers_with(connection: Connection, ids: pd.Series) -> Select[tuple[int]]:
+    """Return a query of customers by their ids."""
+    frame = pd.DataFrame({"id": ids.astype("Int64")})
+    staged = stage(connection, "staged_touched", frame, {"id": customer.c.id.type})
+    return select(staged.c.id)
 
 
 def follow_addresses(connection: Connection, touched: Select[tuple[int]], *, run: int | None, now: datetime) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from crm_sync.columns.address_hash import AddressHash
-from crm_sync.consent.vocabulary import Channel
+from crm_sync.consent_words import Channel
 from crm_sync.mapping.model import MappingRules
 from crm_sync.sobject import SObject
 
@@ -36,5 +36,4 @@ class LandingContext:
     @property
     def linked_consent(self) -> dict[SObject, list[Channel]]:
         """The channels for which each mapped object has a field."""
-        names = {one: {link.name for link in self.rules.of(one).links if link.is_consent} for one in self.rules.mapped}
-        return {one: [via for via in Channel if via.customer_field in linked] for one, linked in names.items()}
+        return {one: list(self.rules.consent_links(one)) for one in self.rules.mapped}

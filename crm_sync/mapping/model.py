@@ -10,6 +10,7 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from crm_sync.consent_words import Channel
 from crm_sync.errors import MappingError
 from crm_sync.mapping.customer_fields import CONSENT_FIELDS, CUSTOMER_FIELDS, GROUPS, FieldType
 from crm_sync.salesforce.limits import FIELD_PATH
@@ -234,6 +235,11 @@ class MappingRules(BaseModel):
     def mapped(self) -> list[SObject]:
         """The objects that take part; contacts first, so that their leads are superseded without a second write."""
         return [sobject for sobject in (SObject.CONTACT, SObject.LEAD) if self.of(sobject).links]
+
+    def consent_links(self, sobject: SObject) -> dict[Channel, FieldLink]:
+        """The links of an object that hold consent and can be written: not those to a field of a parent."""
+        own = [link for link in self.of(sobject).links if link.is_consent and "." not in link.salesforce_field]
+        return {via: link for link in own for via in Channel if via.customer_field == link.name}
 
     def without(self, objects: Collection[SObject]) -> Self:
         """Return the rules as if these objects were not mapped."""

@@ -80,7 +80,7 @@ def map_records(
     )
 
     mapped["address_hash"] = _address_hashes(records, mapped["unique_key"], mapping, hashes)
-    says_no = {link.name: _says_no(records[link.salesforce_field], link) for link in mapping.links if link.is_consent}
+    says_no = {link.name: says_no_of(records[link.salesforce_field], link) for link in mapping.links if link.is_consent}
     unread = pd.Series(pd.NA, index=records.index, dtype="boolean")
     mapped["says_no_email"] = says_no.get("opt_in", unread)
     mapped["says_no_sms"] = says_no.get("sms_opt_in", unread)
@@ -135,7 +135,8 @@ def _address_hashes(
     return hashes.of_column(addresses if links[0].unique else addresses.fillna(by_key))
 
 
-def _says_no(values: pd.Series, link: FieldLink) -> pd.Series:
+def says_no_of(values: pd.Series, link: FieldLink) -> pd.Series:
+    """Return whether each value of a linked consent field is a no (boolean); an empty one is."""
     says_no: pd.Series = (~_yes_no(values, opposite=link.opposite)).astype("boolean")
     return says_no
 

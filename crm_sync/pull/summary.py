@@ -6,7 +6,7 @@ from operator import add
 
 import pandas as pd
 
-from crm_sync.consent.vocabulary import Channel
+from crm_sync.consent_words import Channel
 from crm_sync.runs.counts import Counts, counted
 from crm_sync.runs.states import RunState
 from crm_sync.sobject import SObject

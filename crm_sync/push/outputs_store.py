@@ -3,12 +3,12 @@
 from datetime import datetime
 
 import pandas as pd
-from sqlalchemy import BigInteger, Connection, and_, cast, func, literal, select, type_coerce, update
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import BigInteger, Connection, and_, func, literal, select, update
 
+from crm_sync.database.confirmed_values import store_confirmed_values
 from crm_sync.database.staging import stage
 from crm_sync.database.tables.campaigns import campaign_member, campaign_output
-from crm_sync.database.tables.customers import JSON_OBJECT, Instant, salesforce_record
+from crm_sync.database.tables.customers import Instant
 from crm_sync.push.queue_store import Queue
 from crm_sync.push.result import Output
 
@@ -45,25 +45,8 @@ def store_outputs(
     connection.execute(campaign_output.insert().from_select(names, source))
     done = update(campaign_member).values(done_at=now).where(is_mine).returning(campaign_member.c.id)
     stored = list(connection.scalars(done))
-    _store_confirmed_values(connection, confirmed, now)
+    store_confirmed_values(connection, confirmed, now)
     return stored
-
-
-def _store_confirmed_values(connection: Connection, confirmed: pd.DataFrame, now: datetime) -> None:
-    if confirmed.empty:
-        return
-    staged = stage(connection, "staged_confirmed", confirmed[["id", "field_values"]])
-    known = salesforce_record.c.field_values
-    merged = (
-        known.op("||")(cast(staged.c.field_values, JSONB))
-        if connection.dialect.name == "postgresql"
-        else func.json_patch(known, staged.c.field_values)
-    )
-    connection.execute(
-        update(salesforce_record)
-        .values(field_values=type_coerce(merged, JSON_OBJECT), pushed_at=now)
-        .where(salesforce_record.c.id == staged.c.id)
-    )
 
 
 def find_outputs(connection: Connection, queue: Queue, which: str, *, run: int | None = None) -> list[int]:

@@ -7,7 +7,7 @@ from prefect import get_run_logger, task
 from crm_sync.consent.cycle import Cycle, close_cycle
 from crm_sync.consent.gaps_store import note_gaps
 from crm_sync.consent.ledger_store import Judged
-from crm_sync.consent.vocabulary import Channel
+from crm_sync.consent_words import Channel
 from crm_sync.customers.landing_context import LandingContext
 from crm_sync.database.engine import CustomerDatabase
 from crm_sync.mapping.checked import ResolvedMapping
@@ -21,9 +21,7 @@ from tasks.run.run import Run
 _OVERLAP = timedelta(minutes=10)
 
 
-def landing_of(
-    run: Run, checked: ResolvedMapping, *, repair: bool = False, only_changed: bool = True
-) -> LandingContext:
+def landing_of(run: Run, checked: ResolvedMapping, *, repair: bool = False) -> LandingContext:
     """Return how this run lands records; with `repair` all linked fields of every record are written.
 
     An object that was never read, or read with another mapping, gives all its linked fields too.
@@ -39,7 +37,7 @@ def landing_of(
         run.number,
         run.started_at,
         run.database.hashes,
-        only_changed=only_changed and not (repair or is_new),
+        only_changed=not (repair or is_new),
         overwrites=repair or is_new or rules.overwrite is Overwrite.ALL_LINKED_FIELDS,
         known_until={one: mark.stored_until - _OVERLAP for one, mark in marks.items()},
         new_consent=[one for one in mapped if one in marks and marks[one].consent_links != rules.of(one).consent_links],

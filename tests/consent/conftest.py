@@ -13,7 +13,7 @@ from crm_sync.consent.delivery_store import queue_withdrawals
 from crm_sync.consent.here_store import note_look, notice_changes_here
 from crm_sync.consent.ledger_store import judge_candidates
 from crm_sync.consent.standing_store import refresh_consent
-from crm_sync.consent.vocabulary import Channel
+from crm_sync.consent_words import Channel
 from crm_sync.database.engine import CustomerDatabase
 from crm_sync.database.tables.consent import consent_delivery
 from crm_sync.database.tables.customers import customer, salesforce_record
@@ -49,7 +49,7 @@ class People:
                     created_at=self.now,
                     modified_at=self.now,
                 )
-            ).inserted_primary_key
+            ).inserted_primary_key or (0,)
             connection.execute(
                 insert(salesforce_record).values(
                     id=contact,

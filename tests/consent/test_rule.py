@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from crm_sync.consent.rule import Observation, find_lifted, observe
-from crm_sync.consent.vocabulary import Cause, Kind, Side
+from crm_sync.consent_words import Cause, Kind, Side
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 HERE, SALESFORCE = Side.HERE.value, Side.SALESFORCE.value

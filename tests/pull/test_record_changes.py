@@ -12,7 +12,7 @@ from crm_sync.database.tables.customers import customer
 from crm_sync.mapping.transform import map_records
 from crm_sync.pull.record_changes_store import SHOWN_CHANGES, changes_to_come
 from crm_sync.sobject import SObject
-from tests.rigs.story import Record, Story
+from tests.rigs.story import HASHES, Record, Story
 
 _TYPES = {"Score__c": "double", "Birthdate": "date", "VIP__c": "boolean", "HasOptedOutOfEmail": "boolean"}
 
@@ -49,7 +49,7 @@ def test_number_that_only_one_customer_has_is_shown_as_it_is(story: Story, datab
     batch, types = _mapped(
         story, story.contact(1, "a@x.org", at=1, LastName="King"), story.contact(2, "b@x.org", at=1, LastName="King")
     )
-    landing = LandingContext(story.rules, types, story.run, story.now + timedelta(minutes=1))
+    landing = LandingContext(story.rules, types, story.run, story.now + timedelta(minutes=1), HASHES)
 
     _, changes = preview_batches(database, [(SObject.CONTACT, batch)], landing, show_values=True)
 

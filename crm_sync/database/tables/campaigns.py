@@ -2,8 +2,7 @@
 
 from sqlalchemy import Column, ForeignKey, Index, Table, Text, text
 
-from crm_sync.database.tables.customers import ROW_ID
-from crm_sync.database.tables.customers import Instant, metadata
+from crm_sync.database.tables.customers import ROW_ID, Instant, metadata
 
 _WAITING = text("done_at IS NULL")
 
