@@ -10,6 +10,7 @@ from blocks.salesforce_synchronize import SalesforceSynchronize
 from crm_sync.push.result import PushResult
 from crm_sync.push.selection import FieldEquals
 from crm_sync.push.settings import check_settings
+from tasks.consent.deliver import deliver_consent
 from tasks.pages.budget import refresh_budget_quietly
 from tasks.pages.push import publish_push
 from tasks.push.push import enter, open_queue, push_queue
@@ -53,6 +54,7 @@ def campaign_push(
         checked = check_settings(step, load_block(DataMapping, mapping).rules())
         with open_run(_FLOW, salesforce, database, while_closed=True, at_end=refresh_budget_quietly) as run:
             queue = open_queue(run, campaign, step.step)
+            deliver_consent(run, checked.rules)
             enter(run, queue, customer_ids, selection)
             result = push_queue(run, queue, checked)
             run.end(result.state)

@@ -10,6 +10,7 @@ from blocks.load import load_block
 from blocks.salesforce_credentials import SalesforceCredentials
 from crm_sync.consent.ledger_store import Judged
 from crm_sync.pull.summary import SyncSummary
+from tasks.consent.deliver import deliver_consent
 from tasks.pages.budget import refresh_budget_quietly
 from tasks.pages.sync import publish_summary
 from tasks.pull.landing import hidden_consent, judge_consent, landing_of
@@ -66,6 +67,7 @@ def full_sync(
             counts = {sobject: store_object(run, checked, landing, reached) for sobject, reached in begun.items()}
             drop_checkpoints(run, wanted)
             judged = judge_consent(run, checked, landing) if wanted == rules.mapped else Judged()
+            deliver_consent(run, rules)
             resumed = [sobject for sobject, reached in begun.items() if reached.sync_run_id != run.number]
             missing = {sobject: checked.missing[sobject] for sobject in wanted}
             summary = end_sync(

@@ -14,6 +14,7 @@ from crm_sync.consent.ledger_store import Judged
 from crm_sync.pull.record_changes_store import RecordChange
 from crm_sync.pull.summary import SyncSummary
 from flows.full_sync import full_sync
+from tasks.consent.deliver import deliver_consent
 from tasks.pages.budget import refresh_budget_quietly
 from tasks.pages.sync import publish_changes, publish_record_changes, publish_summary
 from tasks.pull.changes import find_pull_scope, preview_changed, read_changed, store_changed
@@ -60,6 +61,8 @@ def incremental_pull(
     def pull() -> SyncSummary:
         rules = load_block(DataMapping, mapping).rules()
         with open_run(_FLOW, salesforce, database, at_end=refresh_budget_quietly) as run:
+            if not dry_run:
+                deliver_consent(run, rules)
             scope = find_pull_scope(run, rules)
             if scope.full_sync_reasons and full_sync_first and not dry_run:
                 full_sync(salesforce, database, mapping, objects=[one.value for one in scope.full_sync_reasons])
@@ -72,6 +75,7 @@ def incremental_pull(
                 counts, changes, judged = store_changed(
                     run, checked, found, scope.marks, lifts_approved=approve_resubscriptions
                 )
+                deliver_consent(run, rules)
             summary = end_sync(
                 run,
                 counts,

@@ -9,6 +9,7 @@ from blocks.salesforce_credentials import SalesforceCredentials
 from blocks.salesforce_synchronize import SalesforceSynchronize
 from crm_sync.push.result import PushResult
 from crm_sync.push.settings import check_settings
+from tasks.consent.deliver import deliver_consent
 from tasks.pages.budget import refresh_budget_quietly
 from tasks.pages.push import publish_push
 from tasks.push.push import enter_again, open_queue, push_queue
@@ -52,6 +53,7 @@ def retry_outputs(
         checked = check_settings(step, load_block(DataMapping, mapping).rules())
         with open_run(_FLOW, salesforce, database, while_closed=True, at_end=refresh_budget_quietly) as run:
             queue = open_queue(run, campaign, step.step)
+            deliver_consent(run, checked.rules)
             customers = enter_again(run, queue, which.strip(), of_run)
             result = push_queue(run, queue, checked, only=customers)
             run.end(result.state)

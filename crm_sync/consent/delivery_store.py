@@ -174,8 +174,10 @@ def customers_waiting(connection: Connection, customer_ids: pd.Series) -> pd.Dat
 
 
 def store_accepted(connection: Connection, accepted: pd.DataFrame, confirmed: pd.DataFrame, now: datetime) -> None:
-    """Note what Salesforce holds now. `accepted`: `id`, `record_id`, `channel`, `said`, `address_hash`; `confirmed`: the
-    records' `id` and their new `field_values` (JSON object text).
+    """Note what Salesforce holds now.
+
+    `accepted`: `id`, `record_id`, `channel`, `said`, `address_hash`. `confirmed`: the records' `id` and their new
+    `field_values` (JSON object text).
 
     A record that a no was written to stands at no by itself from now on: whoever lifts it has to lift it there.
     """

@@ -107,7 +107,8 @@ def check_settings(settings: PushSettings, rules: MappingRules) -> CheckedSettin
         )
     if not wanted:
         raise ConfigurationError("The Salesforce Synchronize settings name no field to send; add at least one.")
-    links = {sobject: [linked[name.lower()] for name in wanted]}
+    # Consent goes by itself, before anything else (`crm_sync.consent`), and never with other values.
+    links = {sobject: [link for name in wanted if not (link := linked[name.lower()]).is_consent]}
     if sobject is SObject.LEAD and settings.follow_converted and rules.contact.links:
         links[SObject.CONTACT] = _same_fields_of_a_contact(links[sobject], rules)
     return CheckedSettings(settings, rules, links)

@@ -7,6 +7,7 @@ from time import monotonic
 import pandas as pd
 from prefect import task
 
+from crm_sync.consent.delivery_store import customers_waiting
 from crm_sync.database.engine import CustomerDatabase
 from crm_sync.push.advice import group_causes
 from crm_sync.push.outputs_store import store_outputs
@@ -55,6 +56,7 @@ class OutputRecorder:
     def _store(self, done: pd.DataFrame) -> None:
         named = {"salesforce_id": "record_id", "error_code": "code", "error_message": "message"}
         columns = {name: done.get(own) for name, own in named.items()}
+        done = self._until_salesforce_knows(done)
         output = done["state"].map({state.value: output.value for state, output in OUTPUTS.items()})
         outputs = done[["member_id", "customer_id"]].assign(output=output, **columns)
         outputs = outputs[_COLUMNS].astype(dict.fromkeys(_COLUMNS[2:], "str"))
@@ -66,6 +68,23 @@ class OutputRecorder:
         if len(conflicts.columns):
             some = done.loc[conflicts.any(axis=1), "record_id"]
             self.conflict_examples += list(some.head(_EXAMPLES - len(self.conflict_examples)))
+
+    def _until_salesforce_knows(self, done: pd.DataFrame) -> pd.DataFrame:
+        """Return the plan without success for members whose withdrawal of consent Salesforce does not hold."""
+        with self.run.database.transaction() as connection:
+            waiting = customers_waiting(connection, done["customer_id"])
+        if waiting.empty:
+            return done
+        withdrawal = waiting.set_index("customer_id").reindex(done["customer_id"]).set_axis(done.index)
+        is_kept_back = done["customer_id"].isin(waiting["customer_id"])
+        is_refused = is_kept_back & withdrawal["error_code"].notna()
+        state = done["state"].mask(is_kept_back, State.LIMITED.value).mask(is_refused, State.REFUSED.value)
+        names = {"code": "error_code", "message": "error_message"}
+        texts = {
+            own: done.get(own, pd.Series(None, index=done.index, dtype="str")).mask(is_refused, withdrawal[name])
+            for own, name in names.items()
+        }
+        return done.assign(state=state, **texts)
 
     def result(self) -> PushResult:
         """Say what the run came to."""
