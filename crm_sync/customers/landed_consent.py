@@ -4,8 +4,9 @@ import pandas as pd
 from sqlalchemy import Connection, Select, Table, select, union
 
 from crm_sync.consent.delivery_store import queue_withdrawals
+from crm_sync.consent.here_store import notice_changes_here
 from crm_sync.consent.readings_store import ReadingContext, customers_of, enter_readings
-from crm_sync.consent.standing_store import follow_addresses, refresh_consent
+from crm_sync.consent.standing_store import customers_with, follow_addresses, refresh_consent
 from crm_sync.customers.landing_context import LandingContext
 from crm_sync.database.staging import stage
 from crm_sync.database.tables.consent import address_consent
@@ -16,11 +17,16 @@ from crm_sync.sobject import SObject
 def take_consent(
     connection: Connection, staged: Table, sobject: SObject, landing: LandingContext, *, has_matches: bool
 ) -> Select[tuple[int]]:
-    """Enter what the staged records say about consent; returns a query of the customers who may be concerned, apart
-    from those of the records themselves."""
+    """Enter what was said here, and what the staged records say, about consent.
+
+    Returns a query of the customers who may be concerned, apart from those of the records themselves.
+    """
+    noticed = notice_changes_here(connection, landing.hashes, run=landing.sync_run_id, now=landing.now)
     context = ReadingContext(landing.sync_run_id, landing.now, landing.known_until, landing.new_consent)
     hashes = enter_readings(connection, staged, sobject, context)
     concerned = [customers_of(connection, hashes)]
+    if len(noticed):
+        concerned.append(customers_with(connection, noticed))
     if has_matches:
         # Of a customer that is parted from the one it was joined to, both are concerned.
         joined = select(customer.c.merged_into_customer_id).join(staged, staged.c.unique_key == customer.c.unique_key)

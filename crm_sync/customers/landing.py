@@ -6,7 +6,6 @@ import pandas as pd
 from sqlalchemy import Connection, text
 
 from crm_sync.columns.membership import among
-from crm_sync.consent.here_store import notice_changes_here
 from crm_sync.customers import mirror
 from crm_sync.customers import upsert as upserts
 from crm_sync.customers.candidates import already_applied, link_candidates, map_candidates, read_candidates
@@ -41,7 +40,6 @@ def land_batch(connection: Connection, batch: pd.DataFrame, sobject: SObject, la
     from what was changed here, and from the ledger of consent.
     """
     _one_at_a_time(connection)
-    notice_changes_here(connection, landing.hashes, run=landing.sync_run_id, now=landing.now)
     newest = _newest_versions(batch)
     fresh, staged = newest, mirror.stage_records(connection, newest)
     match = mirror.match_mirror(connection, staged, only_changed=landing.only_changed)
