@@ -12,7 +12,7 @@ import pandas as pd
 from sqlalchemy import ColumnElement, Connection, FromClause, Row, Table, exists, func, select, tuple_, update
 
 from crm_sync.columns.membership import among
-from crm_sync.customers.mail_status import mail_status_if, not_mailed
+from crm_sync.customers.mail_status_store import mail_status_if, not_mailed
 from crm_sync.customers.survivors import Survivors, in_order
 from crm_sync.database.frames import frame_of, in_parts
 from crm_sync.database.staging import stage

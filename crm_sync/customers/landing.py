@@ -10,7 +10,7 @@ from crm_sync.customers import mirror
 from crm_sync.customers import upsert as upserts
 from crm_sync.customers.candidates import already_applied, link_candidates, map_candidates, read_candidates
 from crm_sync.customers.conversions import contacts_of_converted_leads, merge_converted
-from crm_sync.customers.field_precedence import keep_unchanged
+from crm_sync.customers.field_precedence_store import keep_unchanged
 from crm_sync.customers.key_changes import (
     mark_without_record,
     merge_customers,
@@ -18,7 +18,7 @@ from crm_sync.customers.key_changes import (
     plan_key_changes,
     rename_customers,
 )
-from crm_sync.customers.landed_consent import settle_consent, take_consent
+from crm_sync.customers.landed_consent_store import settle_consent, take_consent
 from crm_sync.customers.landing_context import LandingContext
 from crm_sync.customers.survivors import choose_survivors
 from crm_sync.customers.upsert import RecordGroup

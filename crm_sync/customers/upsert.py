@@ -29,7 +29,7 @@ from sqlalchemy import (
 )
 
 from crm_sync.columns.membership import among
-from crm_sync.customers.mail_status import MAIL_STATUS, mail_status_again
+from crm_sync.customers.mail_status_store import MAIL_STATUS, mail_status_again
 from crm_sync.database.dialects import insert_for, write_and_count
 from crm_sync.database.staging import stage
 from crm_sync.database.tables.customers import JSON_OBJECT, Instant, customer

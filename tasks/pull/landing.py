@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from prefect import get_run_logger, task
 
-from crm_sync.consent.cycle import Cycle, close_cycle
+from crm_sync.consent.cycle_store import Cycle, close_cycle
 from crm_sync.consent.gaps_store import note_gaps
 from crm_sync.consent.ledger_store import Judged
 from crm_sync.consent_words import Channel

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text, update
 
-from crm_sync.consent.record import record_consent
+from crm_sync.consent.record_store import record_consent
 from crm_sync.database.engine import CustomerDatabase
 from crm_sync.database.tables.customers import customer
 from tests.rigs.org import Rig

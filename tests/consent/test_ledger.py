@@ -5,7 +5,7 @@ from sqlalchemy import text
 
 from crm_sync.columns.address_hash import KEY_BYTES
 from crm_sync.consent.proof_store import read_chain
-from crm_sync.consent.record import record_consent
+from crm_sync.consent.record_store import record_consent
 from crm_sync.database.engine import CustomerDatabase
 from crm_sync.errors import ConfigurationError, DatabaseUnavailableError
 from tests.consent.conftest import People
