@@ -37,7 +37,7 @@ def campaign_push(
 ) -> PushResult:
     """Write the customers that wait in a campaign to their Salesforce records; each leaves by one output.
 
-    May be repeated: who has nothing new to tell Salesforce costs no request.
+    May be repeated: a customer without changes costs no request.
 
     Args:
         campaign: Name of the campaign whose customers wait in the queue.

@@ -1,4 +1,4 @@
-"""What a push sends of each customer: what differs from what Salesforce is known to have, and what it may overwrite."""
+"""The values that a push sends of each customer: those that differ from Salesforce's, and that it may overwrite."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ _MISSING = pa.scalar(None, pa.large_string())
 
 @dataclass(frozen=True)
 class Changes:
-    """What is to be done about each customer; all parts have one index.
+    """The changes of each customer; all parts have one index.
 
     `values`: a text column per Salesforce field, missing where it is not sent, CLEAR where it is cleared.
     `confirmed_values`: the same for values that Salesforce has already, though a pull has not brought them yet.
@@ -38,7 +38,7 @@ class Changes:
 
     @property
     def to_send(self) -> pd.Series:
-        """Whose record is to be written."""
+        """The customers whose record is to be written."""
         return self.values.notna().any(axis=1) & self.code.isna()
 
 
@@ -57,7 +57,7 @@ def find_changes(
     current_values: pd.DataFrame | None = None,
     pre_merge_values: pd.DataFrame | None = None,
 ) -> Changes:
-    """Say what to send to one sObject.
+    """Return what to send to one sObject.
 
     `people`: a text column per customer field (`column_of`). `known`, with the same index: a text column per
     Salesforce field as a pull last brought it. `current_values`: the same for the records that Salesforce has changed
@@ -114,7 +114,7 @@ def _compare(
     before, unreadable = comparable_known(known, link, field.type)
     changed_here = _differ(here, before) & ~unreadable
     if link.field_type is FieldType.YES_NO:
-        # Nobody was asked, so there is nothing to say; it is no withdrawal.
+        # The customer was never asked; that is no withdrawal.
         changed_here &= own.notna()
     send = changed_here | settings.always_send
     nothing = pd.Series(False, index=own.index)
@@ -130,7 +130,7 @@ def _compare(
 
 
 def _changed_since(own: pd.Series, before: pd.Series, link: FieldLink, field: FieldDescription) -> pd.Series:
-    """Say where a customer differs from what its merged record held; true of all others."""
+    """Return where a customer differs from the values that its merged record held; true of all others."""
     here, held = comparable(own, link, field.type), comparable_known(before, link, field.type)[0]
     return _differ(here.loc[before.index], held).reindex(own.index, fill_value=True)
 

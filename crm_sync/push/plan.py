@@ -1,4 +1,4 @@
-"""What becomes of each member of a push: a frame with a state, and a function from frame to frame for each step.
+"""The plan of a push: a frame with a state for each member, and a function from frame to frame for each step.
 
 A plan has the members whose records are of one object. Columns: `member_id`, `customer_id`, `record_id`, `state`
 (State), `code`, `message` (text, why it was refused), `opts_out` (boolean, whether it withdraws consent), a text column
@@ -102,7 +102,7 @@ def values_of(plan: pd.DataFrame, kind: str) -> pd.DataFrame:
 
 
 def to_write(plan: pd.DataFrame, sobject: SObject, types: Mapping[str, str], *, opts_out: bool) -> list[RecordWrites]:
-    """Return what is to be sent by members that withdraw consent, or by all others."""
+    """Return the records to write for members that withdraw consent, or for all others."""
     chosen = plan[plan["state"].eq(State.TO_SEND) & (plan["opts_out"] == opts_out)]
     return _writes(chosen, values_of(chosen, "send"), sobject, types)
 
@@ -112,7 +112,7 @@ def withdrawals(
 ) -> list[RecordWrites]:
     """Return the withdrawals of consent alone.
 
-    They need no look at Salesforce: where a field says yes or no, what was changed there is what is sent.
+    They need no conflict check: a yes-or-no field that was changed on both sides has one value now.
     """
     consents = [link.salesforce_field for link in links if link.field_type is FieldType.YES_NO]
     chosen = plan[plan["state"].eq(State.TO_SEND) & plan["opts_out"]]

@@ -1,4 +1,4 @@
-"""The queue of a campaign's Salesforce Synchronize step: who enters, and who takes whom out of it.
+"""The queue of a campaign's Salesforce Synchronize step: customers enter it, and runs claim its members.
 
 Several runs may take from one queue. A run claims members before it sends anything; a claim ends with its run, with
 the process that made it, or when it has not been renewed for CLAIM_LASTS.
@@ -37,7 +37,7 @@ class Queue:
 
 @dataclass(frozen=True)
 class ClaimOwner:
-    """A run, the process it is in, and a way to tell whether another process of that token is alive."""
+    """A run, the token of its process, and a function that returns whether the process of another token is alive."""
 
     run: int
     process: str
@@ -57,7 +57,7 @@ def enter_campaign(
 ) -> int:
     """Let customers reach the step of a campaign and return how many have now entered.
 
-    Who waits there already is not entered again; ids that no customer has are passed over.
+    A customer that waits there already does not enter again; ids that no customer has are passed over.
     """
     queue = open_queue(connection, campaign, step, now)
     staged = stage_ids(connection, customer_ids)
@@ -96,8 +96,8 @@ def claim_members(
 ) -> pd.DataFrame:
     """Claim up to `most` members that wait and return them: `member_id`, `customer_id` (numbers).
 
-    `entered_until`: not those who entered later. `only`: of these customers. What another run holds is passed over,
-    not waited for. Who has withdrawn consent comes first.
+    `entered_until`: none that entered later. `only`: of these customers. Members that another run holds are passed
+    over, not waited for. Customers who have opted out come first.
     """
     chosen = select(campaign_member.c.id).where(
         _waits(queue), campaign_member.c.entered_at <= entered_until, _is_free(connection, queue, owner, now)
@@ -120,7 +120,7 @@ def claim_members(
 
 
 def find_left_behind(connection: Connection, queue: Queue, owner: ClaimOwner, now: datetime) -> list[int]:
-    """Return the customers who wait because a run claimed them and ended before it knew what became of them."""
+    """Return the customers in the queue that a run had claimed when it ended, their outcome unknown."""
     left = select(campaign_member.c.customer_id).where(
         _waits(queue), campaign_member.c.claimed_by.is_not(None), _is_free(connection, queue, owner, now)
     )
@@ -128,19 +128,19 @@ def find_left_behind(connection: Connection, queue: Queue, owner: ClaimOwner, no
 
 
 def renew_claims(connection: Connection, run: int, now: datetime) -> None:
-    """Say that a run is still at work on what it has claimed."""
+    """Store that a run is still at work on the members it has claimed."""
     mine = and_(campaign_member.c.claimed_by == run, campaign_member.c.done_at.is_(None))
     connection.execute(update(campaign_member).values(claimed_at=now).where(mine))
 
 
 def release_claims(connection: Connection, run: int) -> None:
-    """Give back what a run has claimed and has not begun to send."""
+    """Release the members that a run has claimed and that have no output."""
     mine = and_(campaign_member.c.claimed_by == run, campaign_member.c.done_at.is_(None))
     connection.execute(update(campaign_member).values(claimed_by=None, claimed_in=None, claimed_at=None).where(mine))
 
 
 def count_waiting(connection: Connection, queue: Queue) -> int:
-    """Return how many wait in the queue, claimed or not."""
+    """Return how many members wait in the queue, claimed or not."""
     return connection.scalars(select(func.count()).select_from(campaign_member).where(_waits(queue))).one()
 
 
@@ -159,7 +159,7 @@ def _waits(queue: Queue) -> ColumnElement[bool]:
 
 
 def _is_free(connection: Connection, queue: Queue, owner: ClaimOwner, now: datetime) -> ColumnElement[bool]:
-    """Tell whether nobody holds a member any more."""
+    """Return the condition that no run holds a member any more."""
     at_work = select(sync_run.c.id).where(sync_run.c.state.in_(_PERHAPS_AT_WORK))
     holders = connection.execute(
         select(campaign_member.c.claimed_by, campaign_member.c.claimed_in)

@@ -86,7 +86,7 @@ def _converted(texts: pd.Series, link: FieldLink, field: FieldDescription) -> pd
 def _yes_or_no(texts: pd.Series, field: FieldDescription, *, opposite: bool) -> pd.Series:
     words = texts.str.strip().str.lower()
     yes = words.isin(YES)
-    # Nothing said is No, as on the way here.
+    # No answer is No, as in a pull.
     known = yes | words.isin(NO) | words.isna()
     yes = yes & ~opposite | ~yes & opposite
     lower = {value.lower(): value for value in field.picklist_values}
@@ -106,7 +106,7 @@ def _plain_number(texts: pd.Series) -> pd.Series:
 
 
 def _without_power(text: str) -> str:
-    """Return 1.2E-5 as 0.000012, digit by digit; what is no number, or a monstrous one, as it is."""
+    """Return 1.2E-5 as 0.000012, digit by digit; a text that is no number, or a monstrous one, stays as it is."""
     with suppress(InvalidOperation):
         number = Decimal(text)
         if number.is_finite() and abs(number.adjusted()) <= _LONGEST_NUMBER:

@@ -120,7 +120,7 @@ def test_refusal_of_a_whole_part_by_the_limit_is_limit(pushes: Pushes) -> None:
 
 
 def test_limit_after_a_lost_answer_leaves_the_doubtful_in_the_queue(both_pushes: Pushes) -> None:
-    """They were written, though nobody heard of it: neither limit nor success would be known to be true."""
+    """They were written, and the answer was lost: neither limit nor success would be known to be true."""
     ids = both_pushes.enter_changed(20)
     both_pushes.rig.org.faults.add(Fault("reset_after", path=_COMPOSITE, nth=2))
     # Counted from the look on; the request that was cut is not seen by this rule.
@@ -160,7 +160,7 @@ def large_org(tmp_path_factory: pytest.TempPathFactory, prefect_home: Path) -> I
 
 @pytest.fixture
 def bulky(large_org: Pushes) -> Iterator[Pushes]:
-    """Give it, forget how often earlier jobs were asked, and in the end how it was told to fail."""
+    """Give it without the requests of earlier tests, and remove the faults afterwards."""
     large_org.truncate(request_ledger)
     yield large_org
     large_org.rig.org.refusals.clear()

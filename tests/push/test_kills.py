@@ -22,7 +22,7 @@ CLAIMED = KillPoint("UPDATE campaign_member SET claimed_by", "after")
 SENDING = KillPoint("INSERT INTO request_ledger", "after", parameter="write")
 STORING = KillPoint("INSERT INTO campaign_output", "before")
 STORED = KillPoint("INSERT INTO campaign_output", "after")
-NOWHERE = KillPoint("this is never said", "before")
+NOWHERE = KillPoint("no such statement", "before")
 
 
 @pytest.fixture

@@ -85,7 +85,7 @@ class Pushes:
         return result
 
     def people(self, sobject: SObject = SObject.CONTACT) -> list[Row]:
-        """Return the customers for whom a record of this object speaks, oldest first."""
+        """Return the customers whose source record is of this object, oldest first."""
         rows = (row for row in self.rig.rows(customer) if row["salesforce_object"] == sobject)
         live = {row["Id"] for row in self.rig.people(sobject) if not row["IsDeleted"]}
         return sorted((row for row in rows if row["salesforce_id"] in live), key=lambda row: int(row["id"]))
@@ -126,7 +126,7 @@ class Pushes:
         return ids
 
     def record(self, customer_id: int) -> Row:
-        """Return the record in Salesforce that speaks for a customer."""
+        """Return the source record of a customer, as Salesforce has it."""
         row = self.customer(customer_id)
         return next(one for one in self.rig.people(row["salesforce_object"]) if one["Id"] == row["salesforce_id"])
 
@@ -135,7 +135,7 @@ class Pushes:
         return sorted(self.rig.rows(campaign_output), key=lambda row: int(row["id"]))
 
     def waiting(self) -> list[Row]:
-        """Return who waits in the queue."""
+        """Return the members that wait in the queue."""
         return [row for row in self.rig.rows(campaign_member) if row["done_at"] is None]
 
     def execute(self, statement: Any) -> None:
@@ -150,7 +150,7 @@ class Pushes:
         self.execute(table.delete())
 
     def agree(self, ids: list[int], title: str = "Navigator") -> bool:
-        """Tell whether exactly those records hold the title whose customers' last output is success."""
+        """Return whether exactly those records hold the title whose customers' last output is success."""
         last = {row["customer_id"]: row["output"] for row in self.outputs()}
         members = [row["member_id"] for row in self.outputs()]
         titles = {row["Id"]: row["Title"] for row in self.rig.people("Contact")}
@@ -183,6 +183,6 @@ def start_pushes(
 
 
 def holds(result: PushResult) -> bool:
-    """Tell whether the outputs are disjoint and together those who continue."""
+    """Return whether the outputs are disjoint and together all that continue."""
     parts = (result.success, result.error, result.limit)
     return sum(map(len, parts)) == len(result.continued) and result.continued == frozenset().union(*parts)
