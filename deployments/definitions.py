@@ -18,6 +18,7 @@ from blocks.salesforce_synchronize import SalesforceSynchronize
 from flows.api_budget import api_budget
 from flows.campaign_push import campaign_push
 from flows.check_connection import check_connection
+from flows.consent_proof import consent_proof
 from flows.contact_moment_export import EVERY as MOMENTS_EVERY
 from flows.contact_moment_export import contact_moment_export
 from flows.full_sync import full_sync
@@ -76,6 +77,7 @@ def build_deployments(version: str | None = None) -> list[RunnerDeployment]:
         deploy(retry_outputs, push_blocks, concurrency_limit=_ONE_AFTER_THE_OTHER),
         deploy(check_connection, blocks),
         deploy(api_budget, org_blocks, schedule=_every(_BUDGET_EVERY, minute=2), concurrency_limit=_ONE_OR_NONE),
+        deploy(consent_proof, {"database": blocks["database"]}),
         deploy(propose_mapping, org_blocks),
         deploy(install_contact_moment_objects, org_blocks, concurrency_limit=_ONE_AFTER_THE_OTHER),
     ]

@@ -1,4 +1,4 @@
-"""Every five minutes: the pages of the request budget and of activity, and alerts; no request is made."""
+"""Every five minutes: the pages of the request budget, of activity and of consent, and alerts; no request is made."""
 
 from contextlib import closing
 
@@ -10,6 +10,7 @@ from blocks.load import load_block
 from blocks.salesforce_credentials import SalesforceCredentials
 from tasks.pages.activity import publish_activity
 from tasks.pages.budget import refresh_budget
+from tasks.pages.consent import refresh_consent_page
 from tasks.run.ending import end_in_a_sentence
 from tasks.run.run import utc_now
 
@@ -25,7 +26,7 @@ def api_budget(
 ) -> str:
     """Show how many Salesforce requests were made, are left and will be made, and raise alerts.
 
-    A second page, activity, shows what the last runs did and what waits.
+    A second page, activity, shows what the last runs did and what waits; a third one, consent, the noes.
 
     Args:
         salesforce: Salesforce credentials, a saved block or its name: whose requests to show.
@@ -37,6 +38,7 @@ def api_budget(
         credentials = load_block(SalesforceCredentials, salesforce)
         with closing(load_block(CustomerDatabase, database).open()) as customers:
             publish_activity(customers, utc_now())
+            refresh_consent_page(customers, utc_now())
             return refresh_budget(customers, credentials.org_key, utc_now(), budget, flows=WATCHED)
 
     return end_in_a_sentence(show)

@@ -18,7 +18,8 @@ from crm_sync.database.tables.consent import (
 
 # A withdrawal that Salesforce does not hold after so long needs somebody.
 TOO_OLD = timedelta(hours=1)
-UNDER_WAY, UNKNOWN = "consent.under-way", "consent.unknown"
+CONSENT = "consent"
+_UNDER_WAY, _UNKNOWN = f"{CONSENT}.under-way", f"{CONSENT}.unknown"
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ def find_consent_alerts(overview: ConsentOverview, now: datetime) -> dict[str, s
     """Return the reason of each alert about consent, by the alert's name."""
     found = {}
     if overview.waiting.oldest is not None and now - overview.waiting.oldest > TOO_OLD:
-        found[UNDER_WAY] = overview.sentence()
+        found[_UNDER_WAY] = overview.sentence()
     if overview.gaps:
-        found[UNKNOWN] = overview.sentence()
+        found[_UNKNOWN] = overview.sentence()
     return found

@@ -17,6 +17,7 @@ from prefect.client.schemas.sorting import FlowRunSort
 from prefect.events import emit_event
 
 from crm_sync.budget.alerts_store import BACKLOG, BREAKER, FLOW_FAILED, REJECTS, AlertChange, change_alerts, find_alerts
+from crm_sync.consent.overview_store import CONSENT, find_consent_alerts, read_overview
 from crm_sync.database.engine import CustomerDatabase
 from crm_sync.runs.states import RunState
 from tasks.log import run_logger
@@ -25,7 +26,7 @@ ALERT_ON = "deployteq.alert.on"
 ALERT_OFF = "deployteq.alert.off"
 RESOURCE = "deployteq.alert"
 
-_IN_THE_DATABASE = (BREAKER, REJECTS, BACKLOG)
+_IN_THE_DATABASE = (BREAKER, REJECTS, BACKLOG, CONSENT)
 _ENDED = [StateType.COMPLETED, StateType.FAILED, StateType.CRASHED]
 # Runs that a limit has cut say nothing about what is wrong, and the breaker has an alert of its own.
 _NO_VERDICT = {RunState.CUT_BY_LIMIT}
@@ -44,6 +45,7 @@ def raise_alerts(
     failed = failed_flows(flows)
     with database.transaction() as connection:
         found = find_alerts(connection, org, rejects_above=rejects_above) | failed
+        found |= find_consent_alerts(read_overview(connection, now), now)
         kinds = (*_IN_THE_DATABASE, FLOW_FAILED) if flows else _IN_THE_DATABASE
         changes = change_alerts(connection, org, found, kinds=kinds, now=now)
     for change in changes:

@@ -1,13 +1,22 @@
 """The pages of consent: how it stands for all, and the proof of one person; none of them holds a personal value."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import pandas as pd
 
-from crm_sync.consent.overview_store import ConsentOverview
+from crm_sync.consent.overview_store import ConsentOverview, read_overview
 from crm_sync.consent.proof_store import ConsentChain
+from crm_sync.database.engine import CustomerDatabase
 from tasks.pages.markdown import Markdown, heading, publish_page, table
+
+
+def refresh_consent_page(database: CustomerDatabase, now: datetime) -> None:
+    """Leave the page of consent as things stand now."""
+    with database.transaction() as connection:
+        overview = read_overview(connection, now)
+    publish_consent(overview)
 
 
 def publish_consent(overview: ConsentOverview) -> None:
@@ -27,7 +36,7 @@ def publish_consent(overview: ConsentOverview) -> None:
         overview.sentence(),
         table(("", "number"), facts),
         _part("What Salesforce refuses", ("code", "withdrawals"), overview.refusals),
-        _part("Not known any more", ("object", "channel", "since"), overview.gaps),
+        _part("Not known any more", ("object", "channel", "since"), [map(_shown, gap) for gap in overview.gaps]),
     )
 
 
