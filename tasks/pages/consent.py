@@ -36,7 +36,7 @@ def publish_consent(overview: ConsentOverview) -> None:
         overview.sentence(),
         table(("", "number"), facts),
         _part("What Salesforce refuses", ("code", "withdrawals"), overview.refusals),
-        _part("Not known any more", ("object", "channel", "since"), [map(_shown, gap) for gap in overview.gaps]),
+        _part("Not known any more", ("object", "channel", "since"), [list(map(_shown, gap)) for gap in overview.gaps]),
     )
 
 

@@ -23,7 +23,7 @@ from tasks.run.throttle import LIMITS
 
 _NAMES = (
     "full_sync", "incremental_pull", "contact_moment_export", "api_budget", "campaign_push", "retry_outputs",
-    "propose_mapping", "check_connection", "install_contact_moment_objects",
+    "propose_mapping", "check_connection", "consent_proof", "install_contact_moment_objects",
 )  # fmt: skip
 _FLOWS: dict[str, Flow[..., object]] = {name: getattr(import_module(f"flows.{name}"), name) for name in _NAMES}
 
