@@ -12,6 +12,7 @@ from prefect.events.schemas.automations import AutomationCore, EventTrigger, Pos
 from prefect.exceptions import ObjectNotFound
 
 from crm_sync.budget.alerts_store import BACKLOG, BREAKER, FLOW_FAILED, REJECTS
+from crm_sync.consent.overview_store import UNDER_WAY, UNKNOWN
 from crm_sync.errors import ConfigurationError
 from tasks.pages.alerts import ALERT_OFF, ALERT_ON, RESOURCE
 
@@ -20,6 +21,8 @@ _ON_CHANGE = {
     BREAKER: "Salesforce takes no more requests, or takes them again",
     BACKLOG: "A backlog is growing, or is worked off",
     REJECTS: "Too many records cannot be used, or no longer",
+    UNDER_WAY: "Withdrawals are not in Salesforce for an hour, or are",
+    UNKNOWN: "It is not known who said no, or is again",
 }
 _NO_SUCCESS = timedelta(minutes=30)
 # Prefect sends a heartbeat every half minute.

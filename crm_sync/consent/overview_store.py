@@ -19,7 +19,7 @@ from crm_sync.database.tables.consent import (
 # A withdrawal that Salesforce does not hold after so long needs somebody.
 TOO_OLD = timedelta(hours=1)
 CONSENT = "consent"
-_UNDER_WAY, _UNKNOWN = f"{CONSENT}.under-way", f"{CONSENT}.unknown"
+UNDER_WAY, UNKNOWN = f"{CONSENT}.under-way", f"{CONSENT}.unknown"
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def find_consent_alerts(overview: ConsentOverview, now: datetime) -> dict[str, s
     """Return the reason of each alert about consent, by the alert's name."""
     found = {}
     if overview.waiting.oldest is not None and now - overview.waiting.oldest > TOO_OLD:
-        found[_UNDER_WAY] = overview.sentence()
+        found[UNDER_WAY] = overview.sentence()
     if overview.gaps:
-        found[_UNKNOWN] = overview.sentence()
+        found[UNKNOWN] = overview.sentence()
     return found

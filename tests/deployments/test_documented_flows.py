@@ -48,7 +48,7 @@ def _rows(deployment: RunnerDeployment) -> list[str]:
 
 def test_page_of_the_flows_says_how_each_is_deployed(prefect_home: Path) -> None:
     page = (_ROOT / "flows" / "README.md").read_text()
-    sections = dict(re.findall(r"^## (\w+)\n(.*?)(?=^## |\Z)", page, flags=re.M | re.S))
+    sections = dict(re.findall(r"^## ([a-z]\w+)\n(.*?)(?=^## |\Z)", page, flags=re.M | re.S))
     deployments = {deployment.flow_name: deployment for deployment in build_deployments()}
 
     assert set(sections) == set(deployments)
