@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from prefect import task
 
 from crm_sync.budget.figures_store import polls_per_job, save_forecast
-from crm_sync.budget.forecast import Begun, forecast_full_sync
+from crm_sync.budget.forecast import forecast_full_sync
 from crm_sync.errors import FatalError
 from crm_sync.pull.checkpoints_store import read_checkpoint
 from crm_sync.salesforce.org import SalesforceOrg
@@ -25,14 +25,13 @@ def forecast_sync(run: Run, objects: Sequence[SObject]) -> None:
         return
     with run.database.transaction() as connection:
         begun = {
-            sobject: Begun(finished=reached.finished)
+            sobject: reached.finished
             for sobject in objects
             if (reached := read_checkpoint(connection, run.org_key, sobject))
         }
         polls = polls_per_job(connection, run.ledger.org)
     by_object = {sobject: records[str(sobject)] for sobject in objects}
-    forecast = forecast_full_sync(by_object, begun=begun, polls=polls)
-    announce_forecast(run, forecast.requests)
+    announce_forecast(run, forecast_full_sync(by_object, begun=begun, polls=polls))
 
 
 def announce_forecast(run: Run, still: int) -> None:

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import func, select
 
 from crm_sync.budget.figures_store import polls_per_job, read_figures, save_forecast
-from crm_sync.budget.forecast import Begun, forecast_full_sync
+from crm_sync.budget.forecast import forecast_full_sync
 from crm_sync.budget.ledger_store import prune_ledger
 from crm_sync.database.engine import CustomerDatabase
 from crm_sync.database.tables.customers import request_ledger
@@ -234,11 +234,11 @@ def test_old_usage_of_the_org_leaves_headroom_for_the_next_request(database: Cus
 def test_full_sync_takes_a_job_its_polls_and_its_pages() -> None:
     both = {SObject.CONTACT: 250_000, SObject.LEAD: 250_001}
     some = {SObject.CONTACT: 1000}
-    assert forecast_full_sync({SObject.CONTACT: 0}).requests == 1 + 2 + 1
-    assert forecast_full_sync(both, used=4).requests == 4 + (1 + 2 + 1) + (1 + 2 + 2)
-    assert forecast_full_sync({SObject.CONTACT: 1_000_000}, polls=7.6).requests == 1 + 8 + 4
-    assert forecast_full_sync(some, begun={SObject.CONTACT: Begun(finished=False)}).requests == 2 + 1
-    assert forecast_full_sync(some, begun={SObject.CONTACT: Begun(finished=True)}).requests == 0
+    assert forecast_full_sync({SObject.CONTACT: 0}) == 1 + 2 + 1
+    assert forecast_full_sync(both) == (1 + 2 + 1) + (1 + 2 + 2)
+    assert forecast_full_sync({SObject.CONTACT: 1_000_000}, polls=7.6) == 1 + 8 + 4
+    assert forecast_full_sync(some, begun={SObject.CONTACT: False}) == 2 + 1
+    assert forecast_full_sync(some, begun={SObject.CONTACT: True}) == 0
 
 
 def test_polls_are_those_of_earlier_full_syncs(database: CustomerDatabase) -> None:

@@ -16,8 +16,8 @@ TITLE = FieldLink(salesforce_field="Title", name="job_title")
 OPTED_OUT = FieldLink(salesforce_field="HasOptedOutOfEmail", name="opt_in", opposite=True)
 SCORE = FieldLink(salesforce_field="Score__c", kind=CustomerFieldKind.OPTION, name="score")
 FIELDS = {
-    "Title": FieldDescription("Title", "Title", "string", length=10),
-    "HasOptedOutOfEmail": FieldDescription("HasOptedOutOfEmail", "Opt Out", "boolean", nillable=False),
+    "Title": FieldDescription("Title", "Title", "string"),
+    "HasOptedOutOfEmail": FieldDescription("HasOptedOutOfEmail", "Opt Out", "boolean"),
     "Score__c": FieldDescription("Score__c", "Score", "double"),
 }
 

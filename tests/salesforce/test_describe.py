@@ -10,7 +10,7 @@ from tests.salesforce.conftest import Rig
 
 def test_describe_gives_each_field_by_name(rig: Rig) -> None:
     fields = describe(rig.org, "Lead")
-    assert (fields["LastName"].type, fields["LastName"].length, fields["LastName"].nillable) == ("string", 80, False)
+    assert (fields["LastName"].type, fields["LastName"].length) == ("string", 80)
     assert fields["Email"].updateable
     assert not fields["Id"].updateable
     assert "Open - Not Contacted" in fields["Status"].picklist_values

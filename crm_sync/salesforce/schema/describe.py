@@ -12,20 +12,16 @@ from crm_sync.salesforce.read.soql import checked_sobject
 
 @dataclass(frozen=True)
 class FieldDescription:
-    """One field as Salesforce describes it to the integration user; `digits` are those before the decimal point, 0 when
-    not known."""
+    """One field as Salesforce describes it to the integration user."""
 
     name: str
     label: str
     type: str
     length: int = 0
-    digits: int = 0
     updateable: bool = True
     createable: bool = True
-    nillable: bool = True
     external_id: bool = False
     picklist_values: tuple[str, ...] = ()
-    is_restricted: bool = False
     relationship_name: str = ""
     refers_to: tuple[str, ...] = ()
 
@@ -53,19 +49,15 @@ def describe(org: SalesforceOrg, sobject: str) -> dict[str, FieldDescription]:
 
 def _describe_field(field: dict[str, Any]) -> FieldDescription:
     picklist = tuple(str(entry["value"]) for entry in field.get("picklistValues") or () if entry.get("active", True))
-    whole = int(field.get("precision") or 0) - int(field.get("scale") or 0)
     return FieldDescription(
         name=field["name"],
         label=field.get("label") or field["name"],
         type=field["type"],
         length=int(field.get("length") or 0),
-        digits=int(field.get("digits") or 0) or whole,
         updateable=bool(field.get("updateable")),
         createable=bool(field.get("createable")),
-        nillable=bool(field.get("nillable")),
         external_id=bool(field.get("externalId")),
         picklist_values=picklist,
-        is_restricted=bool(field.get("restrictedPicklist")),
         relationship_name=field.get("relationshipName") or "",
         refers_to=tuple(field.get("referenceTo") or ()),
     )
