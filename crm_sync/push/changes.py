@@ -8,8 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from crm_sync.columns.json_objects import sparse_json_objects, text_literals
-from crm_sync.mapping.customer_fields import FieldType
-from crm_sync.mapping.model import CustomerFieldKind, FieldLink
+from crm_sync.mapping.model import FieldLink
 from crm_sync.push.settings import PushSettings
 from crm_sync.push.values import comparable, comparable_known, to_salesforce
 from crm_sync.salesforce.schema.describe import FieldDescription
@@ -25,26 +24,20 @@ class Changes:
 
     `values`: a text column per Salesforce field, missing where it is not sent, CLEAR where it is cleared.
     `confirmed_values`: the same for values that Salesforce has already, though a pull has not brought them yet.
-    `code`, `message`: of customers with a value that cannot be sent, missing for the others. `opts_out`: whether the
-    change withdraws consent. `conflicts`: a boolean column per Salesforce field that was kept as Salesforce has it.
+    `code`, `message`: of customers with a value that cannot be sent, missing for the others. `conflicts`: a boolean
+    column per Salesforce field that was kept as Salesforce has it.
     """
 
     values: pd.DataFrame
     confirmed_values: pd.DataFrame
     code: pd.Series
     message: pd.Series
-    opts_out: pd.Series
     conflicts: pd.DataFrame
 
     @property
     def to_send(self) -> pd.Series:
         """The customers whose record is to be written."""
         return self.values.notna().any(axis=1) & self.code.isna()
-
-
-def column_of(link: FieldLink) -> str:
-    """Return the name of the column that holds a customer field."""
-    return f"{'field' if link.kind is CustomerFieldKind.STANDARD else 'option'} {link.name}"
 
 
 def find_changes(
@@ -59,7 +52,7 @@ def find_changes(
 ) -> Changes:
     """Return what to send to one sObject.
 
-    `people`: a text column per customer field (`column_of`). `known`, with the same index: a text column per
+    `people`: a text column per customer field (`FieldLink.column`). `known`, with the same index: a text column per
     Salesforce field as a pull last brought it. `current_values`: the same for the records that Salesforce has changed
     since, by the same index; a field that changed there is left as it is unless the customer wins.
     `pre_merge_values`: for customers whose own record was merged into another one, its values; only what differs from
@@ -68,11 +61,10 @@ def find_changes(
     index = people.index
     values, confirmed_values, conflicts = (pd.DataFrame(index=index) for _ in range(3))
     code = message = pd.Series(None, index=index, dtype="str")
-    opts_out = pd.Series(False, index=index)
     for link in links:
         name = link.salesforce_field
         field = _described(fields, name)
-        own = people[column_of(link)]
+        own = people[link.column]
         one = _compare(own, known[name], link, field, settings, there=_column(current_values, name))
         if pre_merge_values is not None:
             one = one.only(_changed_since(own, pre_merge_values[name], link, field))
@@ -85,9 +77,7 @@ def find_changes(
         values[name] = content.where(one.send)
         confirmed_values[name] = _there(current_values, name, index).fillna(CLEAR).where(one.is_there_already)
         conflicts[name] = one.conflict
-        if link.field_type is FieldType.YES_NO:
-            opts_out |= one.send & own.str.lower().eq("false")
-    return Changes(values, confirmed_values, code, message, opts_out, conflicts)
+    return Changes(values, confirmed_values, code, message, conflicts)
 
 
 @dataclass(frozen=True)
@@ -113,9 +103,6 @@ def _compare(
     here = comparable(own, link, field.type)
     before, unreadable = comparable_known(known, link, field.type)
     changed_here = _differ(here, before) & ~unreadable
-    if link.field_type is FieldType.YES_NO:
-        # The customer was never asked; that is no withdrawal.
-        changed_here &= own.notna()
     send = changed_here | settings.always_send
     nothing = pd.Series(False, index=own.index)
     if there is None or there.empty:

@@ -12,7 +12,6 @@ from crm_sync.database.frames import frame_of
 from crm_sync.database.tables.customers import customer, salesforce_record
 from crm_sync.mapping.customer_fields import FieldType
 from crm_sync.mapping.model import CustomerFieldKind, FieldLink
-from crm_sync.push.changes import column_of
 from crm_sync.push.queue_store import stage_ids
 from crm_sync.sobject import SObject
 
@@ -23,7 +22,7 @@ def read_people(
     connection: Connection, members: pd.DataFrame, links: Sequence[FieldLink], id_link: FieldLink
 ) -> pd.DataFrame:
     """Return a row per member: `member_id`, `customer_id`, `modified_at`, `is_joined`, `own_id` and, as text, a column
-    per customer field (`push_changes.column_of`)."""
+    per customer field (`FieldLink.column`)."""
     staged = stage_ids(connection, members["customer_id"])
     links = [id_link, *links]
     columns = [_value(connection, link).label(f"v{place}") for place, link in enumerate(links)]
@@ -34,7 +33,7 @@ def read_people(
     found = frame_of(connection.execute(query), names)
     for column, link in zip(columns, links, strict=True):
         texts = found.pop(column.name).astype("str")
-        name = "own_id" if column.name == "v0" else column_of(link)
+        name = "own_id" if column.name == "v0" else link.column
         found[name] = _from_json(texts) if link.kind is CustomerFieldKind.OPTION else _plain(texts, link)
     found["is_joined"] = found["is_joined"].astype("bool")
     return members.merge(found, on="customer_id").reset_index(drop=True)

@@ -1,26 +1,25 @@
 """The plan of a push: a frame with a state for each member, and a function from frame to frame for each step.
 
 A plan has the members whose records are of one object. Columns: `member_id`, `customer_id`, `record_id`, `state`
-(State), `code`, `message` (text, why it was refused), `opts_out` (boolean, whether it withdraws consent), a text column
-per customer field (`changes.column_of`), and for each Salesforce field, as text:
+(State), `code`, `message` (text, why it was refused), a text column per customer field (`FieldLink.column`), and for
+each Salesforce field, as text:
 `known <field>`, as the mirror has it; `merged <field>`, as the merged record of a joined customer had it;
 `send <field>`, what is to be written; `confirmed <field>`, what Salesforce has, though no pull has brought it yet;
 `conflict <field>` (boolean), whether it stays as Salesforce has changed it.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
 import pandas as pd
 
-from crm_sync.mapping.customer_fields import FieldType
 from crm_sync.mapping.model import FieldLink
 from crm_sync.outcomes import RefusalClass
 from crm_sync.push.changes import as_field_values, find_changes
 from crm_sync.push.result import Output
 from crm_sync.push.settings import PushSettings
 from crm_sync.salesforce.schema.describe import FieldDescription
-from crm_sync.salesforce.write.records import CLEAR, RecordWrites
+from crm_sync.salesforce.write.records import RecordWrites
 from crm_sync.sobject import SObject
 
 
@@ -54,7 +53,7 @@ def make_plan(people: pd.DataFrame, records: pd.DataFrame, fields: Sequence[str]
     known = records[fields].reindex(people["record_id"]).set_axis(people.index).add_prefix("known ")
     joined = people.loc[people["is_joined"], "own_id"]
     merged = records[fields].reindex(joined).set_axis(joined.index).reindex(people.index).add_prefix("merged ")
-    return pd.concat([people, known, merged], axis=1).assign(state=State.QUEUED.value, opts_out=False)
+    return pd.concat([people, known, merged], axis=1).assign(state=State.QUEUED.value)
 
 
 def compare(
@@ -68,17 +67,13 @@ def compare(
 
     `current_values`: Salesforce's values, by Id, of the records that it has changed since the last pull.
     """
-    sent = values_of(plan, "confirmed")
-    known = values_of(plan, "known")
-    if len(sent.columns):
-        known = known.where(sent.isna(), sent.mask(sent == CLEAR))
     if current_values is not None:
         rows = plan.index[plan["record_id"].isin(current_values.index)]
         current_values = current_values.reindex(plan.loc[rows, "record_id"]).set_axis(rows)
     joined = plan.index[plan["is_joined"]]
     changes = find_changes(
         plan,
-        known,
+        values_of(plan, "known"),
         links,
         fields,
         settings,
@@ -88,11 +83,10 @@ def compare(
     state = pd.Series(State.SAME.value, index=plan.index, dtype="str")
     state = state.mask(changes.conflicts.any(axis=1), State.CONFLICTING.value)
     state = state.mask(changes.to_send, State.TO_SEND.value).mask(changes.code.notna(), State.REFUSED.value)
-    confirmed = changes.confirmed_values.fillna(sent) if len(sent.columns) else changes.confirmed_values
     columns = {f"send {name}": column for name, column in changes.values.items()}  # noqa: PD011  # its own
-    columns |= {f"confirmed {name}": column for name, column in confirmed.items()}
+    columns |= {f"confirmed {name}": column for name, column in changes.confirmed_values.items()}
     columns |= {f"conflict {name}": column for name, column in changes.conflicts.items()}
-    return plan.assign(state=state, code=changes.code, message=changes.message, opts_out=changes.opts_out, **columns)
+    return plan.assign(state=state, code=changes.code, message=changes.message, **columns)
 
 
 def values_of(plan: pd.DataFrame, kind: str) -> pd.DataFrame:
@@ -101,54 +95,27 @@ def values_of(plan: pd.DataFrame, kind: str) -> pd.DataFrame:
     return plan[names].set_axis([name.removeprefix(f"{kind} ") for name in names], axis=1)
 
 
-def to_write(plan: pd.DataFrame, sobject: SObject, types: Mapping[str, str], *, opts_out: bool) -> list[RecordWrites]:
-    """Return the records to write for members that withdraw consent, or for all others."""
-    chosen = plan[plan["state"].eq(State.TO_SEND) & (plan["opts_out"] == opts_out)]
-    return _writes(chosen, values_of(chosen, "send"), sobject, types)
+def to_write(plan: pd.DataFrame, sobject: SObject, types: Mapping[str, str]) -> RecordWrites:
+    """Return the records to write."""
+    chosen = plan[plan["state"].eq(State.TO_SEND)]
+    values = values_of(chosen, "send").dropna(axis=1, how="all")
+    return RecordWrites(sobject, pd.concat([chosen["record_id"].rename("Id"), values], axis=1), types)
 
 
-def withdrawals(
-    plan: pd.DataFrame, sobject: SObject, types: Mapping[str, str], links: Sequence[FieldLink]
-) -> list[RecordWrites]:
-    """Return the withdrawals of consent alone.
-
-    They need no conflict check: a yes-or-no field that was changed on both sides has one value now.
-    """
-    consents = [link.salesforce_field for link in links if link.field_type is FieldType.YES_NO]
-    chosen = plan[plan["state"].eq(State.TO_SEND) & plan["opts_out"]]
-    return _writes(chosen, values_of(chosen, "send")[consents], sobject, types)
-
-
-def _writes(
-    chosen: pd.DataFrame, values: pd.DataFrame, sobject: SObject, types: Mapping[str, str]
-) -> list[RecordWrites]:
-    if chosen.empty:
-        return []
-    records = pd.concat([chosen["record_id"].rename("Id"), values.dropna(axis=1, how="all")], axis=1)
-    return [RecordWrites(sobject, records, types)]
-
-
-def apply_results(plan: pd.DataFrame, results: pd.DataFrame, fields: Collection[str]) -> pd.DataFrame:
-    """Return the plan after Salesforce has answered for some records (`Delivery.results`) to which `fields` were sent.
-
-    A member that has more to send than those fields stays open.
-    """
+def apply_results(plan: pd.DataFrame, results: pd.DataFrame) -> pd.DataFrame:
+    """Return the plan after Salesforce has answered for some records (`Delivery.results`)."""
     results = results.reindex(plan.index[plan.index.isin(results.index)])
-    is_taken = pd.Series(plan.index.isin(results.index[results["success"].eq(True)]), index=plan.index)
-    refusal = results["refusal"].reindex(plan.index)
-    plan = plan.copy()
-    for name in fields:
-        sent = is_taken & plan[f"send {name}"].notna()
-        plan[f"confirmed {name}"] = plan[f"confirmed {name}"].mask(sent, plan[f"send {name}"])
-        plan[f"send {name}"] = plan[f"send {name}"].mask(sent)
-    is_done = is_taken & values_of(plan, "send").isna().all(axis=1)
-    is_limited = refusal.eq(RefusalClass.LIMIT)
-    is_refused = plan.index.isin(results.index) & ~is_taken & ~is_limited
-    state = plan["state"].mask(is_done, State.SENT.value).mask(is_limited, State.LIMITED.value)
+    is_sent = pd.Series(plan.index.isin(results.index[results["success"].eq(True)]), index=plan.index)
+    is_limited = results["refusal"].reindex(plan.index).eq(RefusalClass.LIMIT)
+    is_refused = plan.index.isin(results.index) & ~is_sent & ~is_limited
+    sent = values_of(plan, "send")[is_sent]
+    confirmed = values_of(plan, "confirmed").where(lambda known: sent.reindex(known.index).isna(), sent)
+    state = plan["state"].mask(is_sent, State.SENT.value).mask(is_limited, State.LIMITED.value)
     return plan.assign(
         state=state.mask(is_refused, State.REFUSED.value),
         code=plan["code"].mask(is_refused, results["error_code"].reindex(plan.index)),
         message=plan["message"].mask(is_refused, results["error_message"].reindex(plan.index)),
+        **{f"confirmed {name}": column for name, column in confirmed.items()},
     )
 
 

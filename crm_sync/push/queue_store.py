@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import BigInteger, ColumnElement, Connection, and_, case, func, literal, or_, select, update
+from sqlalchemy import BigInteger, ColumnElement, Connection, and_, func, literal, or_, select, update
 
 from crm_sync.database.dialects import insert_for, write_and_count
 from crm_sync.database.frames import frame_of
@@ -97,7 +97,7 @@ def claim_members(
     """Claim up to `most` members that wait and return them: `member_id`, `customer_id` (numbers).
 
     `entered_until`: none that entered later. `only`: of these customers. Members that another run holds are passed
-    over, not waited for. Customers who have opted out come first.
+    over, not waited for.
     """
     chosen = select(campaign_member.c.id).where(
         _waits(queue), campaign_member.c.entered_at <= entered_until, _is_free(connection, queue, owner, now)
@@ -105,9 +105,7 @@ def claim_members(
     if only is not None:
         staged = stage_ids(connection, only)
         chosen = chosen.where(campaign_member.c.customer_id.in_(select(staged.c.customer_id)))
-    has_opted_out = select(customer.c.id).where(customer.c.id == campaign_member.c.customer_id, ~customer.c.opt_in)
-    in_turn = case((has_opted_out.exists(), 0), else_=1)
-    chosen = chosen.order_by(in_turn, campaign_member.c.id).limit(most).with_for_update(skip_locked=True)
+    chosen = chosen.order_by(campaign_member.c.id).limit(most).with_for_update(skip_locked=True)
     statement = (
         update(campaign_member)
         .values(claimed_by=owner.run, claimed_in=owner.process, claimed_at=now)

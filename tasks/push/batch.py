@@ -1,9 +1,7 @@
 """A batch of members on its way to Salesforce: compared, checked for conflicts, written, recorded."""
 
-from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import chain
 from math import ceil
 
 import pandas as pd
@@ -20,7 +18,6 @@ from crm_sync.push.plan import (
     mark_limited,
     mark_unknown,
     to_write,
-    withdrawals,
 )
 from crm_sync.push.settings import CheckedSettings
 from crm_sync.push.targets import find_targets
@@ -28,7 +25,6 @@ from crm_sync.salesforce.read.changed_since import ChangeQuery
 from crm_sync.salesforce.read.read_plan import requests_to_read
 from crm_sync.salesforce.schema.describe import FieldDescription
 from crm_sync.salesforce.write.plan import WriteLoad, plan_groups
-from crm_sync.salesforce.write.records import RecordWrites
 from crm_sync.sobject import SObject
 from tasks.push.conflict_check import check_conflicts
 from tasks.push.fields import describe_fields, known_fields, needs_describe
@@ -59,11 +55,10 @@ def push_members(push: Push, members: pd.DataFrame) -> None:
         for sobject in plans:
             _compare(push, plans, sobject)
         asked = [sobject for sobject, plan in plans.items() if _count(plan) and not _is_fresh(push, sobject)]
-        if _announce(push, plans, asked) and asked:
-            _write(push, plans, _withdrawals(push, plans))
+        _announce(push, plans, asked)
         if asked:
             _drop_conflicts(push, plans, asked)
-        _write(push, plans, *(_writes(push, plans, opts_out=is_urgent) for is_urgent in (True, False)))
+        _write(push, plans)
     except LimitReachedError as limit:
         push.recorder.limit = str(limit)
         for plan in plans.values():
@@ -117,27 +112,20 @@ def _is_fresh(push: Push, sobject: SObject) -> bool:
     return settings.customer_wins or age <= 60 * settings.trust_pull_minutes
 
 
-def _announce(push: Push, plans: Plans, asked: list[SObject]) -> bool:
-    """Say what the run will take, and return whether that is more than is left."""
+def _announce(push: Push, plans: Plans, asked: list[SObject]) -> None:
+    """Forecast the requests of the run, as if all batches of the queue were like this one."""
     run = push.run
-    polls = polls_of_a_job(run)
-    loads = [
-        [WriteLoad(sobject, _count(plan, opts_out=is_urgent), is_upsert=False) for sobject, plan in plans.items()]
-        for is_urgent in (True, False)
-    ]
+    loads = [WriteLoad(sobject, _count(plan), is_upsert=False) for sobject, plan in plans.items()]
     with run.database.transaction() as connection:
         waiting = campaigns.count_waiting(connection, push.recorder.queue)
         pushed = {sobject: count_pushed(connection, sobject) for sobject in asked}
-    needed = sum(plan.requests for plan in plan_groups(loads, polls=polls))
+    needed = sum(plan.requests for plan in plan_groups([loads], polls=polls_of_a_job(run)))
     needed += requests_to_read({sobject: _count(plans[sobject]) for sobject in asked}, pushed.__getitem__)
     announce_forecast(run, needed * max(1, ceil(waiting / MEMBERS_AT_ONCE)))
-    room = run.ledger.headroom(utc_now())
-    return needed > (room.hour if room.day is None else min(room.hour, room.day))
 
 
-def _count(plan: pd.DataFrame, *, opts_out: bool | None = None) -> int:
-    to_send = plan["state"].eq(State.TO_SEND)
-    return int((to_send if opts_out is None else to_send & plan["opts_out"].eq(opts_out)).sum())
+def _count(plan: pd.DataFrame) -> int:
+    return int(plan["state"].eq(State.TO_SEND).sum())
 
 
 def _drop_conflicts(push: Push, plans: Plans, asked: list[SObject]) -> None:
@@ -150,28 +138,17 @@ def _drop_conflicts(push: Push, plans: Plans, asked: list[SObject]) -> None:
         _compare(push, plans, sobject, current_values)
 
 
-def _writes(push: Push, plans: Plans, *, opts_out: bool) -> list[RecordWrites]:
-    return [one for name, plan in plans.items() for one in to_write(plan, name, _types(push, name), opts_out=opts_out)]
-
-
-def _withdrawals(push: Push, plans: Plans) -> list[RecordWrites]:
-    links = push.checked.links
-    return [one for name, plan in plans.items() for one in withdrawals(plan, name, _types(push, name), links[name])]
-
-
-def _write(push: Push, plans: Plans, *groups: list[RecordWrites]) -> None:
-    """Write records, the first group first; record each answer before the next request."""
+def _write(push: Push, plans: Plans) -> None:
+    """Write records; record each answer before the next request."""
 
     def still_here() -> None:
         with push.run.database.transaction() as connection:
             campaigns.renew_claims(connection, push.run.number, utc_now())
 
-    fields: defaultdict[str, set[str]] = defaultdict(set)
-    for writes in chain.from_iterable(groups):
-        fields[writes.sobject] |= {*writes.records.columns} - {"Id"}
-    for delivery in open_writer(push.run, still_here=still_here).write(*groups):
+    writes = [to_write(plan, sobject, _types(push, sobject)) for sobject, plan in plans.items() if _count(plan)]
+    for delivery in open_writer(push.run, still_here=still_here).write(writes):
         for sobject, plan in plans.items():
-            answered = apply_results(plan, delivery.results, fields[sobject])
+            answered = apply_results(plan, delivery.results)
             plans[sobject] = push.recorder.record(mark_unknown(answered, delivery.unknown_outcome))
         if delivery.limit:
             raise delivery.limit

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 
 from prefect import task
 
-from crm_sync.mapping.customer_fields import FieldType
 from crm_sync.mapping.model import FieldLink
 from crm_sync.pull.watermarks_store import read_watermarks
 from crm_sync.salesforce.org import SalesforceOrg
@@ -29,8 +28,5 @@ def known_fields(run: Run, sobject: SObject) -> dict[str, FieldDescription]:
 
 
 def needs_describe(links: list[FieldLink], fields: Mapping[str, FieldDescription]) -> bool:
-    """Return whether a type is not known, or how a pick list spells yes and no."""
-    kinds = [(link, fields.get(link.salesforce_field)) for link in links]
-    return any(
-        field is None or (link.field_type is FieldType.YES_NO and field.type == "picklist") for link, field in kinds
-    )
+    """Return whether the type of a field is not known."""
+    return any(link.salesforce_field not in fields for link in links)

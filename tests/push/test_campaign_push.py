@@ -77,7 +77,7 @@ def test_what_changes_here_after_a_push_survives_its_echo(both_pushes: Pushes) -
     both_pushes.rig.pull()
 
     titles = [both_pushes.customer(one)["job_title"] for one in ids]
-    assert titles == ["Captain", "Captain", "Navigator"], "where Salesforce has news, all of it counts"
+    assert titles == ["Captain"] * 3, "Salesforce has changed another field"
     both_pushes.enter(ids)
     both_pushes.push(fields=fields)
     assert [both_pushes.record(one)["Title"] for one in ids] == titles

@@ -6,18 +6,16 @@ import pandas as pd
 import pytest
 
 from crm_sync.mapping.model import CustomerFieldKind, FieldLink
-from crm_sync.push.changes import Changes, as_field_values, column_of, find_changes
+from crm_sync.push.changes import Changes, as_field_values, find_changes
 from crm_sync.push.settings import PushSettings
 from crm_sync.salesforce.schema.describe import FieldDescription
 from crm_sync.salesforce.write.records import CLEAR
 from crm_sync.sobject import SObject
 
 TITLE = FieldLink(salesforce_field="Title", name="job_title")
-OPTED_OUT = FieldLink(salesforce_field="HasOptedOutOfEmail", name="opt_in", opposite=True)
 SCORE = FieldLink(salesforce_field="Score__c", kind=CustomerFieldKind.OPTION, name="score")
 FIELDS = {
     "Title": FieldDescription("Title", "Title", "string"),
-    "HasOptedOutOfEmail": FieldDescription("HasOptedOutOfEmail", "Opt Out", "boolean"),
     "Score__c": FieldDescription("Score__c", "Score", "double"),
 }
 
@@ -26,7 +24,7 @@ def changes(
     here: str | None, before: str | None, there: str | None = "not asked", *, link: FieldLink = TITLE, **settings: Any
 ) -> Changes:
     """Compare one value of one customer."""
-    people = pd.DataFrame({column_of(link): pd.Series([here], dtype="str")})
+    people = pd.DataFrame({link.column: pd.Series([here], dtype="str")})
     known = pd.DataFrame({link.salesforce_field: pd.Series([before], dtype="str")})
     current_values = None
     if there != "not asked":
@@ -81,17 +79,6 @@ def test_value_that_salesforce_has_already_is_confirmed() -> None:
 
 def test_value_that_a_pull_could_not_read_is_not_overwritten() -> None:
     assert sent(changes("1", "not a number", link=SCORE)) is None
-
-
-def test_withdrawal_of_consent_is_told() -> None:
-    found = changes("false", "false", link=OPTED_OUT)
-    assert sent(found) == "true"
-    assert found.opts_out.all()
-    assert not changes("true", "true", link=OPTED_OUT).opts_out.any()
-
-
-def test_customer_who_was_never_asked_withdraws_nothing() -> None:
-    assert sent(changes(None, "false", link=OPTED_OUT)) is None
 
 
 def test_value_that_does_not_convert_keeps_the_whole_record_from_being_sent() -> None:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pandas as pd
 import pytest
-from sqlalchemy import insert, update
+from sqlalchemy import insert
 
 from crm_sync.database.engine import CustomerDatabase
 from crm_sync.database.tables.customers import customer
@@ -114,12 +114,6 @@ def test_claim_ends_with_its_run(campaign: Campaign) -> None:
     campaign.claim(first)
     campaign.end(first, "Failed")
     assert len(campaign.claim(campaign.owner())) == 5
-
-
-def test_who_withdrew_consent_is_taken_first(campaign: Campaign) -> None:
-    with campaign.database.transaction() as connection:
-        connection.execute(update(customer).where(customer.c.id == 4).values(opt_in=False))
-    assert list(campaign.claim(campaign.owner(), 2)["customer_id"]) == [1, 4]
 
 
 def test_who_was_left_behind_by_a_run_is_found(campaign: Campaign) -> None:

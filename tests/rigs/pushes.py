@@ -130,6 +130,11 @@ class Pushes:
         row = self.customer(customer_id)
         return next(one for one in self.rig.people(row["salesforce_object"]) if one["Id"] == row["salesforce_id"])
 
+    def have_opted_out(self, customer_ids: Iterable[int]) -> bool:
+        """Return whether Salesforce holds the opt-out of all these customers."""
+        opted_out = {row["Id"] for row in self.rig.people(SObject.CONTACT) if row["HasOptedOutOfEmail"]}
+        return opted_out >= {self.customer(one)["salesforce_id"] for one in customer_ids}
+
     def outputs(self) -> list[Row]:
         """Return the stored outputs, oldest first."""
         return sorted(self.rig.rows(campaign_output), key=lambda row: int(row["id"]))

@@ -29,11 +29,11 @@ def moments(tmp_path: Path, sqlite_url: str) -> Iterator[MomentRig]:
 
 
 def _leave(rig: Rig, flow: str, requests: int) -> None:
-    """Use up the hour but for so many requests of a flow."""
+    """Let a flow have used up its hour but for so many requests."""
     with closing(rig.customers.open()) as database:
         ledger = open_ledger(database, rig.salesforce.org_key, flow, utc_now)
         used = ledger.headroom(utc_now()).hour - requests
-        row = {"org": ledger.org, "at": utc_now(), "flow": "another", "kind": "query", "status": 200}
+        row = {"org": ledger.org, "at": utc_now(), "flow": flow, "kind": "query", "status": 200}
         with database.transaction() as connection:
             connection.execute(insert(request_ledger), [row] * used)
 
@@ -72,13 +72,14 @@ def test_push_sends_withdrawals_of_consent_first_and_the_rest_until_the_limit(tm
 
         assert (len(result.success), result.error, result.cut != "") == (1_000, frozenset(), True)
         assert result.limit == set(ids) - result.success
-        assert result.success >= set(ids[-3:])
-        assert [row["requests_forecast"] for row in rig.rows(sync_run)][-1] == 2
+        assert result.limit >= set(ids[-3:])
+        assert pushes.have_opted_out(ids[-3:])
+        assert [row["requests_forecast"] for row in rig.rows(sync_run)][-1] == 2 + 2
         _let_the_hour_pass(rig)
         assert pushes.retry("limit").success == result.limit
 
 
-def test_last_request_of_an_hour_withdraws_consent_without_a_look(rig: Rig) -> None:
+def test_withdrawals_of_consent_have_requests_of_their_own(rig: Rig) -> None:
     rig.sync()
     pushes = Pushes(rig)
     mailed = [row["id"] for row in pushes.people() if row["opt_in"]]
@@ -92,7 +93,7 @@ def test_last_request_of_an_hour_withdraws_consent_without_a_look(rig: Rig) -> N
     result = campaign_push(CAMPAIGN, settings=pushes.settings(), **rig.blocks())
 
     assert (result.success, result.limit) == (set(only), set(both + title))
-    assert rig.requests() == ["composite"]
+    assert rig.requests() == ["composite"] * 3, "two for the withdrawals, and the last one of the push"
     records = [pushes.record(one) for one in both + only + title]
     assert [bool(record["HasOptedOutOfEmail"]) for record in records] == [True] * 4 + [False] * 2
     assert "Sailor" not in {record["Title"] for record in records}
