@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from crm_sync.database.tables.customers import customer
+from crm_sync.database.tables.customers import customer, salesforce_record
 from crm_sync.push.result import PushResult
 from crm_sync.push.selection import FieldEquals
 from crm_sync.sobject import SObject
@@ -86,9 +86,13 @@ def test_what_changes_here_after_a_push_survives_its_echo(both_pushes: Pushes) -
 def test_customer_that_a_full_sync_set_back_during_a_push_hears_of_the_push(both_pushes: Pushes) -> None:
     began = datetime.now(UTC)
     ids = both_pushes.enter_changed(2, job_title="Navigator")
+    record = both_pushes.customer(ids[0])["salesforce_id"]
+    read = next(row for row in both_pushes.rig.rows(salesforce_record) if row["id"] == record)
     both_pushes.push(fields=["Title"])
     # What a full sync does that began before the push, read the record before it, and stored it while it was going on.
     both_pushes.execute(update(customer).where(customer.c.id == ids[0]).values(job_title="Buyer", modified_at=began))
+    mirrored = {"field_values": read["field_values"], "pushed_at": None}
+    both_pushes.execute(update(salesforce_record).where(salesforce_record.c.id == record).values(mirrored))
 
     both_pushes.rig.pull()
 

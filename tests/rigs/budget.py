@@ -26,6 +26,7 @@ def rules(
         requests_per_hour=per_hour,
         keep_for_pull=Reservation(hour=pull[0], day=pull[1]),
         keep_for_push=Reservation(hour=push[0], day=push[1]),
+        keep_for_withdrawals=Reservation(),
         **more,
     )
 

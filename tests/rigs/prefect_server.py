@@ -78,12 +78,17 @@ def _free_port() -> int:
 
 @pytest.fixture(scope="module")
 def prefect_home(_server_home: Path) -> Iterator[Path]:
-    """Yield the home of a server without saved blocks and deployments: which modules ran before makes no difference."""
+    """Yield the home of a server without saved blocks and deployments: which modules ran before makes no difference.
+
+    The key of the addresses stays: the prepared databases of the session are hashed with it.
+    """
     from prefect.client.orchestration import get_client  # noqa: PLC0415  # as above
+
+    from blocks.address_key import SECRET_NAME  # noqa: PLC0415  # as above
 
     yield _server_home
     with get_client(sync_client=True) as client:
-        while saved := client.read_block_documents():
+        while saved := [one for one in client.read_block_documents() if one.name != SECRET_NAME]:
             for document in saved:
                 client.delete_block_document(document.id)
         while deployments := client.read_deployments():
