@@ -147,7 +147,9 @@ def read_waiting(connection: Connection, limit: int) -> pd.DataFrame:
         .order_by(consent_delivery.c.id)
         .limit(limit)
     )
-    return frame_of(connection.execute(query), _READ)
+    found = frame_of(connection.execute(query), _READ, dtype="object")
+    numbers = {name: found[name].astype("Int64") for name in ("id", "customer_id", "address_hash")}
+    return found.assign(**numbers)
 
 
 def count_waiting(connection: Connection) -> Waiting:

@@ -77,7 +77,8 @@ def _read(connection: Connection, staged: Table) -> pd.DataFrame:
             or_(*says.values(), *said.values()),
         )
     )
-    found = frame_of(connection.execute(query), columns)
+    # As objects: a column of whole numbers with a gap would become one of decimals, and lose digits.
+    found = frame_of(connection.execute(query), columns, dtype="object")
     moments = {name: pd.to_datetime(found[name], utc=True) for name in ("stamp", "last_read_at")}
     hashes = {name: found[name].astype("Int64") for name in ("address_hash", "old_hash")}
     flags = {name: found[name].astype("boolean") for name in (*says, *said)}
@@ -101,10 +102,10 @@ def _enter(
 ) -> pd.Series:
     readings = found.rename(columns={f"says_{channel.value}": "says_no", f"said_{channel.value}": "said_no"})
     seen = readings.assign(observed=observe(readings))
-    seen = seen[seen["observed"].ne(Observation.NOTHING.value)]
+    seen = _for_both_addresses(seen[seen["observed"].ne(Observation.NOTHING.value)])
     if seen.empty:
         return pd.Series(dtype="Int64")
-    seen = _for_both_addresses(seen).assign(
+    seen = seen.assign(
         channel=channel.value,
         side=Side.SALESFORCE.value,
         reference=seen["id"].astype("str"),

@@ -46,7 +46,7 @@ def follow_addresses(connection: Connection, touched: Select[tuple[int]], *, run
             customer.c.address_hash.is_distinct_from(mirrored.address_hash),
         )
     )
-    moved = frame_of(connection.execute(query), ["id", "old_hash", "new_hash"]).astype("Int64")
+    moved = frame_of(connection.execute(query), ["id", "old_hash", "new_hash"], dtype="object").astype("Int64")
     if moved.empty:
         return
     carry_over(connection, moved.dropna(subset=["old_hash"]), run=run, now=now)

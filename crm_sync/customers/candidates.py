@@ -92,7 +92,7 @@ def map_candidates(
         mapping = rules.of(sobject)
         mapped = map_records(to_records(group, mapping.salesforce_fields), sobject, mapping, types[sobject])
         # Until it is read again a record keeps the key that it was read with, whichever field is unique by now.
-        keys, addresses = group["unique_key"].astype("str"), group["address_hash"].astype("Int64")
+        keys, addresses = group["unique_key"].astype("str"), group["address_hash"].astype("str").astype("Int64")
         mapped = mapped.assign(unique_key=keys.to_numpy(), address_hash=addresses.array)
         parts.append(RecordGroup(sobject, False, mapped))
     return parts

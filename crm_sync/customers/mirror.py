@@ -33,7 +33,8 @@ from crm_sync.database.tables.customers import JSON_OBJECT, customer, rejected_r
 from crm_sync.mapping.transform import RECORD_COLUMNS
 from crm_sync.sobject import SObject
 
-_ID_LENGTH = 18
+# A hash that is missing in one row would turn the others into decimals.
+_AS_TEXT = {"field_values", "address_hash"}
 
 
 @dataclass(frozen=True)
@@ -89,10 +90,10 @@ def match_mirror(connection: Connection, staged: Table, *, only_changed: bool) -
 
 
 def read_records(connection: Connection, ids: pd.Series) -> pd.DataFrame:
-    """Return the mirror's rows with these Ids: RECORD_COLUMNS, `field_values` as text."""
+    """Return the mirror's rows with these Ids: RECORD_COLUMNS, `field_values` and `address_hash` as text."""
     wanted = stage(connection, "staged_id", ids.to_frame("id"))
     columns = [
-        cast(salesforce_record.c[name], Text).label(name) if name == "field_values" else salesforce_record.c[name]
+        cast(salesforce_record.c[name], Text).label(name) if name in _AS_TEXT else salesforce_record.c[name]
         for name in RECORD_COLUMNS
     ]
     rows = connection.execute(

@@ -191,3 +191,12 @@ def test_idle_pull_is_one_request(consents: Consents) -> None:
     consents.rig.org.journal.clear()
     consents.rig.pull()
     assert len(consents.rig.org.requests) == 1
+
+
+def test_person_called_null_keeps_the_name(consents: Consents) -> None:
+    contact = consents.contacts()[0]
+    consents.edit(contact["Id"], LastName="null")
+    consents.rig.pull()
+    consents.edit(contact["Id"], Phone="020-there")
+    consents.rig.pull()
+    assert consents.customer_of(contact["Email"])["lastname"] == "null"
