@@ -33,6 +33,7 @@ from crm_sync.database.tables.customers import JSON_OBJECT, customer, rejected_r
 from crm_sync.mapping.transform import RECORD_COLUMNS
 from crm_sync.sobject import SObject
 
+_ID_LENGTH = 18
 # A hash that is missing in one row would turn the others into decimals.
 _AS_TEXT = {"field_values", "address_hash"}
 
