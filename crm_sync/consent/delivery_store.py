@@ -108,7 +108,7 @@ def close_settled(connection: Connection, now: datetime) -> None:
     says_no = case(*((consent_delivery.c.channel == channel.value, record[name]) for channel, name in SAYS_NO.items()))
     is_withdrawal = consent_delivery.c.said == Said.NO.value
     mirrored = record.id == consent_delivery.c.record_id
-    holds_it = select(record.id).where(mirrored, ~record.is_deleted, says_no.is_(is_withdrawal)).exists()
+    holds_it = select(record.id).where(mirrored, ~record.is_deleted, says_no == is_withdrawal).exists()
     is_gone = ~select(record.id).where(mirrored, ~record.is_deleted, ~record.is_converted).exists()
     connection.execute(update(consent_delivery).values(delivered_at=now).where(is_waiting(), holds_it))
     connection.execute(update(consent_delivery).values(ended_at=now).where(is_waiting(), or_(is_gone, _is_moot())))

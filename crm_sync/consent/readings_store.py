@@ -124,8 +124,8 @@ def _for_both_addresses(seen: pd.DataFrame) -> pd.DataFrame:
     """Repeat noes that came together with another address for the old one: it is not known which of the two said it."""
     both = seen["observed"].isin(_NOES) & seen["old_hash"].notna()
     both &= seen["old_hash"].ne(seen["address_hash"]).fillna(True).astype(bool)
-    again = seen[both].assign(address_hash=seen["old_hash"])
-    whole = pd.concat([seen, again]) if len(again) else seen
+    again = seen[both]
+    whole = pd.concat([seen, again.assign(address_hash=again["old_hash"])]) if len(again) else seen
     return whole[whole["address_hash"].notna()].drop_duplicates(["id", "address_hash"])
 
 
