@@ -18,7 +18,7 @@ from crm_sync.customers.upsert import RecordGroup
 from crm_sync.database.frames import frame_of
 from crm_sync.database.staging import stage
 from crm_sync.database.tables.customers import customer
-from crm_sync.mapping.model import CustomerFieldKind, FieldLink, MappingRules
+from crm_sync.mapping.model import OPTION_COLUMN, CustomerFieldKind, FieldLink, MappingRules
 from crm_sync.mapping.transform import customer_values
 from crm_sync.sobject import SObject
 
@@ -97,7 +97,7 @@ def _read_customers(connection: Connection, records: pd.DataFrame, links: list[F
     )
     names = ["unique_key", "source_id", *(link.column for link in links)]
     found = frame_of(connection.execute(query), names, dtype="object").astype("str")
-    return found.mask(found == "null")
+    return _without_json_null(found)
 
 
 def _as_text(connection: Connection, link: FieldLink) -> ColumnElement[Any]:
@@ -125,7 +125,13 @@ def _given(
     """Return the customer values of mirror rows (RECORD_COLUMNS), all as text."""
     mapping = rules.of(sobject)
     values = customer_values(to_records(rows, mapping.salesforce_fields), mapping, types[sobject]).astype("str")
-    return values.mask(values == "null")
+    return _without_json_null(values)
+
+
+def _without_json_null(values: pd.DataFrame) -> pd.DataFrame:
+    """Return the values with JSON's null of option fields as missing; in a standard field, null is a name."""
+    options = [name for name in values.columns if name.startswith(f"{OPTION_COLUMN} ")]
+    return values.assign(**{name: values[name].mask(values[name] == "null") for name in options})
 
 
 def _changed(now: pd.DataFrame, was: pd.DataFrame, links: list[FieldLink]) -> pd.DataFrame:

@@ -24,6 +24,9 @@ _ALWAYS_READ = ("Id", "SystemModstamp", "IsDeleted", "MasterRecordId", "IsConver
 _SAYS_NO = frozenset({"hasoptedoutofemail", "personhasoptedoutofemail", "hasoptedoutoffax", "donotcall"})
 _SOUNDS_LIKE_NO = ("optout", "opt_out", "optedout", "opted_out", "unsubscribe", "donot", "do_not")
 
+# What the column of an option field begins with in a frame of customer values (`FieldLink.column`).
+OPTION_COLUMN = "option"
+
 
 class CustomerFieldKind(StrEnum):
     """Where a value goes: a standard field of every customer, or an option field of this brand."""
@@ -138,7 +141,7 @@ class FieldLink(BaseModel):
     @property
     def column(self) -> str:
         """The name of the customer field in a frame of customer values, where both kinds stand side by side."""
-        return f"{'field' if self.kind is CustomerFieldKind.STANDARD else 'option'} {self.name}"
+        return f"{'field' if self.kind is CustomerFieldKind.STANDARD else OPTION_COLUMN} {self.name}"
 
     @property
     def group(self) -> str:
