@@ -54,6 +54,18 @@ def test_lead_is_written(pushes: Pushes) -> None:
     assert pushes.record(lead["id"])["Title"] == "Scout"
 
 
+def test_push_of_consent_alone_leaves_all_else_as_it_is(pushes: Pushes) -> None:
+    ids = pushes.enter_changed(2, job_title="Navigator")
+    pushes.change(ids[:1], opt_in=False)
+
+    result = pushes.push(fields=["HasOptedOutOfEmail"])
+
+    assert result.success == set(ids)
+    assert result.written == 0
+    assert pushes.have_opted_out(ids[:1])
+    assert "Navigator" not in {pushes.record(one)["Title"] for one in ids}
+
+
 def test_echo_of_a_push_changes_no_customer(both_pushes: Pushes) -> None:
     ids = both_pushes.enter_changed(3)
     both_pushes.change_options(ids[0], score=12.5, interests="Travel;Art", last_visit="2026-05-01T10:00:00Z")
