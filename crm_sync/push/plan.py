@@ -108,8 +108,7 @@ def apply_results(plan: pd.DataFrame, results: pd.DataFrame) -> pd.DataFrame:
     is_sent = pd.Series(plan.index.isin(results.index[results["success"].eq(True)]), index=plan.index)
     is_limited = results["refusal"].reindex(plan.index).eq(RefusalClass.LIMIT)
     is_refused = plan.index.isin(results.index) & ~is_sent & ~is_limited
-    sent = values_of(plan, "send")[is_sent]
-    confirmed = values_of(plan, "confirmed").where(lambda known: sent.reindex(known.index).isna(), sent)
+    confirmed = values_of(plan, "send")[is_sent].reindex(plan.index).fillna(values_of(plan, "confirmed"))
     state = plan["state"].mask(is_sent, State.SENT.value).mask(is_limited, State.LIMITED.value)
     return plan.assign(
         state=state.mask(is_refused, State.REFUSED.value),
