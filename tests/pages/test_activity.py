@@ -6,7 +6,6 @@ import pytest
 
 from crm_sync.database.tables.customers import customer
 from crm_sync.push.queue_store import enter_campaign
-from crm_sync.sobject import SObject
 from flows.api_budget import api_budget
 from tasks.run.run import utc_now
 from tests.rigs.org import Rig, artifact
@@ -52,7 +51,8 @@ def test_pull_without_news_leaves_the_page_as_it_is(rig: Rig) -> None:
 
 
 def test_activity_shows_runs_as_charts_and_what_waits(rig: Rig) -> None:
-    rejected = rig.sync().counts[SObject.CONTACT].rejected + rig.sync().counts[SObject.LEAD].rejected
+    rejected = rig.sync().total.rejected
+    rig.sync()
     waiting = [row["id"] for row in rig.rows(customer)[:3]]
     with closing(rig.customers.open()) as database, database.transaction() as connection:
         enter_campaign(connection, "spring", waiting, utc_now())
