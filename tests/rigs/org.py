@@ -46,7 +46,16 @@ Result = dict[str, list[Row]]
 
 _numbers = itertools.count(1)
 # What may differ between two runs that end alike: row numbers, and moments of this machine.
-_OWN = {"id", "customer_id", "sync_run_id", "created_at", "modified_at", "rejected_at", "deleted_in_salesforce_at"}
+_OWN = {
+    "id",
+    "customer_id",
+    "sync_run_id",
+    "created_at",
+    "modified_at",
+    "rejected_at",
+    "read_at",
+    "deleted_in_salesforce_at",
+}
 
 
 class Clock:
