@@ -48,7 +48,7 @@ class Waiting:
 def queue_withdrawals(
     connection: Connection, touched: Select[tuple[int]], linked: Mapping[SObject, Collection[Channel]], now: datetime
 ) -> int:
-    """Queue every live record that says yes and whose customer stands at no; returns how many are new.
+    """Queue every source record that says yes and whose customer stands at no; returns how many are new.
 
     `touched`: a query of customer ids. `linked`: the channels that each object's mapping has a field for; a no for
     which there is no field stays here.
@@ -62,7 +62,7 @@ def queue_withdrawals(
 def queue_lifts(
     connection: Connection, touched: Select[tuple[int]], linked: Mapping[SObject, Collection[Channel]], now: datetime
 ) -> int:
-    """Queue every live record that says no and whose customer took all noes back here; returns how many are new."""
+    """Queue every source record that says no and whose customer took all noes back here; returns how many are new."""
     return sum(
         _queue(connection, _records(touched, objects, channel, says_no=True), channel, Said.YES, now)
         for channel, objects in _objects_by_channel(linked).items()
@@ -84,6 +84,8 @@ def _records(
         .where(
             customer.c.id.in_(touched),
             record.sobject.in_(objects),
+            # Only the customer's source: another record of the address would become the source by being written.
+            record.id == customer.c.salesforce_id,
             # Salesforce lets nobody write a converted lead; its contact stands for it.
             ~record.is_deleted,
             ~record.is_converted,
