@@ -14,6 +14,7 @@ from sqlalchemy import (
     Select,
     and_,
     case,
+    exists,
     func,
     literal,
     or_,
@@ -76,8 +77,11 @@ def _objects_by_channel(linked: Mapping[SObject, Collection[Channel]]) -> dict[C
 def _records(
     touched: Select[tuple[int]], objects: list[str], channel: Channel, *, says_no: bool
 ) -> Select[tuple[str, str, int]]:
-    record = salesforce_record.c
+    record, other = salesforce_record.c, salesforce_record.alias("other")
     stands = stands_at_no(customer, channel)
+    same_key = and_(other.c.unique_key == customer.c.unique_key, other.c.id != record.id, ~other.c.is_deleted)
+    # Where another record of the address says no, Salesforce holds it.
+    is_held = exists(select(other.c.id).where(same_key, other.c[SAYS_NO[channel]].is_(True)))
     return (
         select(record.sobject, record.id, customer.c.id)
         .join_from(customer, salesforce_record, record.unique_key == customer.c.unique_key)
@@ -90,7 +94,7 @@ def _records(
             ~record.is_deleted,
             ~record.is_converted,
             record[SAYS_NO[channel]].is_(says_no),
-            ~stands if says_no else stands,
+            ~stands if says_no else and_(stands, ~is_held),
         )
     )
 
