@@ -120,7 +120,6 @@ def test_no_of_another_contact_with_the_address_counts(consents: Consents) -> No
     consents.edit(first["Id"], Phone="+31 20 7654321")
     consents.rig.pull()
     assert consents.customer_of(first["Email"])["opt_in"] is False
-    assert consents.holds_no(first["Id"])
 
 
 def test_no_goes_along_with_a_changed_address(consents: Consents) -> None:

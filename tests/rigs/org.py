@@ -54,6 +54,7 @@ _OWN = {
     "modified_at",
     "rejected_at",
     "read_at",
+    "pushed_at",
     "deleted_in_salesforce_at",
 }
 
