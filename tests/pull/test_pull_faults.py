@@ -132,8 +132,8 @@ def test_hour_that_is_used_up_in_the_middle_cuts_the_pull(changed: Rig, untroubl
         "flow": "x",
         "kind": "query",
     }
-    kept_for_pushes = 72
-    _execute(changed, insert(request_ledger), [row] * (3600 - kept_for_pushes - made - 1))
+    kept_for_pushes_and_withdrawals = 72 + 36
+    _execute(changed, insert(request_ledger), [row] * (3600 - kept_for_pushes_and_withdrawals - made - 1))
 
     with pytest.raises(LimitReachedError, match="in the last hour"):
         changed.pull()
