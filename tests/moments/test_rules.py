@@ -177,10 +177,10 @@ def test_storage_is_two_kilobytes_a_new_record() -> None:
 
 def test_present_budget_is_what_the_settings_leave_to_the_export() -> None:
     paces: list[tuple[BudgetRules, int | None, int]] = [
-        (BudgetRules(), None, 3_600 - 36 - 72),
+        (BudgetRules(), None, 3_600 - 36 - 72 - 36),
         (rules(), 24_000, 500),
         (rules(share_of_day=100), 24_000, 1_000),
-        (BudgetRules(), 24_000, (12_000 - 600 - 1_200) // 24),
+        (BudgetRules(), 24_000, (12_000 - 600 - 1_200 - 240) // 24),
         (rules(100, pull=(20, 0)), 24_000, 80),
         (rules(), 15, 1),
     ]

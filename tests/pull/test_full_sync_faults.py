@@ -150,8 +150,8 @@ def test_cut_run_says_so_in_its_state(rig: Rig) -> None:
 def test_hour_that_is_nearly_used_up_cuts_the_run_and_the_next_completes_it(
     both_rigs: Rig, untroubled: Result, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Other flows have made all but eight of the requests that are not kept for the pull and the push."""
-    _fill_ledger(both_rigs, 3600 - 36 - 72 - 8)
+    """Other flows have made all but eight of the requests that are not kept for the pull, the push and withdrawals."""
+    _fill_ledger(both_rigs, 3600 - 36 - 72 - 36 - 8)
 
     with pytest.raises(LimitReachedError, match="in the last hour"):
         both_rigs.sync()
