@@ -43,6 +43,8 @@ class People:
                     unique_key=address,
                     email_address=address,
                     address_hash=self.database.hashes.of(address),
+                    salesforce_object="Contact",
+                    salesforce_id=contact,
                     opt_in=True,
                     opt_in_set=True,
                     options={},
