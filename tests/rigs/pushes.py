@@ -131,9 +131,10 @@ class Pushes:
         return next(one for one in self.rig.people(row["salesforce_object"]) if one["Id"] == row["salesforce_id"])
 
     def have_opted_out(self, customer_ids: Iterable[int]) -> bool:
-        """Return whether Salesforce holds the opt-out of all these customers."""
-        opted_out = {row["Id"] for row in self.rig.people(SObject.CONTACT) if row["HasOptedOutOfEmail"]}
-        return opted_out >= {self.customer(one)["salesforce_id"] for one in customer_ids}
+        """Return whether Salesforce holds the opt-out of all these customers, on one record of their address."""
+        every = [*self.rig.people(SObject.CONTACT), *self.rig.people(SObject.LEAD)]
+        at_no = {str(row["Email"]).lower() for row in every if row["HasOptedOutOfEmail"] and not row["IsDeleted"]}
+        return at_no >= {self.customer(one)["unique_key"] for one in customer_ids}
 
     def outputs(self) -> list[Row]:
         """Return the stored outputs, oldest first."""
