@@ -172,7 +172,7 @@ def _check_key(engine: Engine, hashes: AddressHash) -> None:
         engine.dispose()
         raise ConfigurationError(
             "The addresses in this customer database are hashed with another key than this Prefect server has; restore "
-            "the Secret 'consent-address-key' from the backup (deployments/OPERATIONS.md, Backups)."
+            "the Secret 'consent-address-key' from the backup (deployments/OPERATIONS.md, Back up and restore)."
         )
 
 
