@@ -1,0 +1,46 @@
+"""`python -m standins.deployteq`: a brand as a process of its own, for the demo and the benchmark."""
+
+import argparse
+import signal
+import sys
+import threading
+from random import Random
+
+from standins.deployteq.brand import Brand
+from standins.deployteq.people import People
+from standins.deployteq.server import Server
+
+TOKEN = "stand-in-token"  # noqa: S105  # of the stand-in
+OPTION_FIELDS = ["salesforce_customer", "salesforce_id", "salesforce_first_delivery"]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Serve until interrupted; the first line on standard output is the base URL, the second the outbox group."""
+    options = _parser().parse_args(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    brand = Brand(options.token, option_fields={*OPTION_FIELDS})
+    brand.outbox = brand.make_group("salesforce outbox")
+    with Server(brand, port=options.port, control=options.control) as server:
+        sys.stdout.write(f"{server.url}\n{brand.outbox}\n")
+        sys.stdout.flush()
+        stopping = threading.Event()
+        people, dice = People(brand), Random()  # noqa: S311 - dice, no secret
+        try:
+            while not stopping.wait(options.lively or None):
+                people.live(dice)
+        except KeyboardInterrupt:
+            return 0
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m standins.deployteq", description=__doc__)
+    parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1; 0 takes a free one")
+    parser.add_argument("--token", default=TOKEN, help="the API token of the brand")
+    parser.add_argument("--lively", type=float, metavar="SECONDS", help="let people act every so many seconds")
+    parser.add_argument("--control", action="store_true", help="open /__control")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
