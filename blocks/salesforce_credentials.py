@@ -80,9 +80,9 @@ class SalesforceCredentials(SavedBlock, CredentialsBlock):
     )
     api_version: str = Field(
         default=API_VERSION,
-        title="API version",
+        title="Newest API version",
         pattern=r"^\d{2}\.0$",
-        description="Version of Salesforce's REST API; leave it as it is unless Salesforce retires it.",
+        description="Of Salesforce's REST API; an org that is behind is asked for its own newest one.",
     )
     endpoint_url: str = Field(
         default="",

@@ -3,9 +3,12 @@
 SyncError                       its text is one sentence for the person who reads it
 ├── ConfigurationError          change a setting, do not retry; raised before any record is touched
 │   ├── MappingError            an impossible link: unknown field, no unique field, two of them
-│   └── DatabaseUnavailableError  the customer database does not open
+│   ├── DatabaseUnavailableError  the customer database does not open
+│   ├── AddressMovedError       the org answers from elsewhere: a kept session's address is out of date
+│   └── ApiVersionError         the org does not have the API version that it was asked with
 ├── RetriableError              the task tries again; nothing was committed in this attempt
 │   ├── SalesforceUnavailableError  5xx, timeout, reset connection, truncated answer, HTML where JSON is due
+│   │   └── UnreachableError    nobody answers at this address, or no Salesforce does
 │   ├── RowLockedError          UNABLE_TO_LOCK_ROW
 │   ├── PrefectBusyError        Prefect's server cannot give a turn at this moment
 │   └── ConcurrencyLimitError   too many long calls at once: a short wait, not the daily limit
@@ -20,7 +23,8 @@ SyncError                       its text is one sentence for the person who read
     ├── AuthenticationError     Salesforce refused the login
     ├── AuthorizationError      the user lacks a permission
     ├── QueryError              Salesforce refused the query
-    │   └── UnknownFieldError   it names a field that Salesforce does not show: describe again, leave it out
+    │   ├── UnknownFieldError   it names a field that Salesforce does not show: describe again, leave it out
+    │   └── UnknownObjectError  it names an object that Salesforce does not show, or an address that it does not have
     ├── JobFailedError          Salesforce failed or aborted the Bulk job
     └── PaginationError         the same locator twice
 """
@@ -49,12 +53,24 @@ class DatabaseUnavailableError(ConfigurationError):
     """The customer database cannot be opened with the saved URL."""
 
 
+class AddressMovedError(ConfigurationError):
+    """Salesforce answers that the org is elsewhere."""
+
+
+class ApiVersionError(ConfigurationError):
+    """The org does not have this version of the API."""
+
+
 class RetriableError(SyncError):
     """The same request may succeed a little later."""
 
 
 class SalesforceUnavailableError(RetriableError):
     """Salesforce gave no complete, readable answer."""
+
+
+class UnreachableError(SalesforceUnavailableError):
+    """No Salesforce answers at this address."""
 
 
 class RowLockedError(RetriableError):
@@ -120,6 +136,10 @@ class QueryError(FatalError):
 
 class UnknownFieldError(QueryError):
     """A query names a field that Salesforce does not show, or shows no longer."""
+
+
+class UnknownObjectError(QueryError):
+    """A request names an object that Salesforce does not show, or an address that it does not have."""
 
 
 class JobFailedError(FatalError):

@@ -2,19 +2,30 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
+from dataclasses import replace
 from typing import Protocol, TypeVar, Unpack
 from urllib.parse import urlsplit
 
 import requests
 from simple_salesforce.api import Salesforce
 
-from crm_sync.errors import AuthenticationError, LimitReachedError, SalesforceUnavailableError, SessionExpiredError
+from crm_sync.errors import (
+    AddressMovedError,
+    ApiVersionError,
+    AuthenticationError,
+    LimitReachedError,
+    SalesforceUnavailableError,
+    SessionExpiredError,
+    UnknownObjectError,
+    UnreachableError,
+)
 from crm_sync.requests import RequestKind
 from crm_sync.salesforce.http.json_body import UNREADABLE
 from crm_sync.salesforce.http.transport import Content, Transport
 from crm_sync.salesforce.limits import API_VERSION
 from crm_sync.salesforce.login.lockout import RefusedLogin, refused_again
 from crm_sync.salesforce.login.logins import Login, Session
+from crm_sync.salesforce.login.versions import common_version
 
 T = TypeVar("T")
 
@@ -52,17 +63,25 @@ class SalesforceOrg:
     def __init__(
         self, login: Login, transport: Transport, store: SessionStore, *, api_version: str = API_VERSION
     ) -> None:
-        """Keep the parts; nothing is sent before the first request."""
+        """Keep the parts; nothing is sent before the first request. No newer API version than `api_version` is used."""
         self._login = login
         self._transport = transport
         self._store = store
         self._session: Session | None = None
-        self.api_version = api_version
+        self._newest_version = api_version
+        # What is kept is doubted once: by the time that this session answers, and never a second time.
+        self._answered: Session | None = None
+        self._has_doubted_address = self._has_doubted_version = False
 
     @property
     def session(self) -> Session:
         """The session in use; logs in when there is none."""
         return self._session or self._renew(None)[0]
+
+    @property
+    def api_version(self) -> str:
+        """The version of the API in use; logs in when there is no session."""
+        return self._version_of(self.session)
 
     @property
     def host(self) -> str:
@@ -86,17 +105,21 @@ class SalesforceOrg:
         *,
         stream: bool = False,
         inspect: Callable[[requests.Response], None] | None = None,
+        content_for: Callable[[str], Content] | None = None,
         **content: Unpack[Content],
     ) -> requests.Response:
         """Send a request below /services/data/v<version>, or to a path that itself begins with /services/.
 
         `inspect` may raise SessionExpiredError for an expiry that only the answer's body shows; it is renewed as well.
+        `content_for` gives content that names the version of the API itself, as the parts of a composite do.
         """
-        resource = path if path.startswith("/services/") else f"/services/data/v{self.api_version}/{path.lstrip('/')}"
 
         def send(session: Session) -> requests.Response:
+            version = self._version_of(session)
+            resource = path if path.startswith("/services/") else f"/services/data/v{version}/{path.lstrip('/')}"
             headers = {**content.get("headers", {}), "Authorization": f"Bearer {session.session_id}"}
-            full: Content = {**content, "headers": headers}
+            own: Content = content_for(version) if content_for else {}
+            full: Content = {**content, **own, "headers": headers}
             response = self._transport.call(kind, method, session.instance_url + resource, stream=stream, **full)
             if inspect is not None:
                 inspect(response)
@@ -120,18 +143,34 @@ class SalesforceOrg:
             session_id=session.session_id,
             instance_url=session.instance_url,
             session=self._transport,
-            version=self.api_version,
+            version=self._version_of(session),
             object_pairs_hook=dict,
         )
 
     def _with_session(self, action: Callable[[Session], T]) -> T:
-        """Run the action; when its session has expired, repeat it with a newer kept one or after exactly one login."""
+        """Run the action; when its session has expired, repeat it with a newer kept one or after exactly one login.
+
+        What is kept of the org may be out of date: at a first contradiction its address or its version is asked anew.
+        """
         session, is_fresh = (self._session, False) if self._session else self._renew(None)
         while True:
-            with suppress(SessionExpiredError):
-                return action(session)
-            if is_fresh:
-                break
+            try:
+                result = action(session)
+            except SessionExpiredError:
+                if is_fresh:
+                    break
+            except (AddressMovedError, UnreachableError):
+                if is_fresh or self._has_doubted_address or self._answered == session:
+                    raise
+                self._has_doubted_address = True
+            except (UnknownObjectError, ApiVersionError):
+                if self._has_doubted_version or not (newer := self._with_other_version(session)):
+                    raise
+                session = newer
+                continue
+            else:
+                self._answered = session
+                return result
             session, is_fresh = self._renew(session)
         raise AuthenticationError(
             "Salesforce refuses the session that it has just given; check in Salesforce whether sessions are "
@@ -146,10 +185,25 @@ class SalesforceOrg:
             # Another process may have logged in while this one waited for the lock.
             if kept := self._take_kept(expired):
                 return kept, False
-            self._session = session = self._log_in()
-            self._store.save(session)
+            session = self._log_in()
             self._transport.belongs_to(session.instance_url)
+            self._store.save(session)
+            self._session, self._has_doubted_version = session, False
             return session, True
+
+    def _with_other_version(self, session: Session) -> Session | None:
+        """Ask the org which versions of the API it has; returns the session with another one than it had, if so."""
+        self._has_doubted_version = True
+        version = common_version(self._transport, session.instance_url, self._newest_version)
+        if not version or version == self._version_of(session):
+            return None
+        self._session = session = replace(session, api_version=version)
+        self._store.save(session)
+        return session
+
+    def _version_of(self, session: Session) -> str:
+        known = session.api_version
+        return min(known, self._newest_version, key=float) if known else self._newest_version
 
     def _log_in(self) -> Session:
         """Log in, unless Salesforce has just refused these very credentials."""

@@ -60,6 +60,7 @@ ROUTES = (
     Route("login", rf"/services/Soap/u/{_VERSION}(?:/\w*)?", {"POST": soap_login.login}, data=False),
     Route("token", "/services/oauth2/token", {"POST": oauth.token}, data=False),
     Route("metadata", rf"/services/Soap/m/{_VERSION}(?:/\w*)?", {"POST": metadata_api.call}, soap=True),
+    Route("versions", "/services/data/?", {"GET": rest.versions}, data=False),
     Route("userinfo", "/services/oauth2/userinfo", {"GET": oauth.user_info}),
     Route("limits", f"{_DATA}/limits/?", {"GET": rest.limits}),
     Route("record_count", f"{_DATA}/limits/recordCount", {"GET": rest.record_count}),

@@ -97,7 +97,7 @@ def read_changes(
             get_run_logger().info("%s: %s more records, read %s", rest.sobject, f"{rest.rows:,}", way)
         announce(plan)
 
-    return changed_since(run.org, queries, partial(ask, run.org), say)
+    return changed_since(queries, partial(ask, run.org), say)
 
 
 def read_frames(run: Run, changes: Changes) -> Iterator[pd.DataFrame]:

@@ -43,7 +43,7 @@ def _read(rig: Rig, page_size: int, only_ids: list[str] | None) -> tuple[Changes
         return ask_together(rig.org, paths)
 
     query = ChangeQuery(SObject.CONTACT, _TYPES, _SINCE, only_ids=only_ids)
-    found = changed_since(rig.org, [query], ask, lambda plan, _: ways.extend(plan.strategies.values()))
+    found = changed_since([query], ask, lambda plan, _: ways.extend(plan.strategies.values()))
     return found[SObject.CONTACT], asked, ways
 
 
@@ -100,5 +100,5 @@ def test_remainders_are_told_with_the_plan(rig: Rig, changed: list[str]) -> None
     rig.standin.settings.page_size = 10
     left: list[Remainder] = []
     query = ChangeQuery(SObject.CONTACT, _TYPES, _SINCE)
-    changed_since(rig.org, [query], lambda paths, _: ask_together(rig.org, paths), lambda _, rests: left.extend(rests))
+    changed_since([query], lambda paths, _: ask_together(rig.org, paths), lambda _, rests: left.extend(rests))
     assert [(rest.rows + rest.page_rows, rest.page_rows) for rest in left] == [(_CHANGED + 1, 10)]

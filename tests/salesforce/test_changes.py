@@ -19,7 +19,7 @@ def test_only_a_query_refused_for_the_days_limit_stops_everybody(rig: Rig) -> No
         body = [{"errorCode": "REQUEST_LIMIT_EXCEEDED", "message": message}]
         rig.standin.faults.add(Fault("status", path="queryAll", status=403, body=body, nth=2, inner=True))
         with pytest.raises(error):
-            ask_together(rig.org, [query_path(rig.org, soql) for soql in _QUERIES])
+            ask_together(rig.org, [query_path(soql) for soql in _QUERIES])
         assert rig.ledger.closed == closed
 
 
@@ -28,7 +28,7 @@ def test_a_session_that_ends_amid_the_queries_is_renewed_once(rig: Rig) -> None:
     rig.standin.faults.add(Fault("status", path="queryAll", status=401, body=body, nth=2, inner=True))
     assert rig.org.session
 
-    answers = ask_together(rig.org, [query_path(rig.org, soql) for soql in _QUERIES])
+    answers = ask_together(rig.org, [query_path(soql) for soql in _QUERIES])
 
     assert all(isinstance(page, Page) for page in answers.pages)
     assert rig.stop_and_count_logins() == 2
@@ -45,6 +45,6 @@ def test_characters_that_no_database_keeps_do_not_stop_a_pull(rig: Rig) -> None:
     ):
         body = {"totalSize": 1, "done": True, "records": [{"Id": "003000000000001AAA", "LastName": name}]}
         rig.standin.faults.add(Fault("status", path="queryAll", status=200, body=body, inner=True))
-        (page,) = ask_together(rig.org, [query_path(rig.org, "SELECT Id, LastName FROM Contact")]).pages
+        (page,) = ask_together(rig.org, [query_path("SELECT Id, LastName FROM Contact")]).pages
         assert isinstance(page, Page)
         assert records_frame(page.records, ["Id", "LastName"], {})["LastName"].tolist() == [stored]

@@ -62,7 +62,6 @@ CASES: dict[type[errors.SyncError], list[tuple[int, bytes, RequestKind]]] = {
         (500, b"", QUERY),
         (502, b"<html>Bad gateway</html>", LOGIN),
         (200, b"<html>Down for maintenance</html>", QUERY),
-        (404, b"<html>Not here</html>", RESULTS),
         (500, b'[{"message": "cut', QUERY),
         (400, rest("QUERY_TIMEOUT"), QUERY),
         (400, rest("TXN_SECURITY_METERING_ERROR"), QUERY),
@@ -77,16 +76,21 @@ CASES: dict[type[errors.SyncError], list[tuple[int, bytes, RequestKind]]] = {
         (429, b"", LOGIN),
         (400, oauth("unknown_error", "retry your request"), LOGIN),
     ],
+    errors.UnreachableError: [
+        (404, b"<html>Not here</html>", RESULTS),
+    ],
     errors.RowLockedError: [
         (400, rest("UNABLE_TO_LOCK_ROW"), RequestKind.WRITE),
     ],
     errors.QueryError: [
         (400, rest("MALFORMED_QUERY", "unexpected token: FRM"), QUERY),
+        (400, rest("API_ERROR", "Selecting compound data not supported in Bulk Query"), CREATE),
+        (400, rest("ANYTHING_NEW"), QUERY),
+    ],
+    errors.UnknownObjectError: [
         (400, rest("INVALID_TYPE", "sObject type 'Led' is not supported"), QUERY),
         (400, rest("INVALIDENTITY", "X is not supported by the Bulk API"), CREATE),
-        (400, rest("API_ERROR", "Selecting compound data not supported in Bulk Query"), CREATE),
         (404, rest("NOT_FOUND"), RequestKind.DESCRIBE),
-        (400, rest("ANYTHING_NEW"), QUERY),
     ],
     errors.UnknownFieldError: [
         (400, rest("INVALID_FIELD", "No such column 'Foo__c' on entity 'Lead'"), CREATE),
@@ -107,8 +111,12 @@ CASES: dict[type[errors.SyncError], list[tuple[int, bytes, RequestKind]]] = {
     errors.AuthenticationError: [
         (400, oauth("unknown_error", "something else"), LOGIN),
     ],
-    errors.ConfigurationError: [
+    errors.ApiVersionError: [
         (410, rest("UNSUPPORTED_API_VERSION"), QUERY),
+        (400, rest("INVALIDVERSION"), QUERY),
+    ],
+    errors.AddressMovedError: [
+        (421, b"<html>Misdirected</html>", QUERY),
         (302, b"", QUERY),
         (301, b"<html>Moved</html>", LOGIN),
     ],
@@ -141,6 +149,21 @@ LOGIN_CASES: list[tuple[int, bytes, str]] = [
     (400, oauth("invalid_grant", "no client credentials user enabled"), "run-as user"),
     (400, oauth("invalid_grant", "request not supported on this domain"), "My Domain"),
     (400, oauth("invalid_grant", "invalid assertion"), "private key"),
+    (400, oauth("invalid_grant", "ip restricted"), "IP address"),
+    (400, oauth("invalid_grant", "ip not allowed"), "IP address"),
+    (400, oauth("invalid_grant", "invalid login hours"), "Login Hours"),
+    (400, oauth("invalid_grant", "user is inactive"), "activate it"),
+    (400, oauth("invalid_grant", "inactive user"), "activate it"),
+    (400, oauth("invalid_grant", "user is frozen"), "activate it"),
+    (400, oauth("invalid_grant", "inactive org"), "Salesforce support"),
+    (400, oauth("invalid_grant", "organization is locked"), "Salesforce support"),
+    (400, oauth("invalid_grant", "account locked"), "unlock the user"),
+    (400, oauth("invalid_grant", "password expired"), "set a new one"),
+    (400, oauth("invalid_grant", "expired authorization code"), "has expired or was revoked"),
+    (400, oauth("invalid_grant", "expired access/refresh token"), "has expired or was revoked"),
+    (400, oauth("invalid_grant", "token validity expired"), "has expired or was revoked"),
+    (400, oauth("invalid_grant", "user is unauthorized"), "pre-authorise"),
+    (400, oauth("invalid_grant", "assertion expired"), "private key"),
     (400, oauth("invalid_client_id", "client identifier invalid"), "consumer key"),
     (400, oauth("invalid_client", "invalid client credentials"), "consumer secret"),
     (400, oauth("unsupported_grant_type", "grant type not supported"), "way of logging in"),

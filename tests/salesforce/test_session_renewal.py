@@ -175,4 +175,6 @@ def test_path_cannot_lead_to_another_host(rig: Rig) -> None:
     ask(rig.org)
     with pytest.raises(FatalError, match="does not know this address"):
         rig.org.request("GET", "https://example.com/services", RequestKind.OTHER)
-    assert rig.stop_and_read_journal()[-1].path.startswith("/services/data/v67.0/https:")
+    paths = [entry.path for entry in rig.stop_and_read_journal()]
+    assert paths[-2].startswith("/services/data/v67.0/https:")
+    assert paths[-1] == "/services/data/"

@@ -108,7 +108,7 @@ def test_https_is_trusted_by_the_ca_bundle_of_the_environment_only(
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1").configure_cert(context)
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
-    url = "https://acme.my.salesforce.com/services/data"
+    url = "https://acme.my.salesforce.com/services/data/v67.0/limits"
     with (
         Org() as standin,
         Server(standin, tls=context) as server,

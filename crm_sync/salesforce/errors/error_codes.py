@@ -14,6 +14,7 @@ from crm_sync.errors import (
     QueryError,
     SalesforceUnavailableError,
     SyncError,
+    UnreachableError,
 )
 from crm_sync.requests import RequestKind
 from crm_sync.salesforce.errors.error_rules import LIMITS, REDIRECTIONS, RULES, STATUSES, TRY_AGAIN, Complaint
@@ -49,7 +50,10 @@ def error_for(status: int, body: bytes, *, kind: RequestKind, now: datetime) -> 
         and status not in _DECIDED_BY_STATUS
         and kind != RequestKind.LOGIN
     ):
-        return _unavailable(f"HTTP {status}, a web page")
+        where: type[SalesforceUnavailableError] = (
+            UnreachableError if status == HTTPStatus.NOT_FOUND else SalesforceUnavailableError
+        )
+        return _unavailable(f"HTTP {status}, a web page", where)
     if kind.is_bulk and status in _GONE:
         # The status decides, not the code: 409 is a job made with another API version.
         return JobGoneError(
@@ -82,8 +86,10 @@ def read_complaint(body: bytes) -> Complaint:
     return Complaint(_known_form(code), str(message or ""))
 
 
-def _unavailable(code: str) -> SalesforceUnavailableError:
-    return SalesforceUnavailableError(f"Salesforce is not answering as it should ({code}){TRY_AGAIN}", code=code)
+def _unavailable(
+    code: str, error: type[SalesforceUnavailableError] = SalesforceUnavailableError
+) -> SalesforceUnavailableError:
+    return error(f"Salesforce is not answering as it should ({code}){TRY_AGAIN}", code=code)
 
 
 def _element(xml: str, name: str) -> str:

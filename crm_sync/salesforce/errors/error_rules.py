@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from http import HTTPStatus
 
 from crm_sync.errors import (
+    AddressMovedError,
+    ApiVersionError,
     AuthenticationError,
     AuthorizationError,
     ConcurrencyLimitError,
-    ConfigurationError,
     JobGoneError,
     LimitReachedError,
     LoginLimitError,
@@ -23,6 +24,7 @@ from crm_sync.errors import (
     SessionExpiredError,
     SyncError,
     UnknownFieldError,
+    UnknownObjectError,
 )
 from crm_sync.salesforce.limits import LOGINS_PER_HOUR
 
@@ -63,7 +65,7 @@ LIMITS = (
         LoginLimitError,
         f"Salesforce counts more than {LOGINS_PER_HOUR} logins of the integration user within an hour; log in again in "
         "an hour, and find out which program logs in so often (Setup > Login History).",
-        says=r"\blogin.rate",
+        says=r"\blogin.rate|^rate_limit_exceeded\b",
     ),
     Rule(
         "REQUEST_LIMIT_EXCEEDED",
@@ -125,9 +127,9 @@ RULES = (
         "Salesforce no longer holds the rest of this query's results; the object has to be read again.",
     ),
     Rule("INVALID_FIELD", UnknownFieldError, _REFUSED_QUERY),
+    Rule("INVALID_TYPE INVALIDENTITY", UnknownObjectError, _REFUSED_QUERY),
     Rule(
-        "MALFORMED_QUERY INVALID_TYPE INVALIDENTITY INVALID_QUERY_FILTER_OPERATOR "
-        "QUERY_TOO_COMPLICATED INVALID_QUERY_SCOPE",
+        "MALFORMED_QUERY INVALID_QUERY_FILTER_OPERATOR QUERY_TOO_COMPLICATED INVALID_QUERY_SCOPE",
         QueryError,
         _REFUSED_QUERY,
     ),
@@ -153,7 +155,7 @@ RULES = (
     ),
     Rule(
         "UNSUPPORTED_API_VERSION INVALIDVERSION",
-        ConfigurationError,
+        ApiVersionError,
         "Salesforce does not offer this API version; choose one that Salesforce still supports.",
     ),
     Rule(
@@ -164,12 +166,15 @@ RULES = (
     ),
 )
 
-REDIRECTIONS = {status for status in HTTPStatus if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST}
+REDIRECTIONS = {
+    HTTPStatus.MISDIRECTED_REQUEST,
+    *(status for status in HTTPStatus if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST),
+}
 # What an answer without a readable code means.
 STATUSES: tuple[tuple[set[HTTPStatus], type[SyncError], str], ...] = (
     (
         {HTTPStatus.NOT_FOUND},
-        QueryError,
+        UnknownObjectError,
         "Salesforce does not know this address; check the object's name and the API version",
     ),
     (
@@ -180,12 +185,12 @@ STATUSES: tuple[tuple[set[HTTPStatus], type[SyncError], str], ...] = (
     ({HTTPStatus.FORBIDDEN}, AuthorizationError, "The integration user lacks a permission in Salesforce"),
     (
         {HTTPStatus.GONE},
-        ConfigurationError,
+        ApiVersionError,
         "Salesforce does not offer this API version; choose one that Salesforce still supports",
     ),
     (
         REDIRECTIONS,
-        ConfigurationError,
+        AddressMovedError,
         "The Salesforce address answers from elsewhere; enter the org's current My Domain address in the "
         "Salesforce credentials",
     ),

@@ -5,6 +5,14 @@ import re
 _SAVE = "save it in the Salesforce credentials block."
 _REFUSED = "Salesforce refused the login of the integration user: "
 
+_NOT_FROM_HERE = (
+    "the user may not log in from this machine's IP address; add it to the Login IP Ranges of the user's profile, or "
+    "relax the IP restrictions under the app's policies."
+)
+_NOT_NOW = "the user may not log in at this hour; widen the Login Hours of the user's profile."
+_INACTIVE = "the user is inactive or frozen; activate it in Salesforce under Setup > Users."
+_ORG_LOCKED = "the org is locked, closed or suspended; ask Salesforce support."
+
 # Codes, words of the message (empty: any), sentence; the first that matches counts. The codes are the
 # partner WSDL's for SOAP login(), and OAuth's `error` in capitals.
 _REFUSALS = (
@@ -25,16 +33,8 @@ _REFUSALS = (
         "the user is locked out after too many wrong passwords; unlock the user in Salesforce under "
         "Setup > Users, then check the password in the Salesforce credentials block.",
     ),
-    (
-        "LOGIN_DURING_RESTRICTED_DOMAIN",
-        "",
-        "the user may not log in from this machine's IP address; add it to the Login IP Ranges of the user's profile.",
-    ),
-    (
-        "LOGIN_DURING_RESTRICTED_TIME",
-        "",
-        "the user may not log in at this hour; widen the Login Hours of the user's profile.",
-    ),
+    ("LOGIN_DURING_RESTRICTED_DOMAIN", "", _NOT_FROM_HERE),
+    ("LOGIN_DURING_RESTRICTED_TIME", "", _NOT_NOW),
     ("ORG_LOCKED", "", "the org is locked; ask Salesforce support to unlock it."),
     ("TRIAL_EXPIRED", "", "the org's trial has ended; use an org with a licence."),
     (
@@ -64,9 +64,30 @@ _REFUSALS = (
         "",
         "the API is not enabled for the org or the user; give the user the permission 'API Enabled'.",
     ),
+    # OAuth has one code for many refusals; its description tells them apart (OAuth guide, "OAuth 2.0 Error Codes").
+    ("INVALID_GRANT", r"\bip\b", _NOT_FROM_HERE),
+    ("INVALID_GRANT", r"\bhours?\b|restricted time", _NOT_NOW),
+    ("INVALID_GRANT", r"\borg(ani[sz]ation)?\b.*\b(lock|inactive|suspend)|inactive org", _ORG_LOCKED),
+    ("INVALID_GRANT", r"inactive|frozen|deactivated", _INACTIVE),
     (
         "INVALID_GRANT",
-        "hasn't approved|not approved|app.*(admin|approv)",
+        r"lock",
+        "the user is locked out after too many wrong passwords; unlock the user in Salesforce under Setup > Users.",
+    ),
+    (
+        "INVALID_GRANT",
+        r"password.*expired|expired.*password",
+        "the password of the user has expired; set a new one in Salesforce.",
+    ),
+    (
+        "INVALID_GRANT",
+        r"authorization code|(access|refresh).*token|token (validity )?expired",
+        "what the app was given to log in with has expired or was revoked; check the app and its certificate in "
+        "Salesforce, and the Salesforce credentials block.",
+    ),
+    (
+        "INVALID_GRANT",
+        "hasn't approved|not approved|unauthori[sz]ed|app.*(admin|approv)",
         "the app is not approved for the user; pre-authorise the user's profile or permission set under "
         "the app's policies in Salesforce.",
     ),
@@ -82,7 +103,7 @@ _REFUSALS = (
     ),
     (
         "INVALID_GRANT",
-        "assertion|audience|signature|expired",
+        "assertion|audience|signature|certificate|expired",
         "the signed request was not accepted; check that the private key belongs to the app's certificate, "
         "that username and sandbox are right, and that this machine's clock is.",
     ),
@@ -103,8 +124,8 @@ _REFUSALS = (
         "",
         "the app does not allow this way of logging in; enable it in the app's OAuth settings in Salesforce.",
     ),
-    ("INACTIVE_USER", "", "the user is inactive; activate it in Salesforce under Setup > Users."),
-    ("INACTIVE_ORG", "", "the org is locked, closed or suspended; ask Salesforce support."),
+    ("INACTIVE_USER", "", _INACTIVE),
+    ("INACTIVE_ORG", "", _ORG_LOCKED),
 )
 
 

@@ -9,8 +9,15 @@ from urllib.parse import urlsplit, urlunsplit
 import requests
 from requests.adapters import HTTPAdapter
 from requests.cookies import RequestsCookieJar
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
-from crm_sync.errors import ConfigurationError, LimitReachedError, SalesforceUnavailableError
+from crm_sync.errors import (
+    ConfigurationError,
+    LimitReachedError,
+    SalesforceUnavailableError,
+    SyncError,
+    UnreachableError,
+)
 from crm_sync.requests import ApiUsage, RequestKind
 from crm_sync.salesforce.errors.error_codes import error_for
 from crm_sync.salesforce.http.endpoints import loopback_endpoint
@@ -152,25 +159,32 @@ class Transport(requests.Session):
         self, request: requests.PreparedRequest, kind: RequestKind, settings: dict[str, Any]
     ) -> requests.Response:
         request_id = self._ledger.reserve(kind, self._clock())
-        status, usage, failure, is_untrusted = 0, None, "", False
+        status, usage, failure = 0, None, None
         try:
             response = super().send(request, **settings)
             status, usage = response.status_code, read_api_usage(response.headers)
         except requests.RequestException as error:
-            failure, is_untrusted = type(error).__name__, "CERTIFICATE_VERIFY_FAILED" in str(error)
+            failure = _failure(error)
         finally:
             self._ledger.complete(request_id, status, usage)
-        if not failure:
+        if failure is None:
             return response
         # Not raised in the except block: there, the new error would keep the old one, and with it the query.
-        if is_untrusted:
-            raise ConfigurationError(
-                "This machine does not trust the certificate of the Salesforce address; if a proxy inspects "
-                "the traffic, name its CA file in the environment variable REQUESTS_CA_BUNDLE."
-            )
-        raise SalesforceUnavailableError(
-            f"Salesforce gave no complete answer ({failure}); the request can be tried again.", code=failure
+        raise failure
+
+
+def _failure(error: requests.RequestException) -> SyncError:
+    """Return our error for a request without a complete answer."""
+    if "CERTIFICATE_VERIFY_FAILED" in str(error):
+        return ConfigurationError(
+            "This machine does not trust the certificate of the Salesforce address; if a proxy inspects "
+            "the traffic, name its CA file in the environment variable REQUESTS_CA_BUNDLE."
         )
+    cause = getattr(error.args[0], "reason", None) if error.args else None
+    found_nobody = isinstance(cause, (NewConnectionError, ConnectTimeoutError))
+    name = type(error).__name__
+    kind = UnreachableError if found_nobody else SalesforceUnavailableError
+    return kind(f"Salesforce gave no complete answer ({name}); the request can be tried again.", code=name)
 
 
 def _raise_refusal(response: requests.Response, kind: RequestKind, now: datetime) -> None:

@@ -30,6 +30,8 @@ class Session:
     instance_url: str
     user: str = field(repr=False)
     login_host: str
+    # The newest version of the API that the org has, where it is not as far as this program.
+    api_version: str = ""
 
 
 class Login(ABC):

@@ -13,7 +13,6 @@ from xml.sax.saxutils import escape
 from simple_salesforce.api import Salesforce
 
 from crm_sync.errors import AuthorizationError, SalesforceUnavailableError
-from crm_sync.salesforce.limits import API_VERSION
 from crm_sync.salesforce.metadata.package import METADATA_NAMESPACE
 from crm_sync.salesforce.org import SalesforceOrg
 from crm_sync.salesforce.read.bulk_query import poll_delays
@@ -118,7 +117,7 @@ def _call(org: SalesforceOrg, operation: str, content: str) -> ElementTree.Eleme
 
     def send(client: Salesforce) -> bytes:
         # From 67.0 on SOAP takes access tokens in JWT format, which an org may give; the zip states its own version.
-        url = f"https://{client.sf_instance}/services/Soap/m/{API_VERSION}"
+        url = f"https://{client.sf_instance}/services/Soap/m/{client.sf_version}"
         body = _envelope(client.session_id, operation, content).encode()
         answer: bytes = client.session.post(url, data=body, headers=_HEADERS).content
         return answer

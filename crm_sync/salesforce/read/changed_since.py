@@ -14,7 +14,6 @@ import pandas as pd
 
 from crm_sync.errors import JobGoneError, PaginationError, QueryError, SyncError, UnknownFieldError
 from crm_sync.salesforce.limits import QUERIES_PER_REQUEST
-from crm_sync.salesforce.org import SalesforceOrg
 from crm_sync.salesforce.read.composite import Answers, Page, query_path
 from crm_sync.salesforce.read.json_rows import records_frame
 from crm_sync.salesforce.read.read_plan import (
@@ -95,7 +94,6 @@ class Changes:
 
 
 def changed_since(
-    org: SalesforceOrg,
     queries: Sequence[ChangeQuery],
     ask: Ask,
     announce: Callable[[ReadPlan, list[Remainder]], None] = lambda *_: None,
@@ -107,7 +105,7 @@ def changed_since(
     found: dict[SObject, Changes] = {}
     further: deque[tuple[Changes, str]] = deque()
     left: list[Remainder] = []
-    for query, page, asked_at in _first_pages(org, queries, ask):
+    for query, page, asked_at in _first_pages(queries, ask):
         changes = found.setdefault(query.sobject, Changes(query, asked_at))
         changes.records += page.records
         if page.next_path:
@@ -118,16 +116,14 @@ def changed_since(
     if left:
         plan = plan_reads(left)
         announce(plan, left)
-        further = deque(_as_planned(org, plan, further))
+        further = deque(_as_planned(plan, further))
     _read_paths(ask, further)
     return found
 
 
-def _first_pages(
-    org: SalesforceOrg, queries: Sequence[ChangeQuery], ask: Ask
-) -> Iterator[tuple[ChangeQuery, Page, datetime]]:
+def _first_pages(queries: Sequence[ChangeQuery], ask: Ask) -> Iterator[tuple[ChangeQuery, Page, datetime]]:
     firsts = [
-        (query, query_path(org, soql))
+        (query, query_path(soql))
         for query in queries
         for soql in (query.by_ids if query.names_records_first else [query.by_time])
     ]
@@ -145,16 +141,14 @@ def _page(answer: Page | SyncError) -> Page:
     return answer
 
 
-def _as_planned(
-    org: SalesforceOrg, plan: ReadPlan, further: deque[tuple[Changes, str]]
-) -> Iterator[tuple[Changes, str]]:
+def _as_planned(plan: ReadPlan, further: deque[tuple[Changes, str]]) -> Iterator[tuple[Changes, str]]:
     for changes, next_path in further:
         match plan.strategies.get(changes.query.sobject, ReadStrategy.PAGES):
             case ReadStrategy.PAGES:
                 yield changes, next_path
             case ReadStrategy.IDS:
                 changes.records.clear()
-                yield from ((changes, query_path(org, soql)) for soql in changes.query.by_ids)
+                yield from ((changes, query_path(soql)) for soql in changes.query.by_ids)
             case ReadStrategy.BULK:
                 changes.needs_bulk = True
 

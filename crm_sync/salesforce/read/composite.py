@@ -16,6 +16,7 @@ from crm_sync.requests import RequestKind
 from crm_sync.salesforce.errors.error_codes import error_for
 from crm_sync.salesforce.http.json_body import raise_ended_session, read_json
 from crm_sync.salesforce.http.limit_info import read_server_time
+from crm_sync.salesforce.http.transport import Content
 from crm_sync.salesforce.org import SalesforceOrg
 
 _GOOD = 200
@@ -41,9 +42,9 @@ class Answers:
     asked_at: datetime
 
 
-def query_path(org: SalesforceOrg, soql: str) -> str:
+def query_path(soql: str) -> str:
     """Return the path that asks for the first page of a query, deleted records included."""
-    return f"/services/data/v{org.api_version}/queryAll?q={quote(soql, safe='')}"
+    return f"queryAll?q={quote(soql, safe='')}"
 
 
 def ask_together(org: SalesforceOrg, paths: Sequence[str]) -> Answers:
@@ -51,9 +52,14 @@ def ask_together(org: SalesforceOrg, paths: Sequence[str]) -> Answers:
 
     Raises RetriableError when any of them is worth asking again; what Salesforce refuses stays in its place.
     """
-    parts = [{"method": "GET", "url": path, "referenceId": f"q{place}"} for place, path in enumerate(paths)]
-    body = {"allOrNone": False, "compositeRequest": parts}
-    response = org.request("POST", "composite", RequestKind.QUERY, json=body, inspect=raise_ended_session)
+
+    def body(version: str) -> Content:
+        # The path of a further page comes from Salesforce, with the version of the first.
+        urls = [path if path.startswith("/") else f"/services/data/v{version}/{path}" for path in paths]
+        parts = [{"method": "GET", "url": url, "referenceId": f"q{place}"} for place, url in enumerate(urls)]
+        return {"json": {"allOrNone": False, "compositeRequest": parts}}
+
+    response = org.request("POST", "composite", RequestKind.QUERY, content_for=body, inspect=raise_ended_session)
     server_time = read_server_time(response.headers)
     answers: dict[str, Any] = {}
     # Numbers keep every digit, as in CSV.

@@ -22,6 +22,7 @@ from crm_sync.requests import RequestKind
 from crm_sync.salesforce.errors.error_codes import limit_for, read_complaint
 from crm_sync.salesforce.errors.error_rules import Complaint
 from crm_sync.salesforce.http.json_body import raise_ended_session, read_json
+from crm_sync.salesforce.http.transport import Content
 from crm_sync.salesforce.limits import COLLECTIONS_PER_REQUEST, RECORDS_PER_COLLECTION
 from crm_sync.salesforce.org import SalesforceOrg
 from crm_sync.salesforce.write.records import RecordWrites, json_records
@@ -105,18 +106,20 @@ def write_records(org: SalesforceOrg, writes: Sequence[RecordWrites]) -> list[pd
 
 
 def _write_composite(org: SalesforceOrg, calls: Sequence[_Collection], bodies: Sequence[str]) -> list[pd.DataFrame]:
-    base = f"/services/data/v{org.api_version}/"
-    subrequests = ",".join(
-        f'{{"method":"PATCH","url":{json.dumps(base + call.path)},"referenceId":"c{number}",'
-        f'"httpHeaders":{json.dumps(_KEEP_OWNER)},"body":{body}}}'
-        for number, (call, body) in enumerate(zip(calls, bodies, strict=True))
-    )
-    composite = f'{{"allOrNone":false,"compositeRequest":[{subrequests}]}}'
+    def content(version: str) -> Content:
+        base = f"/services/data/v{version}/"
+        subrequests = ",".join(
+            f'{{"method":"PATCH","url":{json.dumps(base + call.path)},"referenceId":"c{number}",'
+            f'"httpHeaders":{json.dumps(_KEEP_OWNER)},"body":{body}}}'
+            for number, (call, body) in enumerate(zip(calls, bodies, strict=True))
+        )
+        return {"data": f'{{"allOrNone":false,"compositeRequest":[{subrequests}]}}'.encode()}
+
     response = org.request(
         "POST",
         "composite",
         RequestKind.WRITE,
-        data=composite.encode(),
+        content_for=content,
         headers=_JSON,
         inspect=raise_ended_session,
     )

@@ -5,6 +5,26 @@ from standins.salesforce.api.json_rows import sobject_of
 from standins.salesforce.http.messages import Answer, Request, json_answer
 from standins.salesforce.org.org import Org
 
+# Version 30.0 came with the first of 2014's three releases; the last one of a year is named after the next year.
+_RELEASES = (("Spring", 14), ("Summer", 14), ("Winter", 15))
+
+
+def versions(org: Org, request: Request) -> Answer:
+    """Answer with the versions that the org has, oldest first; it takes no session and does not count."""
+    numbers = range(int(org.settings.oldest_version), int(org.settings.newest_version) + 1)
+    return json_answer(
+        [
+            {"label": _release(number), "url": f"/services/data/v{number}.0", "version": f"{number}.0"}
+            for number in numbers
+        ]
+    )
+
+
+def _release(version: int) -> str:
+    years, place = divmod(version - 30, len(_RELEASES))
+    season, first = _RELEASES[place]
+    return f"{season} '{first + years}"
+
 
 def limits(org: Org, request: Request, version: str) -> Answer:
     """Answer with the rest of the org's limits."""

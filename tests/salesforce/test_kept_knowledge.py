@@ -1,0 +1,182 @@
+"""What is kept of an org is doubted once: its address, and the versions of its API."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+import requests
+from urllib3.connectionpool import HTTPConnectionPool
+from urllib3.exceptions import MaxRetryError, NameResolutionError
+
+from crm_sync.errors import (
+    AddressMovedError,
+    ApiVersionError,
+    SalesforceUnavailableError,
+    UnknownObjectError,
+    UnreachableError,
+)
+from crm_sync.requests import RequestKind
+from crm_sync.salesforce.http.transport import Transport
+from crm_sync.salesforce.org import SalesforceOrg
+from crm_sync.salesforce.read.bulk_query import create_query_job
+from crm_sync.salesforce.read.composite import ask_together, query_path
+from crm_sync.salesforce.schema.describe import describe
+from crm_sync.salesforce.write.collections import write_records
+from standins.salesforce.http.faults import Fault
+from tests.salesforce.conftest import Ledger, Rig, user_login
+from tests.salesforce.test_session_renewal import ask
+from tests.salesforce.write_steps import codes, contacts, updates
+
+_LEADS = "SELECT Id FROM Lead"
+
+
+@pytest.mark.parametrize("newest", [66.0, 65.0, 58.0])
+def test_an_org_that_is_behind_is_asked_for_its_versions_once_and_used(rig: Rig, newest: float) -> None:
+    rig.standin.settings.newest_version = newest
+    page = ask_together(rig.org, [query_path(_LEADS)]).pages[0]
+    assert not isinstance(page, Exception)
+    assert page.total == 3
+    assert describe(rig.org, "Lead")
+    assert create_query_job(rig.org, _LEADS).id
+    other = rig.another_org()
+    assert ask(other) == 200
+    assert other.api_version == f"{newest:.1f}"
+    kinds = rig.stop_and_read_kinds()
+    assert kinds == ["login", "composite", "versions", "composite", "describe", "bulk_jobs", "limits"]
+
+
+def test_an_org_that_is_not_behind_is_not_asked_for_its_versions(rig: Rig) -> None:
+    rig.standin.settings.newest_version = 71.0
+    assert ask(rig.org) == 200
+    assert rig.org.api_version == "67.0"
+    assert rig.stop_and_read_kinds() == ["login", "limits"]
+
+
+def test_a_kept_version_that_the_org_no_longer_has_is_asked_anew(rig: Rig) -> None:
+    """A sandbox leaves the preview of a release; or a version was retired, which is answered 410."""
+    rig.standin.settings.newest_version = 66.0
+    ask(rig.org)
+    rig.standin.settings.newest_version = 65.0
+    assert ask(rig.another_org()) == 200
+    rig.standin.settings.oldest_version, rig.standin.settings.newest_version = 66.0, 68.0
+    late = rig.another_org()
+    assert ask(late) == 200
+    assert late.api_version == "67.0"
+
+
+def test_a_write_names_the_version_of_the_org_in_its_parts_too(rig: Rig) -> None:
+    rig.standin.settings.newest_version = 66.0
+    (found,) = contacts(rig.standin, 1)
+    (results,) = write_records(rig.org, [updates("Contact", [{"Id": found, "Title": "Poet"}])])
+    assert codes(results) == [None]
+    assert rig.standin.records.get("Contact", found)["Title"] == "Poet"
+
+
+def test_an_org_whose_versions_are_all_newer_says_what_to_do(rig: Rig) -> None:
+    ask(rig.org)
+    rig.standin.settings.oldest_version, rig.standin.settings.newest_version = 70.0, 75.0
+    with pytest.raises(ApiVersionError, match="newer version of this program"):
+        ask(rig.org)
+
+
+def test_an_unknown_object_of_an_org_that_is_not_behind_asks_for_the_versions_once(rig: Rig) -> None:
+    for _ in range(2):
+        with pytest.raises(UnknownObjectError):
+            describe(rig.org, "Nothing__c")
+    assert rig.stop_and_read_kinds().count("versions") == 1
+
+
+def test_no_list_of_versions_leaves_everything_as_it_was(rig: Rig) -> None:
+    rig.standin.faults.add(Fault("html", path="/services/data/$", status=404))
+    with pytest.raises(UnknownObjectError):
+        describe(rig.org, "Nothing__c")
+
+
+@pytest.mark.parametrize(
+    "elsewhere",
+    [
+        Fault("status", path="/limits", status=301),
+        Fault("status", path="/limits", status=302),
+        Fault("status", path="/limits", status=308),
+        Fault("status", path="/limits", status=421),
+        Fault("html", path="/limits", status=404),
+        Fault("html", path="/limits", status=301),
+        Fault("html", path="/limits", status=421),
+    ],
+    ids=lambda fault: f"{fault.action}-{fault.status}",
+)
+def test_a_kept_session_whose_address_has_moved_leads_to_one_login(rig: Rig, elsewhere: Fault) -> None:
+    ask(rig.org)
+    rig.standin.faults.add(elsewhere)
+    assert ask(rig.another_org()) == 200
+    assert rig.store.session is not None
+    assert rig.stop_and_read_kinds() == ["login", "limits", "limits", "login", "limits"]
+
+
+@pytest.mark.parametrize(("status", "error"), [(301, AddressMovedError), (404, UnreachableError)])
+def test_an_address_that_is_wrong_after_the_login_too_is_not_tried_again_and_again(
+    rig: Rig, status: int, error: type[Exception]
+) -> None:
+    ask(rig.org)
+    rig.standin.faults.add(Fault("html", path="/limits", status=status, times=9))
+    late = rig.another_org()
+    for _ in range(3):
+        with pytest.raises(error):
+            ask(late)
+    assert rig.stop_and_count_logins() == 2
+
+
+def test_a_session_that_has_answered_is_not_given_up_for_one_bad_answer(rig: Rig) -> None:
+    ask(rig.org)
+    rig.standin.faults.add(Fault("html", path="/limits", status=404))
+    with pytest.raises(SalesforceUnavailableError):
+        ask(rig.org)
+    assert rig.stop_and_count_logins() == 1
+
+
+class _OldHostIsGone(requests.adapters.HTTPAdapter):
+    """A network in which one host no longer has an address."""
+
+    def __init__(self, gone: Callable[[requests.PreparedRequest], bool]) -> None:
+        super().__init__()
+        self.gone = gone
+
+    def send(self, request: requests.PreparedRequest, **settings: object) -> requests.Response:  # type: ignore[override]
+        if self.gone(request):
+            pool = HTTPConnectionPool("old.my.salesforce.com")
+            cause = NameResolutionError("old.my.salesforce.com", pool, OSError("no address"))  # type: ignore[arg-type]
+            raise requests.ConnectionError(MaxRetryError(pool, request.url or "", cause), request=request)
+        return super().send(request, **settings)  # type: ignore[arg-type]
+
+
+def test_a_kept_session_whose_host_has_no_address_any_more_leads_to_one_login(rig: Rig) -> None:
+    ask(rig.org)
+    assert rig.store.session is not None
+    old = rig.store.session.session_id
+    rig.transport.mount("http://", _OldHostIsGone(lambda request: old in str(request.headers.get("Authorization"))))
+    assert ask(rig.another_org()) == 200
+    assert rig.store.session.session_id != old
+
+
+def test_a_host_that_refuses_the_connection_is_unreachable_and_a_broken_answer_is_not(rig: Rig) -> None:
+    ask(rig.org)
+    kept = replace(rig.store.session)  # type: ignore[type-var]
+    rig.standin.faults.add(Fault("reset", path="/limits"))
+    with pytest.raises(SalesforceUnavailableError) as broken:
+        ask(rig.org)
+    assert not isinstance(broken.value, UnreachableError)
+    rig.server.stop()
+    with pytest.raises(UnreachableError):
+        ask(rig.another_org())
+    assert rig.store.session == kept
+
+
+def test_refusals_of_the_gates_are_not_swallowed_when_versions_are_asked(rig: Rig) -> None:
+    rig.standin.settings.newest_version = 66.0
+    ledger = Ledger(limit=2)
+    with Transport(
+        throttle=lambda: None, ledger=ledger, clock=rig.transport.now, endpoint_url=rig.server.url
+    ) as transport:
+        org = SalesforceOrg(user_login(), transport, rig.store)
+        with pytest.raises(Exception, match="used up"):
+            org.request("GET", "limits", RequestKind.LIMITS)
