@@ -10,7 +10,8 @@ from pydantic import ConfigDict, Field, SecretStr, field_validator
 from blocks.pem import with_line_ends
 from blocks.saved_block import SavedBlock, picked_from_a_list
 from blocks.session_store import PrefectSessionStore
-from crm_sync.salesforce.http.endpoints import is_my_domain, login_host, loopback_endpoint
+from crm_sync.http.loopback import loopback_endpoint
+from crm_sync.salesforce.http.endpoints import is_my_domain, login_host
 from crm_sync.salesforce.http.transport import RequestLedger, Transport
 from crm_sync.salesforce.limits import API_VERSION
 from crm_sync.salesforce.login.logins import ClientCredentialsLogin, JwtLogin, Login, UserPasswordLogin

@@ -9,6 +9,7 @@ SyncError                       its text is one sentence for the person who read
 ├── RetriableError              the task tries again; nothing was committed in this attempt
 │   ├── SalesforceUnavailableError  5xx, timeout, reset connection, truncated answer, HTML where JSON is due
 │   │   └── UnreachableError    nobody answers at this address, or no Salesforce does
+│   ├── DeployteqUnavailableError  the same of Deployteq
 │   ├── RowLockedError          UNABLE_TO_LOCK_ROW
 │   ├── PrefectBusyError        Prefect's server cannot give a turn at this moment
 │   └── ConcurrencyLimitError   too many long calls at once: a short wait, not the daily limit
@@ -17,6 +18,8 @@ SyncError                       its text is one sentence for the person who read
 │   ├── JobLimitError           it ended a Bulk job: the next run needs another one
 │   └── UnknownOutcomeError     Salesforce got records and gave no answer: the next run finds out
 ├── PersonNeededError           the work is done as far as it may be; the rest waits for a person
+├── DeployteqRefusedError       Deployteq refused a call, with its number or word: who made the call decides
+├── DeployteqDownError          Deployteq did not answer several times in a row: nothing is sent for a while
 ├── SessionExpiredError         log in again, once
 ├── JobGoneError                the Bulk job or its results have expired: read that object again
 └── FatalError                  end the run as failed
@@ -73,6 +76,10 @@ class UnreachableError(SalesforceUnavailableError):
     """No Salesforce answers at this address."""
 
 
+class DeployteqUnavailableError(RetriableError):
+    """Deployteq gave no complete, readable answer; a call that writes may have been carried out."""
+
+
 class RowLockedError(RetriableError):
     """Another transaction in Salesforce holds the record."""
 
@@ -108,6 +115,14 @@ class UnknownOutcomeError(LimitReachedError):
 
 class PersonNeededError(SyncError):
     """The run did what it may do by itself; what is left waits until a person has looked."""
+
+
+class DeployteqRefusedError(SyncError):
+    """Deployteq refused a call; `code` is the number of its fault, or a word where it has none."""
+
+
+class DeployteqDownError(SyncError):
+    """Deployteq did not answer several times in a row, so that nothing is sent to it for a while."""
 
 
 class SessionExpiredError(SyncError):

@@ -74,7 +74,7 @@ def _may_hold_sql(path: Path) -> bool:
     if place[0] != "crm_sync":
         return place == ("deployments", "demo", "customers")
     capability, module = place[1], place[-1]
-    if capability == "salesforce":
+    if capability in {"salesforce", "deployteq"}:
         return False
     return capability == "database" or module.endswith("_store") or (capability == "customers" and module in _CUSTOMERS)
 

@@ -1,9 +1,15 @@
 """A Deployteq brand on this machine."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
 
 import pytest
 
+from crm_sync.deployteq.account import DeployteqAccount
+from crm_sync.deployteq.host import endpoint
+from crm_sync.deployteq.limits import VERSION
+from crm_sync.deployteq.transport import CallLedger, Transport
 from standins.deployteq.brand import Brand
 from standins.deployteq.people import People
 from standins.deployteq.server import Server
@@ -30,3 +36,45 @@ def deployteq(brand: Brand) -> Iterator[Server]:
     """The brand on a socket."""
     with Server(brand) as server:
         yield server
+
+
+@pytest.fixture
+def account(deployteq: Server) -> Iterator[DeployteqAccount]:
+    """Our side of the brand, with a ledger that only counts."""
+    with open_account(deployteq) as made:
+        yield made
+
+
+class Counter:
+    """A ledger that keeps the statuses."""
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self.statuses: list[int] = []
+
+    def reserve(self, kind: str, at: datetime) -> int:
+        """Take any call."""
+        return 1
+
+    def complete(self, request_id: int, status: int) -> None:
+        """Keep the status."""
+        self.statuses.append(status)
+
+
+@contextmanager
+def open_account(server: Server, token: str = TOKEN, ledger: CallLedger | None = None) -> Iterator[DeployteqAccount]:
+    """Open the gateway to the stand-in."""
+    transport = Transport(
+        endpoint("secure.myclang.com", VERSION),
+        throttle=lambda: None,
+        ledger=ledger or Counter(),
+        clock=lambda: datetime.now(UTC),
+        endpoint_url=server.url,
+    )
+    account = DeployteqAccount(token, transport, brand="brand")
+    yield account
+    account.close()
+
+
+def no_sleep(_: float) -> None:
+    """Wait for the stand-in: not at all."""

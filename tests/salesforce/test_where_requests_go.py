@@ -11,8 +11,8 @@ import requests
 import trustme
 
 from crm_sync.errors import ConfigurationError, SalesforceUnavailableError, SessionExpiredError
+from crm_sync.http.loopback import loopback_endpoint
 from crm_sync.requests import RequestKind
-from crm_sync.salesforce.http.endpoints import loopback_endpoint
 from standins.salesforce.http.faults import Fault
 from standins.salesforce.org.org import Org
 from standins.salesforce.server import Server

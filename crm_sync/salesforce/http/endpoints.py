@@ -1,8 +1,6 @@
 """The hosts that requests may go to: Salesforce's login hosts, a My Domain, or a stand-in on this machine."""
 
-import ipaddress
 import re
-from urllib.parse import urlsplit
 
 from crm_sync.errors import ConfigurationError
 
@@ -44,29 +42,3 @@ def login_host(my_domain: str | None, *, sandbox: bool) -> str:
 def is_my_domain(host: str) -> bool:
     """Return whether the host is a My Domain, and none of the two shared login hosts."""
     return host not in {PRODUCTION_LOGIN, SANDBOX_LOGIN}
-
-
-def loopback_endpoint(endpoint_url: str) -> tuple[str, str]:
-    """Return scheme and host:port of an endpoint override; raises ConfigurationError unless loopback."""
-    refusal = ConfigurationError(
-        "The endpoint URL may only name this machine, like http://127.0.0.1:8080; leave it empty to reach Salesforce."
-    )
-    try:
-        parts = urlsplit(endpoint_url)
-        host, port = parts.hostname or "", parts.port
-    except ValueError:
-        raise refusal from None
-    has_more = parts.path not in {"", "/"} or parts.query or parts.fragment or "@" in parts.netloc
-    if parts.scheme not in {"http", "https"} or has_more or not _is_loopback(host):
-        raise refusal
-    shown = f"[{host}]" if ":" in host else host
-    return parts.scheme, f"{shown}:{port}" if port else shown
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -18,9 +18,9 @@ from crm_sync.errors import (
     SyncError,
     UnreachableError,
 )
+from crm_sync.http.loopback import loopback_endpoint
 from crm_sync.requests import ApiUsage, RequestKind
 from crm_sync.salesforce.errors.error_codes import error_for
-from crm_sync.salesforce.http.endpoints import loopback_endpoint
 from crm_sync.salesforce.http.limit_info import read_api_usage
 from crm_sync.salesforce.http.request_kinds import kind_of
 

@@ -1,0 +1,71 @@
+"""The calls to a Deployteq account: every one is entered before it is made, and none is made while Deployteq is down.
+
+Deployteq names no limit of calls, so there is no budget to keep; the pace is kept by Prefect.
+"""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+
+from crm_sync.budget.ledger_store import complete_request, enter_request, prune_ledger
+from crm_sync.database.engine import CustomerDatabase
+from crm_sync.database.tables.customers import request_ledger
+from crm_sync.errors import DeployteqDownError
+
+# So many calls in a row without an answer stop all flows for a while; then one call is let through to try.
+FAILURES = 5
+PAUSE = timedelta(minutes=10)
+_NO_ANSWER = 0
+
+
+def ledger_name(brand: str) -> str:
+    """Return the name under which the calls to a brand are counted."""
+    return f"deployteq:{brand}"
+
+
+class CallLedger:
+    """Counts the calls of all flows, processes and hosts that share the customer database."""
+
+    def __init__(self, database: CustomerDatabase, *, brand: str, flow: str, clock: Callable[[], datetime]) -> None:
+        """Count for a brand."""
+        self._database = database
+        self._org = ledger_name(brand)
+        self._flow = flow
+        self._clock = clock
+        self.used = 0
+
+    def check_open(self) -> None:
+        """Raise DeployteqDownError while nothing is to be sent, before anything is begun."""
+        query = (
+            select(request_ledger.c.at, request_ledger.c.status)
+            .where(request_ledger.c.org == self._org, request_ledger.c.status.is_not(None))
+            .order_by(request_ledger.c.at.desc(), request_ledger.c.id.desc())
+            .limit(FAILURES)
+        )
+        with self._database.transaction() as connection:
+            last = connection.execute(query).all()
+        if len(last) < FAILURES or any(row.status != _NO_ANSWER for row in last):
+            return
+        until = last[0].at + PAUSE
+        if self._clock() < until:
+            raise DeployteqDownError(
+                f"Deployteq gave no answer {FAILURES} times in a row, so nothing is sent to it before {until:%H:%M} "
+                "UTC; nothing is lost, and the next run after that goes on from here."
+            )
+
+    def reserve(self, kind: str, at: datetime) -> int:
+        """Enter a call and return its number; raises DeployteqDownError while Deployteq is down."""
+        self.check_open()
+        with self._database.transaction() as connection:
+            number = enter_request(connection, self._org, self._flow, kind, at)
+        self.used += 1
+        return number
+
+    def complete(self, request_id: int, status: int) -> None:
+        """Store the outcome of a call; 0 when no readable answer came."""
+        now = self._clock()
+        with self._database.transaction() as connection:
+            complete_request(connection, request_id, status, None, now)
+            if status:
+                prune_ledger(connection, self._org, now)

@@ -1,0 +1,1 @@
+"""The gateway to a Deployteq account: its SOAP interface, read by name."""

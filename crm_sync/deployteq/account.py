@@ -1,0 +1,52 @@
+"""A Deployteq account: the token, the transport, and what becomes of a fault."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from crm_sync.deployteq.envelope import Fault, build_call, read_answer
+from crm_sync.deployteq.transport import Transport, token_refused
+from crm_sync.errors import DeployteqRefusedError
+from crm_sync.requests import RequestKind
+
+UNKNOWN_TOKEN, ALREADY_DONE, NOT_FOUND = "202", "107", "213"
+# Beyond this, the clocks are told apart on the page.
+CLOCK_TOLERANCE = timedelta(minutes=2)
+
+
+class DeployteqAccount:
+    """Sends calls with the token of a brand."""
+
+    def __init__(self, token: str, transport: Transport, *, brand: str) -> None:
+        """Keep the parts; nothing is sent before the first call."""
+        self._token = token
+        self._transport = transport
+        self.brand = brand
+        # Fields of Customer that came in an answer and are not known here; they are left alone, and told once.
+        self.unknown_fields: set[str] = set()
+        self.answered_at: datetime | None = None
+        self.calls = 0
+
+    def call(self, operation: str, kind: RequestKind = RequestKind.QUERY, **arguments: Any) -> Any:
+        """Return the element `msg` of the answer.
+
+        Raises ConfigurationError for a token that Deployteq does not take, DeployteqRefusedError for any other fault,
+        DeployteqUnavailableError when there is no complete answer.
+        """
+        body = build_call(operation, self._token, arguments)
+        self.calls += 1
+        reply = self._transport.send(kind, body)
+        self.answered_at = reply.at
+        answer = read_answer(reply.body)
+        if isinstance(answer, Fault):
+            raise self._refusal(operation, answer)
+        return answer
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._transport.close()
+
+    def _refusal(self, operation: str, fault: Fault) -> Exception:
+        if fault.code == UNKNOWN_TOKEN:
+            return token_refused(fault.code)
+        # The fault's text may quote people's data, or the token: only its number goes on.
+        return DeployteqRefusedError(f"Deployteq refused {operation} ({fault.code}).", code=fault.code)

@@ -1,0 +1,78 @@
+"""Large results: the call gives a number, which is asked until it is ready, read in pages, and always freed."""
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Any
+
+from crm_sync.deployteq.account import DeployteqAccount
+from crm_sync.deployteq.envelope import read_record
+from crm_sync.deployteq.limits import FIRST_PAUSE, LONGEST_PAUSE, LONGEST_WAIT, PAGE
+from crm_sync.errors import DeployteqRefusedError, DeployteqUnavailableError, RetriableError
+from crm_sync.requests import RequestKind
+
+_READY, _PROCESSING = "READY", "PROCESSING"
+
+
+def read_pages(
+    account: DeployteqAccount, operation: str, sleep: Callable[[float], None], **arguments: Any
+) -> Iterator[list[Any]]:
+    """Yield the customer elements of a result, page by page.
+
+    A result that fails, ends, or is never ready is asked for anew once; then DeployteqUnavailableError is raised.
+    """
+    number, size = _ready(account, operation, sleep, arguments)
+    try:
+        for offset in range(0, size, PAGE):
+            expected = min(PAGE, size - offset)
+            yield _page(account, number, offset, expected)
+    finally:
+        _free(account, number)
+
+
+def _page(account: DeployteqAccount, number: int, offset: int, expected: int) -> list[Any]:
+    """Return a page; where rows are missing, it is read once more: what is missing must not look deleted."""
+    for _ in range(2):
+        page = list(account.call("customerSet_getCustomers", resourceId=number, offset=offset, size=expected))
+        if len(page) == expected:
+            return page
+    raise DeployteqUnavailableError(
+        "Deployteq gave a page with fewer customers than it had named, twice; the next run reads it again."
+    )
+
+
+def _ready(
+    account: DeployteqAccount, operation: str, sleep: Callable[[float], None], arguments: dict[str, Any]
+) -> tuple[int, int]:
+    status = ""
+    for _ in range(2):
+        number = int(account.call(operation, **arguments).text or 0)
+        status, size = "", 0
+        try:
+            status, size = _awaited(account, number, sleep)
+        finally:
+            if status != _READY:
+                _free(account, number)
+        if status == _READY:
+            return number, size
+    raise DeployteqUnavailableError(
+        f"Deployteq did not get the result of {operation} ready ({status}); the next run asks again.", code=status
+    )
+
+
+def _awaited(account: DeployteqAccount, number: int, sleep: Callable[[float], None]) -> tuple[str, int]:
+    pause, waited = FIRST_PAUSE, 0.0
+    while True:
+        try:
+            found = read_record(account.call("resource_getById", RequestKind.BULK_POLL, resourceId=number))
+        except DeployteqRefusedError:
+            return "gone", 0
+        if found.get("status") != _PROCESSING or waited >= LONGEST_WAIT:
+            return found.get("status", ""), int(found.get("size") or 0)
+        sleep(pause)
+        waited, pause = waited + pause, min(2 * pause, LONGEST_PAUSE)
+
+
+def _free(account: DeployteqAccount, number: int) -> None:
+    # It does no harm when it stays, and what went wrong before is the news.
+    with suppress(DeployteqRefusedError, RetriableError):
+        account.call("resource_free", RequestKind.OTHER, resourceId=number)

@@ -1,0 +1,1 @@
+"""What the gateways to the outside systems share."""
