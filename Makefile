@@ -4,12 +4,10 @@ BIN := .venv/bin
 .PHONY: demo test test-fast test-long bench up deploy check audit
 
 demo: .venv/ready
-	@mkdir -p .demo/prefect
-	PREFECT_HOME=$(CURDIR)/.demo/prefect $(BIN)/python -m deployments.demo
+	@$(BIN)/python -m deployments.demo
 
 up: .venv/ready
-	@mkdir -p .demo/prefect
-	$(if $(DEMO),PREFECT_HOME=$(CURDIR)/.demo/prefect )$(BIN)/python -m deployments.up $(if $(DEMO),--demo) $(if $(PORT),--port $(PORT))
+	@$(BIN)/python -m deployments.up $(if $(DEMO),--demo) $(if $(PORT),--port "$(PORT)")
 
 deploy: .venv/ready
 	$(BIN)/python -m deployments.deploy --pool "$(or $(POOL),deployteq)" $(if $(TYPE),--type "$(TYPE)") $(if $(IMAGE),--image "$(IMAGE)") $(if $(FOLDER),--folder "$(FOLDER)")

@@ -20,7 +20,7 @@ _REFUSED = TypeAdapter(RefusedLogin)
 
 
 class PrefectSessionStore:
-    """One session for each login: host and user."""
+    """One session for each host and user; whose credentials gave it is in the session itself."""
 
     def __init__(self, login: Login) -> None:
         """Name the Secret after the login, without showing the user."""
@@ -33,7 +33,10 @@ class PrefectSessionStore:
     def load(self) -> Session | None:
         """Return the kept session, if there is one."""
         kept = _load(self._name)
-        return Session(**kept) if kept else None
+        try:
+            return Session(**kept) if kept else None
+        except TypeError:  # as an earlier version kept it
+            return None
 
     def save(self, session: Session) -> None:
         """Keep the session instead of the one before."""

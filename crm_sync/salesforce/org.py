@@ -88,10 +88,12 @@ class SalesforceOrg:
         """The host of the session in use, empty before the first request."""
         return urlsplit(self._session.instance_url).netloc if self._session else ""
 
-    def try_refused_login(self) -> None:
-        """Forget that these credentials were refused, so that the next request tries them: a person asked for it."""
+    def log_in_anew(self) -> None:
+        """Log in with these very credentials, whatever session is kept and whatever was refused: a person asks."""
         if self._store.refused() is not None:
             self._store.note_refused(None)
+        with self._store.exclusive():
+            self._log_in_and_keep()
 
     def close(self) -> None:
         """Close the connections; the session stays valid."""
@@ -185,11 +187,14 @@ class SalesforceOrg:
             # Another process may have logged in while this one waited for the lock.
             if kept := self._take_kept(expired):
                 return kept, False
-            session = self._log_in()
-            self._transport.belongs_to(session.instance_url)
-            self._store.save(session)
-            self._session, self._has_doubted_version = session, False
-            return session, True
+            return self._log_in_and_keep(), True
+
+    def _log_in_and_keep(self) -> Session:
+        session = self._log_in()
+        self._transport.belongs_to(session.instance_url)
+        self._store.save(session)
+        self._session, self._has_doubted_version = session, False
+        return session
 
     def _with_other_version(self, session: Session) -> Session | None:
         """Ask the org which versions of the API it has; returns the session with another one than it had, if so."""
@@ -229,4 +234,4 @@ class SalesforceOrg:
         return kept
 
     def _is_ours(self, kept: Session) -> bool:
-        return (kept.user, kept.login_host) == (self._login.user, self._login.host)
+        return kept.fingerprint == self._login.fingerprint

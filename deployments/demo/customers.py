@@ -29,6 +29,20 @@ def choose_contacts(
     return {row.id: row.salesforce_id for row in connection.execute(chosen) if row.job_title != without_title}
 
 
+def choose_subscribed(connection: Connection) -> tuple[int, str]:
+    """Return the id and the Salesforce Id of the first customer that takes e-mail and has a live contact of its own."""
+    query = (
+        select(customer.c.id, customer.c.salesforce_id)
+        .join(salesforce_record, salesforce_record.c.id == customer.c.salesforce_id)
+        .where(salesforce_record.c.sobject == SObject.CONTACT, ~salesforce_record.c.is_deleted, customer.c.opt_in)
+        .order_by(customer.c.id)
+    )
+    found = connection.execute(query).first()
+    if found is None:
+        raise LookupError("the stand-in org has no contact that takes e-mail")
+    return found.id, found.salesforce_id
+
+
 def change_customers(connection: Connection, customer_ids: list[int], now: datetime, **values: str | bool) -> None:
     """Give customers other values."""
     chosen = customer.c.id.in_(customer_ids)

@@ -4,7 +4,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from blocks.customer_database import CustomerDatabase
 from blocks.data_mapping import DataMapping
@@ -12,8 +11,8 @@ from blocks.salesforce_credentials import SalesforceCredentials
 from crm_sync.mapping.model import CustomerFieldKind, FieldLink, ObjectMapping
 from crm_sync.mapping.standard import standard_contact_mapping, standard_lead_mapping
 from deployments.env_file import is_saved
+from deployments.environment import DEMO_FOLDER
 
-FOLDER = Path(".demo").absolute()
 _OPTIONS = {"Score__c": "score", "Interests__c": "interests", "Last_Visit__c": "last visit"}
 
 
@@ -23,9 +22,9 @@ def demo_org(records: int, *, lively: bool = False) -> Iterator[str]:
 
     `lively`: people change a little all the time, so that a pull has something to bring.
     """
-    FOLDER.mkdir(exist_ok=True)
+    DEMO_FOLDER.mkdir(exist_ok=True)
     command = [sys.executable, "-m", "standins.salesforce", "--records", str(records)]
-    command += ["--database", str(FOLDER / "org.sqlite"), "--control"]
+    command += ["--database", str(DEMO_FOLDER / "org.sqlite"), "--control"]
     command += ["--lively", "20"] if lively else []
     org = subprocess.Popen(  # noqa: S603  # our own interpreter and words
         command, stdout=subprocess.PIPE, text=True, process_group=0
@@ -48,7 +47,7 @@ def save_demo_blocks(org_url: str) -> None:
         security_token="demoToken",  # noqa: S106  # invented
         endpoint_url=org_url,
     ).save("salesforce", overwrite=True)
-    CustomerDatabase(url=f"sqlite:///{FOLDER / 'customers.db'}").save("customers", overwrite=True)
+    CustomerDatabase(url=f"sqlite:///{DEMO_FOLDER / 'customers.db'}").save("customers", overwrite=True)
     if not is_saved(DataMapping, "mapping"):
         mapping = DataMapping(
             contact=_with_options(standard_contact_mapping()), lead=_with_options(standard_lead_mapping())

@@ -10,7 +10,7 @@ from standins.salesforce.http.messages import Answer, Request, json_answer
 from standins.salesforce.org.org import Org
 
 PATH = "/__control"
-_RECORD_CALLS = ("insert", "update", "delete", "undelete", "purge", "merge", "convert")
+_RECORD_CALLS = ("get", "insert", "update", "delete", "undelete", "purge", "merge", "convert")
 
 
 def control(org: Org, request: Request) -> Answer:

@@ -15,13 +15,13 @@ from tasks.run.run import Run
 
 @task(task_run_name="log in", **TALKS_TO_SALESFORCE)
 def read_identity(org: SalesforceOrg) -> Identity:
-    """Return whose login leads to which org."""
+    """Log in anew, and return whose login leads to which org."""
+    org.log_in_anew()
     return identity(org)
 
 
 def inspect_connection(run: Run, rules: MappingRules) -> ConnectionReport:
     """Log in, and hold every link of the mapping against Salesforce."""
-    run.org.try_refused_login()
     who = read_identity(run.org)
     found = find_mapped_types(run.org, rules)
     fields = [

@@ -14,6 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from crm_sync.budget.rules import BudgetRules, Reservation
+from deployments.environment import lead_to_own_server, set_own_environment
 from standins.salesforce.org.org import Org
 from standins.salesforce.org.settings import OrgSettings
 from standins.salesforce.server import Server
@@ -67,14 +68,14 @@ def work(org_url: str, database_url: str, flow: str, seconds: float, pause: floa
 
 def main(seconds: float, database_url: str) -> None:
     """Start everything, let it run, and count."""
-    from deployments.up import prefect_server  # noqa: PLC0415  # reads PREFECT_HOME, which is set just before
+    lead_to_own_server(_PORT, set_own_environment(home=Path(os.environ["PREFECT_HOME"])))
+    from deployments.serving import prefect_server  # noqa: PLC0415  # reads what has just been set
 
     username, password, token = _USER
     settings = OrgSettings(
         username=username, password=password, security_token=token, hourly_limit=_PER_HOUR, hour=_HOUR
     )
-    with prefect_server(_PORT) as api_url, Org(settings) as org, Server(org) as server:
-        os.environ["PREFECT_API_URL"] = api_url
+    with prefect_server(_PORT), Org(settings) as org, Server(org) as server:
         _set_limits()
         flows = {"full_sync": 0.0, "contact_moment_export": 0.0, "incremental_pull": 5.0}
         command = [sys.executable, "-m", "tests.bench.pace", "work", server.url, database_url]

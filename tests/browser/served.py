@@ -6,8 +6,9 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -28,11 +29,15 @@ _BUSY = Retry(total=8, backoff_factor=0.2, status_forcelist=[503], allowed_metho
 class Served:
     """A Prefect server with every deployment served."""
 
-    def __init__(self, url: str, folder: Path) -> None:
-        """Ask the server at `url`, which keeps its files in `folder`."""
+    def __init__(self, url: str, folder: Path, stop: Callable[[], None]) -> None:
+        """Ask the server at `url`, which keeps its files in `folder`; `stop` stops it as Ctrl-C does."""
         self.url = url
+        self.stop = stop
         self.folder = folder
+        self.login = (folder / ".demo" / "prefect" / "login-of-make-up").read_text().strip()
         self._session = requests.Session()
+        user, _, password = self.login.partition(":")
+        self._session.auth = (user, password)
         self._session.mount("http://", HTTPAdapter(max_retries=_BUSY))
 
     def close(self) -> None:
@@ -83,13 +88,13 @@ class Served:
 
     def kept(self) -> dict[str, str]:
         """Return what Prefect and the processes have written anywhere, by file."""
-        files = [*(self.folder / "prefect").rglob("*"), self.folder / "up.log"]
+        files = [*(self.folder / ".demo" / "prefect").rglob("*"), self.folder / "up.log"]
         return {path.name: path.read_bytes().decode("latin-1") for path in files if path.is_file()}
 
 
 @contextmanager
-def serve_demo(folder: Path) -> Iterator[Served]:
-    """Start the demo with 300 people, and stop it as Ctrl-C does."""
+def serve_demo(folder: Path, **variables: str) -> Iterator[Served]:
+    """Start the demo with 300 people and more variables of the environment, and stop it as Ctrl-C does."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -98,7 +103,7 @@ def serve_demo(folder: Path) -> Iterator[Served]:
     with log.open("wb") as lines, subprocess.Popen(
         command,
         cwd=folder,
-        env=_environment(folder),
+        env=_environment() | variables,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         start_new_session=True,
@@ -110,17 +115,16 @@ def serve_demo(folder: Path) -> Iterator[Served]:
         try:
             ready.wait(_START_SECONDS)
             assert process.poll() is None, f"The demo did not start:\n{log.read_text()[-3000:]}"
-            with closing(Served(f"http://127.0.0.1:{port}", folder)) as served:
+            with closing(Served(f"http://127.0.0.1:{port}", folder, partial(_stop, process))) as served:
                 yield served
         finally:
             _stop(process)
             copying.join()
 
 
-def _environment(folder: Path) -> dict[str, str]:
+def _environment() -> dict[str, str]:
     own = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
     return own | {
-        "PREFECT_HOME": str(folder / "prefect"),
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_SERVER_SERVICES_SCHEDULER_ENABLED": "false",  # only those runs begin that a person asks for
         "PREFECT_RUNNER_POLL_FREQUENCY": "1",  # a run that was asked for begins at once

@@ -268,7 +268,10 @@ def _log_in(rig: Rig) -> None:
     """Let there be a session, as after the runs that have prepared the rig."""
     login = rig.salesforce.login()
     session = Session(
-        rig.org.logins.with_password(rig.salesforce.username, PASSWORD + TOKEN), rig.server.url, login.user, login.host
+        rig.org.logins.with_password(rig.salesforce.username, PASSWORD + TOKEN),
+        rig.server.url,
+        login.user,
+        login.fingerprint,
     )
     store = PrefectSessionStore(login)
     store.save(session)

@@ -125,7 +125,7 @@ def test_my_domain_is_the_instance_even_with_api_in_its_name(rig: Rig) -> None:
 
 
 def test_no_repr_shows_a_secret() -> None:
-    session = Session("00D!secret-a", "https://acme.my.salesforce.com", "secret-b", "login.salesforce.com")
+    session = Session("00D!secret-a", "https://acme.my.salesforce.com", "secret-b", "secret-k")
     shown = repr(
         [
             session,

@@ -119,11 +119,15 @@ def test_changed_credentials_are_tried_at_once(rig: Rig) -> None:
 def test_a_person_may_try_refused_credentials_at_once(rig: Rig) -> None:
     with pytest.raises(AuthenticationError):
         ask(wrong(rig))
-    org = wrong(rig)
-    org.try_refused_login()
     with pytest.raises(AuthenticationError, match=r"Salesforce credentials block\.$"):
-        ask(org)
+        wrong(rig).log_in_anew()
     assert rig.stop_and_count_logins() == 2
+
+
+def test_session_kept_for_other_credentials_is_not_taken(rig: Rig) -> None:
+    ask(rig.org)
+    with pytest.raises(AuthenticationError):
+        ask(wrong(rig))
 
 
 def test_refusal_that_salesforce_does_not_count_is_tried_each_time(rig: Rig) -> None:

@@ -24,12 +24,12 @@ from crm_sync.salesforce.limits import SOAP_LOGIN_VERSION
 
 @dataclass(frozen=True)
 class Session:
-    """A live session: its secret id, the org's address, and whose it is."""
+    """A live session: its secret id, the org's address, and the fingerprint of the login that gave it."""
 
     session_id: str = field(repr=False)
     instance_url: str
     user: str = field(repr=False)
-    login_host: str
+    fingerprint: str = field(repr=False)
     # The newest version of the API that the org has, where it is not as far as this program.
     api_version: str = ""
 
@@ -48,7 +48,7 @@ class Login(ABC):
     @property
     @abstractmethod
     def user(self) -> str:
-        """Who logs in; a kept session is this login's when user and host are the same."""
+        """Who logs in."""
 
     @property
     def fingerprint(self) -> str:
@@ -69,7 +69,9 @@ class Login(ABC):
         if not session_id or not instance:
             raise SalesforceUnavailableError("Salesforce's answer to the login is not readable; it can be tried again.")
         host = self._instance_host(instance.rstrip("/"))
-        return Session(session_id=session_id, instance_url=f"https://{host}", user=self.user, login_host=self.host)
+        return Session(
+            session_id=session_id, instance_url=f"https://{host}", user=self.user, fingerprint=self.fingerprint
+        )
 
     def _instance_host(self, answered: str) -> str:
         return answered

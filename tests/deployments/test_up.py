@@ -1,0 +1,127 @@
+"""`make up DEMO=1`: its server is its own, answers nobody else, and goes on after Ctrl-C."""
+
+import stat
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from tests.browser.served import Served, serve_demo
+from tests.deployments.team import until
+
+
+class _Server(HTTPServer):
+    """Stands for a team's Prefect server, and for a proxy: nobody may ask it anything."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.asked: list[str] = []
+
+
+class _Handler(BaseHTTPRequestHandler):
+    def _note(self) -> None:
+        self.server.asked.append(self.path)  # type: ignore[attr-defined]
+        self.send_error(502)
+
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_CONNECT = _note
+
+    def log_message(self, *_: Any) -> None:
+        """Keep the output of the tests clean."""
+
+
+@pytest.fixture(scope="module")
+def elsewhere() -> Iterator[_Server]:
+    """Yield a server that the environment leads to in every way there is."""
+    with _Server() as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def environment(elsewhere: _Server) -> dict[str, str]:
+    """Return an environment of somebody who works with a team's server, behind a proxy, in no language."""
+    address = f"http://127.0.0.1:{elsewhere.server_port}"
+    proxies = dict.fromkeys(("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "ALL_PROXY"), address)
+    return proxies | {
+        "PREFECT_API_URL": f"{address}/api",
+        "PREFECT_API_KEY": "of-the-team",
+        "PREFECT_PROFILE": "team",
+        "PREFECT_SERVER_DATABASE_CONNECTION_URL": "postgresql+asyncpg://team@127.0.0.1:9/prefect",
+        "LC_ALL": "C",
+    }
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with a name that needs quotes."""
+    folder = tmp_path_factory.mktemp("up") / "räum e"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def served(folder: Path, environment: dict[str, str]) -> Iterator[Served]:
+    """Serve the demo."""
+    with serve_demo(folder, **environment) as served:
+        yield served
+
+
+def test_only_pages_of_its_own_address_and_only_with_the_login(served: Served) -> None:
+    user, _, password = served.login.partition(":")
+    own, way_in = served.url, (user, password)
+
+    def ask(headers: dict[str, str], auth: tuple[str, str] | None = way_in) -> tuple[int, str | None]:
+        blocks = f"{own}/api/block_documents/filter"
+        answer = requests.post(blocks, headers=headers, auth=auth, json={"include_secrets": True}, timeout=30)
+        return answer.status_code, answer.headers.get("access-control-allow-origin")
+
+    assert ask({}) == (200, None)
+    assert ask({"Origin": own}) == (200, own)
+    assert ask({}, None)[0] == 401
+    assert ask({"Origin": "https://evil.example"}) == (403, None)
+    assert ask({"Origin": "null"}) == (403, None)
+    assert ask({"Host": "evil.example"})[0] == 403
+    assert requests.get(own, headers={"Host": "evil.example:4200"}, timeout=30).status_code == 403
+
+
+def test_nobody_but_its_user_reads_its_files(served: Served) -> None:
+    others = stat.S_IRWXG | stat.S_IRWXO
+    kept = served.folder / ".demo"
+    assert [path.name for path in [kept, *kept.rglob("*")] if path.stat().st_mode & others] == []
+
+
+def test_a_second_one_is_refused_in_a_sentence(served: Served) -> None:
+    command = [sys.executable, "-m", "deployments.up", "--port"]
+    for port, sentence in ((served.url.rpartition(":")[2], "listens on port"), ("x", "PORT=x is no port")):
+        second = subprocess.run([*command, port], cwd=Path.cwd(), capture_output=True, text=True, check=False)
+        assert sentence in second.stderr
+        assert second.returncode
+
+
+def test_a_cut_full_sync_goes_on_at_the_next_start_and_no_other_server_was_asked(
+    served: Served, folder: Path, environment: dict[str, str], elsewhere: _Server
+) -> None:
+    slow = {"action": "delay", "path": "jobs/query", "seconds": 60}
+    served.tell_org(faults=[slow])
+    deployment = served.deployments()["full-sync"]["id"]
+    cut = served.ask(f"/deployments/{deployment}/create_flow_run")["id"]
+    until(lambda: served.run(cut)["state_type"] == "RUNNING", "the full sync runs")
+    served.stop()
+
+    with serve_demo(folder, **environment) as again:
+        assert again.run(cut)["state_type"] == "CRASHED"
+        assert "goes on from there" in again.run(cut)["state"]["message"]
+        (next_one,) = [
+            run for run in again.ask("/flow_runs/filter", sort="START_TIME_DESC")
+            if run["deployment_id"] == deployment and run["id"] != cut
+        ]  # fmt: skip
+        until(lambda: again.run(next_one["id"])["state_type"] == "COMPLETED", "the next full sync ends")
+        assert "Traceback" not in (folder / "up.log").read_text()
+    assert elsewhere.asked == []
