@@ -15,9 +15,12 @@ from crm_sync.moments.settings import MomentRules
 from crm_sync.outcomes import RefusalClass
 from crm_sync.sobject import SObject
 
-# A moment that was refused for a missing permission is due again after this time, also when nobody asks for it.
+# A moment that was refused for something that an administrator may mend is due again after this time, also when nobody
+# asks for it; and so is one that was refused a few times by a code that is not known.
+_AGAIN_DAILY = (RefusalClass.PERMISSION.value, RefusalClass.AUTOMATION.value, RefusalClass.UNKNOWN.value)
+_TRIES_AT_ONCE = 4
 _RIGHTS_AGAIN = timedelta(days=1)
-_STAY_DUE = (RefusalClass.TRANSIENT.value, RefusalClass.LIMIT.value)
+_STAY_DUE = (RefusalClass.TRANSIENT.value, RefusalClass.TOO_MANY.value, RefusalClass.LIMIT.value)
 _TEXTS = ("subject", "campaign", "mailing", "bounce_category", "bounce_reason", "online_version_url")
 _COUNTS = ("opens", "machine_opens", "clicks")
 _TIMES = (
@@ -126,13 +129,14 @@ def _due(connection: Connection, due_filter: DueFilter, target: CTE) -> Select[A
     same = and_(done.moment_id == moments.c.moment_id, done.sobject == target.c.sobject)
     source = moments.join(target, target.c.customer_id == moments.c.customer_id).join(moment_export, same, isouter=True)
     fingerprints = {str(sobject): fingerprint for sobject, fingerprint in due_filter.payload_fingerprint.items()}
-    mended = and_(done.refusal == RefusalClass.PERMISSION.value, done.tried_at < due_filter.started_at - _RIGHTS_AGAIN)
+    mended = and_(done.refusal.in_(_AGAIN_DAILY), done.tried_at < due_filter.started_at - _RIGHTS_AGAIN)
     reasons = [
         done.moment_id.is_(None),
         done.version != moments.c.version,
         done.parent_id != target.c.parent_id,
         done.payload_fingerprint != case(fingerprints, value=target.c.sobject),
         done.refusal.in_(_STAY_DUE),
+        and_(done.refusal == RefusalClass.UNKNOWN.value, done.attempts < _TRIES_AT_ONCE),
         mended,
         # Its lead or contact changed, which may have removed the cause of the refusal.
         and_(

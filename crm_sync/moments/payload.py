@@ -6,12 +6,13 @@ from hashlib import sha256
 
 import pandas as pd
 
+from crm_sync.columns.texts import cut, utf16_lengths
 from crm_sync.moments.objects import MomentObject, MomentObjects
 from crm_sync.moments.settings import MomentRules
 from crm_sync.salesforce.write.records import CLEAR, RecordWrites
 from crm_sync.sobject import SObject
 
-# Characters, as installed. An address that is cut leads nowhere, so a longer one is left out.
+# As installed, in the units that Salesforce counts. An address that is cut leads nowhere, so a longer one is left out.
 _LENGTHS = {"subject": 255, "campaign": 255, "mailing": 255, "bounce_category": 80, "bounce_reason": 255}
 _LONGEST_ADDRESS = 255
 _LONGEST_MESSAGE = 1_000
@@ -96,8 +97,8 @@ def _values(due: pd.DataFrame, rules: MomentRules) -> pd.DataFrame:
     return pd.DataFrame(
         {
             **{name: due[name] for name in (*others, "unsubscribed_at")},
-            **{name: due[name].str.slice(0, length) for name, length in _LENGTHS.items()},
-            "online_version": address.where(address.str.len() <= _LONGEST_ADDRESS),
+            **{name: cut(due[name], length) for name, length in _LENGTHS.items()},
+            "online_version": address.where(utf16_lengths(address) <= _LONGEST_ADDRESS),
             **opens,
             "opens": counted.astype("str"),
             "clicks": due["clicks"].astype("str"),

@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 from sqlalchemy import ColumnElement, Connection, case, func, literal, or_, select, true
 
+from crm_sync.columns.texts import as_frame, as_texts, utf16_lengths
 from crm_sync.database.dialects import insert_for, write_and_count
 from crm_sync.database.engine import CustomerDatabase
 from crm_sync.database.staging import stage
@@ -52,7 +53,7 @@ def record_moments(
     `machine_opens`, `clicks` (totals). Some hundred thousand at once are fine.
     Raises ValueError, which names no value, for a frame that is not so; then nothing is stored.
     """
-    frame = _coalesced(_checked(pd.DataFrame(moments if isinstance(moments, pd.DataFrame) else list(moments))))
+    frame = _coalesced(_checked(moments if isinstance(moments, pd.DataFrame) else as_frame(list(map(dict, moments)))))
     if frame.empty:
         return 0
     if isinstance(database, Connection):
@@ -71,8 +72,8 @@ def _checked(frame: pd.DataFrame) -> pd.DataFrame:
     for name in _NEEDED:
         if name not in frame or frame[name].isna().any():
             raise ValueError(f"every contact moment needs a value in {name}")
-    ids = frame["moment_id"].astype("str").str.strip()
-    if (ids == "").any() or (ids.str.len() > _LONGEST_ID).any() or ids.str.contains("\0", regex=False).any():
+    ids = as_texts(frame["moment_id"]).str.strip()
+    if (ids == "").any() or (utf16_lengths(ids) > _LONGEST_ID).any() or ids.str.contains("\0", regex=False).any():
         raise ValueError(f"a moment_id has 1 to {_LONGEST_ID} characters")
     columns = {"moment_id": ids, "customer_id": _integers(frame["customer_id"])}
     for name in (*_TEXTS, *_EARLIEST, *_LATEST, *_COUNTS):
@@ -84,7 +85,7 @@ def _checked(frame: pd.DataFrame) -> pd.DataFrame:
 def _typed(name: str, values: pd.Series) -> pd.Series:
     if name in _TEXTS:
         # A database takes no NUL, and would quote the text when it says so.
-        texts = values.astype("str").str.replace("\0", "")
+        texts = as_texts(values).str.replace("\0", "")
         return texts.mask(texts.str.strip() == "")
     if name not in _COUNTS:
         return _instants(values)

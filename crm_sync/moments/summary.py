@@ -10,7 +10,7 @@ from crm_sync.runs.states import RunState
 from crm_sync.sobject import SObject
 
 _WAITS_FOR_PULL = {RefusalClass.TARGET_DELETED.value, RefusalClass.CONVERTED.value}
-_GOES_AGAIN = {RefusalClass.TRANSIENT.value, RefusalClass.LIMIT.value}
+_GOES_AGAIN = {RefusalClass.TRANSIENT.value, RefusalClass.TOO_MANY.value, RefusalClass.LIMIT.value}
 
 
 @dataclass(frozen=True)

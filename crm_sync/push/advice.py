@@ -4,11 +4,19 @@ import pandas as pd
 
 from crm_sync.outcomes import RefusalClass
 from crm_sync.push.result import Cause
-from crm_sync.salesforce.errors.row_refusals import refusal_classes
+from crm_sync.salesforce.errors.row_refusals import named_automation, refusal_classes
+
+# Our own codes, beside Salesforce's: the record holds a newer value there, or has no field for it.
+NEWER_IN_SALESFORCE = "NEWER_IN_SALESFORCE"
+FIELD_NOT_LINKED = "FIELD_NOT_LINKED"
 
 _EXAMPLES = 5
 _BY_CLASS = {
     RefusalClass.TRANSIENT: ("Salesforce was busy; send again with retry_outputs.", True),
+    RefusalClass.TOO_MANY: (
+        "The org's triggers and flows do not take even one of these records; its administrator can mend them.",
+        True,
+    ),
     RefusalClass.LIMIT: ("A limit was reached; send again with retry_outputs when Salesforce takes requests.", True),
     RefusalClass.TARGET_DELETED: ("The record is deleted or merged; the next pull tells which customer it was.", False),
     RefusalClass.CONVERTED: ("The lead was converted; switch on 'Follow converted leads', or pull first.", True),
@@ -17,8 +25,23 @@ _BY_CLASS = {
         "The integration user may not write this; change it in Salesforce, then retry_outputs.",
         True,
     ),
+    RefusalClass.AUTOMATION: (
+        "Automation of the org refuses the record; its administrator finds it by Salesforce's message in "
+        "campaign_output, then retry_outputs.",
+        True,
+    ),
+    RefusalClass.UNKNOWN: ("See Salesforce's message in campaign_output; then send again with retry_outputs.", True),
 }
 _BY_CODE = {
+    NEWER_IN_SALESFORCE: (
+        "Salesforce has a newer value, which stays; the next pull brings it here. Nothing to do, or let the customer "
+        "win.",
+        False,
+    ),
+    FIELD_NOT_LINKED: (
+        "The customer's record has no field for the value; link one to the same customer field in the data mapping.",
+        True,
+    ),
     "MISSING_ARGUMENT": (
         "The customer has no Id of such a record: it may be known as the other object, lead or contact; else a pull "
         "fills it in when it finds the record.",
@@ -33,7 +56,12 @@ _BY_CODE = {
     "INVALID_FIELD": ("Salesforce does not show the field; leave it out or give access to it.", True),
     "DUPLICATE_VALUE": ("Two customers lead to one record; see which of them is the person.", False),
     "FIELD_CUSTOM_VALIDATION_EXCEPTION": ("A validation rule of the org refuses the record; ask who made it.", True),
-    "DUPLICATES_DETECTED": ("A duplicate rule of the org refuses the record; merge the duplicates there.", True),
+    "FIELD_FILTER_VALIDATION_EXCEPTION": ("A lookup filter of the org refuses the value; ask who made it.", True),
+    "DUPLICATES_DETECTED": (
+        "A duplicate rule of the org refuses the record. If it only alerts, switch on 'Save in spite of duplicate "
+        "alerts'; if it blocks, merge the duplicates there.",
+        True,
+    ),
 }
 
 
@@ -44,11 +72,29 @@ def group_causes(errors: pd.DataFrame) -> tuple[Cause, ...]:
     """
     if errors.empty:
         return ()
-    classes = refusal_classes(errors["error_code"], errors["error_message"]).fillna(RefusalClass.DATA.value)
-    frame = errors.assign(row_class=classes, error_code=errors["error_code"].fillna("UNKNOWN"))
+    classes = refusal_classes(errors["error_code"], errors["error_message"]).fillna(RefusalClass.UNKNOWN.value)
+    messages = errors["error_message"].fillna("")
+    named = messages.map({message: named_automation(message) for message in messages.unique()})
+    frame = errors.assign(
+        row_class=classes,
+        named=named.where(classes.isin([RefusalClass.AUTOMATION, RefusalClass.TOO_MANY]), ""),
+        error_code=errors["error_code"].fillna("UNKNOWN"),
+    )
     causes = []
-    for (code, row_class), group in frame.groupby(["error_code", "row_class"]):
-        advice, can_retry = _BY_CODE.get(str(code)) or _BY_CLASS[RefusalClass(str(row_class))]
+    for (code, row_class, name), group in frame.groupby(["error_code", "row_class", "named"]):
+        advice, can_retry = _advice(str(code), RefusalClass(str(row_class)), str(name))
         examples = tuple(group["salesforce_id"].dropna().head(_EXAMPLES))
         causes.append(Cause(str(code), len(group), advice, can_retry, examples))
     return tuple(sorted(causes, key=lambda cause: -cause.customers))
+
+
+def _advice(code: str, row_class: RefusalClass, automation: str) -> tuple[str, bool]:
+    if automation:
+        said = "does not take" if row_class is RefusalClass.TOO_MANY else "refuses"
+        return (
+            f"The {automation} of the org {said} the record; its administrator can mend it, then retry_outputs.",
+            True,
+        )
+    # A code's own advice is about its usual meaning; a lock or a limit may be told under any code.
+    usual = row_class in {RefusalClass.DATA, RefusalClass.PERMISSION, RefusalClass.AUTOMATION}
+    return (usual and _BY_CODE.get(code)) or _BY_CLASS[row_class]

@@ -14,7 +14,6 @@ from crm_sync.push.values import comparable, comparable_known, to_salesforce
 from crm_sync.salesforce.schema.describe import FieldDescription
 from crm_sync.salesforce.write.records import CLEAR
 
-_NONE = "\x00"
 _MISSING = pa.scalar(None, pa.large_string())
 
 
@@ -123,7 +122,7 @@ def _changed_since(own: pd.Series, before: pd.Series, link: FieldLink, field: Fi
 
 
 def _differ(one: pd.Series, other: pd.Series) -> pd.Series:
-    return one.fillna(_NONE) != other.fillna(_NONE)
+    return one.ne(other).fillna(True).astype("bool") & (one.notna() | other.notna())
 
 
 def _described(fields: Mapping[str, FieldDescription], name: str) -> FieldDescription:

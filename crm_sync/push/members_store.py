@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 from sqlalchemy import Column, ColumnElement, Connection, Text, cast, func, select
 
+from crm_sync.columns.texts import as_texts
 from crm_sync.customers import mirror
 from crm_sync.customers.mirror import to_records
 from crm_sync.database.frames import frame_of
@@ -79,4 +80,4 @@ def _from_json(literals: pd.Series) -> pd.Series:
     plain = texts.str.slice(1, -1).where(quoted & ~escaped, texts)
     if not escaped.any():
         return plain
-    return plain.mask(escaped, texts[escaped].map(json.loads).reindex(texts.index)).astype("str")
+    return plain.mask(escaped, as_texts(texts[escaped].map(json.loads)).reindex(texts.index)).astype("str")

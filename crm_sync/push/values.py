@@ -62,7 +62,7 @@ def to_salesforce(values: pd.Series, link: FieldLink, field: FieldDescription) -
 
 def _trimmed(values: pd.Series) -> pd.Series:
     """Return texts without the blanks around them, which Salesforce does not keep either; of nothing else, nothing."""
-    texts = values.str.strip()
+    texts = values.str.replace("\0", "", regex=False).str.strip()
     return texts.mask(texts == "")
 
 

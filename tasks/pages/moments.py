@@ -14,14 +14,18 @@ _KEY = "contact-moment-export"
 # The meaning of each class of refusal, for a person.
 _MEANINGS = {
     RefusalClass.TRANSIENT: "Locked, or Salesforce was busy; the next run writes it again.",
+    RefusalClass.TOO_MANY: "The org's triggers and flows take fewer records at once; the next run writes fewer.",
     RefusalClass.LIMIT: "Salesforce's allowance was used up; a later run writes it.",
     RefusalClass.TARGET_DELETED: "The lead or contact was deleted or merged; "
     "it goes after the next pull, when another is known.",
     RefusalClass.CONVERTED: "The lead was converted; it goes to the contact after the next pull.",
     RefusalClass.DATA: "Salesforce does not take its values; "
     "tried again when the moment or its lead or contact changes.",
-    RefusalClass.PERMISSION: "A permission, a setting or code of the org; "
+    RefusalClass.PERMISSION: "A permission or a setting of the org; "
     "run install_contact_moment_objects, which says what is missing. Tried again once a day, or with 'refused again'.",
+    RefusalClass.AUTOMATION: "A flow, a trigger or a rule of the org refuses it; its administrator finds which one in "
+    "the message (moment_export). Tried again once a day, or with 'refused again'.",
+    RefusalClass.UNKNOWN: "A code that is not known here; the next runs write it again, then once a day.",
 }
 
 

@@ -128,3 +128,21 @@ def test_frame_that_is_not_as_agreed_is_refused_whole_without_its_values(databas
 def test_no_moments_are_no_change(database: CustomerDatabase) -> None:
     assert record_moments(database, [], NOW) == 0
     assert record_moments(database, pd.DataFrame(), NOW) == 0
+
+
+@on_sqlite
+def test_half_of_a_character_costs_no_other_moment(database: CustomerDatabase) -> None:
+    recorded = [moment("m1", subject="Hi \ud83d"), moment("m2", subject="News"), moment("m3\udc00")]
+
+    assert record_moments(database, recorded, NOW) == 3
+
+    rows = stored(database)
+    assert (rows["m1"]["subject"], rows["m2"]["subject"]) == ("Hi \ufffd", "News")
+    assert "m3\ufffd" in rows
+
+
+@on_sqlite
+def test_key_is_as_long_as_salesforce_counts_it(database: CustomerDatabase) -> None:
+    assert record_moments(database, [moment("\U0001f4e7" * 32)], NOW) == 1
+    with pytest.raises(ValueError, match="64 characters"):
+        record_moments(database, [moment("\U0001f4e7" * 33)], NOW)

@@ -89,12 +89,17 @@ REFUSALS = {
         ("TooManyLockFailure", "Batch failed after ten tries"),
         ("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", "Sync: UNABLE_TO_LOCK_ROW, unable to obtain access"),
         ("CANNOT_EXECUTE_FLOW_TRIGGER", "This error occurred: UNABLE_TO_LOCK_ROW: unable to"),
-        ("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", "Sync: System.LimitException: Too many SOQL queries"),
         ("INSERT_UPDATE_DELETE_NOT_ALLOWED_DURING_MAINTENANCE", ""),
         ("REQUEST_RUNNING_TOO_LONG", ""),
         ("API_CURRENTLY_DISABLED", ""),
         ("HTTP 502", ""),
         ("InternalServerError", "Batch time out"),
+    ),
+    RefusalClass.TOO_MANY: (
+        ("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", "Sync: System.LimitException: Too many SOQL queries"),
+        ("CANNOT_EXECUTE_FLOW_TRIGGER", "Flow error messages: Apex CPU time limit exceeded"),
+        ("UNKNOWN_EXCEPTION", "Apex heap size too large: 6123456"),
+        ("CANNOT_EXECUTE_FLOW_TRIGGER", "This error occurred: Too many SOQL queries: 101"),
     ),
     RefusalClass.LIMIT: (
         ("REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded."),
@@ -103,8 +108,7 @@ REFUSALS = {
     ),
     RefusalClass.DATA: (
         ("LIMIT_EXCEEDED", "An array is too long"),
-        ("FIELD_CUSTOM_VALIDATION_EXCEPTION", "concurrent use is not allowed"),
-        ("NEVER_SEEN_BEFORE", "HTTP 503"),
+        ("FIELD_INTEGRITY_EXCEPTION", "There's a problem with this country"),
         ("HTTP 400", ""),
     ),
     RefusalClass.TARGET_DELETED: (
@@ -114,11 +118,19 @@ REFUSALS = {
     ),
     RefusalClass.CONVERTED: (("CANNOT_UPDATE_CONVERTED_LEAD", ""),),
     RefusalClass.PERMISSION: (
-        ("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", "Sync: execution of BeforeUpdate"),
         ("NOT_FOUND", "Provided external ID field does not exist or is not accessible: X__c"),
         ("InvalidBatch", "Field name not found : X__c"),
         ("INSUFFICIENT_ACCESS_OR_READONLY", ""),
     ),
+    RefusalClass.AUTOMATION: (
+        ("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", "Sync: execution of BeforeUpdate"),
+        ("CANNOT_EXECUTE_FLOW_TRIGGER", "a flow failed"),
+        ("FIELD_CUSTOM_VALIDATION_EXCEPTION", "concurrent use is not allowed"),
+        ("FIELD_FILTER_VALIDATION_EXCEPTION", "Value does not exist or does not match filter criteria."),
+        ("REQUIRED_FIELD_MISSING", "Required fields are missing: [Cost_Centre__c]"),
+        ("DUPLICATES_DETECTED", "Use one of these records?"),
+    ),
+    RefusalClass.UNKNOWN: (("NEVER_SEEN_BEFORE", "HTTP 503"), ("SOME_CODE_OF_NEXT_YEAR", "")),
 }
 
 

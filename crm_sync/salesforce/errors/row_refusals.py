@@ -26,7 +26,7 @@ class _RowRule:
         return is_listed & (codes + " " + messages).str.contains(self.says, flags=re.IGNORECASE, na=False)
 
 
-# Of the rules, the first that matches counts; what none matches is the record's data.
+# Of the rules, the first that matches counts; a code that none lists is unknown, and tried again.
 _ROW_RULES = (
     _RowRule("REQUEST_LIMIT_EXCEEDED", RefusalClass.TRANSIENT, says="concurrent"),
     # A list of the record's own, such as of receivers, and no limit of the org.
@@ -35,11 +35,18 @@ _ROW_RULES = (
     _RowRule("", RefusalClass.LIMIT, says=r"max bulk v2 .*per 24 hrs"),
     # In the message too: a trigger or a flow of the org reports a lock under its own code.
     _RowRule("", RefusalClass.TRANSIENT, says="UNABLE_TO_LOCK_ROW|TooManyLockFailure"),
-    # The limits of the org's triggers hold for a whole composite; a repetition has fewer records each time.
-    _RowRule("", RefusalClass.TRANSIENT, says=r"System\.LimitException"),
+    # What the org's triggers and flows may use holds for all records of a call together, under whatever code.
+    _RowRule(
+        "",
+        RefusalClass.TOO_MANY,
+        says=r"System\.LimitException|CPU time limit|heap size too large|number of iterations exceeded"
+        r"|too many (?:SOQL queries|SOSL queries|query rows|DML (?:statements|rows)|callouts|future calls"
+        r"|queueable jobs|email invocations)",
+    ),
     _RowRule(
         "SERVER_UNAVAILABLE QUERY_TIMEOUT TXN_SECURITY_METERING_ERROR UNKNOWN_EXCEPTION INTERNAL_ERROR "
         "REQUEST_RUNNING_TOO_LONG TOO_MANY_APEX_REQUESTS API_CURRENTLY_DISABLED ORG_IN_MAINTENANCE "
+        "MATCH_SERVICE_TIMED_OUT MATCH_SERVICE_UNAVAILABLE_ERROR TERRITORY_REALIGN_IN_PROGRESS OPERATION_ENQUEUED "
         "INSERT_UPDATE_DELETE_NOT_ALLOWED_DURING_MAINTENANCE FUNCTIONALITY_TEMPORARILY_UNAVAILABLE "
         "INVALID_SESSION_ID INVALIDSESSIONID INTERNALSERVERERROR SERVERUNAVAILABLE TIMEOUT UNKNOWN "
         "ABORTED FAILED JOBCOMPLETE",
@@ -54,12 +61,34 @@ _ROW_RULES = (
     ),
     _RowRule("CANNOT_UPDATE_CONVERTED_LEAD", RefusalClass.CONVERTED),
     _RowRule(
-        "INVALID_FIELD_FOR_INSERT_UPDATE INVALID_FIELD INVALID_TYPE INSUFFICIENT_ACCESS "
-        "INSUFFICIENT_ACCESS_OR_READONLY INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY "
-        "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY INACTIVE_OWNER_OR_USER STORAGE_LIMIT_EXCEEDED API_DISABLED_FOR_ORG "
-        "FUNCTIONALITY_NOT_ENABLED INVALIDBATCH CLIENTINPUTERROR",
+        "INVALID_FIELD_FOR_INSERT_UPDATE INVALID_FIELD INVALID_TYPE INVALIDENTITY INSUFFICIENT_ACCESS "
+        "INSUFFICIENT_ACCESS_OR_READONLY INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY FIELD_NOT_UPDATABLE "
+        "INACTIVE_OWNER_OR_USER STORAGE_LIMIT_EXCEEDED API_DISABLED_FOR_ORG INSUFFICIENT_CREDITS "
+        "FUNCTIONALITY_NOT_ENABLED INVALIDBATCH CLIENTINPUTERROR ENTITY_IS_LOCKED LICENSE_LIMIT_EXCEEDED "
+        "INVALID_READ_ONLY_USER_DML CANNOT_MODIFY_MANAGED_OBJECT FIELD_NOT_LINKED",
         RefusalClass.PERMISSION,
     ),
+    # Flows, triggers, validation and duplicate rules, lookup filters; a required field is the org's wish too.
+    _RowRule(
+        "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY CANNOT_EXECUTE_FLOW_TRIGGER FLOW_EXCEPTION CUSTOM_APEX_ERROR "
+        "MAX_DEPTH_IN_FLOW_EXECUTION SELF_REFERENCE_FROM_FLOW SELF_REFERENCE_FROM_TRIGGER "
+        "FIELD_CUSTOM_VALIDATION_EXCEPTION FIELD_FILTER_VALIDATION_EXCEPTION FIELD_MODERATION_RULE_BLOCK "
+        "RELATED_ENTITY_FILTER_VALIDATION_EXCEPTION REQUIRED_FIELD_MISSING DUPLICATES_DETECTED "
+        "RECORD_IN_USE_BY_WORKFLOW ENTITY_SAVE_ERROR ENTITY_SAVE_VALIDATION_ERROR MIXED_DML_OPERATION "
+        "APEX_DATA_ACCESS_RESTRICTION UNSUPPORTED_APEX_TRIGGER_OPERATON FIND_DUPLICATES_ERROR CLEAN_SERVICE_ERROR "
+        "MAXIMUM_HIERARCHY_CHILDREN_REACHED INVALID_ASSIGNMENT_RULE INACTIVE_RULE_ERROR",
+        RefusalClass.AUTOMATION,
+    ),
+    _RowRule(
+        "STRING_TOO_LONG INVALID_EMAIL_ADDRESS INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST NUMBER_OUTSIDE_VALID_RANGE "
+        "INVALID_TYPE_ON_FIELD_IN_RECORD INVALID_CROSS_REFERENCE_TYPE_FOR_FIELD FIELD_INTEGRITY_EXCEPTION MALFORMED_ID "
+        "MISSING_ARGUMENT DUPLICATE_VALUE DUPLICATE_EXTERNAL_ID JSON_PARSER_ERROR INVALID_INPUT INVALID_CURRENCY_ISO "
+        "TEXT_DATA_OUTSIDE_SUPPORTED_CHARSET TOO_MANY_ENUM_VALUE INVALID_INET_ADDRESS INVALID_ARGUMENT_TYPE "
+        "INVALID_STATUS CIRCULAR_DEPENDENCY UNAVAILABLE_RECORDTYPE_EXCEPTION CUSTOM_CLOB_FIELD_LIMIT_EXCEEDED "
+        "NEWER_IN_SALESFORCE",
+        RefusalClass.DATA,
+    ),
+    _RowRule("", RefusalClass.DATA, says=r"^HTTP 4\d\d\b"),
 )
 
 
@@ -71,7 +100,7 @@ def refusal_classes(codes: pd.Series, messages: pd.Series) -> pd.Series:
     # Each distinct complaint is classified once.
     kinds = pd.DataFrame({"code": codes.str.upper(), "message": messages.fillna("")}).dropna(subset=["code"])
     distinct = kinds.drop_duplicates()
-    found = pd.Series(RefusalClass.DATA.value, index=distinct.index, dtype="str")
+    found = pd.Series(RefusalClass.UNKNOWN.value, index=distinct.index, dtype="str")
     for rule in reversed(_ROW_RULES):
         found = found.mask(rule.matches(distinct["code"], distinct["message"]), rule.row_class.value)
     classes = kinds.merge(distinct.assign(row_class=found), how="left", on=["code", "message"])["row_class"]
@@ -89,3 +118,23 @@ def read_job_reason(state: str, reason: str) -> Complaint:
     if colon and re.fullmatch(r"\w{1,80}", code.strip(), re.ASCII):
         return Complaint(code.strip(), message.strip())
     return Complaint(state, reason)
+
+
+# Names that an automation gives itself in its message: of an Apex trigger or class, of a flow or process.
+_NAMED_BY = (
+    ("Apex trigger", r"\A\s*([A-Za-z]\w{0,79}): execution of (?:Before|After)"),
+    ("Apex trigger", r"\bTrigger\.(?:\w+\.)?([A-Za-z]\w{0,79})"),
+    ("Apex class", r"\bClass\.(?:\w+\.)?([A-Za-z]\w{0,79})\.\w+: line"),
+    ("flow", r"(?:because|that) the [\"\u201c]([^\"\u201c\u201d@]{1,80})[\"\u201d] process failed"),
+    ("flow", r"\bflow (?:named )?[\"\u201c]([^\"\u201c\u201d@]{1,80})[\"\u201d]"),
+    ("flow version", r"\bflow with version ID (\w{15,18})\b"),
+)
+
+
+def named_automation(message: str) -> str:
+    """Return the flow, trigger or class of the org that a refusal's message names, such as "Apex trigger Sync"; or
+    nothing."""
+    for kind, pattern in _NAMED_BY:
+        if found := re.search(pattern, message):
+            return f"{kind} {found[1].strip()}"
+    return ""

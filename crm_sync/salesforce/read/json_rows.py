@@ -5,6 +5,8 @@ from typing import Any
 
 import pandas as pd
 
+from crm_sync.columns.texts import as_frame
+
 _BOOLEANS = {"IsDeleted", "IsConverted"}
 _WORDS = {True: "true", False: "false"}
 
@@ -15,7 +17,7 @@ def records_frame(records: list[dict[str, Any]], columns: Sequence[str], types: 
     `records`: parsed with numbers left as text, parents nested (`Account` holds `Name`). `types`: the described
     type of each field. Datetimes end in `Z` as in CSV; null, and a field of a parent that is not there, is missing.
     """
-    flat = pd.json_normalize(records)
+    flat = as_frame(records, pd.json_normalize)
     flat = flat.rename(columns=str.lower)
     frame = pd.DataFrame(index=pd.RangeIndex(len(records)))
     for column in columns:

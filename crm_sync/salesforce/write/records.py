@@ -13,9 +13,12 @@ from crm_sync.columns.json_objects import raw_literals, sparse_json_objects, tex
 from crm_sync.errors import MappingError
 from crm_sync.salesforce.read.soql import checked_field, checked_sobject
 
-# Bulk 2.0's mark for a field to clear (Bulk 2.0 guide, "Valid CSV Record Rows"); in JSON it becomes null.
-CLEAR = "#N/A"
+# A field to clear; no value is like it, since a value has no NUL.
+CLEAR = "\0"
+# Bulk 2.0's own mark for it (Bulk 2.0 guide, "Valid CSV Record Rows"), which a CSV cannot hold as a value.
+_CLEARS_IN_CSV = "#N/A"
 
+_CLEARED = pa.array([CLEAR, ""], pa.large_string())
 _NUMBER = r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?"
 _LITERALS = {"boolean": "true|false"} | dict.fromkeys(("int", "long", "double", "currency", "percent"), _NUMBER)
 
@@ -97,12 +100,20 @@ def json_records(writes: RecordWrites) -> pd.Series:
 def csv_file(writes: RecordWrites) -> bytes:
     """Return the records as the CSV of an ingest job: UTF-8, comma, LF, an empty cell for a value that is not sent."""
     columns = {
-        str(name): pc.if_else(pc.equal(texts := _text(values), ""), CLEAR, texts)
+        str(name): pc.if_else(pc.is_in(texts := _text(values), value_set=_CLEARED), _CLEARS_IN_CSV, texts)
         for name, values in writes.records.items()
     }
     target = io.BytesIO()
     arrow_csv.write_csv(pa.table(columns), target)
     return target.getvalue()
+
+
+def fits_csv(writes: RecordWrites) -> pd.Series:
+    """Return which records a CSV can hold: those without a value that Bulk 2.0 reads as its mark to clear a field."""
+    fits = pd.Series(True, index=writes.records.index)
+    for _, values in writes.records.items():
+        fits &= values.str.strip().str.upper().ne(_CLEARS_IN_CSV).fillna(True)
+    return fits
 
 
 def _literals(values: pd.Series, pattern: str | None) -> pa.Array:
@@ -112,7 +123,7 @@ def _literals(values: pd.Series, pattern: str | None) -> pa.Array:
     if pattern is not None:
         is_literal = pc.match_substring_regex(texts, pattern=rf"\A({pattern})\z")
         literals = pc.if_else(pc.fill_null(is_literal, False), raw_literals(values), literals)
-    is_cleared = pc.is_in(texts, value_set=pa.array([CLEAR, ""], pa.large_string()))
+    is_cleared = pc.is_in(texts, value_set=_CLEARED)
     literals = pc.if_else(is_cleared, pa.scalar("null", pa.large_string()), literals)
     return pc.if_else(pc.is_valid(texts), literals, pa.scalar(None, pa.large_string()))
 

@@ -91,7 +91,8 @@ def _writable(sobject: SObject, name: str, inserting: bool) -> Field:
 def _stored_text(field: Field, value: str) -> str:
     if field.type in ("date", "datetime"):
         return _stored_time(field, value)
-    if field.length and len(value) > field.length:
+    # In UTF-16 units, as Apex and the database of Salesforce count.
+    if field.length and len(value.encode("utf-16-le", "surrogatepass")) // 2 > field.length:
         message = f"{field.label}: data value too large: {value[:20]} (max length={field.length})"
         raise RecordError("STRING_TOO_LONG", message, field.name)
     if field.type == "email" and not _EMAIL.fullmatch(value):
