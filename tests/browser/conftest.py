@@ -41,6 +41,8 @@ def marketer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Marketer]:
         browser = playwright.chromium.launch(executable_path=_CHROMIUM, args=_ARGUMENTS)
         page = browser.new_page(viewport={"width": 1400, "height": 1000})
         page.set_default_timeout(_PATIENCE_MS)
-        yield Marketer(page, served, _PICTURES)
+        marketer = Marketer(page, served, _PICTURES)
+        marketer.log_in()
+        yield marketer
         page.screenshot(path=_PICTURES / "last.png")
         browser.close()

@@ -26,6 +26,13 @@ class Marketer:
         self._pictures = pictures
         self._numbers = count(1)
 
+    def log_in(self) -> None:
+        """Log in with what `make up` prints; the browser keeps it."""
+        self.page.goto(self.served.url)
+        self.page.get_by_placeholder("admin:pass").fill(self.served.login)
+        self.page.get_by_role("button", name="Login").click()
+        self.page.wait_for_url("**/dashboard*")
+
     def visit(self, place: str) -> None:
         """Open a page of the UI by the link in its side bar, such as Blocks."""
         self.page.goto(self.served.url)
