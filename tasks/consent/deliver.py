@@ -109,11 +109,10 @@ def _deliver(run: Run, parts: Sequence[_Part]) -> None:
             records[part.link.salesforce_field] = _written(part, going)
             groups.append([RecordWrites(part.sobject, records, {part.link.salesforce_field: part.field.type})])
     every = pd.concat([part.waiting for part in parts])
-    by_row = {row: part for part in parts for row in part.waiting.index}
     for delivery in open_writer(run).write(*groups) if groups else ():
         results = delivery.results
         for part in parts:
-            own = results[[by_row[row] is part for row in results.index]]
+            own = results.loc[results.index.isin(part.waiting.index)]
             taken, refused = own[own["success"].eq(True)], own[~own["success"].eq(True)]
             if len(taken):
                 _store(run.database, part, every.loc[taken.index])

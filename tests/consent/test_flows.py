@@ -11,6 +11,7 @@ from sqlalchemy import text, update
 from crm_sync.consent.record_store import record_consent
 from crm_sync.database.engine import CustomerDatabase
 from crm_sync.database.tables.customers import customer
+from standins.salesforce.http.faults import Fault
 from tests.rigs.org import Rig
 
 pytestmark = pytest.mark.flow
@@ -199,3 +200,16 @@ def test_person_called_null_keeps_the_name(consents: Consents) -> None:
     consents.edit(contact["Id"], Phone="020-there")
     consents.rig.pull()
     assert consents.customer_of(contact["Email"])["lastname"] == "null"
+
+
+def test_limit_before_the_first_withdrawal_cuts_the_run_and_the_next_delivers(consents: Consents) -> None:
+    contact = consents.contacts()[0]
+    consents.says_no_here(contact["Email"])
+    refusal = [{"errorCode": "REQUEST_LIMIT_EXCEEDED", "message": "TotalRequests Limit exceeded."}]
+    # First comes the look, then the write.
+    consents.rig.org.faults.add(Fault("status", path="/composite$", nth=2, status=403, body=refusal))
+    assert consents.rig.pull().name == "CutByLimit"
+    assert not consents.is_mailable(contact["Email"])
+    consents.rig.clock.move(hours=25)
+    consents.rig.pull()
+    assert consents.holds_no(contact["Id"])

@@ -133,7 +133,9 @@ class Pushes:
     def have_opted_out(self, customer_ids: Iterable[int]) -> bool:
         """Return whether Salesforce holds the opt-out of all these customers, on one record of their address."""
         every = [*self.rig.people(SObject.CONTACT), *self.rig.people(SObject.LEAD)]
-        at_no = {str(row["Email"]).lower() for row in every if row["HasOptedOutOfEmail"] and not row["IsDeleted"]}
+        at_no = {
+            str(row["Email"]).strip().lower() for row in every if row["HasOptedOutOfEmail"] and not row["IsDeleted"]
+        }
         return at_no >= {self.customer(one)["unique_key"] for one in customer_ids}
 
     def outputs(self) -> list[Row]:
