@@ -3,6 +3,7 @@
 SyncError                       its text is one sentence for the person who reads it
 ├── ConfigurationError          change a setting, do not retry; raised before any record is touched
 │   ├── MappingError            an impossible link: unknown field, no unique field, two of them
+│   ├── NobodyWaitsError        nothing is known under a name that a person typed, or nobody meets a selection
 │   ├── DatabaseUnavailableError  the customer database does not open
 │   ├── AddressMovedError       the org answers from elsewhere: a kept session's address is out of date
 │   └── ApiVersionError         the org does not have the API version that it was asked with
@@ -50,6 +51,10 @@ class ConfigurationError(SyncError):
 
 class MappingError(ConfigurationError):
     """A data mapping that contradicts itself or Salesforce's describe."""
+
+
+class NobodyWaitsError(ConfigurationError):
+    """There is nobody to push: a name is misspelt, or a selection leads to no customer."""
 
 
 class DatabaseUnavailableError(ConfigurationError):

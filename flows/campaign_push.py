@@ -13,7 +13,7 @@ from crm_sync.push.settings import check_settings
 from tasks.consent.deliver import deliver_consent
 from tasks.pages.budget import refresh_budget_quietly
 from tasks.pages.push import publish_push
-from tasks.push.push import enter, open_queue, push_queue
+from tasks.push.push import enter, find_customers, preview_push, push_queue
 from tasks.run.ending import end_in_a_sentence
 from tasks.run.run import open_run
 
@@ -21,7 +21,8 @@ _FLOW = "campaign_push"
 
 
 def _run_name() -> str:
-    return f"push of campaign {runtime.flow_run.parameters['campaign']}"
+    given = runtime.flow_run.parameters
+    return f"push of campaign {given['campaign']}" + (", dry run" if given.get("dry_run") else "")
 
 
 @flow(name=_FLOW, flow_run_name=_run_name)
@@ -32,31 +33,38 @@ def campaign_push(
     database: CustomerDatabase | str = "customers",
     mapping: DataMapping | str = "mapping",
     settings: SalesforceSynchronize | str = "salesforce-synchronize",
-    customer_ids: list[int] | None = None,
-    selection: list[FieldEquals] | None = None,
+    selection: list[FieldEquals] = [],  # noqa: B006  # the form shows it; never changed
+    customer_ids: list[int] = [],  # noqa: B006  # as above
+    dry_run: bool = False,
 ) -> PushResult:
     """Write the customers that wait in a campaign to their Salesforce records; each leaves by one output.
 
     May be repeated: a customer without changes costs no request.
 
     Args:
-        campaign: Name of the campaign whose customers wait in the queue.
+        campaign: Name of the campaign whose customers wait in the queue; with a selection or ids, a new one may be
+            named.
         salesforce: Salesforce credentials, a saved block or its name.
         database: Customer database, a saved block or its name.
         mapping: Data mapping, a saved block or its name.
         settings: Salesforce Synchronize settings of this campaign step, a saved block or its name.
-        customer_ids: Customers that enter the step now, besides those who wait.
         selection: Customers that enter the step now, by the values of their fields; all conditions have to be met.
+        customer_ids: Customers that enter the step now, by their numbers in the customer database.
+        dry_run: Show how many would enter and how many would be written, by field; nobody enters, nothing is written.
     """
 
     def push() -> PushResult:
         step = load_block(SalesforceSynchronize, settings)
         checked = check_settings(step, load_block(DataMapping, mapping).rules())
         with open_run(_FLOW, salesforce, database, while_closed=True, at_end=refresh_budget_quietly) as run:
-            queue = open_queue(run, campaign, step.step)
-            deliver_consent(run, checked.rules)
-            enter(run, queue, customer_ids, selection)
-            result = push_queue(run, queue, checked)
+            audience = find_customers(
+                run, campaign, step.step, checked.rules, customer_ids=customer_ids, selection=selection
+            )
+            if dry_run:
+                result = preview_push(run, audience, checked)
+            else:
+                deliver_consent(run, checked.rules)
+                result = push_queue(run, enter(run, audience), checked, unknown_ids=audience.unknown_ids)
             run.end(result.state)
         publish_push(_FLOW, result, checked)
         return result

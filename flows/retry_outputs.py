@@ -12,7 +12,7 @@ from crm_sync.push.settings import check_settings
 from tasks.consent.deliver import deliver_consent
 from tasks.pages.budget import refresh_budget_quietly
 from tasks.pages.push import publish_push
-from tasks.push.push import enter_again, open_queue, push_queue
+from tasks.push.push import enter, find_customers_again, preview_push, push_queue
 from tasks.run.ending import end_in_a_sentence
 from tasks.run.run import open_run
 
@@ -21,7 +21,9 @@ _FLOW = "retry_outputs"
 
 def _run_name() -> str:
     given = runtime.flow_run.parameters
-    return f"{given.get('which') or 'limit'} of campaign {given['campaign']} again"
+    return f"{given.get('which') or 'limit'} of campaign {given['campaign']} again" + (
+        ", dry run" if given.get("dry_run") else ""
+    )
 
 
 @flow(name=_FLOW, flow_run_name=_run_name)
@@ -30,6 +32,7 @@ def retry_outputs(
     which: str = "limit",
     of_run: int | None = None,
     *,
+    dry_run: bool = False,
     salesforce: SalesforceCredentials | str = "salesforce",
     database: CustomerDatabase | str = "customers",
     mapping: DataMapping | str = "mapping",
@@ -42,6 +45,7 @@ def retry_outputs(
         which: limit, error, or an error code such as UNABLE_TO_LOCK_ROW, as the page of the push shows it. With limit
             also those who still wait, because a limit or a kill left open what became of them.
         of_run: Only the outputs of this run; its number is on the page of the push.
+        dry_run: Show how many would be sent and written, by field; nobody enters, nothing is written.
         salesforce: Salesforce credentials, a saved block or its name.
         database: Customer database, a saved block or its name.
         mapping: Data mapping, a saved block or its name.
@@ -52,10 +56,13 @@ def retry_outputs(
         step = load_block(SalesforceSynchronize, settings)
         checked = check_settings(step, load_block(DataMapping, mapping).rules())
         with open_run(_FLOW, salesforce, database, while_closed=True, at_end=refresh_budget_quietly) as run:
-            queue = open_queue(run, campaign, step.step)
-            deliver_consent(run, checked.rules)
-            customers = enter_again(run, queue, which.strip(), of_run)
-            result = push_queue(run, queue, checked, only=customers)
+            audience = find_customers_again(run, campaign, step.step, which, of_run)
+            if dry_run:
+                result = preview_push(run, audience, checked, is_again=True)
+            else:
+                deliver_consent(run, checked.rules)
+                again = [*audience.entering, *audience.left_behind]
+                result = push_queue(run, enter(run, audience), checked, only=again)
             run.end(result.state)
         publish_push(_FLOW, result, checked)
         return result

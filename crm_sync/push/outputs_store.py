@@ -3,7 +3,7 @@
 from datetime import datetime
 
 import pandas as pd
-from sqlalchemy import BigInteger, Connection, and_, func, literal, select, update
+from sqlalchemy import BigInteger, ColumnElement, Connection, and_, func, literal, select, update
 
 from crm_sync.database.confirmed_values import store_confirmed_values
 from crm_sync.database.staging import stage
@@ -50,21 +50,29 @@ def store_outputs(
 
 
 def find_outputs(connection: Connection, queue: Queue, which: str, *, run: int | None = None) -> list[int]:
-    """Return the customers whose last output of this step is `limit`, `error`, or an error of the code `which`, in any
-    case.
+    """Return the customers whose last output of this step is `limit`, `error`, or an error of the code `which`.
 
     `run`: only those whose last output was stored by this run.
     """
-    newest = (
-        select(func.max(campaign_output.c.id))
-        .where(campaign_output.c.campaign_id == queue.campaign_id, campaign_output.c.step == queue.step)
-        .group_by(campaign_output.c.customer_id)
-    )
-    is_output = which.lower() in {Output.LIMIT, Output.ERROR}
-    asked = campaign_output.c.output == which.lower()
-    if not is_output:
-        asked = func.upper(campaign_output.c.error_code) == which.upper()
-    query = select(campaign_output.c.customer_id).where(campaign_output.c.id.in_(newest), asked)
+    newest = select(func.max(campaign_output.c.id)).where(_of(queue)).group_by(campaign_output.c.customer_id)
+    column = campaign_output.c.output if which in {Output.LIMIT, Output.ERROR} else campaign_output.c.error_code
+    query = select(campaign_output.c.customer_id).where(campaign_output.c.id.in_(newest), column == which)
     if run is not None:
         query = query.where(campaign_output.c.sync_run_id == run)
     return list(connection.scalars(query))
+
+
+def read_error_codes(connection: Connection, queue: Queue) -> list[str]:
+    """Return the codes by which customers have left this step."""
+    code = campaign_output.c.error_code
+    return sorted(connection.scalars(select(code).where(_of(queue), code.is_not(None)).distinct()))
+
+
+def read_output_runs(connection: Connection, queue: Queue) -> list[int]:
+    """Return the runs that have stored outputs of this step, the newest first."""
+    query = select(campaign_output.c.sync_run_id).where(_of(queue)).distinct()
+    return sorted(connection.scalars(query), reverse=True)
+
+
+def _of(queue: Queue) -> ColumnElement[bool]:
+    return and_(campaign_output.c.campaign_id == queue.campaign_id, campaign_output.c.step == queue.step)

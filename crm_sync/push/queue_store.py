@@ -17,6 +17,7 @@ from crm_sync.database.frames import frame_of
 from crm_sync.database.staging import stage
 from crm_sync.database.tables.campaigns import campaign, campaign_member
 from crm_sync.database.tables.customers import Instant, customer, sync_run
+from crm_sync.push.typed_names import same_name
 from crm_sync.runs.states import INTERRUPTED, RUNNING
 
 # The step's name where nobody gave it another: that of its saved settings.
@@ -45,11 +46,36 @@ class ClaimOwner:
 
 
 def open_queue(connection: Connection, name: str, step: str, now: datetime) -> Queue:
-    """Return the queue of a step, its campaign made when it is new."""
+    """Return the queue of a step, its campaign made when no other one has the name, blanks around it and case aside."""
+    if found := find_queue(connection, name, step):
+        return found
+    name = name.strip()
     statement = insert_for(connection, campaign).values(name=name, created_at=now)
     connection.execute(statement.on_conflict_do_nothing(index_elements=["name"]))
     number = connection.scalars(select(campaign.c.id).where(campaign.c.name == name)).one()
     return Queue(number, name, step)
+
+
+def find_queue(connection: Connection, name: str, step: str) -> Queue | None:
+    """Return the queue of a step, if there is a campaign of this name."""
+    numbers = {row.name: row.id for row in connection.execute(select(campaign.c.name, campaign.c.id))}
+    known = same_name(name, numbers)
+    return Queue(numbers[known], known, step) if known else None
+
+
+def campaigns_with_members(connection: Connection, step: str | None = None) -> list[str]:
+    """Return the names of the campaigns in which customers wait or waited, the newest first; of one step or of all."""
+    members = select(campaign_member.c.id).where(campaign_member.c.campaign_id == campaign.c.id)
+    if step:
+        members = members.where(campaign_member.c.step == step)
+    query = select(campaign.c.name).where(members.exists()).order_by(campaign.c.id.desc())
+    return list(connection.scalars(query))
+
+
+def steps_with_members(connection: Connection, queue: Queue) -> list[str]:
+    """Return the steps of a campaign in which customers wait or waited."""
+    query = select(campaign_member.c.step).where(campaign_member.c.campaign_id == queue.campaign_id).distinct()
+    return sorted(connection.scalars(query))
 
 
 def enter_campaign(
@@ -62,12 +88,6 @@ def enter_campaign(
     queue = open_queue(connection, campaign, step, now)
     staged = stage_ids(connection, customer_ids)
     return _enter(connection, queue, select(customer.c.id).join(staged, staged.c.customer_id == customer.c.id), now)
-
-
-def enter_selected(connection: Connection, queue: Queue, conditions: list[ColumnElement[bool]], now: datetime) -> int:
-    """Let all customers reach the step that meet every condition; those joined to another one are left out."""
-    chosen = select(customer.c.id).where(customer.c.merged_into_customer_id.is_(None), *conditions)
-    return _enter(connection, queue, chosen, now)
 
 
 def _enter(connection: Connection, queue: Queue, customers: Any, now: datetime) -> int:
@@ -135,6 +155,11 @@ def release_claims(connection: Connection, run: int) -> None:
     """Release the members that a run has claimed and that have no output."""
     mine = and_(campaign_member.c.claimed_by == run, campaign_member.c.done_at.is_(None))
     connection.execute(update(campaign_member).values(claimed_by=None, claimed_in=None, claimed_at=None).where(mine))
+
+
+def find_waiting(connection: Connection, queue: Queue) -> list[int]:
+    """Return the customers that wait in the queue, claimed or not."""
+    return list(connection.scalars(select(campaign_member.c.customer_id).where(_waits(queue))))
 
 
 def count_waiting(connection: Connection, queue: Queue) -> int:

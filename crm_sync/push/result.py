@@ -28,12 +28,32 @@ class Cause:
 
 
 @dataclass(frozen=True)
+class PushPreview:
+    """What a push would do: customers that would enter, records that would be written, in all and by field, customers
+    without anything new; and some of the records that would be written."""
+
+    entering: int = 0
+    to_write: int = 0
+    same: int = 0
+    refused: int = 0
+    fields: Mapping[str, int] = field(default_factory=dict)
+    examples: tuple[str, ...] = ()
+
+    def sentence(self) -> str:
+        """Say what would happen in one sentence."""
+        return (
+            f"{counted(self.entering, 'customer')} would enter, {counted(self.to_write, 'record')} would be written, "
+            f"{self.same:,} have nothing new, {self.refused:,} would leave by error"
+        )
+
+
+@dataclass(frozen=True)
 class PushResult:
     """The outputs of a run, as customer ids: `continued` is `success`, `error` and `limit` together.
 
     `written`: records that were sent and taken; `waiting`: members that are still in the queue, among them those that
     Salesforce has been given and has not answered for. `conflicts`: by field, how many customers' values yielded to
-    Salesforce's.
+    Salesforce's. `preview`: of a dry run, which has no outputs. `unknown_ids`: given ids that no customer has.
     """
 
     campaign: str
@@ -51,6 +71,8 @@ class PushResult:
     seconds: float = 0.0
     cut: str = ""
     org_host: str = ""
+    preview: PushPreview | None = None
+    unknown_ids: int = 0
 
     @property
     def continued(self) -> frozenset[int]:
@@ -72,21 +94,28 @@ class PushResult:
         """What a person should know first."""
         if self.cut:
             return RunState.CUT_BY_LIMIT
+        if self.preview:
+            return RunState.DRY_RUN
         return RunState.WITH_ERRORS if self.error else RunState.COMPLETED
 
     def sentence(self) -> str:
         """Say what happened in one sentence."""
+        said = f"Dry run: {self.preview.sentence()}" if self.preview else self._outputs_sentence()
+        if self.conflicts:
+            said += f"; {sum(self.conflicts.values()):,} values yield to newer ones in Salesforce"
+        if self.waiting:
+            said += f"; {self.waiting:,} wait in the queue"
+        if self.unknown_ids:
+            said += f"; no customer has {self.unknown_ids:,} of the given ids"
+        return f"{said}; {self.cut}" if self.cut else f"{said}."
+
+    def _outputs_sentence(self) -> str:
         written = ""
         if self.success:
             is_all = self.written == len(self.success)
             written = " (all written)" if is_all else f" ({self.written:,} written, the others had nothing new)"
-        said = (
+        return (
             f"{counted(len(self.continued), 'customer')} left the step in {self.seconds:.1f} s with "
             f"{counted(self.requests_used, 'request')}: {len(self.success):,} success{written}, "
             f"{len(self.error):,} error, {len(self.limit):,} limit"
         )
-        if self.conflicts:
-            said += f"; {sum(self.conflicts.values()):,} values yielded to newer ones in Salesforce"
-        if self.waiting:
-            said += f"; {self.waiting:,} wait in the queue"
-        return f"{said}; {self.cut}" if self.cut else f"{said}."

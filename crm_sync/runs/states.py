@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from crm_sync.errors import ConfigurationError, LimitReachedError, SyncError
+from crm_sync.errors import ConfigurationError, LimitReachedError, NobodyWaitsError, SyncError
 
 # What stands in `sync_run` while a run is at work, and after one whose process was lost.
 RUNNING = "running"
@@ -80,9 +80,15 @@ class RunState(StrEnum):
     )
     DRY_RUN = (
         "DryRun",
-        "pull, moments",
+        "pull, moments, push",
         "nothing was written; the page shows what would change",
         "run it without *dry run*",
+    )
+    NOBODY_WAITS = (
+        "NobodyWaits",
+        "push",
+        "nobody was sent: the campaign, *which* or the run is not known, or no customer meets the selection",
+        "compare the name with those in the state's sentence; a dry run shows whom a selection finds",
     )
     SKIPPED = (
         "Skipped",
@@ -111,4 +117,6 @@ def state_after(error: SyncError) -> RunState:
     """Return the final state that an error leads to."""
     if isinstance(error, LimitReachedError):
         return RunState.CUT_BY_LIMIT
+    if isinstance(error, NobodyWaitsError):
+        return RunState.NOBODY_WAITS
     return RunState.NOT_CONFIGURED if isinstance(error, ConfigurationError) else RunState.FAILED

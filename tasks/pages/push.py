@@ -2,7 +2,7 @@
 
 from prefect.artifacts import create_table_artifact
 
-from crm_sync.push.result import PushResult
+from crm_sync.push.result import PushPreview, PushResult
 from crm_sync.push.settings import CheckedSettings
 from tasks.pages.markdown import Markdown, escape, heading, links, publish_page, table
 
@@ -10,6 +10,9 @@ from tasks.pages.markdown import Markdown, escape, heading, links, publish_page,
 def publish_push(flow: str, result: PushResult, checked: CheckedSettings) -> None:
     """Leave the run's outputs as a table and a page; Ids and codes, no people's data."""
     key = flow.replace("_", "-")
+    if result.preview:
+        _publish_preview(f"{key}-dry-run", result, result.preview)
+        return
     rows = [{"output": name, "customers": count} for name, count in result.counts.items()]
     create_table_artifact(rows, key=f"{key}-outputs", description=escape(result.sentence()))
     publish_page(
@@ -41,10 +44,31 @@ def publish_push(flow: str, result: PushResult, checked: CheckedSettings) -> Non
         create_table_artifact(causes, key=f"{key}-errors", description="Customers that left by error, by cause")
 
 
+def _publish_preview(key: str, result: PushResult, preview: PushPreview) -> None:
+    facts = [
+        ("would enter the campaign", preview.entering),
+        ("wait there already", result.waiting),
+        ("records would be written", preview.to_write),
+        ("have nothing new for Salesforce", preview.same),
+        ("would leave by error", preview.refused),
+    ]
+    publish_page(
+        key,
+        f"Dry run: campaign {result.campaign}, step {result.step}",
+        result.sentence(),
+        table(("", "customers"), facts),
+        table(("field that would be written", "records"), preview.fields.items()),
+        Markdown(f"For example {links(result.org_host, preview.examples)}.") if preview.examples else Markdown(),
+        *_causes(result),
+        *_conflicts(result),
+    )
+
+
 def _causes(result: PushResult) -> list[Markdown]:
     if not result.causes:
         return []
     again = sum(cause.customers for cause in result.causes if cause.can_retry)
+    in_all = sum(cause.customers for cause in result.causes)
     rows = [
         (
             cause.code,
@@ -56,7 +80,7 @@ def _causes(result: PushResult) -> list[Markdown]:
         for cause in result.causes
     ]
     return [
-        heading(f"Errors by cause ({again:,} of {len(result.error):,} can be sent again as they are)"),
+        heading(f"Errors by cause ({again:,} of {in_all:,} can be sent again as they are)"),
         table(("cause", "customers", "again?", "what to do", "some records"), rows),
     ]
 

@@ -1,10 +1,12 @@
 """A batch of members on its way to Salesforce: compared, checked for conflicts, written, recorded."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import ceil
+from typing import Protocol
 
 import pandas as pd
+from sqlalchemy import Connection
 
 from crm_sync.errors import LimitReachedError
 from crm_sync.pull.watermarks_store import read_watermarks
@@ -28,7 +30,6 @@ from crm_sync.salesforce.write.plan import WriteLoad, plan_groups
 from crm_sync.sobject import SObject
 from tasks.push.conflict_check import check_conflicts
 from tasks.push.fields import describe_fields, known_fields, needs_describe
-from tasks.push.outputs import OutputRecorder
 from tasks.run.forecasts import announce_forecast, polls_of_a_job
 from tasks.run.run import Run, utc_now
 from tasks.write.send import open_writer
@@ -38,14 +39,31 @@ MEMBERS_AT_ONCE = 100_000
 Plans = dict[SObject, pd.DataFrame]
 
 
+class Recorder(Protocol):
+    """Takes what became of members; `limit`: what has cut the run short."""
+
+    limit: str
+
+    def record(self, plan: pd.DataFrame) -> pd.DataFrame:
+        """Take the members that are done, and return the plan of the others."""
+        ...
+
+    def expected(self, connection: Connection) -> int:
+        """Return how many members the run has to do with in all."""
+        ...
+
+
 @dataclass(frozen=True)
 class Push:
-    """What the steps of one push share; `described`: the fields that this run has asked for."""
+    """What the steps of one push share; `described`: the fields that this run has asked for; `send`: what becomes of
+    members that have something to send."""
 
     run: Run
     checked: CheckedSettings
-    recorder: OutputRecorder
+    recorder: Recorder
     described: dict[SObject, dict[str, FieldDescription]]
+    send: Callable[["Push", Plans], None]
+    is_dry_run: bool = False
 
 
 def push_members(push: Push, members: pd.DataFrame) -> None:
@@ -58,7 +76,7 @@ def push_members(push: Push, members: pd.DataFrame) -> None:
         _announce(push, plans, asked)
         if asked:
             _drop_conflicts(push, plans, asked)
-        _write(push, plans)
+        push.send(push, plans)
     except LimitReachedError as limit:
         push.recorder.limit = str(limit)
         for plan in plans.values():
@@ -117,9 +135,10 @@ def _announce(push: Push, plans: Plans, asked: list[SObject]) -> None:
     run = push.run
     loads = [WriteLoad(sobject, _count(plan), is_upsert=False) for sobject, plan in plans.items()]
     with run.database.transaction() as connection:
-        waiting = campaigns.count_waiting(connection, push.recorder.queue)
+        waiting = push.recorder.expected(connection)
         pushed = {sobject: count_pushed(connection, sobject) for sobject in asked}
-    needed = sum(plan.requests for plan in plan_groups([loads], polls=polls_of_a_job(run)))
+    written = [] if push.is_dry_run else plan_groups([loads], polls=polls_of_a_job(run))
+    needed = sum(plan.requests for plan in written)
     needed += requests_to_read({sobject: _count(plans[sobject]) for sobject in asked}, pushed.__getitem__)
     announce_forecast(run, needed * max(1, ceil(waiting / MEMBERS_AT_ONCE)))
 
@@ -138,7 +157,7 @@ def _drop_conflicts(push: Push, plans: Plans, asked: list[SObject]) -> None:
         _compare(push, plans, sobject, current_values)
 
 
-def _write(push: Push, plans: Plans) -> None:
+def write(push: Push, plans: Plans) -> None:
     """Write records; record each answer before the next request."""
 
     def still_here() -> None:

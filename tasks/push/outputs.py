@@ -6,6 +6,7 @@ from time import monotonic
 
 import pandas as pd
 from prefect import task
+from sqlalchemy import Connection
 
 from crm_sync.consent.delivery_store import customers_waiting
 from crm_sync.database.engine import CustomerDatabase
@@ -44,6 +45,10 @@ class OutputRecorder:
     conflict_examples: list[str] = field(default_factory=list)
     _stored: list[pd.DataFrame] = field(default_factory=list)
     _began: float = field(default_factory=monotonic)
+
+    def expected(self, connection: Connection) -> int:
+        """Return how many members wait."""
+        return count_waiting(connection, self.queue)
 
     def record(self, plan: pd.DataFrame) -> pd.DataFrame:
         """Store the outputs of a plan's members that have one, and return the plan of the others that are open."""

@@ -1,67 +1,90 @@
 """The steps of a campaign push: take members out of the queue, find what to send, send it, store the outputs."""
 
 from collections.abc import Collection
+from dataclasses import replace
 
-from prefect import get_run_logger
+import pandas as pd
+from prefect import get_run_logger, runtime
 
-from crm_sync.errors import ConfigurationError
+from crm_sync.mapping.model import CustomerFieldKind, MappingRules
 from crm_sync.push import queue_store as campaigns
-from crm_sync.push.outputs_store import find_outputs
+from crm_sync.push.audience_store import Audience, find_audience, find_audience_again, find_everybody
 from crm_sync.push.plan import State
 from crm_sync.push.queue_store import ClaimOwner, Queue
-from crm_sync.push.result import Output, PushResult
-from crm_sync.push.selection import FieldEquals
-from crm_sync.push.selection_store import build_conditions
+from crm_sync.push.result import PushResult
+from crm_sync.push.selection import FieldEquals, check_filled_in
 from crm_sync.push.settings import CheckedSettings
-from tasks.push.batch import MEMBERS_AT_ONCE, Push, push_members
+from tasks.push.batch import MEMBERS_AT_ONCE, Push, push_members, write
 from tasks.push.outputs import OutputRecorder
+from tasks.push.preview import PreviewRecorder
 from tasks.push.process import is_alive, process_token
 from tasks.run.run import Run, utc_now
 
 
-def open_queue(run: Run, campaign: str, step: str) -> Queue:
-    """Return the queue of a campaign's step."""
-    if not campaign.strip():
-        raise ConfigurationError("The campaign has no name; give the one under which its customers wait.")
+def find_customers(
+    run: Run,
+    campaign: str,
+    step: str,
+    rules: MappingRules,
+    *,
+    customer_ids: Collection[int],
+    selection: Collection[FieldEquals],
+) -> Audience:
+    """Return the customers that a push is for; whoever starts it with a form gives no personal values."""
+    if runtime.deployment.id:
+        check_filled_in(selection)
+    options = [
+        link.name
+        for sobject in rules.mapped
+        for link in rules.of(sobject).links
+        if link.kind is CustomerFieldKind.OPTION
+    ]
     with run.database.transaction() as connection:
-        return campaigns.open_queue(connection, campaign.strip(), step, utc_now())
+        return find_audience(
+            connection, campaign, step, customer_ids=customer_ids, selection=selection, linked_options=options
+        )
 
 
-def enter(run: Run, queue: Queue, customer_ids: Collection[int] | None, selection: list[FieldEquals] | None) -> None:
-    """Let given or selected customers reach the step, besides those who wait there already."""
+def find_customers_again(run: Run, campaign: str, step: str, which: str, of_run: int | None) -> Audience:
+    """Return the customers that left a step by an output and are to be sent again."""
     with run.database.transaction() as connection:
-        entered = 0
-        if customer_ids:
-            entered += campaigns.enter_campaign(connection, queue.campaign, customer_ids, utc_now(), step=queue.step)
-        if selection:
-            conditions = build_conditions(connection, selection)
-            entered += campaigns.enter_selected(connection, queue, conditions, utc_now())
-    if customer_ids or selection:
-        get_run_logger().info("%s customers entered campaign %s.", f"{entered:,}", queue.campaign)
+        return find_audience_again(connection, campaign, step, which, of_run, _claimant(run), utc_now())
 
 
-def enter_again(run: Run, queue: Queue, which: str, of_run: int | None) -> list[int]:
-    """Let the customers whose last output was `which` reach the step again, and return them.
-
-    With *limit* also those who still wait, because a limit or a kill left open what became of them.
-    """
+def enter(run: Run, audience: Audience) -> Queue:
+    """Let customers reach the step, besides those who wait there already."""
     with run.database.transaction() as connection:
-        found = find_outputs(connection, queue, which, run=of_run)
-        campaigns.enter_campaign(connection, queue.campaign, found, utc_now(), step=queue.step)
-        if which.lower() == Output.LIMIT and of_run is None:
-            found += campaigns.find_left_behind(connection, queue, _claimant(run), utc_now())
-    if not found:
-        get_run_logger().info("No customer's last output of campaign %s is %s.", queue.campaign, which)
-    return found
+        queue = campaigns.open_queue(connection, audience.campaign, audience.step, utc_now())
+        if not audience.entering:
+            return queue
+        entered = campaigns.enter_campaign(connection, queue.campaign, audience.entering, utc_now(), step=queue.step)
+    get_run_logger().info("%s customers entered campaign %s.", f"{entered:,}", queue.campaign)
+    return queue
 
 
-def push_queue(run: Run, queue: Queue, checked: CheckedSettings, *, only: Collection[int] | None = None) -> PushResult:
+def preview_push(run: Run, audience: Audience, checked: CheckedSettings, *, is_again: bool = False) -> PushResult:
+    """Find what a push would enter and write; Salesforce is asked what the push would ask it before writing."""
+    with run.database.transaction() as connection:
+        everybody = find_everybody(connection, audience, is_again=is_again)
+    recorder = PreviewRecorder(run, audience, len(everybody))
+    push = Push(run, checked, recorder, {}, lambda _, plans: recorder.record_writes(plans.values()), is_dry_run=True)
+    for start in range(0, len(everybody), MEMBERS_AT_ONCE):
+        some = pd.Series(everybody[start : start + MEMBERS_AT_ONCE], dtype="int64")
+        if not recorder.limit:
+            push_members(push, pd.DataFrame({"member_id": some, "customer_id": some}))
+    return recorder.result()
+
+
+def push_queue(
+    run: Run, queue: Queue, checked: CheckedSettings, *, only: Collection[int] | None = None, unknown_ids: int = 0
+) -> PushResult:
     """Send what the members of the queue have changed, and let each leave by one output.
 
-    A limit ends the sending and not the run: the members that were not sent leave by *limit*.
+    A limit ends the sending and not the run: the members that were not sent leave by *limit*. `only`: of these
+    customers; `unknown_ids`: for the result.
     """
     recorder = OutputRecorder(run, queue)
-    push = Push(run, checked, recorder, {})
+    push = Push(run, checked, recorder, {}, write)
     claimant = _claimant(run)
     until = utc_now()
     try:
@@ -71,7 +94,7 @@ def push_queue(run: Run, queue: Queue, checked: CheckedSettings, *, only: Collec
                     connection, queue, claimant, utc_now(), most=MEMBERS_AT_ONCE, entered_until=until, only=only
                 )
             if members.empty:
-                return recorder.result()
+                return replace(recorder.result(), unknown_ids=unknown_ids)
             if recorder.limit:
                 recorder.record(members.assign(state=State.LIMITED.value))
             else:
