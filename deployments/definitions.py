@@ -15,6 +15,8 @@ from blocks.customer_database import CustomerDatabase
 from blocks.data_mapping import DataMapping
 from blocks.salesforce_credentials import SalesforceCredentials
 from blocks.salesforce_synchronize import SalesforceSynchronize
+from crm_sync.mapping.model import CustomerFieldKind
+from deployments.forms import defaults_of, form_of
 from flows.api_budget import api_budget
 from flows.campaign_push import campaign_push
 from flows.check_connection import check_connection
@@ -50,14 +52,14 @@ _BLOCK_NAMES = {
 
 
 def build_deployments(version: str | None = None) -> list[RunnerDeployment]:
-    """Return every deployment; saved blocks are picked in their forms, names stand in for those still missing.
+    """Return every deployment; blocks are picked in their forms, and one that is not saved yet is found by its name.
 
     `version`: of this project. Given here and not later, since Prefect replaces one that is set later by its own guess.
     """
     push_blocks = _saved_blocks()
     blocks = {parameter: block for parameter, block in push_blocks.items() if parameter != "settings"}
     org_blocks = {parameter: blocks[parameter] for parameter in ("salesforce", "database")}
-    deploy = partial(_deployment, version)
+    deploy = partial(_deployment, version, _linked_options())
     return [
         # A weekly repair of whatever no change ever announced; the first one is started by hand.
         deploy(
@@ -101,16 +103,32 @@ def _every(period: timedelta, *, minute: int) -> Schedule:
     return Interval(period, anchor_date=_ANCHOR + timedelta(minutes=minute))
 
 
-def _deployment(version: str | None, flow: Flow[..., Any], parameters: dict[str, Any], **rest: Any) -> RunnerDeployment:
-    deployment = flow.to_deployment(
+def _deployment(
+    version: str | None, options: list[str], flow: Flow[..., Any], parameters: dict[str, Any], **rest: Any
+) -> RunnerDeployment:
+    # A block that is not saved yet is not there to pick; the flow itself finds it under its usual name.
+    filled = defaults_of(flow) | {name: block for name, block in parameters.items() if not isinstance(block, str)}
+    made = flow.to_deployment(
         flow.name.replace("_", "-"),
         description=_description(flow),
-        parameters=parameters,
+        parameters=filled,
         tags=["salesforce"],
         version=version,
         **rest,
     )
-    return cast(RunnerDeployment, deployment)  # only in an event loop it would be a coroutine
+    deployment = cast(RunnerDeployment, made)  # only in an event loop it would be a coroutine
+    deployment._parameter_openapi_schema = form_of(flow, filled, options)
+    return deployment
+
+
+def _linked_options() -> list[str]:
+    """Return the option fields that the saved mapping links, without repeats."""
+    try:
+        mapping = cast(DataMapping, DataMapping.load(_BLOCK_NAMES["mapping"]))
+    except ValueError:  # Prefect's answer for a block that is not there
+        return []
+    links = [] if mapping.problem else [*mapping.contact.links, *mapping.lead.links]
+    return sorted({link.name for link in links if link.kind is CustomerFieldKind.OPTION})
 
 
 def _description(flow: Flow[..., Any]) -> str:

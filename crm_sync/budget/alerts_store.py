@@ -47,7 +47,7 @@ def find_alerts(connection: Connection, org: str, *, rejects_above: int) -> dict
     }
     rejects = connection.scalars(select(func.count()).select_from(rejected_record)).one()
     if rejects > rejects_above:
-        found[f"{REJECTS}.all"] = f"{rejects:,} records could not be used; the table rejected_record says why."
+        found[f"{REJECTS}.all"] = f"{rejects:,} records could not be used; the page of the last full sync says why."
     growing = select(backlog).where(backlog.c.org == org, backlog.c.grew >= _GROWN)
     for row in connection.execute(growing):
         found[f"{BACKLOG}.{row.name}"] = f"{row.waiting:,} {row.name} are waiting, more at each of the last runs."

@@ -43,11 +43,12 @@ class DayForecast:
 
 
 def forecast_day(by_hour: Mapping[datetime, int], now: datetime) -> DayForecast:
-    """Forecast today's requests from the requests by clock hour; the rate is that of the last three whole hours."""
+    """Forecast today's requests from the requests by clock hour; the rate is that of this hour and the two before."""
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     so_far = sum(requests for start, requests in by_hour.items() if start >= midnight)
-    whole = sorted(start for start in by_hour if start + timedelta(hours=1) <= now)[-_RATE_HOURS:]
-    rate = sum(by_hour[start] for start in whole) / max(len(whole), 1)
+    last = sorted(start for start in by_hour if start <= now)[-_RATE_HOURS:]
+    hours = (now - last[0]) / timedelta(hours=1) if last else 0
+    rate = sum(by_hour[start] for start in last) / hours if hours else 0
     left = (midnight + timedelta(days=1) - now) / timedelta(hours=1)
     return DayForecast(so_far, so_far + round(rate * left))
 

@@ -16,10 +16,11 @@ from crm_sync.runs.counts import Counts
 from crm_sync.sobject import SObject
 
 CHANGE_COLUMNS = ["customer", "change", "field", "old", "new", "salesforce_id"]
-# Columns that hold nothing personal.
+# Columns that hold nothing personal, and the Ids of records.
+_RECORD_ID = r"(?:003|00Q|001|005)[A-Za-z0-9]{15}"
 _PLAIN = [
     *("status", "mail_status", "opt_in", "sms_opt_in", "salesforce_object", "salesforce_id", "secondary_salesforce_id"),
-    *("merged_into_customer_id", "deleted_in_salesforce_at"),
+    *("merged_into_customer_id", "deleted_in_salesforce_at", "company_name", "department"),
 ]
 _LEFT_OUT = ["id", "unique_key", "created_at", "modified_at", "options"]
 _IDS_AT_ONCE = 10_000
@@ -93,5 +94,8 @@ def _as_text(value: Any) -> str | None:
 
 def _masked(changes: pd.DataFrame) -> pd.DataFrame:
     is_plain = changes["field"].isin(_PLAIN)
-    cut = {side: changes[side].where(is_plain, changes[side].str.slice(0, 1) + "…") for side in ("old", "new")}
+    cut = {}
+    for side in ("old", "new"):
+        is_shown = is_plain | changes[side].str.fullmatch(_RECORD_ID, na=False)
+        cut[side] = changes[side].where(is_shown, changes[side].str.slice(0, 1) + "…")
     return changes.assign(**cut)

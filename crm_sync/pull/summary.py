@@ -74,7 +74,7 @@ class SyncSummary:
         requests = counted(self.requests_used, "request")
         said = f"{counted(total.read, 'record')} read in {self.seconds:.1f} s with {requests}; {changed}"
         if self.rejected:
-            said += f"; {counted(self.rejected, 'record')} could not be used (see rejected_record)"
+            said += f"; {counted(self.rejected, 'record')} could not be used"
         for sobject, names in self.missing_fields.items():
             said += f"; {sobject} does not show {', '.join(names)}" if names else ""
         if self.total.conflicts:

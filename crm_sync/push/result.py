@@ -1,8 +1,9 @@
 """What a push comes to: the four outputs, the errors by cause, and what Salesforce kept."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 from crm_sync.runs.counts import counted
 from crm_sync.runs.states import RunState
@@ -25,6 +26,14 @@ class Cause:
     advice: str
     can_retry: bool
     examples: tuple[str, ...] = ()
+
+
+class RefusedCustomer(NamedTuple):
+    """A customer that left by error: its number, the record it leads to, if any, and Salesforce's code."""
+
+    customer_id: int
+    record: str
+    code: str
 
 
 @dataclass(frozen=True)
@@ -63,6 +72,7 @@ class PushResult:
     error: frozenset[int] = frozenset()
     limit: frozenset[int] = frozenset()
     causes: tuple[Cause, ...] = ()
+    refused: Sequence[RefusedCustomer] = ()
     conflicts: Mapping[str, int] = field(default_factory=dict)
     conflict_examples: tuple[str, ...] = ()
     written: int = 0

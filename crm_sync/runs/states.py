@@ -1,5 +1,6 @@
 """The states in which a run ends: their names in Prefect and in `sync_run`, and what the documentation says of them."""
 
+import re
 from enum import StrEnum
 
 from crm_sync.errors import ConfigurationError, LimitReachedError, NobodyWaitsError, SyncError
@@ -23,11 +24,16 @@ class RunState(StrEnum):
         state.of, state.means, state.advice = of, means, advice
         return state
 
+    @property
+    def verdict(self) -> str:
+        """The name as words."""
+        return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", self.value).capitalize()
+
     COMPLETED = "Completed", "all", "everything is done", "nothing"
     WITH_REJECTS = (
         "CompletedWithRejects",
         "sync, pull",
-        "some records cannot be used; by cause on the run's page and in `rejected_record`",
+        "some records cannot be used; by cause and one by one on the run's pages",
         "correct them in Salesforce: the next good version clears them. After a changed mapping, **full-sync**",
     )
     WITH_MISSING_FIELDS = (

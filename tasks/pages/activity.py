@@ -40,10 +40,9 @@ def publish_activity(database: CustomerDatabase, now: datetime) -> None:
         "activity",
         "Activity",
         _sentence(waiting),
-        bar_chart("What waits", bars, counted="waiting"),
         table(
             ("what waits", "", "what to do"),
-            [(name, number, _ADVICE.get(name, _NEXT_RUN)) for name, number in bars.items()],
+            [(name, number, _ADVICE.get(name, _NEXT_RUN) if number else None) for name, number in bars.items()],
         ),
         *(_chart(title, counted, runs[flow]) for flow, (title, counted) in _COUNTED.items() if runs[flow]),
         heading("Last runs"),
@@ -57,8 +56,10 @@ def publish_activity(database: CustomerDatabase, now: datetime) -> None:
 
 def _sentence(waiting: Waiting) -> str:
     rejected, members = waiting.rejected_records, waiting.campaign_customers
-    said = f"{rejected:,} records could not be used, {members:,} customers wait in campaigns"
-    return said + "".join(f", {number:,} {name} wait" for name, number in waiting.backlogs.items()) + "."
+    if not (rejected or members or any(waiting.backlogs.values())):
+        return "Nothing waits."
+    said = f"Waiting: {rejected:,} records that could not be used, {members:,} customers in campaigns"
+    return said + "".join(f", {number:,} {name}" for name, number in waiting.backlogs.items()) + "."
 
 
 def _chart(title: str, counted: str, runs: list[PastRun]) -> Markdown:
@@ -71,7 +72,7 @@ def _chart(title: str, counted: str, runs: list[PastRun]) -> Markdown:
         label = f"{run.started_at:%H:%M}" if run.started_at.date() == last else f"{run.started_at:%d.%m. %H:%M}"
         value = run.changed if run.flow == "incremental_pull" else run.read
         bars[label] = bars.get(label, 0) + value
-    return bar_chart(f"{title} (UTC)", bars, counted=counted)
+    return Markdown(f"{heading(title)}\n\n{bar_chart('began (UTC)', counted, bars)}")
 
 
 def _row(run: PastRun) -> tuple[object, ...]:

@@ -62,7 +62,7 @@ def _publish(figures: BudgetFigures, rules: BudgetRules, sentence: str) -> None:
         sentence,
         bullets(_state(figures, rules)),
         _reservations(figures, rules),
-        bar_chart("Requests in each hour (UTC)", by_hour, counted="requests"),
+        bar_chart("hour (UTC)", "requests", by_hour),
         table(("flow", "kind of request", "last hour", "last 24 hours"), kinds),
         table(("run", "began (UTC)", "forecast", "made"), runs),
         Markdown(f"As of {figures.at:%Y-%m-%d %H:%M} UTC."),

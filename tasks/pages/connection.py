@@ -36,4 +36,5 @@ def publish_connection(report: ConnectionReport) -> None:
         table(("", ""), facts.items()),
         heading("Mapped fields"),
         table(("object", "Salesforce field", "type", "customer field", ""), fields),
+        state=report.state,
     )

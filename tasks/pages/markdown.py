@@ -1,11 +1,17 @@
 """The Markdown of the pages. What comes from outside is escaped, so that it stays text and stays in its cell."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from numbers import Real
+from typing import Any
 
-from prefect.artifacts import create_markdown_artifact
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect.settings import PREFECT_API_URL
 
+from crm_sync.runs.states import RunState
+
+# More rows make the page of an artifact slow.
+_SHOWN_ROWS = 1_000
 _SPECIAL = re.compile(r"([\\`*\[\]|~])")
 
 
@@ -29,7 +35,9 @@ def bold(text: object) -> Markdown:
 
 
 def link(host: str, record: str = "") -> Markdown:
-    """Return a link to a record of an org, or to the org."""
+    """Return a link to a record of an org, or to the org; its name alone where the org's address is not known."""
+    if not host:
+        return escape(record)
     return Markdown(f"[{escape(record or host)}](https://{host}/{record})")
 
 
@@ -65,11 +73,32 @@ def code(text: str, language: str = "") -> Markdown:
     return Markdown(f"{fence}{language}\n{text.rstrip()}\n{fence}")
 
 
-def publish_page(key: str, title: str, sentence: str, *parts: Markdown) -> None:
+def publish_page(key: str, title: str, sentence: str, *parts: Markdown, state: RunState | None = None) -> None:
     """Leave a page under its key: the title, the sentence, and the parts that are not empty."""
-    said = escape(sentence)
+    said = _verdict_first(sentence, state)
     text = "\n\n".join([heading(title, 2), said, *(part for part in parts if part)])
     create_markdown_artifact(text, key=key, description=said)
+
+
+def publish_table(
+    key: str, rows: Sequence[Mapping[str, Any]], sentence: str, *, in_all: int = 0, state: RunState | None = None
+) -> None:
+    """Leave rows as a table under a key: the first thousand, since more make the page slow, and all beside it.
+
+    `in_all`: how many there are where `rows` are only the first of them.
+    """
+    shown, said = list(rows[:_SHOWN_ROWS]), _verdict_first(sentence, state)
+    if max(in_all, len(rows)) > len(shown):
+        said = Markdown(f"{said} Shown are the first {len(shown):,} of {max(in_all, len(rows)):,}.")
+    if len(rows) > len(shown):
+        every = create_table_artifact([dict(row) for row in rows], key=f"{key}-all", description=said)
+        said = Markdown(f"{said} [Download all as JSON]({PREFECT_API_URL.value() or ''}/artifacts/{every})")
+    create_table_artifact([dict(row) for row in shown], key=key, description=said)
+
+
+def _verdict_first(sentence: str, state: RunState | None) -> Markdown:
+    """Return the sentence behind its verdict, so that it is seen where a list of pages cuts it off."""
+    return escape(f"{state.verdict}: {sentence}" if state else sentence)
 
 
 def _cell(value: object) -> Markdown:

@@ -2,13 +2,11 @@
 
 from dataclasses import asdict
 
-from prefect.artifacts import create_table_artifact
-
 from crm_sync.moments.forecast import Backlog
 from crm_sync.moments.results_store import RefusedMoment
 from crm_sync.moments.summary import MomentExportSummary
 from crm_sync.outcomes import RefusalClass
-from tasks.pages.markdown import Markdown, bold, escape, heading, publish_page, table
+from tasks.pages.markdown import Markdown, bold, escape, heading, publish_page, publish_table, table
 
 _KEY = "contact-moment-export"
 # The meaning of each class of refusal, for a person.
@@ -30,17 +28,15 @@ _MEANINGS = {
 
 
 def publish_moments(summary: MomentExportSummary) -> None:
-    """Leave the counts, the errors by cause and the backlog; Salesforce's messages, which may hold values, are not
-    shown and stand in the table moment_export."""
-    said = escape(summary.sentence())
+    """Leave the counts, the errors by cause and the backlog; no messages, which may hold values."""
     counts = {str(sobject): asdict(counts) for sobject, counts in summary.counts.items()}
     total = asdict(summary.total)
     rows = [{"object": name, **outcomes} for name, outcomes in (counts | {"all": total}).items()]
-    create_table_artifact(rows, key=f"{_KEY}-counts", description=said)
+    publish_table(f"{_KEY}-counts", rows, summary.sentence(), state=summary.state)
     publish_page(
         f"{_KEY}-summary",
         "Contact moment export",
-        said,
+        summary.sentence(),
         escape(f"Forecast: {summary.forecast.sentence()}."),
         table(("object", *total), [(name, *row.values()) for name, row in [*counts.items(), (bold("all"), total)]]),
         Markdown("Unchanged: what Salesforce has is what would be written, so no request was made for it."),
@@ -57,16 +53,17 @@ def publish_moments(summary: MomentExportSummary) -> None:
             f"Salesforce requests: {summary.requests_used}. {summary.seconds:.1f} s, "
             f"{summary.moments_per_second:,.0f} moments a second."
         ),
+        state=summary.state,
     )
     if summary.refusals:
         errors = [
             {"object": sobject, "code": code, "moments": moments, "meaning": _MEANINGS[RefusalClass(row_class)]}
             for sobject, row_class, code, moments in summary.refusals
         ]
-        create_table_artifact(errors, key=f"{_KEY}-errors", description="Refused contact moments, by cause")
+        said = f"{summary.total.refused:,} contact moments were refused"
+        publish_table(f"{_KEY}-errors", errors, f"{said}, by cause.")
         refused = [_refused(moment) for moment in summary.refused_moments]
-        shown = f"{len(refused):,} of {summary.total.refused:,} refused contact moments; all are in moment_export"
-        create_table_artifact(refused, key=f"{_KEY}-refused", description=shown)
+        publish_table(f"{_KEY}-refused", refused, f"{said}, one by one.", in_all=summary.total.refused)
 
 
 def _refused(moment: RefusedMoment) -> dict[str, str | int]:

@@ -1,10 +1,8 @@
 """The page of a push: the outputs, errors with what to do, and the values that Salesforce kept."""
 
-from prefect.artifacts import create_table_artifact
-
 from crm_sync.push.result import PushPreview, PushResult
 from crm_sync.push.settings import CheckedSettings
-from tasks.pages.markdown import Markdown, escape, heading, links, publish_page, table
+from tasks.pages.markdown import Markdown, heading, link, links, publish_page, publish_table, table
 
 
 def publish_push(flow: str, result: PushResult, checked: CheckedSettings) -> None:
@@ -14,22 +12,20 @@ def publish_push(flow: str, result: PushResult, checked: CheckedSettings) -> Non
         _publish_preview(f"{key}-dry-run", result, result.preview)
         return
     rows = [{"output": name, "customers": count} for name, count in result.counts.items()]
-    create_table_artifact(rows, key=f"{key}-outputs", description=escape(result.sentence()))
+    publish_table(f"{key}-outputs", rows, result.sentence(), state=result.state)
     publish_page(
         f"{key}-summary",
         f"Campaign {result.campaign}, step {result.step}",
         result.sentence(),
         table(("output", "customers"), result.counts.items()),
-        Markdown(
-            f"Salesforce requests: {result.requests_used}. Every customer is in the table `campaign_output`, run "
-            f"{result.run}, with Salesforce's own message."
-        ),
+        Markdown(f"Salesforce requests: {result.requests_used}. This is run {result.run}."),
         *_causes(result),
         *_left(result),
         *_conflicts(result),
         heading("Fields"),
         table(("customer field", "", "Salesforce field"), _fields(checked)),
         Markdown("`<->` is pulled and sent, `<-` is only pulled."),
+        state=result.state,
     )
     if result.causes:
         causes = [
@@ -41,7 +37,13 @@ def publish_push(flow: str, result: PushResult, checked: CheckedSettings) -> Non
             }
             for cause in result.causes
         ]
-        create_table_artifact(causes, key=f"{key}-errors", description="Customers that left by error, by cause")
+        said = f"{len(result.error):,} customers left by error, by cause."
+        publish_table(f"{key}-errors", causes, said)
+        refused = [
+            {"customer": one.customer_id, "record": str(link(result.org_host, one.record)), "cause": one.code}
+            for one in result.refused
+        ]
+        publish_table(f"{key}-refused", refused, f"{said[:-9]}one by one.")
 
 
 def _publish_preview(key: str, result: PushResult, preview: PushPreview) -> None:
@@ -61,6 +63,7 @@ def _publish_preview(key: str, result: PushResult, preview: PushPreview) -> None
         Markdown(f"For example {links(result.org_host, preview.examples)}.") if preview.examples else Markdown(),
         *_causes(result),
         *_conflicts(result),
+        state=result.state,
     )
 
 
@@ -113,9 +116,9 @@ def _conflicts(result: PushResult) -> list[Markdown]:
 def _fields(checked: CheckedSettings) -> list[tuple[object, ...]]:
     rows: list[tuple[object, ...]] = []
     for sobject, sent_links in checked.links.items():
-        sent = {link.salesforce_field for link in sent_links}
-        for link in checked.rules.of(sobject).links:
+        sent = {one.salesforce_field for one in sent_links}
+        for one in checked.rules.of(sobject).links:
             # The Id says which record it is; it is read, and never written.
-            arrow = Markdown("<->" if link.salesforce_field in sent else "<-")
-            rows.append((link.name, arrow, f"{sobject}.{link.salesforce_field}"))
+            arrow = Markdown("<->" if one.salesforce_field in sent else "<-")
+            rows.append((one.name, arrow, f"{sobject}.{one.salesforce_field}"))
     return rows

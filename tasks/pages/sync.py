@@ -5,17 +5,14 @@ from typing import Any, cast
 from uuid import UUID
 
 from prefect import get_run_logger
-from prefect.artifacts import create_progress_artifact, create_table_artifact, update_progress_artifact
-from prefect.settings import PREFECT_API_URL
+from prefect.artifacts import create_progress_artifact, update_progress_artifact
 
 from crm_sync.pull.record_changes_store import SHOWN_CHANGES, RecordChange
 from crm_sync.pull.summary import SyncSummary
 from crm_sync.sobject import SObject
-from tasks.pages.charts import pie_chart
-from tasks.pages.markdown import Markdown, bold, bullets, escape, heading, link, publish_page, table
+from tasks.pages.markdown import Markdown, bold, bullets, escape, heading, link, publish_page, publish_table, table
 
-# More rows make the page of an artifact slow; a Python caller gets all of them.
-_SHOWN_CHANGES = 1_000
+_EXAMPLES = 10
 
 
 class Progress:
@@ -47,32 +44,37 @@ class Progress:
 
 def publish_summary(flow: str, summary: SyncSummary) -> None:
     """Leave the run's counts as a page and a table, and its rejects by reason beside them."""
-    key, said = flow.replace("_", "-"), escape(summary.sentence())
+    key = flow.replace("_", "-")
     counts = {str(sobject): asdict(counts) for sobject, counts in summary.counts.items()}
     total = asdict(summary.total)
     rows = [{"object": name, **outcomes} for name, outcomes in (counts | {"all": total}).items()]
-    create_table_artifact(rows, key=f"{key}-counts", description=said)
+    publish_table(f"{key}-counts", rows, summary.sentence(), state=summary.state)
     publish_page(
         f"{key}-summary",
         _title(flow),
-        said,
+        summary.sentence(),
         table(("object", *total), [(name, *row.values()) for name, row in [*counts.items(), (bold("all"), total)]]),
         Markdown(
             "Superseded: another record of the same person is the customer's source. Deleted: in Salesforce's recycle "
             "bin, or gone."
         ),
-        pie_chart(total),
         Markdown(
             f"Salesforce requests: {summary.requests_used}. {summary.seconds:.1f} s, "
             f"{summary.records_per_second:,.0f} records a second."
         ),
         *_notes(summary),
+        state=summary.state,
     )
     if summary.rejects:
         rejects = [
             {"object": sobject, "reason": reason, "records": records} for sobject, reason, records in summary.rejects
         ]
-        create_table_artifact(rejects, key=f"{key}-rejects", description="Records that could not be used, by reason")
+        said = f"{summary.rejected:,} records could not be used"
+        publish_table(f"{key}-rejects", rejects, f"{said}, by reason.")
+        records = [
+            {"record": str(link(summary.org_host, record)), "reason": why} for record, why in summary.reject_examples
+        ]
+        publish_table(f"{key}-rejected-records", records, f"{said}, one by one.", in_all=summary.rejected)
 
 
 def _notes(summary: SyncSummary) -> list[Markdown]:
@@ -81,12 +83,13 @@ def _notes(summary: SyncSummary) -> list[Markdown]:
         parts.append(escape(f"Went on where an earlier run had stopped: {', '.join(summary.resumed)}."))
     if summary.rejects:
         examples = [
-            Markdown(f"{link(summary.org_host, record)}: {escape(why)}") for record, why in summary.reject_examples
+            Markdown(f"{link(summary.org_host, record)}: {escape(why)}")
+            for record, why in summary.reject_examples[:_EXAMPLES]
         ]
         parts += [
             heading("Records that could not be used"),
             table(("object", "reason", "records"), summary.rejects),
-            Markdown("All are in the table `rejected_record`; the next good version of a record clears it. Some:"),
+            Markdown("The next good version of a record clears it. One by one they are on a page beside this. Some:"),
             bullets(examples),
         ]
     for sobject, names in summary.missing_fields.items():
@@ -97,16 +100,11 @@ def _notes(summary: SyncSummary) -> list[Markdown]:
 
 
 def publish_changes(flow: str, summary: SyncSummary) -> None:
-    """Leave the changes that a dry run found as a table, of which the UI shows the first thousand rows, and a link."""
+    """Leave the changes that a dry run found as a table."""
     if summary.changes is None:
         return
-    shown = summary.changes.head(_SHOWN_CHANGES).fillna("")
-    said = f"{summary.sentence()} {len(shown):,} of {len(summary.changes):,} changed values are shown."
-    key = f"{flow.replace('_', '-')}-dry-run"
-    rows = cast(list[dict[str, Any]], shown.to_dict("records"))
-    changes = create_table_artifact(rows, key=key, description=escape(said))
-    address = f"{PREFECT_API_URL.value() or ''}/artifacts/{changes}"
-    publish_page(f"{key}-download", f"{_title(flow)}: dry run", said, Markdown(f"[Download them as JSON]({address})"))
+    rows = cast(list[dict[str, Any]], summary.changes.fillna("").to_dict("records"))
+    publish_table(f"{flow.replace('_', '-')}-dry-run", rows, summary.sentence(), state=summary.state)
 
 
 def publish_record_changes(flow: str, changes: list[RecordChange], summary: SyncSummary) -> None:

@@ -8,8 +8,8 @@ from crm_sync.runs.history_store import count_rejects, read_reject_examples
 from crm_sync.sobject import SObject
 from tasks.run.run import Run
 
-# So many rejects a run's page shows with a link; all of them are in rejected_record.
-_EXAMPLES = 20
+# So many rejects a run lists one by one; more make the pages' server slow.
+_LISTED = 10_000
 
 
 def end_sync(run: Run, counts: dict[SObject, Counts], *, own_rejects: bool = False, **findings: Any) -> SyncSummary:
@@ -20,7 +20,7 @@ def end_sync(run: Run, counts: dict[SObject, Counts], *, own_rejects: bool = Fal
     with run.database.transaction() as connection:
         only = run.number if own_rejects else None
         rejects = count_rejects(connection, counts.keys(), only)
-        examples = read_reject_examples(connection, counts.keys(), _EXAMPLES, only)
+        examples = read_reject_examples(connection, counts.keys(), _LISTED, only)
     summary = SyncSummary(
         counts=counts,
         requests_used=run.ledger.used,

@@ -14,7 +14,7 @@ from crm_sync.push.advice import group_causes
 from crm_sync.push.outputs_store import store_outputs
 from crm_sync.push.plan import OPEN, OUTPUTS, State, confirmed_values, values_of
 from crm_sync.push.queue_store import Queue, count_waiting
-from crm_sync.push.result import Output, PushResult
+from crm_sync.push.result import Output, PushResult, RefusedCustomer
 from tasks.run.retry_policy import IN_MEMORY
 from tasks.run.run import Run, utc_now
 
@@ -98,6 +98,9 @@ class OutputRecorder:
         nothing = pd.DataFrame({name: pd.Series(dtype="str") for name in _COLUMNS})
         stored = pd.concat(self._stored, ignore_index=True) if self._stored else nothing
         by_output = {output: frozenset(stored.loc[stored["output"] == output, "customer_id"]) for output in Output}
+        errors = stored[stored["output"] == Output.ERROR]
+        names = ["customer_id", "salesforce_id", "error_code"]
+        refused = errors[names].fillna("").itertuples(index=False, name=None)
         return PushResult(
             campaign=self.queue.campaign,
             step=self.queue.step,
@@ -105,7 +108,8 @@ class OutputRecorder:
             success=by_output[Output.SUCCESS],
             error=by_output[Output.ERROR],
             limit=by_output[Output.LIMIT],
-            causes=group_causes(stored[stored["output"] == Output.ERROR]),
+            causes=group_causes(errors),
+            refused=[RefusedCustomer(*row) for row in refused],
             conflicts=self.conflicts,
             conflict_examples=tuple(self.conflict_examples),
             written=self.written,

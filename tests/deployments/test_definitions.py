@@ -83,10 +83,8 @@ def test_entrypoints_load(deployments: dict[str, RunnerDeployment]) -> None:
         assert load_flow_from_entrypoint(deployment.entrypoint).name == deployment.flow_name
 
 
-def test_form_names_blocks_until_they_are_saved_and_picks_them_then(
-    deployments: dict[str, RunnerDeployment], tmp_path: Path
-) -> None:
-    assert deployments["full-sync"].parameters["database"] == "customers"
+def test_form_starts_with_the_blocks_that_are_saved(deployments: dict[str, RunnerDeployment], tmp_path: Path) -> None:
+    assert "database" not in deployments["full-sync"].parameters
     CustomerDatabase(url=f"sqlite:///{tmp_path}/customers.db").save("customers")
 
     database = build_deployments()[0].parameters["database"]

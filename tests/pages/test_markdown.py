@@ -132,7 +132,6 @@ def test_name_neither_breaks_its_cell_nor_is_live_on_any_page(sqlite_url: str, p
     for key in (
         "full-sync-summary",
         "incremental-pull-changes",
-        "incremental-pull-dry-run-download",
         "connection",
         "mapping-proposal",
         "campaign-push-summary",
@@ -165,9 +164,16 @@ def test_escaped_text_stays_escaped_once() -> None:
     assert escape(escape("a & <b>")) == "a &amp; &lt;b>"
 
 
-def test_chart_keeps_its_axis_without_values_and_its_quotes_whatever_the_label() -> None:
-    assert '    y-axis "records" 0 --> 10' in bar_chart("Runs", {}, counted="records")
-    assert "    x-axis [\"a 'b' c\"]" in bar_chart("Runs", {'a\n"b" c': 1}, counted="records")
+def test_bar_stands_only_where_something_is() -> None:
+    rows = bar_chart("hour", "requests", {"09": 0, "10": 1, "1|1": 240}).splitlines()
+
+    assert rows[2:] == ["| 09 | 0 |  |", "| 10 | 1 | █ |", f"| 1\\|1 | 240 | {'█' * 24} |"]
+    assert bar_chart("hour", "requests", {}) == ""
+    assert "█" not in bar_chart("hour", "requests", {"09": 0})
+
+
+def test_record_has_no_link_where_the_address_is_not_known() -> None:
+    assert link("", "0031") == "0031"
 
 
 def test_no_module_makes_a_page_by_hand() -> None:

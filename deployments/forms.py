@@ -1,0 +1,100 @@
+"""The form of a run: the schema of its parameters as a marketer reads it, own boxes first, blocks as pickers.
+
+Prefect makes it of the signature: in its order, with Python's names, a text box beside each picker of a block, and
+"(Optional)" behind all that has a default. The server holds what is given against the same schema.
+"""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from prefect import Flow
+from prefect.utilities.callables import ParameterSchema, parameter_schema
+
+from crm_sync.push.typed_names import PERSONAL, SELECTABLE
+
+# Where the name of a parameter is not what a marketer calls it.
+_TITLES = {
+    "campaign": "Campaign",
+    "which": "Which output to send again",
+    "of_run": "Only the outputs of run number",
+    "who": "E-mail address or Salesforce Id",
+    "customer_ids": "Customers that enter by their numbers",
+    "selection": "Customers that enter by their fields",
+    "overlap_minutes": "Minutes to read again",
+    "refused_again": "Also what was refused before",
+    "start_again": "Start from the first record",
+    "full_sync_first": "Do a full sync first, if one is due",
+    "approve_resubscriptions": "Mail again those who were held back",
+}
+_OR_A_NAME = ", a saved block or its name"
+
+
+class FormSchema(ParameterSchema):
+    """The schema, closed to names that no parameter has: a misspelt one is refused before the run."""
+
+    additionalProperties: bool = False  # JSON Schema's own name
+
+
+def form_of(flow: Flow[..., Any], parameters: Mapping[str, Any], options: Collection[str] = ()) -> FormSchema:
+    """Return the form of a flow; `parameters`: what its boxes start with, `options`: option fields to select by."""
+    schema = parameter_schema(flow).model_dump()
+    boxes, definitions = schema["properties"], schema["definitions"]
+    own = [name for name in boxes if not _block(boxes[name], definitions)]
+    ordered = [*own, *(name for name in boxes if name not in own)]
+    properties = {name: _box(name, boxes[name], definitions) | {"position": at} for at, name in enumerate(ordered)}
+    if "FieldEquals" in definitions:
+        definitions["FieldEquals"] = _condition(definitions["FieldEquals"], options)
+    return FormSchema(
+        title="Parameters",
+        type="object",
+        properties=properties,
+        # What has a value anyway is not called optional.
+        required=[name for name in ordered if name in schema["required"] or parameters.get(name) is not None],
+        definitions=definitions,
+        additionalProperties=False,
+    )
+
+
+def defaults_of(flow: Flow[..., Any]) -> dict[str, Any]:
+    """Return what a flow's own boxes start with, as JSON has it."""
+    schema = parameter_schema(flow).model_dump()
+    boxes = schema["properties"]
+    return {
+        name: box["default"] if box["default"] is not None else 0
+        for name, box in boxes.items()
+        if "default" in box
+        and not _block(box, schema["definitions"])
+        and (box["default"] is not None or _is_number(box))
+    }
+
+
+def _box(name: str, box: dict[str, Any], definitions: Mapping[str, Any]) -> dict[str, Any]:
+    said = " ".join(box.get("description", "").replace(_OR_A_NAME, "").split())
+    block = _block(box, definitions)
+    if block:
+        title = definitions[block].get("block_type_name") or definitions[block]["title"]
+        return {"$ref": f"#/definitions/{block}", "title": title, "description": said}
+    shown = {key: value for key, value in box.items() if key != "anyOf"}
+    if _is_number(box):
+        shown |= {"type": "integer", "minimum": 0, "default": 0}
+    elif "anyOf" in box:
+        shown["anyOf"] = box["anyOf"]
+    return shown | {"title": _TITLES.get(name, name.replace("_", " ").capitalize()), "description": said}
+
+
+def _block(box: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:
+    """Return the definition of the block that a box picks, if it picks one."""
+    names = [one["$ref"].rpartition("/")[2] for one in [box, *box.get("anyOf", [])] if "$ref" in one]
+    return next((name for name in names if "block_type_slug" in definitions.get(name, {})), "")
+
+
+def _is_number(box: Mapping[str, Any]) -> bool:
+    """Return whether a box takes a whole number or nothing, which a form shows as two tabs: 0 means nothing there."""
+    return {one.get("type") for one in box.get("anyOf", [])} == {"integer", "null"}
+
+
+def _condition(definition: dict[str, Any], options: Collection[str]) -> dict[str, Any]:
+    """Return the boxes of a condition with its field as a picker, without those that lead to one person."""
+    known = [name for name in dict.fromkeys([*SELECTABLE, *options]) if name not in PERSONAL]
+    field = definition["properties"]["field"] | {"enum": known}
+    return definition | {"title": "Condition", "properties": definition["properties"] | {"field": field}}
