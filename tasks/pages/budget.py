@@ -18,6 +18,7 @@ from crm_sync.errors import DatabaseUnavailableError
 from tasks.log import run_logger
 from tasks.pages.alerts import raise_alerts
 from tasks.pages.charts import bar_chart
+from tasks.pages.health import publish_health
 from tasks.pages.markdown import Markdown, bold, bullets, publish_page, table
 
 
@@ -39,6 +40,7 @@ def refresh_budget(
     sentence = budget_sentence(rules, figures)
     _publish(figures, rules, sentence)
     raise_alerts(database, org, now, rejects_above=(block or ApiBudget()).alert_when_rejected, flows=flows)
+    publish_health(database, now)
     return sentence
 
 

@@ -46,6 +46,11 @@ def links(host: str, records: Iterable[str]) -> Markdown:
     return Markdown(", ".join(link(host, record) for record in records))
 
 
+def link_to_page(key: str, name: str = "") -> Markdown:
+    """Return a link to the newest page under a key, on the server that shows this one."""
+    return Markdown(f"[{escape(name or key)}](/v2/artifacts/key/{key})")
+
+
 def heading(text: object, level: int = 3) -> Markdown:
     """Return a heading."""
     return Markdown(f"{'#' * level} {escape(text)}")

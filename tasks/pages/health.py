@@ -1,0 +1,77 @@
+"""The page from which the others hang: whether all is well, for whoever looks once a day."""
+
+from dataclasses import astuple
+from datetime import datetime
+
+from crm_sync.database.engine import CustomerDatabase
+from crm_sync.runs.health_store import Health, read_health
+from crm_sync.runs.states import NOT_GREEN
+from tasks.pages.charts import bar_chart
+from tasks.pages.markdown import Markdown, heading, link_to_page, publish_page, table
+
+_NAMES = {
+    "full_sync": ("Salesforce → here, all records", "full-sync-summary"),
+    "incremental_pull": ("Salesforce → here, changes", "incremental-pull-summary"),
+    "campaign_push": ("here → Salesforce, campaigns", "campaign-push-summary"),
+    "contact_moment_export": ("here → Salesforce, contact moments", "contact-moment-export-summary"),
+}
+_PAGES = {
+    "activity": "the last runs, and what waits",
+    "consent": "who said no, and whether Salesforce knows",
+    "api-budget": "the requests made and left",
+    "full-sync-rejected-records": "records that could not be used",
+    "campaign-push-refused": "customers that left a campaign by error",
+    "contact-moment-export-refused": "contact moments that Salesforce refused",
+    "connection": "the login, the org and the mapped fields",
+}
+
+
+def publish_health(database: CustomerDatabase, now: datetime) -> None:
+    """Leave the page as things stand now."""
+    with database.transaction() as connection:
+        health = read_health(connection, now)
+    days = {f"{on:%a %d %b}": day for on, day in sorted(health.days.items())}
+    publish_page(
+        "health",
+        "Health",
+        health.sentence(now),
+        table(("direction", "last succeeded (UTC)", "last run ended as"), _directions(health)),
+        heading("There and here"),
+        table(("", "records in Salesforce", "customers here"), _sides(health)),
+        heading("What waits, and what was refused"),
+        table(("", "waiting", "refused"), _waiting(health)),
+        heading("The last days"),
+        table(
+            ("day (UTC)", "read", "changed here", "pushed", "moments", "requests", "wait at its end"),
+            [(name, *astuple(day)) for name, day in days.items()],
+        ),
+        bar_chart(
+            "day (UTC)", "changed here or pushed", {name: day.changed + day.pushed for name, day in days.items()}
+        ),
+        heading("More pages"),
+        table(("page", "shows"), [(link_to_page(key), said) for key, said in _PAGES.items()]),
+        Markdown(f"As of {now:%Y-%m-%d %H:%M} UTC."),
+    )
+
+
+def _directions(health: Health) -> list[tuple[object, ...]]:
+    rows: list[tuple[object, ...]] = []
+    for one in health.directions:
+        name, page = _NAMES[one.flow]
+        held = " (held back)" if one.last_state in NOT_GREEN else ""
+        at = f"{one.succeeded_at:%Y-%m-%d %H:%M}" if one.succeeded_at else "never"
+        rows.append((link_to_page(page, name) if one.last_at else name, at, f"{one.last_state}{held}"))
+    return rows
+
+
+def _sides(health: Health) -> list[tuple[object, ...]]:
+    rows: list[tuple[object, ...]] = [
+        (f"{sobject}s, as last read", number, None) for sobject, number in health.records.items()
+    ]
+    rows.append(("customers", None, health.customers - health.joined))
+    return [*rows, ("joined to another customer", None, health.joined)]
+
+
+def _waiting(health: Health) -> list[tuple[object, ...]]:
+    names = dict.fromkeys((*health.waiting, *health.refused))
+    return [(name, health.waiting.get(name, 0), health.refused.get(name, 0)) for name in names]
