@@ -11,6 +11,7 @@ from prefect import Flow
 from prefect.utilities.callables import ParameterSchema, parameter_schema
 
 from crm_sync.push.typed_names import PERSONAL, SELECTABLE
+from deployments.register import BLOCK_TYPES
 
 # Where the name of a parameter is not what a marketer calls it.
 _TITLES = {
@@ -26,6 +27,7 @@ _TITLES = {
     "full_sync_first": "Do a full sync first, if one is due",
     "approve_resubscriptions": "Mail again those who were held back",
 }
+_BLOCK_NAMES = {kind.get_block_type_slug(): kind.get_block_type_name() for kind in BLOCK_TYPES}
 _OR_A_NAME = ", a saved block or its name"
 
 
@@ -72,7 +74,7 @@ def _box(name: str, box: dict[str, Any], definitions: Mapping[str, Any]) -> dict
     said = " ".join(box.get("description", "").replace(_OR_A_NAME, "").split())
     block = _block(box, definitions)
     if block:
-        title = definitions[block].get("block_type_name") or definitions[block]["title"]
+        title = _BLOCK_NAMES[definitions[block]["block_type_slug"]]
         return {"$ref": f"#/definitions/{block}", "title": title, "description": said}
     shown = {key: value for key, value in box.items() if key != "anyOf"}
     if _is_number(box):

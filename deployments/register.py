@@ -1,5 +1,8 @@
 """Makes a Prefect server ready: block types and concurrency limits."""
 
+from prefect.settings import PREFECT_UI_URL
+from pydantic import HttpUrl
+
 from blocks.api_budget import ApiBudget
 from blocks.contact_moment_objects import ContactMomentObjects
 from blocks.contact_moment_settings import ContactMomentSettings
@@ -19,9 +22,18 @@ BLOCK_TYPES = (
     SalesforceSynchronize,
 )
 
+_ICON = "ico/android-chrome-192x192.png"
+
 
 def register() -> list[str]:
     """Register the block types and create missing limits; returns the limits created. May be repeated."""
     for block_type in BLOCK_TYPES:
+        block_type._logo_url = _logo()
         block_type.register_type_and_schema()
     return create_missing_limits()
+
+
+def _logo() -> HttpUrl | None:
+    """Return an image that the server itself has: a block type without one is shown as a broken image."""
+    ui = PREFECT_UI_URL.value()
+    return HttpUrl(f"{ui.rstrip('/')}/{_ICON}") if ui else None

@@ -1,4 +1,4 @@
-"""Every five minutes: the pages of the request budget, of activity and of consent, and alerts; no request is made."""
+"""Every five minutes: the pages of health, the request budget, activity and consent, and alerts; no request is made."""
 
 from contextlib import closing
 
@@ -26,7 +26,7 @@ def api_budget(
 ) -> str:
     """Show how many Salesforce requests were made, are left and will be made, and raise alerts.
 
-    A second page, activity, shows what the last runs did and what waits; a third one, consent, the noes.
+    The page health says whether all is well; activity shows what the last runs did and what waits, consent the noes.
 
     Args:
         salesforce: Salesforce credentials, a saved block or its name: whose requests to show.
