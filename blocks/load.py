@@ -2,8 +2,11 @@
 
 from typing import TypeVar, cast
 
+from prefect.client.orchestration import get_client
+
 from blocks.saved_block import SavedBlock
 from crm_sync.errors import ConfigurationError
+from crm_sync.push.typed_names import listed
 
 B = TypeVar("B", bound=SavedBlock)
 
@@ -25,8 +28,14 @@ def load_block(kind: type[B], block: B | str) -> B:
 
 def _load(kind: type[B], name: str, shown: str) -> B:
     try:
-        return cast(B, kind.load(name))
+        return cast(B, kind.load(name.strip()))
     except ValueError:
-        raise ConfigurationError(
-            f"There is no block {name!r} of type '{shown}'; save one under Blocks in the Prefect UI."
-        ) from None
+        known = _saved_names(kind)
+        there = f"saved are {listed(known)}" if known else "save one under Blocks in the Prefect UI"
+        raise ConfigurationError(f"There is no block {name!r} of type '{shown}'; {there}.") from None
+
+
+def _saved_names(kind: type[SavedBlock]) -> list[str]:
+    with get_client(sync_client=True) as client:
+        found = client.read_block_documents_by_type(kind.get_block_type_slug(), include_secrets=False)
+    return sorted(str(document.name) for document in found if document.name)

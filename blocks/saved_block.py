@@ -29,6 +29,16 @@ class SavedBlock(Block):
     def check(self) -> None:
         """Raise ValueError or ConfigurationError when the fields do not agree with each other."""
 
+    @classmethod
+    def model_json_schema(cls, *args: Any, **options: Any) -> dict[str, Any]:
+        """Return the schema of the form; what has a value anyway is not called optional there."""
+        schema = super().model_json_schema(*args, **options)
+        for part in (schema, *schema.get("definitions", {}).values(), *schema.get("$defs", {}).values()):
+            filled = [name for name, field in part.get("properties", {}).items() if field.get("default") is not None]
+            if filled:
+                part["required"] = sorted({*part.get("required", []), *filled})
+        return schema
+
     @model_validator(mode="wrap")
     @classmethod
     def _agrees_with_itself(cls, given: Any, validate: ModelWrapValidatorHandler[Self]) -> Self:
