@@ -60,7 +60,7 @@ def full_sync(
             checked = check_mapping(run.org, rules, wanted)
             if start_again:
                 drop_checkpoints(run, wanted)
-            forecast_sync(run, wanted)
+            forecast_sync(run, wanted, twice=[sobject for sobject in wanted if checked.bystanders(sobject)])
             # All jobs first: Salesforce prepares one object's records while another's are stored.
             begun = {sobject: begin_or_resume(run, checked, sobject) for sobject in wanted}
             landing = landing_of(run, checked, repair=repair)

@@ -68,6 +68,7 @@ def incremental_pull(
                 full_sync(salesforce, database, mapping, objects=[one.value for one in scope.full_sync_reasons])
                 scope = find_pull_scope(run, rules)
             checked, found = read_changed(run, rules, scope.marks, timedelta(minutes=overlap_minutes))
+            read = {sobject: found[sobject].asked_at for sobject in scope.marks if sobject in found}
             preview, changes, judged = None, list[RecordChange](), Judged()
             if dry_run:
                 counts, preview = preview_changed(run, checked, found, show_values=show_values)
@@ -80,8 +81,8 @@ def incremental_pull(
                 run,
                 counts,
                 own_rejects=True,
-                missing_fields={sobject: checked.missing[sobject] for sobject in found},
-                full_sync_due=scope.reasons_after({sobject: read.asked_at for sobject, read in found.items()}),
+                missing_fields={sobject: checked.missing[sobject] for sobject in read},
+                full_sync_due=scope.reasons_after(read),
                 changes=preview,
                 held_back=judged.held_back,
                 hidden_consent=hidden_consent(checked),

@@ -12,7 +12,7 @@ from crm_sync.consent.here_store import note_look, notice_changes_here
 from crm_sync.consent.ledger_store import Judged, judge_candidates
 from crm_sync.consent.readings_store import customers_of
 from crm_sync.consent.standing_store import customers_with, refresh_consent
-from crm_sync.consent_words import Channel, Side
+from crm_sync.consent_words import Cause, Channel, Side
 from crm_sync.database.tables.customers import customer
 from crm_sync.sobject import SObject
 
@@ -54,9 +54,12 @@ def close_cycle(connection: Connection, cycle: Cycle) -> Judged:
     refresh_consent(connection, everyone, cycle.now, linked=channels)
     close_settled(connection, cycle.now)
     queue_withdrawals(connection, everyone, cycle.linked, cycle.now)
-    from_here = judged.lifted.loc[judged.lifted["side"].eq(Side.HERE.value), "address_hash"]
-    if len(from_here):
-        queue_lifts(connection, customers_of(connection, from_here), cycle.linked, cycle.now)
+    # A yes of the person goes to every record, and one of a user to those that hold a no by this product's write only.
+    goes = judged.lifted["side"].eq(Side.HERE.value) | judged.lifted["cause"].eq(Cause.DELIVERED.value)
+    if goes.any():
+        queue_lifts(
+            connection, customers_of(connection, judged.lifted.loc[goes, "address_hash"]), cycle.linked, cycle.now
+        )
     return judged
 
 

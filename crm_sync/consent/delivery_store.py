@@ -29,7 +29,7 @@ from crm_sync.database.confirmed_values import store_confirmed_values
 from crm_sync.database.dialects import insert_for, write_and_count
 from crm_sync.database.frames import frame_of
 from crm_sync.database.staging import stage
-from crm_sync.database.tables.consent import consent_delivery
+from crm_sync.database.tables.consent import address_consent, consent_delivery
 from crm_sync.database.tables.customers import Instant, customer, salesforce_record
 from crm_sync.sobject import SObject
 
@@ -49,7 +49,7 @@ class Waiting:
 def queue_withdrawals(
     connection: Connection, touched: Select[tuple[int]], linked: Mapping[SObject, Collection[Channel]], now: datetime
 ) -> int:
-    """Queue every source record that says yes and whose customer stands at no; returns how many are new.
+    """Queue every record that says yes and whose customer stands at no; returns how many are new.
 
     `touched`: a query of customer ids. `linked`: the channels that each object's mapping has a field for; a no for
     which there is no field stays here.
@@ -63,7 +63,7 @@ def queue_withdrawals(
 def queue_lifts(
     connection: Connection, touched: Select[tuple[int]], linked: Mapping[SObject, Collection[Channel]], now: datetime
 ) -> int:
-    """Queue every source record that says no and whose customer took all noes back here; returns how many are new."""
+    """Queue every record that says no and whose customer's noes were all taken back; returns how many are new."""
     return sum(
         _queue(connection, _records(touched, objects, channel, says_no=True), channel, Said.YES, now)
         for channel, objects in _objects_by_channel(linked).items()
@@ -77,26 +77,41 @@ def _objects_by_channel(linked: Mapping[SObject, Collection[Channel]]) -> dict[C
 def _records(
     touched: Select[tuple[int]], objects: list[str], channel: Channel, *, says_no: bool
 ) -> Select[tuple[str, str, int]]:
-    record, other = salesforce_record.c, salesforce_record.alias("other")
+    record = salesforce_record.c
     stands = stands_at_no(customer, channel)
-    same_key = and_(other.c.unique_key == customer.c.unique_key, other.c.id != record.id, ~other.c.is_deleted)
-    # Where another record of the address says no, Salesforce holds it.
-    is_held = exists(select(other.c.id).where(same_key, other.c[SAYS_NO[channel]].is_(True)))
     return (
         select(record.sobject, record.id, customer.c.id)
         .join_from(customer, salesforce_record, record.unique_key == customer.c.unique_key)
         .where(
             customer.c.id.in_(touched),
             record.sobject.in_(objects),
-            # Only the customer's source: another record of the address would become the source by being written.
-            record.id == customer.c.salesforce_id,
             # Salesforce lets nobody write a converted lead; its contact stands for it.
             ~record.is_deleted,
             ~record.is_converted,
             record[SAYS_NO[channel]].is_(says_no),
-            ~stands if says_no else and_(stands, ~is_held),
+            ~stands if says_no else and_(stands, or_(~_is_held(channel), _is_news(channel))),
         )
     )
+
+
+def _is_held(channel: Channel) -> ColumnElement[bool]:
+    """Tell whether another record of the customer says no."""
+    other = salesforce_record.alias("other")
+    same_key = and_(other.c.unique_key == customer.c.unique_key, other.c.id != salesforce_record.c.id)
+    return exists(select(other.c.id).where(same_key, ~other.c.is_deleted, other.c[SAYS_NO[channel]].is_(True)))
+
+
+def _is_news(channel: Channel) -> ColumnElement[bool]:
+    """Tell whether a no of the customer was said, or a found one was known before the record was last read.
+
+    Records of one address that differ when they are first seen are left so: Salesforce holds the no.
+    """
+    said = or_(
+        address_consent.c.cause != Cause.FIRST_SIGHT.value, address_consent.c.since < salesforce_record.c.read_at
+    )
+    same_address = address_consent.c.address_hash == customer.c.address_hash
+    noes = select(address_consent.c.id).where(same_address, address_consent.c.channel == channel.value, said)
+    return exists(noes)
 
 
 def _queue(
@@ -181,17 +196,20 @@ def customers_waiting(connection: Connection, customer_ids: pd.Series) -> pd.Dat
     return frame_of(connection.execute(query), names).drop_duplicates("customer_id")
 
 
-def store_accepted(connection: Connection, accepted: pd.DataFrame, confirmed: pd.DataFrame, now: datetime) -> None:
+def store_accepted(
+    connection: Connection, accepted: pd.DataFrame, confirmed: pd.DataFrame, now: datetime, written_by: datetime
+) -> None:
     """Note what Salesforce holds now.
 
     `accepted`: `id`, `record_id`, `channel`, `said`, `address_hash`. `confirmed`: the records' `id` and their new
-    `field_values` (JSON object text).
+    `field_values` (JSON object text). `written_by`: the moment of Salesforce's clock at which it was written at the
+    latest; a later stamp of the record is somebody else's.
 
     A record that a no was written to stands at no by itself from now on: whoever lifts it has to lift it there.
     """
     if accepted.empty:
         return
-    store_confirmed_values(connection, confirmed, now)
+    store_confirmed_values(connection, confirmed, written_by)
     types = {"id": consent_delivery.c.id.type}
     staged = stage(connection, "staged_accepted", accepted[["id", "record_id"]], types)
     connection.execute(
@@ -213,7 +231,7 @@ def store_accepted(connection: Connection, accepted: pd.DataFrame, confirmed: pd
             )
     noes = accepted[accepted["said"].eq(Said.NO.value)].dropna(subset=["address_hash"])
     places = noes.rename(columns={"record_id": "reference"})
-    stand(connection, places.assign(side=Side.SALESFORCE.value, cause=Cause.DELIVERED.value, not_after=now), now)
+    stand(connection, places.assign(side=Side.SALESFORCE.value, cause=Cause.DELIVERED.value, not_after=written_by), now)
 
 
 def store_refused(connection: Connection, refused: pd.DataFrame) -> None:

@@ -23,11 +23,11 @@ _ONLY_PERSON = [cause.value for cause in Cause if cause.only_person_lifts]
 class Judged:
     """What judging the waiting yeses came to.
 
-    `lifted`: `address_hash`, `side` (of the yes), one row for each no that was lifted. `held_back`: lifting yeses that
-    wait until a person approves, since they are too many at once.
+    `lifted`: `address_hash`, `side` (of the yes), `cause` (of the no), one row for each no that was lifted.
+    `held_back`: lifting yeses that wait until a person approves, since they are too many at once.
     """
 
-    lifted: pd.DataFrame = field(default_factory=lambda: pd.DataFrame({"address_hash": [], "side": []}))
+    lifted: pd.DataFrame = field(default_factory=lambda: pd.DataFrame({"address_hash": [], "side": [], "cause": []}))
     held_back: int = 0
 
 
@@ -117,7 +117,8 @@ def judge_candidates(
     judged = stage(connection, "staged_judged", yeses[["yes_id"]], types)
     connection.execute(delete(consent_candidate).where(consent_candidate.c.id.in_(select(judged.c.yes_id))))
     by_yes = yeses.set_index("yes_id").loc[lifted["yes_id"], ["address_hash", "side"]]
-    return Judged(lifted=by_yes.reset_index(drop=True))
+    causes = noes.set_index("no_id").loc[lifted["no_id"], "cause"]
+    return Judged(lifted=by_yes.assign(cause=causes.to_numpy()).reset_index(drop=True))
 
 
 def _noes_of(connection: Connection, yeses: pd.DataFrame) -> pd.DataFrame:
@@ -135,8 +136,9 @@ def _noes_of(connection: Connection, yeses: pd.DataFrame) -> pd.DataFrame:
     names = ["no_id", *(column.name for column in columns), "is_deleted", *says_no]
     found = frame_of(connection.execute(query), names)
     said = found["email"].where(found["channel"].eq("email"), found["sms"]).astype("boolean").fillna(False)
-    is_gone = found["is_deleted"].astype("boolean").fillna(True)
-    return found.assign(is_still_said=(said & ~is_gone).astype(bool), only_person=found["cause"].isin(_ONLY_PERSON))
+    # What was only written to the record is not said by it.
+    is_no_word = found["is_deleted"].astype("boolean").fillna(True) | found["cause"].eq(Cause.DELIVERED.value)
+    return found.assign(is_still_said=(said & ~is_no_word).astype(bool), only_person=found["cause"].isin(_ONLY_PERSON))
 
 
 def _lift(

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Select, Table, and_, false, fu
 from crm_sync.consent.ledger_store import affirm, drop_candidates, enter_sayings
 from crm_sync.consent.rule import Observation, observe
 from crm_sync.consent_words import SAYS_NO, Cause, Channel, Kind, Said, Side
+from crm_sync.database.confirmed_values import is_own_write
 from crm_sync.database.frames import frame_of
 from crm_sync.database.staging import stage
 from crm_sync.database.tables.customers import customer, salesforce_record
@@ -51,6 +52,11 @@ def enter_readings(connection: Connection, staged: Table, sobject: SObject, cont
     return hashes
 
 
+def read_until() -> ColumnElement[datetime]:
+    """The stamp of the version of a record from which consent was last read."""
+    return func.coalesce(salesforce_record.c.consent_stamp, salesforce_record.c.system_modstamp)
+
+
 def _read(connection: Connection, staged: Table) -> pd.DataFrame:
     """Return what the staged records and the mirror say, of those where either says no."""
     mirror = salesforce_record.c
@@ -63,7 +69,7 @@ def _read(connection: Connection, staged: Table) -> pd.DataFrame:
         "address_hash": staged.c.address_hash,
         "old_hash": mirror.address_hash,
         "last_read_at": mirror.read_at,
-        "is_own_write": func.coalesce(is_own_write(connection, staged), false()),
+        "is_own_write": is_own_write(connection, dict(staged.c.items())),
         "is_same_person": func.coalesce(same_person, false()),
         **says,
         **said,
@@ -73,7 +79,7 @@ def _read(connection: Connection, staged: Table) -> pd.DataFrame:
         .join_from(staged, salesforce_record, mirror.id == staged.c.id, isouter=True)
         .where(
             ~staged.c.is_deleted,
-            or_(mirror.id.is_(None), mirror.system_modstamp <= staged.c.system_modstamp),
+            or_(mirror.id.is_(None), read_until() <= staged.c.system_modstamp),
             or_(*says.values(), *said.values()),
         )
     )
@@ -84,17 +90,6 @@ def _read(connection: Connection, staged: Table) -> pd.DataFrame:
     flags = {name: found[name].astype("boolean") for name in (*says, *said)}
     plain = {name: found[name].astype("bool") for name in ("is_own_write", "is_same_person")}
     return found.assign(**moments, **hashes, **flags, **plain)
-
-
-def is_own_write(connection: Connection, staged: Table) -> ColumnElement[bool]:
-    """Tell whether a staged record only brings back what this product wrote to it since the last reading."""
-    known: ColumnElement[Any]
-    new: ColumnElement[Any]
-    known, new = salesforce_record.c.field_values, staged.c.field_values
-    if connection.dialect.name == "sqlite":
-        # There a write leaves out the fields that it has cleared; patching nothing leaves them out of both.
-        known, new = func.json_patch("{}", known), func.json_patch("{}", new)
-    return and_(salesforce_record.c.pushed_at.is_not(None), known == new)
 
 
 def _enter(

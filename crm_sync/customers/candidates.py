@@ -60,6 +60,8 @@ def _candidates(of: Table, condition: ColumnElement[bool]) -> Select[Any]:
         customer.c.deleted_in_salesforce_at.is_(None),
     )
     columns: dict[str, ColumnElement[Any]] = dict(record.items())
+    # What this product wrote makes no record the newer one.
+    columns["system_modstamp"] = func.coalesce(record.edited_at, record.system_modstamp)
     columns["reject_reason"] = rejected_record.c.reason
     columns["is_source"] = func.coalesce(is_source, false())
     columns["has_secondary"] = customer.c.secondary_salesforce_id.is_not(None)

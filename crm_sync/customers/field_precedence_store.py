@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 import pandas as pd
-from sqlalchemy import ColumnElement, Connection, Text, cast, func, select, type_coerce
+from sqlalchemy import ColumnElement, Connection, Text, and_, cast, func, select, type_coerce
 
 from crm_sync.columns.json_objects import json_objects, raw_literals
 from crm_sync.columns.membership import among
@@ -17,7 +17,7 @@ from crm_sync.customers.mirror import read_records, to_records
 from crm_sync.customers.upsert import RecordGroup
 from crm_sync.database.frames import frame_of
 from crm_sync.database.staging import stage
-from crm_sync.database.tables.customers import customer
+from crm_sync.database.tables.customers import customer, rejected_record, salesforce_record
 from crm_sync.mapping.model import OPTION_COLUMN, CustomerFieldKind, FieldLink, MappingRules
 from crm_sync.mapping.transform import customer_values
 from crm_sync.sobject import SObject
@@ -67,7 +67,7 @@ def _own_values(connection: Connection, part: RecordGroup, fields: FieldRules, s
         return nothing, 0
     links = [link for link in rules.of(part.sobject).links if not link.is_consent]
     here = _read_customers(connection, part.records, links, source)
-    given = _given_before(connection, here["source_id"], rules, types)
+    given = _given_before(connection, here, rules, types)
     here = here[here["source_id"].isin(given.index)].set_index("unique_key")
     rows = part.records[part.records["unique_key"].isin(here.index)]
     if rows.empty:
@@ -109,11 +109,21 @@ def _as_text(connection: Connection, link: FieldLink) -> ColumnElement[Any]:
 
 
 def _given_before(
-    connection: Connection, ids: pd.Series, rules: MappingRules, types: Mapping[SObject, Mapping[str, str]]
+    connection: Connection, here: pd.DataFrame, rules: MappingRules, types: Mapping[SObject, Mapping[str, str]]
 ) -> pd.DataFrame:
-    """Return what the mirror's records with these Ids gave, by Id: a text column for each customer field."""
+    """Return what the source records of customers gave, by Id: a text column for each customer field.
+
+    Not of a record that was deleted, rejected or left for another key since: what changed with that was never given.
+    """
+    sources = here[["source_id", "unique_key"]].dropna().rename(columns={"source_id": "id"}).drop_duplicates()
+    known = read_records(connection, sources["id"].drop_duplicates())
+    rejected = select(rejected_record.c.id).where(rejected_record.c.id == salesforce_record.c.id)
+    staged = stage(connection, "staged_source", sources)
+    is_source = and_(salesforce_record.c.id == staged.c.id, salesforce_record.c.unique_key == staged.c.unique_key)
+    query = select(staged.c.id).join(salesforce_record, is_source).where(~salesforce_record.c.is_deleted)
+    giving = pd.Series(list(connection.scalars(query.where(~rejected.exists()))), dtype="str")
     frames = [pd.DataFrame()]
-    for name, group in read_records(connection, ids.dropna().drop_duplicates()).groupby("sobject"):
+    for name, group in known[among(known["id"], giving)].groupby("sobject"):
         if (sobject := SObject(str(name))) in rules.mapped:
             frames.append(_given(group, sobject, rules, types).set_axis(group["id"].to_numpy()))
     return pd.concat(frames)

@@ -39,8 +39,8 @@ def land_batch(connection: Connection, batch: pd.DataFrame, sobject: SObject, la
     Every step may be repeated and batches may come in any order: a customer follows from what the mirror holds,
     from what was changed here, and from the ledger of consent.
     """
-    _one_at_a_time(connection)
-    newest = _newest_versions(batch)
+    one_at_a_time(connection)
+    newest = newest_versions(batch)
     fresh, staged = newest, mirror.stage_records(connection, newest)
     match = mirror.match_mirror(connection, staged, only_changed=landing.only_changed)
     if len(match.stale) + len(match.same):
@@ -57,7 +57,7 @@ def land_batch(connection: Connection, batch: pd.DataFrame, sobject: SObject, la
     mapped = candidates[candidates["sobject"].isin(landing.rules.mapped)]
     known = pd.concat(
         [
-            fresh[_ORDER].assign(in_batch=True, is_source=False, has_secondary=False),
+            _as_edited(fresh[_ORDER], match.edited_at).assign(in_batch=True, is_source=False, has_secondary=False),
             mapped[[*_ORDER, "is_source", "has_secondary"]].assign(in_batch=False),
         ],
         ignore_index=True,
@@ -101,6 +101,14 @@ def land_batch(connection: Connection, batch: pd.DataFrame, sobject: SObject, la
     return replace(counts, conflicts=conflicts)
 
 
+def _as_edited(records: pd.DataFrame, edited_at: pd.Series) -> pd.DataFrame:
+    """Return the records with the stamps of their last edits by somebody else than this product."""
+    if edited_at.empty:
+        return records
+    stamps = records["id"].map(edited_at).fillna(records["system_modstamp"])
+    return records.assign(system_modstamp=stamps)
+
+
 def _merged_away(*frames: pd.DataFrame) -> pd.Series:
     """Return the Ids of records that Salesforce merged into others."""
     merged = [frame.loc[frame["master_record_id"].notna(), "id"].astype("str") for frame in frames]
@@ -115,7 +123,8 @@ def _only(groups: list[RecordGroup], ids: pd.Series) -> list[RecordGroup]:
     ]
 
 
-def _newest_versions(batch: pd.DataFrame) -> pd.DataFrame:
+def newest_versions(batch: pd.DataFrame) -> pd.DataFrame:
+    """Return the newest version of each record of a batch."""
     if not batch["id"].duplicated().any():
         return batch
     return batch.sort_values("system_modstamp", kind="stable").drop_duplicates("id", keep="last")
@@ -137,7 +146,8 @@ def _count(read: int, known: pd.DataFrame, primary: pd.Series, written: upserts.
     )
 
 
-def _one_at_a_time(connection: Connection) -> None:
+def one_at_a_time(connection: Connection) -> None:
+    """Let no other landing run beside this transaction."""
     # Two batches that share a key would each miss the other's record. SQLite has one writer anyway.
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LANDING_LOCK})

@@ -1,5 +1,6 @@
 """The mirror of Salesforce's records: how a staged batch compares with it, and is written into it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from io import BytesIO
@@ -15,10 +16,12 @@ from sqlalchemy import (
     Table,
     Text,
     and_,
+    case,
     cast,
     delete,
     exists,
     false,
+    func,
     insert,
     literal,
     null,
@@ -26,6 +29,8 @@ from sqlalchemy import (
     select,
 )
 
+from crm_sync.consent.readings_store import read_until
+from crm_sync.database.confirmed_values import is_own_write
 from crm_sync.database.dialects import insert_for, write_and_count
 from crm_sync.database.frames import frame_of
 from crm_sync.database.staging import stage
@@ -43,12 +48,14 @@ class MirrorMatch:
     """What the mirror holds of a batch.
 
     `stale` and `same`: Ids of records that bring nothing new. `rekeyed`: `id` and `old_key` of records whose unique key
-    was another one before. `has_matches`: whether the mirror holds any record of the batch.
+    was another one before. `edited_at`: by Id, when somebody else last edited a record that this product wrote since.
+    `has_matches`: whether the mirror holds any record of the batch.
     """
 
     stale: pd.Series
     same: pd.Series
     rekeyed: pd.DataFrame
+    edited_at: pd.Series
     has_matches: bool
 
 
@@ -68,7 +75,7 @@ def match_mirror(connection: Connection, staged: Table, *, only_changed: bool) -
     A record brings nothing new when the mirror holds a newer version; with `only_changed` also when it holds the
     very same one.
     """
-    is_stale = salesforce_record.c.system_modstamp > staged.c.system_modstamp
+    is_stale = read_until() > staged.c.system_modstamp
     is_rekeyed = and_(
         salesforce_record.c.unique_key.is_not(None),
         salesforce_record.c.unique_key.is_distinct_from(staged.c.unique_key),
@@ -77,17 +84,27 @@ def match_mirror(connection: Connection, staged: Table, *, only_changed: bool) -
     if only_changed:
         names = [name for name in RECORD_COLUMNS if name != "id"]
         is_same = and_(*(salesforce_record.c[name].is_not_distinct_from(staged.c[name]) for name in names))
-    known = select(staged.c.id, salesforce_record.c.unique_key, is_stale, is_same).join_from(
+    edited_at = edited_before(connection, dict(staged.c.items()))
+    known = select(staged.c.id, salesforce_record.c.unique_key, is_stale, is_same, is_rekeyed, edited_at).join_from(
         staged, salesforce_record, salesforce_record.c.id == staged.c.id
     )
     has_matches = bool(connection.scalar(select(known.exists())))
-    news = known.where(or_(is_stale, is_rekeyed, is_same))
+    news = known.where(or_(is_stale, is_rekeyed, is_same, edited_at.is_not(None)))
     rows = connection.execute(news).all() if has_matches else []
-    found = frame_of(rows, ["id", "old_key", "is_stale", "is_same"])
+    found = frame_of(rows, ["id", "old_key", "is_stale", "is_same", "is_rekeyed", "edited_at"])
     ids, old_keys = found["id"].astype("str"), found["old_key"].astype("str")
     stale, same = (found[name].astype("bool") for name in ("is_stale", "is_same"))
-    rekeyed = pd.DataFrame({"id": ids, "old_key": old_keys})[~stale & ~same]
-    return MirrorMatch(stale=ids[stale], same=ids[same], rekeyed=rekeyed, has_matches=has_matches)
+    rekeyed = pd.DataFrame({"id": ids, "old_key": old_keys})[~stale & ~same & found["is_rekeyed"].eq(True)]
+    edited = pd.to_datetime(found["edited_at"], utc=True).set_axis(ids).dropna()
+    return MirrorMatch(ids[stale], ids[same], rekeyed, edited, has_matches)
+
+
+def edited_before(connection: Connection, read: Mapping[str, ColumnElement[Any]]) -> ColumnElement[Any]:
+    """Return when somebody else last edited a record; empty unless the version that was read is our own write."""
+    known = salesforce_record.c
+    is_the_same_version = read["system_modstamp"] == known.system_modstamp
+    before = func.coalesce(known.edited_at, known.system_modstamp)
+    return case((is_the_same_version, known.edited_at), (is_own_write(connection, read), before), else_=null())
 
 
 def read_records(connection: Connection, ids: pd.Series) -> pd.DataFrame:
@@ -156,7 +173,9 @@ def upsert_records(connection: Connection, staged: Table, now: datetime, *, has_
     mirrored = salesforce_record.alias("mirrored")
     source = source.join(mirrored, mirrored.c.id == staged.c.id, isouter=True).where(_differs(mirrored, row))
     upsert = insert_for(connection, salesforce_record).from_select([*row, "read_at"], source)
-    changes = {name: upsert.excluded[name] for name in [*row, "read_at"] if name != "id"} | {"pushed_at": null()}
+    changes: dict[str, ColumnElement[Any]] = {name: upsert.excluded[name] for name in [*row, "read_at"] if name != "id"}
+    changes |= {"edited_at": edited_before(connection, dict(upsert.excluded.items()))}
+    changes |= {"pushed_at": null(), "consent_stamp": null()}
     return write_and_count(connection, upsert.on_conflict_do_update(index_elements=["id"], set_=changes))
 
 

@@ -1,9 +1,11 @@
 """What Salesforce holds since something was written to it, in the mirror."""
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 import pandas as pd
-from sqlalchemy import Connection, cast, func, type_coerce, update
+from sqlalchemy import ColumnElement, Connection, and_, cast, false, func, type_coerce, update
 from sqlalchemy.dialects.postgresql import JSONB
 
 from crm_sync.database.staging import stage
@@ -29,3 +31,19 @@ def store_confirmed_values(connection: Connection, confirmed: pd.DataFrame, now:
         .values(field_values=type_coerce(merged, JSON_OBJECT), pushed_at=now)
         .where(salesforce_record.c.id == staged.c.id)
     )
+
+
+def is_own_write(connection: Connection, read: Mapping[str, ColumnElement[Any]]) -> ColumnElement[bool]:
+    """Tell whether a version of a record only brings back what this product wrote to it since the last reading.
+
+    `read`: the columns `system_modstamp` and `field_values` of the version that was read; a later stamp than that of
+    the write is somebody else's edit, also where no field that is linked changed.
+    """
+    known: ColumnElement[Any] = salesforce_record.c.field_values
+    new = read["field_values"]
+    if connection.dialect.name == "sqlite":
+        # There a write leaves out the fields that it has cleared; patching nothing leaves them out of both.
+        known, new = func.json_patch("{}", known), func.json_patch("{}", new)
+    pushed_at = salesforce_record.c.pushed_at
+    is_echo = and_(pushed_at.is_not(None), read["system_modstamp"] <= pushed_at, known == new)
+    return func.coalesce(is_echo, false())

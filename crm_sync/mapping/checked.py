@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from crm_sync.mapping.bystanders import consent_of_bystanders
 from crm_sync.mapping.model import MappingRules
 from crm_sync.salesforce.read import soql as queries
 from crm_sync.salesforce.read.changed_since import ChangeQuery
@@ -29,6 +30,13 @@ class ResolvedMapping:
     def changes(self, sobject: SObject, since: datetime | None = None) -> ChangeQuery:
         """Return the query for every mapped record of `sobject`, or for those that changed since a moment."""
         return ChangeQuery(sobject, self.types[sobject], since, where=self.rules.of(sobject).condition or None)
+
+    def bystanders(self, sobject: SObject, since: datetime | None = None) -> ChangeQuery | None:
+        """Return the query for consent of all records of `sobject`; None where `changes` reads all of them anyway."""
+        if (links := consent_of_bystanders(self.rules.of(sobject))) is None:
+            return None
+        types = {path: self.types[sobject][path] for path in links.salesforce_fields}
+        return ChangeQuery(sobject, types, since, what="bystanders")
 
     def query(self, sobject: SObject) -> str:
         """Return the query for every mapped record of `sobject`; raises MappingError for a filter that is none."""

@@ -6,6 +6,7 @@ stays in the queue, and every pull and push tries it again.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 import pandas as pd
 from prefect import get_run_logger, task
@@ -41,6 +42,8 @@ from tasks.write.send import open_writer
 # Whose reservation of the hour and the day the requests use; no other flow can use it.
 WITHDRAWALS = "withdrawals"
 _AT_ONCE = 10_000
+# Salesforce tells its time in whole seconds, and an answer takes a while.
+_SLACK = timedelta(seconds=2)
 
 
 @dataclass(frozen=True)
@@ -96,13 +99,17 @@ def _parts(run: Run, rules: MappingRules, waiting: pd.DataFrame) -> list[_Part]:
 
 
 def _deliver(run: Run, parts: Sequence[_Part]) -> None:
-    looked = _look(run, parts)
+    looked, ahead = _look(run, parts)
+
+    def by_salesforce() -> datetime:
+        return utc_now() + ahead + _SLACK
+
     groups = []
     for part in parts:
         steps = next_steps(part.waiting, looked[part.sobject, part.channel])
         held = part.waiting[steps.eq(Step.HELD.value)]
         if len(held):
-            _store(run.database, part, held)
+            _store(run.database, part, held, by_salesforce())
         going = part.waiting[steps.eq(Step.WRITE.value)]
         if len(going):
             records = pd.DataFrame({"Id": going["record_id"].astype("str")}, index=going.index)
@@ -115,23 +122,26 @@ def _deliver(run: Run, parts: Sequence[_Part]) -> None:
             own = results.loc[results.index.isin(part.waiting.index)]
             taken, refused = own[own["success"].eq(True)], own[~own["success"].eq(True)]
             if len(taken):
-                _store(run.database, part, every.loc[taken.index])
+                _store(run.database, part, every.loc[taken.index], by_salesforce())
             if len(refused):
                 _note_refused(run.database, every.loc[refused.index], refused)
         if delivery.limit:
             raise delivery.limit
 
 
-def _look(run: Run, parts: Sequence[_Part]) -> dict[tuple[SObject, Channel], pd.DataFrame]:
-    """Return what the records hold now, by Id, for each object and channel: `says_no`, `is_deleted`, `stamp`."""
+def _look(run: Run, parts: Sequence[_Part]) -> tuple[dict[tuple[SObject, Channel], pd.DataFrame], timedelta]:
+    """Return what the records hold now, by Id, for each object and channel (`says_no`, `is_deleted`, `stamp`), and by
+    how much Salesforce's clock is ahead of this machine's."""
     queries = []
     for sobject in dict.fromkeys(part.sobject for part in parts):
         own = [part for part in parts if part.sobject is sobject]
         types = {part.link.salesforce_field: part.field.type for part in own}
         ids = pd.concat([part.waiting["record_id"] for part in own]).drop_duplicates()
         queries.append(ChangeQuery(sobject, types, None, only_ids=list(ids)))
-    found = {sobject: pd.concat(read_frames(run, changes)) for sobject, changes in read_changes(run, queries).items()}
-    return {(part.sobject, part.channel): _current(found[part.sobject], part.link) for part in parts}
+    changes = read_changes(run, queries)
+    ahead = max(one.asked_at for one in changes.values()) - utc_now()
+    found = {one.query.sobject: pd.concat(read_frames(run, one)) for one in changes.values()}
+    return {(part.sobject, part.channel): _current(found[part.sobject], part.link) for part in parts}, ahead
 
 
 def _current(records: pd.DataFrame, link: FieldLink) -> pd.DataFrame:
@@ -151,11 +161,11 @@ def _written(part: _Part, deliveries: pd.DataFrame) -> pd.Series:
     return to_salesforce(words.astype("str"), part.link, part.field)[0]
 
 
-def _store(database: CustomerDatabase, part: _Part, accepted: pd.DataFrame) -> None:
+def _store(database: CustomerDatabase, part: _Part, accepted: pd.DataFrame, written_by: datetime) -> None:
     values = pd.DataFrame({part.link.salesforce_field: _written(part, accepted)})
     confirmed = pd.DataFrame({"id": accepted["record_id"], "field_values": as_field_values(values)})
     with database.transaction() as connection:
-        store_accepted(connection, accepted, confirmed, utc_now())
+        store_accepted(connection, accepted, confirmed, utc_now(), written_by)
     noes = int(accepted["said"].eq(Said.NO.value).sum())
     if noes:
         get_run_logger().info("Salesforce holds %s more.", counted(noes, "withdrawal of consent"))

@@ -1,13 +1,14 @@
 """The steps of an incremental pull: read what changed, and store or preview it."""
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import pandas as pd
 from prefect import get_run_logger, task
 
 from crm_sync.consent.ledger_store import Judged
+from crm_sync.customers.bystanders_store import land_bystanders
 from crm_sync.customers.dry_run import preview_batches
 from crm_sync.customers.landing import land_batch
 from crm_sync.customers.landing_context import LandingContext
@@ -25,11 +26,12 @@ from crm_sync.runs.counts import Counts
 from crm_sync.salesforce.read.changed_since import Changes
 from crm_sync.salesforce.read.read_plan import ReadPlan
 from crm_sync.sobject import SObject
+from tasks.pull.bystanders import bystanders
 from tasks.pull.landing import judge_consent, landing_of
 from tasks.pull.whole_object import mapped_batches
 from tasks.run.forecasts import announce_forecast
 from tasks.run.mapping import check_mapping
-from tasks.run.reading import read_changes, read_in_bulk
+from tasks.run.reading import read_changes, read_frames, read_in_bulk
 from tasks.run.retry_policy import IN_MEMORY
 from tasks.run.run import Run
 
@@ -42,8 +44,9 @@ def find_pull_scope(run: Run, rules: MappingRules) -> PullScope:
 
 def read_changed(
     run: Run, rules: MappingRules, marks: dict[SObject, Watermark], overlap: timedelta
-) -> tuple[ResolvedMapping, dict[SObject, Changes]]:
-    """Read every object's changes since its watermark; a field that has vanished is left out of the mapping."""
+) -> tuple[ResolvedMapping, dict[str, Changes]]:
+    """Read every object's changes since its watermark, and what bystanders say of consent; a field that has vanished is
+    left out of the mapping."""
     if not marks:
         return ResolvedMapping(rules, {}, {}, rules), {}
     checked = _resolve_mapping(run, rules, marks)
@@ -75,22 +78,23 @@ def _resolve_mapping(run: Run, rules: MappingRules, marks: dict[SObject, Waterma
 
 def _read(
     run: Run, checked: ResolvedMapping, marks: dict[SObject, Watermark], overlap: timedelta
-) -> dict[SObject, Changes]:
+) -> dict[str, Changes]:
     # Contacts first: a lead that is converted in between is then seen as converted, and its customer follows it.
     asked = [sobject for sobject in checked.rules.mapped if sobject in marks]
-    queries = [checked.changes(sobject, marks[sobject].stored_until - overlap) for sobject in asked]
+    since = {sobject: marks[sobject].stored_until - overlap for sobject in asked}
+    queries = [checked.changes(sobject, since[sobject]) for sobject in asked]
+    queries += [query for sobject in asked if (query := checked.bystanders(sobject, since[sobject]))]
 
     def announce(plan: ReadPlan) -> None:
         announce_forecast(run, plan.requests)
 
-    found = read_changes(run, queries, announce)
-    return {sobject: found[sobject] for sobject in marks}
+    return read_changes(run, queries, announce)
 
 
 def store_changed(
     run: Run,
     checked: ResolvedMapping,
-    found: dict[SObject, Changes],
+    found: dict[str, Changes],
     marks: dict[SObject, Watermark],
     *,
     lifts_approved: bool = False,
@@ -100,10 +104,11 @@ def store_changed(
     Returns the counts, some changes to show, and what the judging came to.
     """
     counts, shown, landing = {}, list[RecordChange](), landing_of(run, checked)
-    for sobject, changes in found.items():
-        mark = replace(marks[sobject], stored_until=changes.asked_at, field_types=checked.field_types(sobject))
+    for sobject, known in marks.items():
+        until = min(changes.asked_at for changes in found.values() if changes.query.sobject is sobject)
+        mark = replace(known, stored_until=until, field_types=checked.field_types(sobject))
         counts[sobject] = Counts()
-        for batch, is_last in mark_last(_batches(run, checked, changes)):
+        for batch, is_last in mark_last(_all_batches(run, checked, found, sobject)):
             most = SHOWN_CHANGES - len(shown)
             stored, brought = store_batch(
                 run.database, run.org_key, batch, landing, mark, is_last=is_last, most_shown=most
@@ -115,11 +120,29 @@ def store_changed(
 
 
 def preview_changed(
-    run: Run, checked: ResolvedMapping, found: dict[SObject, Changes], *, show_values: bool
+    run: Run, checked: ResolvedMapping, found: dict[str, Changes], *, show_values: bool
 ) -> tuple[dict[SObject, Counts], pd.DataFrame]:
     """Find out what the changes would do; all are read before, for no transaction waits for Salesforce."""
-    batches = [(sobject, batch) for sobject, changes in found.items() for batch in _batches(run, checked, changes)]
+    objects = [sobject for sobject in SObject if sobject in found]
+    batches = [(sobject, batch) for sobject in objects for batch in _batches(run, checked, found[sobject])]
     return preview(run.database, batches, landing_of(run, checked), show_values=show_values)
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """Mapped records of an object; `is_of_bystanders`: only what they say of consent counts."""
+
+    records: pd.DataFrame
+    is_of_bystanders: bool = False
+
+
+def _all_batches(run: Run, checked: ResolvedMapping, found: dict[str, Changes], sobject: SObject) -> Iterator[_Batch]:
+    """Give the changes of an object in batches; bystanders last, when it is known who takes part."""
+    yield from (_Batch(records) for records in _batches(run, checked, found[sobject]))
+    query = checked.bystanders(sobject)
+    if query and query.name in found:
+        frames = read_frames(run, found[query.name])
+        yield from (_Batch(records, is_of_bystanders=True) for records in bystanders(run, checked, sobject, frames))
 
 
 def _batches(run: Run, checked: ResolvedMapping, changes: Changes) -> Iterator[pd.DataFrame]:
@@ -133,7 +156,7 @@ def _batches(run: Run, checked: ResolvedMapping, changes: Changes) -> Iterator[p
             yield map_records(frame, sobject, checked.rules.of(sobject), checked.types[sobject], run.database.hashes)
 
 
-def mark_last(batches: Iterator[pd.DataFrame]) -> Iterator[tuple[pd.DataFrame | None, bool]]:
+def mark_last(batches: Iterator[_Batch]) -> Iterator[tuple[_Batch | None, bool]]:
     """Give each batch and whether it is the last; None, as the last, when there is no batch."""
     held = next(batches, None)
     for following in batches:
@@ -146,7 +169,7 @@ def mark_last(batches: Iterator[pd.DataFrame]) -> Iterator[tuple[pd.DataFrame | 
 def store_batch(
     database: CustomerDatabase,
     org_key: str,
-    batch: pd.DataFrame | None,
+    batch: _Batch | None,
     landing: LandingContext,
     mark: Watermark,
     *,
@@ -159,9 +182,11 @@ def store_batch(
     """
     counts, changes = Counts(), []
     with database.transaction() as connection:
-        if batch is not None:
-            changes = changes_to_come(connection, batch, mark.sobject, most_shown)
-            counts = land_batch(connection, batch, mark.sobject, landing)
+        if batch is not None and batch.is_of_bystanders:
+            land_bystanders(connection, batch.records, mark.sobject, landing)
+        elif batch is not None:
+            changes = changes_to_come(connection, batch.records, mark.sobject, most_shown)
+            counts = land_batch(connection, batch.records, mark.sobject, landing)
         if is_last:
             move_watermark(connection, org_key, mark)
             forget_unmapped(connection, org_key, landing.rules.mapped)

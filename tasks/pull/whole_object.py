@@ -20,6 +20,7 @@ from crm_sync.salesforce.read.bulk_csv import read_batches
 from crm_sync.salesforce.read.bulk_query import ResultsPage
 from crm_sync.sobject import SObject
 from tasks.pages.sync import Progress
+from tasks.pull.bystanders import read_all_bystanders
 from tasks.pull.vanished import store_vanished
 from tasks.run.prefetch import prefetch_one
 from tasks.run.reading import download_pages, start_bulk_job, wait_for_bulk_job
@@ -85,6 +86,8 @@ def _store_pages(run: Run, checked: ResolvedMapping, landing: LandingContext, re
             seen.add(batch)
             progress.add(len(batch))
         reached = reached.after_page(page.next_locator)
+        if reached.finished:
+            read_all_bystanders(run, checked, landing, sobject)
         _store_progress(run, checked, reached)
     if seen.prove_absence(job.records_processed):
         counts += store_vanished(run.database, sobject, seen, landing)

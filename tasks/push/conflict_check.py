@@ -19,7 +19,7 @@ def check_conflicts(run: Run, queries: Sequence[ChangeQuery]) -> dict[SObject, p
         marks = read_watermarks(connection, run.org_key)
     since = {sobject: mark.stored_until - OVERLAP for sobject, mark in marks.items()}
     found = read_changes(run, [replace(query, since=since.get(query.sobject)) for query in queries])
-    return {sobject: _by_id(run, changes) for sobject, changes in found.items()}
+    return {changes.query.sobject: _by_id(run, changes) for changes in found.values()}
 
 
 def _by_id(run: Run, changes: Changes) -> pd.DataFrame:

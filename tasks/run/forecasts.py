@@ -1,6 +1,6 @@
 """What a run will take in requests: logged, and stored with the run, before it starts."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from prefect import task
 
@@ -16,8 +16,11 @@ from tasks.run.retry_policy import TALKS_TO_SALESFORCE
 from tasks.run.run import Run, utc_now
 
 
-def forecast_sync(run: Run, objects: Sequence[SObject]) -> None:
-    """Forecast a full sync of these objects by one request; without, where Salesforce does not count its records."""
+def forecast_sync(run: Run, objects: Sequence[SObject], *, twice: Collection[SObject] = ()) -> None:
+    """Forecast a full sync of these objects by one request; without, where Salesforce does not count its records.
+
+    `twice`: those that are read a second time, for consent.
+    """
     try:
         records = count_records(run.org, [str(sobject) for sobject in objects])
     except FatalError as refusal:
@@ -31,7 +34,7 @@ def forecast_sync(run: Run, objects: Sequence[SObject]) -> None:
         }
         polls = polls_per_job(connection, run.ledger.org)
     by_object = {sobject: records[str(sobject)] for sobject in objects}
-    announce_forecast(run, forecast_full_sync(by_object, begun=begun, polls=polls))
+    announce_forecast(run, forecast_full_sync(by_object, begun=begun, polls=polls, twice=twice))
 
 
 def announce_forecast(run: Run, still: int) -> None:

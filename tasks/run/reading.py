@@ -85,7 +85,7 @@ def read_in_bulk(run: Run, query: ChangeQuery) -> Iterator[bulk.ResultsPage]:
 
 def read_changes(
     run: Run, queries: Sequence[ChangeQuery], announce: Callable[[ReadPlan], None] = lambda _: None
-) -> dict[SObject, Changes]:
+) -> dict[str, Changes]:
     """Read what changed; `announce` gets the plan for what did not come with the first request.
 
     Raises QueryError when Salesforce refuses a query.
@@ -93,8 +93,8 @@ def read_changes(
 
     def say(plan: ReadPlan, left: list[Remainder]) -> None:
         for rest in left:
-            way = plan.strategies[rest.sobject]
-            get_run_logger().info("%s: %s more records, read %s", rest.sobject, f"{rest.rows:,}", way)
+            way = plan.strategies[rest.query]
+            get_run_logger().info("%s: %s more records, read %s", rest.query, f"{rest.rows:,}", way)
         announce(plan)
 
     return changed_since(queries, partial(ask, run.org), say)

@@ -114,6 +114,10 @@ salesforce_record = Table(
     Column("says_no_sms", Boolean),
     # When this row was last written from what Salesforce said.
     Column("read_at", Instant),
+    # The record's stamp when consent was read from it later than the rest, since it no longer takes part.
+    Column("consent_stamp", Instant),
+    # The stamp of its last edit by somebody else, where this product wrote it since: decides which record survives.
+    Column("edited_at", Instant),
     # When a push wrote it, until the pull that reads it again for that.
     Column("pushed_at", Instant),
     Index("ix_salesforce_record_unique_key", "unique_key"),

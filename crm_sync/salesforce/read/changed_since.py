@@ -38,13 +38,20 @@ Ask = Callable[[list[str], str], Answers]
 @dataclass(frozen=True)
 class ChangeQuery:
     """The records of one object that changed since a moment, or all of them; `types`: each field to read with its type,
-    `where`: a further condition, `only_ids`: the records that are wanted, when not every one is."""
+    `where`: a further condition, `only_ids`: the records that are wanted, when not every one is; `what`: tells several
+    queries of one object apart."""
 
     sobject: SObject
     types: dict[str, str]
     since: datetime | None
     where: str | None = None
     only_ids: Sequence[str] | None = None
+    what: str = ""
+
+    @property
+    def name(self) -> str:
+        """The name of the query among those that are asked together."""
+        return f"{self.sobject} {self.what}".strip()
 
     @property
     def columns(self) -> list[str]:
@@ -97,22 +104,22 @@ def changed_since(
     queries: Sequence[ChangeQuery],
     ask: Ask,
     announce: Callable[[ReadPlan, list[Remainder]], None] = lambda *_: None,
-) -> dict[SObject, Changes]:
+) -> dict[str, Changes]:
     """Read what changed, deleted records too; `announce` gets the plan for what the first pages left, if they left any.
 
-    Raises QueryError when Salesforce refuses a query.
+    Returned by the queries' names. Raises QueryError when Salesforce refuses a query.
     """
-    found: dict[SObject, Changes] = {}
+    found: dict[str, Changes] = {}
     further: deque[tuple[Changes, str]] = deque()
     left: list[Remainder] = []
     for query, page, asked_at in _first_pages(queries, ask):
-        changes = found.setdefault(query.sobject, Changes(query, asked_at))
+        changes = found.setdefault(query.name, Changes(query, asked_at))
         changes.records += page.records
         if page.next_path:
             further.append((changes, page.next_path))
             if not query.names_records_first:
                 wanted = None if query.only_ids is None else len(query.only_ids)
-                left.append(Remainder(query.sobject, page.total - len(page.records), len(page.records), wanted))
+                left.append(Remainder(query.name, page.total - len(page.records), len(page.records), wanted))
     if left:
         plan = plan_reads(left)
         announce(plan, left)
@@ -143,7 +150,7 @@ def _page(answer: Page | SyncError) -> Page:
 
 def _as_planned(plan: ReadPlan, further: deque[tuple[Changes, str]]) -> Iterator[tuple[Changes, str]]:
     for changes, next_path in further:
-        match plan.strategies.get(changes.query.sobject, ReadStrategy.PAGES):
+        match plan.strategies.get(changes.query.name, ReadStrategy.PAGES):
             case ReadStrategy.PAGES:
                 yield changes, next_path
             case ReadStrategy.IDS:

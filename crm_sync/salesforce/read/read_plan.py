@@ -26,10 +26,10 @@ class ReadStrategy(StrEnum):
 
 @dataclass(frozen=True)
 class Remainder:
-    """What the first page of an object left: `rows` more, of which a page holds `page_rows`; `wanted`: how many records
+    """What the first page of a query left: `rows` more, of which a page holds `page_rows`; `wanted`: how many records
     can be named instead, None when every change is wanted."""
 
-    sobject: SObject
+    query: str
     rows: int
     page_rows: int = RECORDS_PER_PAGE
     wanted: int | None = None
@@ -52,18 +52,16 @@ class Remainder:
 
 @dataclass(frozen=True)
 class ReadPlan:
-    """The strategy for each object, and the requests that all of them should take together."""
+    """The strategy for each query, by name, and the requests that all of them should take together."""
 
-    strategies: dict[SObject, ReadStrategy]
+    strategies: dict[str, ReadStrategy]
     requests: int
 
 
 def plan_reads(remainders: Sequence[Remainder], *, polls: int = USUAL_POLLS) -> ReadPlan:
     """Return the plan with the fewest requests; of equals the simplest."""
     plans = (
-        ReadPlan(
-            {rest.sobject: way for rest, way in zip(remainders, ways, strict=True)}, _count(remainders, ways, polls)
-        )
+        ReadPlan({rest.query: way for rest, way in zip(remainders, ways, strict=True)}, _count(remainders, ways, polls))
         for ways in product(*(rest.strategies for rest in remainders))
     )
     return min(plans, key=lambda plan: plan.requests)

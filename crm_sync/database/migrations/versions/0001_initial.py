@@ -81,7 +81,7 @@ def _make_customers() -> None:
         sa.Column("field_values", _JSON, nullable=False),
         sa.Column("address_hash", sa.BigInteger()),
         *_columns(_BOOLEAN, "says_no_email says_no_sms"),
-        *_columns(_INSTANT, "read_at pushed_at"),
+        *_columns(_INSTANT, "read_at consent_stamp edited_at pushed_at"),
         sa.Index(
             "ix_salesforce_record_converted_contact_id",
             "converted_contact_id",
