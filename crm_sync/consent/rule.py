@@ -42,7 +42,8 @@ def observe(readings: pd.DataFrame) -> pd.Series:
     observed = pd.Series(Observation.NOTHING.value, index=readings.index, dtype="str")
     observed = observed.mask(no & before.isna(), Observation.FIRST_NO.value)
     observed = observed.mask(no & was_yes, Observation.NO.value)
-    observed = observed.mask(no & was_no & was_edited, Observation.NO_AGAIN.value)
+    # Of another address it was not said before.
+    observed = observed.mask(no & was_no & (was_edited | ~readings["is_same_person"]), Observation.NO_AGAIN.value)
     observed = observed.mask(yes & was_no, Observation.YES.value)
     return observed.mask(yes & was_no & ~readings["is_same_person"], Observation.FOUND_YES.value)
 
