@@ -39,7 +39,7 @@ def enter_readings(connection: Connection, staged: Table, sobject: SObject, cont
     """Enter what the staged records of an object say about consent; returns the address hashes it is about.
 
     `staged`: `id`, `system_modstamp`, `is_deleted`, `field_values`, `address_hash`, `says_no_email`, `says_no_sms`,
-    `master_record_id`, `converted_contact_id`. A deleted record says nothing.
+    `master_record_id`, `converted_contact_id`. A deleted record can say no, and nothing else.
     """
     found = _read(connection, staged)
     if found.empty:
@@ -70,7 +70,7 @@ def _read(connection: Connection, staged: Table) -> pd.DataFrame:
         "old_hash": mirror.address_hash,
         "last_read_at": mirror.read_at,
         "is_own_write": is_own_write(connection, dict(staged.c.items())),
-        "is_same_person": func.coalesce(same_person, false()),
+        "is_same_person": and_(func.coalesce(same_person, false()), ~staged.c.is_deleted),
         **says,
         **said,
     }
@@ -78,7 +78,7 @@ def _read(connection: Connection, staged: Table) -> pd.DataFrame:
         select(*(value.label(name) for name, value in columns.items()))
         .join_from(staged, salesforce_record, mirror.id == staged.c.id, isouter=True)
         .where(
-            ~staged.c.is_deleted,
+            or_(~staged.c.is_deleted, *says.values()),
             or_(mirror.id.is_(None), read_until() <= staged.c.system_modstamp),
             or_(*says.values(), *said.values()),
         )

@@ -8,10 +8,9 @@ from typing import Any
 import pytest
 from sqlalchemy import text, update
 
-from blocks.data_mapping import DataMapping
 from crm_sync.consent.record_store import record_consent
 from crm_sync.database.engine import CustomerDatabase
-from crm_sync.database.tables.customers import customer, salesforce_record
+from crm_sync.database.tables.customers import customer
 from standins.salesforce.http.faults import Fault
 from tests.rigs.org import Rig
 
@@ -45,13 +44,6 @@ class Consents:
         self.rig.clock.move(minutes=5)
         self.rig.org.records.update("Contact", contact, values)
         self.rig.clock.move(minutes=5)
-
-    def only_where(self, condition: str) -> None:
-        """Let only contacts take part that meet a condition."""
-        links = self.rig.mapping.rules().contact
-        self.rig.mapping = DataMapping.of(
-            self.rig.mapping.rules().model_copy(update={"contact": links.model_copy(update={"condition": condition})})
-        )
 
     def holds_no(self, contact: str) -> bool:
         """Return whether the contact is opted out in Salesforce."""
@@ -221,37 +213,3 @@ def test_limit_before_the_first_withdrawal_cuts_the_run_and_the_next_delivers(co
     consents.rig.clock.move(hours=25)
     consents.rig.pull()
     assert consents.holds_no(contact["Id"])
-
-
-def test_record_outside_of_the_condition_is_read_for_its_no(consents: Consents) -> None:
-    first, second = consents.contacts(2)
-    consents.only_where("Title != 'Outside'")
-    consents.rig.sync()
-    consents.edit(first["Id"], Title="Outside")
-    consents.rig.pull()
-    consents.edit(first["Id"], HasOptedOutOfEmail=True)
-    consents.edit(second["Id"], Title="Outside", HasOptedOutOfEmail=True)
-    consents.rig.org.journal.clear()
-    consents.rig.pull()
-    assert len(consents.rig.org.requests) == 1, "both queries of both objects in one request"
-    assert [consents.customer_of(one["Email"])["opt_in"] for one in (first, second)] == [False, False]
-    assert consents.customer_of(second["Email"])["job_title"] != "Outside"
-
-
-def test_full_sync_reads_bystanders_too(consents: Consents) -> None:
-    first = consents.contacts()[0]
-    consents.only_where("Title != 'Outside'")
-    consents.edit(first["Id"], Title="Outside", HasOptedOutOfEmail=True)
-    stranger = consents.rig.org.records.insert(
-        "Contact", {"LastName": "A", "Email": "b@planted.example", "Title": "Outside", "HasOptedOutOfEmail": True}
-    )
-    consents.rig.sync()
-    assert consents.customer_of(first["Email"])["opt_in"] is False
-    known = next(row for row in consents.rig.rows(salesforce_record) if row["id"] == stranger)
-    assert (known["unique_key"], known["field_values"], known["says_no_email"]) == (None, {}, True)
-    consents.rig.clock.move(minutes=30)
-    consents.rig.pull()
-    consents.edit(stranger, Title="Inside", HasOptedOutOfEmail=False)
-    consents.rig.pull()
-    assert not consents.holds_no(stranger)
-    assert consents.customer_of("b@planted.example")["opt_in"] is True
