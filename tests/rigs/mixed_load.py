@@ -14,7 +14,7 @@ from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
 from sqlalchemy import create_engine, select, update
 
 from crm_sync.database.engine import parse_url
-from crm_sync.database.tables.budget import org_use
+from crm_sync.database.tables.budget import breaker, org_use
 from crm_sync.database.tables.customers import request_ledger
 from tests.rigs.org import Rig
 
@@ -83,7 +83,7 @@ def let_hours_pass(rig: Rig, hours: float) -> None:
     rig.clock.move(hours=hours)
     engine = create_engine(parse_url(rig.customers.url.get_secret_value()))
     with engine.begin() as connection:
-        for table, column in ((request_ledger, "at"), (org_use, "seen_at")):
+        for table, column in ((request_ledger, "at"), (org_use, "seen_at"), (breaker, "until")):
             key = next(iter(table.primary_key))
             for row in connection.execute(select(key, table.c[column])).all():
                 connection.execute(update(table).where(key == row[0]).values({column: row[1] - ago}))
