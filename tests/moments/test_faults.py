@@ -29,6 +29,7 @@ _LOOK = ("GET", r"/jobs/ingest/\w+$")
 _JOB_REQUESTS = (_CREATE, _UPLOAD, _CLOSE, _LOOK)
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(
     ("bulky", "fault"),
     [
@@ -91,6 +92,7 @@ _LOCKS = "TooManyLockFailure : Too many lock failure 10 Batch will be retried"
 _RETRIES = "InternalServerError: retries exceeded"
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(("state", "reason"), [("Failed", _LOCKS), ("Failed", _RETRIES), ("Aborted", _RETRIES)])
 def test_bulk_job_that_ends_in_the_middle_is_finished_by_another(bulky: MomentRig, state: str, reason: str) -> None:
     bulky.rig.org.ingest_jobs.end_next(state, reason, after_rows=2_000)  # type: ignore[arg-type]  # one of its states
@@ -187,6 +189,7 @@ def test_backlog_is_through_when_the_saved_budget_allows(many: MomentRig) -> Non
     assert datetime.strptime(through[1], "%Y-%m-%d %H:%M").replace(tzinfo=UTC) >= began + timedelta(hours=2)
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(("method", "path"), [_CREATE, _UPLOAD, _LOOK])
 def test_limit_during_a_bulk_job_leaves_everything_to_the_next_run(bulky: MomentRig, method: str, path: str) -> None:
     bulky.rig.org.faults.add(Fault("status", method=method, path=path, status=403, body=_DAY_IS_OVER))

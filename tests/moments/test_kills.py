@@ -51,6 +51,7 @@ KILLS: dict[str, tuple[KillPoint, int | None, int]] = {
 }
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("moment", KILLS)
 def test_killed_export_is_finished_by_the_next(org: MomentRig, kill: Kill, moment: str) -> None:
     point, in_salesforce, stored = KILLS[moment]

@@ -73,22 +73,25 @@ def _without_stamps(result: Result) -> Result:
     }
 
 
+@pytest.mark.sample(2)
+@pytest.mark.sample(1)
+@pytest.mark.sample(4)
 @pytest.mark.parametrize(
     "fault",
     [
-        Fault("reset", path="/composite"),
         Fault("reset_after", path="/composite"),
+        Fault("truncate", path="/composite", keep=300, nth=2),
+        Fault("expire_session", path="/composite", nth=2),
+        Fault("status", path="/query/", status=400, body=_CURSOR_GONE, inner=True),
+        Fault("reset", path="/composite"),
         Fault("truncate", path="/composite", keep=300),
         Fault("html", path="/composite", status=500),
         Fault("html", path="/composite", status=502),
         Fault("empty", path="/composite", status=503),
         Fault("reset_after", path="/composite", nth=2),
-        Fault("truncate", path="/composite", keep=300, nth=2),
         Fault("expire_session", path="/composite"),
-        Fault("expire_session", path="/composite", nth=2),
         Fault("status", path="queryAll", status=400, body=_BUSY, inner=True),
         Fault("status", path="/query/", status=400, body=_BUSY, inner=True),
-        Fault("status", path="/query/", status=400, body=_CURSOR_GONE, inner=True),
         Fault("status", path="/query/", status=404, body=_NOT_IN_COMPOSITE, inner=True),
     ],
     ids=lambda fault: f"{fault.action}-{fault.status}-{fault.nth}-{'inner' if fault.inner else 'outer'}",

@@ -92,6 +92,7 @@ def uninterrupted(prefect_home: Path, tmp_path_factory: pytest.TempPathFactory) 
         return rig.result()
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("point", EVERY_POINT.values(), ids=list(EVERY_POINT))
 def test_killed_run_is_finished_by_the_next(paged: Rig, point: KillPoint, kill: Kill, uninterrupted: Result) -> None:
     kill(paged, point)

@@ -34,6 +34,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Mark what a test needs, choose between the quick and the long run, and put the longest files first."""
     for item in items:
         _mark_needs(item)
+    _mark_rest_of_samples(items)
     is_long_run = bool(config.getoption("long"))
     chosen = [item for item in items if _is_of(item, is_long_run)]
     left = [item for item in items if not _is_of(item, is_long_run)]
@@ -57,6 +58,17 @@ def _mark_needs(item: pytest.Item) -> None:
         item.add_marker("postgresql")
         if item.get_closest_marker("flow") and not item.get_closest_marker("both"):
             item.add_marker("long")
+
+
+def _mark_rest_of_samples(items: list[pytest.Item]) -> None:
+    """Leave to the long run what of a test's cases is beyond its sample."""
+    cases: dict[Any, int] = {}
+    for item in items:
+        if (sample := item.get_closest_marker("sample")) and not item.get_closest_marker("long"):
+            test = (item.path, getattr(item, "originalname", item.name))
+            cases[test] = cases.get(test, 0) + 1
+            if cases[test] > sample.args[0]:
+                item.add_marker("long")
 
 
 def _weight(item: pytest.Item) -> int:

@@ -121,6 +121,7 @@ def load(tmp_path: Path, sqlite_url: str, prefect_home: Path, processes: Process
         ApiBudget.delete("budget")
 
 
+@pytest.mark.long
 def test_three_processes_with_all_four_flows_are_never_blocked_and_lose_nothing(load: Load) -> None:
     load.run()
 
