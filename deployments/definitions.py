@@ -2,10 +2,11 @@
 
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from importlib import import_module
 from typing import Any, cast
 
 from prefect import Flow
-from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
 from prefect.deployments.runner import RunnerDeployment
 from prefect.exceptions import ObjectNotFound
@@ -51,10 +52,15 @@ _BLOCK_NAMES = {
 }
 
 
-def build_deployments(version: str | None = None) -> list[RunnerDeployment]:
+# Whose block a Deployteq account is saved in; without it, nothing of the exchange with Deployteq is imported.
+_ACCOUNT_TYPE, _ACCOUNT_NAME = "deployteq-account", "deployteq"
+
+
+def build_deployments(version: str | None = None, *, deployteq: bool | None = None) -> list[RunnerDeployment]:
     """Return every deployment; blocks are picked in their forms, and one that is not saved yet is found by its name.
 
-    `version`: of this project. Given here and not later, since Prefect replaces one that is set later by its own guess.
+    `deployteq`: with the flows of a Deployteq account; by itself, when the block of one is saved. `version`: of this
+    project. Given here and not later, since Prefect replaces one that is set later by its own guess.
     """
     push_blocks = _saved_blocks()
     blocks = {parameter: block for parameter, block in push_blocks.items() if parameter != "settings"}
@@ -82,6 +88,33 @@ def build_deployments(version: str | None = None) -> list[RunnerDeployment]:
         deploy(consent_proof, {"database": blocks["database"]}),
         deploy(propose_mapping, org_blocks),
         deploy(install_contact_moment_objects, org_blocks, concurrency_limit=_ONE_AFTER_THE_OTHER),
+        *(_deployteq(version, blocks) if deployteq or (deployteq is None and _is_connected()) else []),
+    ]
+
+
+def _is_connected() -> bool:
+    with get_client(sync_client=True) as client:
+        try:
+            client.read_block_document_by_name(_ACCOUNT_NAME, _ACCOUNT_TYPE)
+        except ObjectNotFound:
+            return False
+    return True
+
+
+def _deployteq(version: str | None, blocks: dict[str, Any]) -> list[RunnerDeployment]:
+    exchange = import_module("deployments.deployteq")
+    own = {parameter: _reference(kind, name) for parameter, (kind, name) in exchange.BLOCKS.items()}
+    deploy = partial(_deployment, version, _linked_options())
+    picked = {**blocks, **own}
+    return [
+        deploy(
+            exchange.EXCHANGE,
+            picked,
+            schedule=_every(exchange.EXCHANGE_EVERY, minute=3),
+            concurrency_limit=_ONE_OR_NONE,
+        ),
+        deploy(exchange.PAIRING, picked, concurrency_limit=_ONE_AFTER_THE_OTHER),
+        deploy(exchange.RECONCILE, picked, schedule=exchange.NIGHTLY, concurrency_limit=_ONE_AFTER_THE_OTHER),
     ]
 
 

@@ -8,6 +8,8 @@ from blocks.contact_moment_objects import ContactMomentObjects
 from blocks.contact_moment_settings import ContactMomentSettings
 from blocks.customer_database import CustomerDatabase
 from blocks.data_mapping import DataMapping
+from blocks.deployteq_account import DeployteqAccount
+from blocks.deployteq_delivery import DeployteqDelivery
 from blocks.salesforce_credentials import SalesforceCredentials
 from blocks.salesforce_synchronize import SalesforceSynchronize
 from tasks.run.throttle import create_missing_limits
@@ -20,6 +22,8 @@ BLOCK_TYPES = (
     ContactMomentSettings,
     ApiBudget,
     SalesforceSynchronize,
+    DeployteqAccount,
+    DeployteqDelivery,
 )
 
 _ICON = "ico/android-chrome-192x192.png"

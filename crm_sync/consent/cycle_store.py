@@ -55,7 +55,7 @@ def close_cycle(connection: Connection, cycle: Cycle) -> Judged:
     close_settled(connection, cycle.now)
     queue_withdrawals(connection, everyone, cycle.linked, cycle.now)
     # A yes of the person goes to every record, and one of a user to those that hold a no by this product's write only.
-    goes = judged.lifted["side"].eq(Side.HERE.value) | judged.lifted["cause"].eq(Cause.DELIVERED.value)
+    goes = judged.lifted["side"].ne(Side.SALESFORCE.value) | judged.lifted["cause"].eq(Cause.DELIVERED.value)
     if goes.any():
         queue_lifts(
             connection, customers_of(connection, judged.lifted.loc[goes, "address_hash"]), cycle.linked, cycle.now

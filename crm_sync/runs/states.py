@@ -3,7 +3,14 @@
 import re
 from enum import StrEnum
 
-from crm_sync.errors import ConfigurationError, LimitReachedError, NobodyWaitsError, SyncError
+from crm_sync.errors import (
+    ConfigurationError,
+    DeployteqDownError,
+    DeployteqUnavailableError,
+    LimitReachedError,
+    NobodyWaitsError,
+    SyncError,
+)
 
 # What stands in `sync_run` while a run is at work, and after one whose process was lost.
 RUNNING = "running"
@@ -50,9 +57,9 @@ class RunState(StrEnum):
     )
     WITH_REFUSALS = (
         "CompletedWithRefusals",
-        "moments",
-        "Salesforce refused some moments",
-        "`contact-moment-export-errors` says by cause what to do; locked ones go by themselves",
+        "moments, Deployteq",
+        "Salesforce refused some moments, or Deployteq some customers",
+        "the run's page says by cause what to do; locked ones go by themselves, customers after a day",
     )
     CUT_BY_CAP = (
         "CutByCap",
@@ -74,9 +81,9 @@ class RunState(StrEnum):
     )
     NEEDS_APPROVAL = (
         "NeedsApproval",
-        "pull",
-        "the rest is done; more people would be mailed again at once than a run decides by itself",
-        "look at the page; if it is right, tick the box in the form of the next pull",
+        "pull, Deployteq",
+        "the rest is done; more people would be mailed again, or made in Deployteq, than a run decides by itself",
+        "look at the page; if it is right, tick the box in the form of the next run",
     )
     OPT_OUTS_UNKNOWN = (
         "OptOutsUnknown",
@@ -86,7 +93,7 @@ class RunState(StrEnum):
     )
     DRY_RUN = (
         "DryRun",
-        "pull, moments, push",
+        "pull, moments, push, Deployteq",
         "nothing was written; the page shows what would change",
         "run it without *dry run*",
     )
@@ -108,6 +115,12 @@ class RunState(StrEnum):
         "a setting has to change; nothing was read or written",
         "read the state's sentence, then **check-connection**",
     )
+    DEPLOYTEQ_UNAVAILABLE = (
+        "DeployteqUnavailable",
+        "Deployteq",
+        "Deployteq does not answer; nothing is lost, and the flows with Salesforce go on",
+        "nothing: the next run goes on",
+    )
     FAILED = (
         "Failed",
         "all",
@@ -116,7 +129,7 @@ class RunState(StrEnum):
     )
 
 
-NOT_GREEN = frozenset({RunState.NEEDS_APPROVAL, RunState.OPT_OUTS_UNKNOWN})
+NOT_GREEN = frozenset({RunState.NEEDS_APPROVAL, RunState.OPT_OUTS_UNKNOWN, RunState.NOT_CONFIGURED})
 
 
 def state_after(error: SyncError) -> RunState:
@@ -125,4 +138,6 @@ def state_after(error: SyncError) -> RunState:
         return RunState.CUT_BY_LIMIT
     if isinstance(error, NobodyWaitsError):
         return RunState.NOBODY_WAITS
+    if isinstance(error, DeployteqDownError | DeployteqUnavailableError):
+        return RunState.DEPLOYTEQ_UNAVAILABLE
     return RunState.NOT_CONFIGURED if isinstance(error, ConfigurationError) else RunState.FAILED

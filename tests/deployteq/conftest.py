@@ -6,15 +6,19 @@ from datetime import UTC, datetime
 
 import pytest
 
+from crm_sync.database.engine import CustomerDatabase
 from crm_sync.deployteq.account import DeployteqAccount
 from crm_sync.deployteq.host import endpoint
 from crm_sync.deployteq.limits import VERSION
 from crm_sync.deployteq.transport import CallLedger, Transport
+from crm_sync.exchange.settings import ExchangeSettings
 from standins.deployteq.brand import Brand
 from standins.deployteq.people import People
 from standins.deployteq.server import Server
-
-TOKEN = "1f0c-planted-token"
+from tests.consent.conftest import KEY
+from tests.consent.conftest import People as Here
+from tests.deployteq.constants import START, TOKEN
+from tests.deployteq.rig import Rig
 
 
 @pytest.fixture
@@ -76,5 +80,12 @@ def open_account(server: Server, token: str = TOKEN, ledger: CallLedger | None =
     account.close()
 
 
-def no_sleep(_: float) -> None:
-    """Wait for the stand-in: not at all."""
+@pytest.fixture
+def rig(sqlite_url: str, brand: Brand, people: People, account: DeployteqAccount) -> Iterator[Rig]:
+    """A customer database beside the brand."""
+    database = CustomerDatabase(sqlite_url, KEY)
+    here = Here(database, START)
+    brand.clock = lambda: here.now
+    settings = ExchangeSettings(outbox_group=brand.outbox)
+    yield Rig(here, brand, people, account, settings)
+    database.close()

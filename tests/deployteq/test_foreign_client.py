@@ -10,7 +10,7 @@ from zeep.exceptions import Fault
 from standins.deployteq.brand import Brand
 from standins.deployteq.people import People
 from standins.deployteq.server import Server
-from tests.deployteq.conftest import TOKEN
+from tests.deployteq.constants import TOKEN
 
 
 def _client(deployteq: Server) -> Any:

@@ -36,7 +36,8 @@ from standins.deployteq.brand import Brand
 from standins.deployteq.faults import Trouble
 from standins.deployteq.people import People
 from standins.deployteq.server import Server
-from tests.deployteq.conftest import TOKEN, no_sleep, open_account
+from tests.deployteq.conftest import open_account
+from tests.deployteq.constants import TOKEN, no_sleep
 
 EMAIL = UniqueField("emailAddress", is_option=False)
 OURS = UniqueField("salesforce_customer", is_option=True)

@@ -8,6 +8,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeEngine
 
 from crm_sync.database.migrations.initial_consent import make_consent
+from crm_sync.database.migrations.initial_deployteq import make_deployteq
 
 revision = "0001"
 down_revision = None
@@ -26,6 +27,7 @@ def upgrade() -> None:
     _make_moments()
     _make_budget()
     make_consent()
+    make_deployteq()
 
 
 def _columns(kind: TypeEngine[Any], names: str, *, nullable: bool = True) -> list[sa.Column[Any]]:

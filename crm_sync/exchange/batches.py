@@ -1,0 +1,88 @@
+"""Sends batches: halves what is refused down to the bad record, and matches answers by the identity, not by place."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from crm_sync.deployteq.customers import Customer, UniqueField, find_by, insert_or_update
+from crm_sync.errors import DeployteqRefusedError, DeployteqUnavailableError
+from crm_sync.exchange.exchange import Exchange
+
+NOT_TAKEN = "not taken"
+
+
+@dataclass(frozen=True)
+class Outgoing:
+    """A customer's values as a call takes them, with its identity there."""
+
+    customer_id: int
+    identity: str
+    record: Mapping[str, Any]
+
+
+@dataclass
+class Sent:
+    """What came back by customer id, and the codes of what was refused."""
+
+    taken: dict[int, Customer] = field(default_factory=dict)
+    refused: dict[int, str] = field(default_factory=dict)
+
+    def add(self, other: "Sent") -> None:
+        """Add what another part of the batch came to."""
+        self.taken.update(other.taken)
+        self.refused.update(other.refused)
+
+
+def send(exchange: Exchange, batch: Sequence[Outgoing], *, may_repeat: bool) -> Sent:
+    """Send a batch by the identity; what is refused as a whole is halved.
+
+    `may_repeat`: after no answer it is sent once more, which is right for what carries no consent.
+    """
+    try:
+        answers = _call(exchange, batch, may_repeat=may_repeat)
+    except DeployteqRefusedError as refusal:
+        if len(batch) == 1:
+            return Sent(refused={batch[0].customer_id: refusal.code or ""})
+        middle = len(batch) // 2
+        sent = send(exchange, batch[:middle], may_repeat=may_repeat)
+        sent.add(send(exchange, batch[middle:], may_repeat=may_repeat))
+        return sent
+    return _matched(exchange, batch, answers, may_repeat=may_repeat)
+
+
+def _call(exchange: Exchange, batch: Sequence[Outgoing], *, may_repeat: bool) -> list[Customer | None]:
+    records = [one.record for one in batch]
+    try:
+        return insert_or_update(exchange.account, records, exchange.settings.unique)
+    except DeployteqUnavailableError:
+        if not may_repeat:
+            raise
+    exchange.sleep(2.0)
+    return insert_or_update(exchange.account, records, exchange.settings.unique)
+
+
+def _matched(
+    exchange: Exchange, batch: Sequence[Outgoing], answers: Sequence[Customer | None], *, may_repeat: bool
+) -> Sent:
+    unique = exchange.settings.unique
+    by_identity = {unique.of(one).lower(): one for one in answers if one is not None}
+    sent = Sent()
+    for one in batch:
+        found = by_identity.get(one.identity.lower())
+        if found is not None:
+            sent.taken[one.customer_id] = found
+        elif len(batch) == 1:
+            looked = [] if answers else find_by(exchange.account, unique, one.identity, exchange.sleep)
+            if looked:
+                sent.taken[one.customer_id] = looked[0]
+            else:
+                sent.refused[one.customer_id] = NOT_TAKEN
+        else:
+            # Alone, it gets an answer of its own.
+            sent.add(send(exchange, [one], may_repeat=may_repeat))
+    return sent
+
+
+def unique_values(unique: UniqueField, identity: str) -> dict[str, Any]:
+    """Return the identity as a part of a record."""
+    return {"options": {unique.name: identity}} if unique.is_option else {unique.name: identity}

@@ -1,0 +1,196 @@
+"""Which customers are to be compared with Deployteq, and what is noted of them afterwards."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+import pandas as pd
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, literal, or_, select, true, update
+
+from crm_sync.database.dialects import insert_for
+from crm_sync.database.frames import frame_of
+from crm_sync.database.staging import stage
+from crm_sync.database.tables.customers import FIELD_COLUMN_TYPES, JSON_OBJECT, Instant, customer
+from crm_sync.database.tables.deployteq import deployteq_conflict, deployteq_customer, deployteq_pending
+from crm_sync.exchange.values import FIELDS, STATUS
+from crm_sync.mapping.customer_fields import CUSTOMER_FIELDS, FieldType
+
+_MIRRORED = ["deployteq_id", "identity", "field_values", "sent_values", "agreed_values"]
+_READ = ["id", *FIELDS.values(), STATUS, "options", "opt_in", "salesforce_id", "modified_at"]
+_AGAIN_AFTER = timedelta(days=1)
+
+
+def read_candidates(connection: Connection, brand: str, now: datetime, *, after: int, limit: int) -> pd.DataFrame:
+    """Return customers that changed since they were last compared, or that Deployteq has no record of, by their id.
+
+    The columns of the table `customer` that are exchanged, and of the mirror `deployteq_id` (missing for a new one),
+    `identity`, `field_values`, `sent_values`, `agreed_values`; `is_in_doubt`: an insert was sent and not answered.
+    """
+    mirror, pending = deployteq_customer.c, deployteq_pending.c
+    columns = [*(customer.c[name] for name in _READ), *(mirror[name] for name in _MIRRORED)]
+    query = (
+        select(*columns, pending.sent_at.is_not(None))
+        .join_from(
+            customer,
+            deployteq_customer,
+            and_(mirror.customer_id == customer.c.id, mirror.brand == brand, ~mirror.is_double),
+            isouter=True,
+        )
+        .join(deployteq_pending, and_(pending.customer_id == customer.c.id, pending.brand == brand), isouter=True)
+        .where(customer.c.id > after, customer.c.merged_into_customer_id.is_(None), _is_due(now))
+        .order_by(customer.c.id)
+        .limit(limit)
+    )
+    found = frame_of(connection.execute(query), [*_READ, *_MIRRORED, "is_in_doubt"], dtype="object")
+    return found.assign(deployteq_id=found["deployteq_id"].astype("Int64")).set_index("id", drop=False)
+
+
+def _is_due(now: datetime) -> ColumnElement[bool]:
+    mirror, pending = deployteq_customer.c, deployteq_pending.c
+    again = now - _AGAIN_AFTER
+    is_new = and_(
+        mirror.deployteq_id.is_(None),
+        customer.c.salesforce_id.is_not(None),
+        customer.c.deleted_in_salesforce_at.is_(None),
+        or_(
+            pending.error_code.is_(None),
+            pending.refused_at < again,
+            pending.customer_modified_at.is_distinct_from(customer.c.modified_at),
+        ),
+    )
+    # Deleted there: it may have been an erasure, so it is not made again.
+    is_changed = and_(
+        mirror.deployteq_id.is_not(None),
+        mirror.deleted_there_at.is_(None),
+        or_(mirror.compared_at.is_distinct_from(customer.c.modified_at), mirror.refused_at < again),
+    )
+    return or_(is_new, is_changed)
+
+
+def count_new(connection: Connection, brand: str, now: datetime) -> int:
+    """Return how many customers Deployteq has no record of."""
+    mirror, pending = deployteq_customer.c, deployteq_pending.c
+    query = (
+        select(func.count())
+        .select_from(customer)
+        .join(
+            deployteq_customer,
+            and_(mirror.customer_id == customer.c.id, mirror.brand == brand, ~mirror.is_double),
+            isouter=True,
+        )
+        .join(deployteq_pending, and_(pending.customer_id == customer.c.id, pending.brand == brand), isouter=True)
+        .where(customer.c.merged_into_customer_id.is_(None), mirror.deployteq_id.is_(None), _is_due(now))
+    )
+    return connection.scalar(query) or 0
+
+
+def take_values(connection: Connection, taken: pd.DataFrame, now: datetime) -> None:
+    """Write values of Deployteq into customers; the frame has the fields by Deployteq's names, missing where none."""
+    for there, values in taken.items():
+        here = FIELDS.get(str(there), STATUS if there == STATUS else "")
+        own = values.dropna()
+        if not here or own.empty:
+            continue
+        kind = CUSTOMER_FIELDS.get(here, FieldType.TEXT)
+        text = own.where(own.ne(""), None).astype("str")
+        if kind is FieldType.DATE:
+            text = pd.to_datetime(text, errors="coerce", format="%Y-%m-%d").dt.strftime("%Y-%m-%d").astype("str")
+        frame = pd.DataFrame({"id": own.index.astype("int64"), "value": text.to_numpy()})
+        column = FIELD_COLUMN_TYPES[kind]()
+        staged = stage(connection, "staged_taken", frame, {"id": customer.c.id.type})
+        value = staged.c.value.cast(column) if connection.dialect.name == "postgresql" else staged.c.value
+        connection.execute(
+            update(customer).values({here: value, "modified_at": now}).where(customer.c.id == staged.c.id)
+        )
+
+
+def note_conflicts(
+    connection: Connection, brand: str, rows: list[dict[str, Any]], run: int | None, at: datetime
+) -> None:
+    """Keep fields that were changed on both sides: `customer_id`, `field`, `here`, `there`."""
+    if rows:
+        common = {"brand": brand, "sync_run_id": run, "at": at}
+        connection.execute(insert(deployteq_conflict), [{**row, **common} for row in rows])
+
+
+def note_agreement(connection: Connection, brand: str, agreements: pd.DataFrame) -> None:
+    """Note what both sides hold.
+
+    `deployteq_id`, `customer_id`, `sent_values`, `agreed_values` (JSON object text), `compared_at` (datetime).
+    """
+    if agreements.empty:
+        return
+    mirror = deployteq_customer.c
+    types = {"deployteq_id": mirror.deployteq_id.type, "customer_id": customer.c.id.type}
+    staged = stage(connection, "staged_agreement", agreements, types)
+    values = {name: _json(connection, staged.c[name]) for name in ("sent_values", "agreed_values")}
+    connection.execute(
+        update(deployteq_customer)
+        .values(**values, compared_at=staged.c.compared_at, error_code=None, refused_at=None)
+        .where(mirror.brand == brand, mirror.deployteq_id == staged.c.deployteq_id)
+    )
+
+
+def _json(connection: Connection, value: ColumnElement[Any]) -> ColumnElement[Any]:
+    return value.cast(JSON_OBJECT) if connection.dialect.name == "postgresql" else value
+
+
+def note_intent(connection: Connection, brand: str, customers: pd.Index, now: datetime) -> None:
+    """Keep, before the call, that customers are about to be inserted."""
+    staged = stage(connection, "staged_intent", pd.DataFrame({"id": customers}), {"id": customer.c.id.type})
+    source = select(literal(brand), staged.c.id, literal(now, Instant())).where(true())
+    statement = insert_for(connection, deployteq_pending).from_select(["brand", "customer_id", "sent_at"], source)
+    connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=["brand", "customer_id"], set_={"sent_at": statement.excluded.sent_at}
+        )
+    )
+
+
+def end_intent(connection: Connection, brand: str, made: Mapping[int, int], now: datetime) -> None:
+    """Note that customers (by their id, the id in Deployteq) were inserted, or found there after all."""
+    if not made:
+        return
+    mirror = deployteq_customer.c
+    frame = pd.DataFrame({"id": list(made), "deployteq_id": list(made.values())})
+    types = {"id": customer.c.id.type, "deployteq_id": mirror.deployteq_id.type}
+    staged = stage(connection, "staged_made", frame, types)
+    connection.execute(
+        update(deployteq_customer)
+        .values(customer_id=staged.c.id, paired_by="identity", first_delivered_at=now)
+        .where(mirror.brand == brand, mirror.deployteq_id == staged.c.deployteq_id)
+    )
+    connection.execute(
+        delete(deployteq_pending).where(
+            deployteq_pending.c.brand == brand, deployteq_pending.c.customer_id.in_(select(staged.c.id))
+        )
+    )
+
+
+def note_refused_new(
+    connection: Connection, brand: str, person: int, code: str, stamp: datetime, now: datetime
+) -> None:
+    """Note that Deployteq refused to make a customer."""
+    connection.execute(
+        update(deployteq_pending)
+        .values(sent_at=None, error_code=code, refused_at=now, customer_modified_at=stamp)
+        .where(deployteq_pending.c.brand == brand, deployteq_pending.c.customer_id == person)
+    )
+
+
+def note_refused(connection: Connection, brand: str, number: int, code: str, stamp: datetime, now: datetime) -> None:
+    """Note that Deployteq refused an update; it is tried again when the customer changes, or after a day."""
+    connection.execute(
+        update(deployteq_customer)
+        .values(error_code=code, refused_at=now, compared_at=stamp)
+        .where(deployteq_customer.c.brand == brand, deployteq_customer.c.deployteq_id == number)
+    )
+
+
+def note_deleted_there(connection: Connection, brand: str, number: int, now: datetime) -> None:
+    """Note that a customer is gone from Deployteq."""
+    connection.execute(
+        update(deployteq_customer)
+        .values(deleted_there_at=now)
+        .where(deployteq_customer.c.brand == brand, deployteq_customer.c.deployteq_id == number)
+    )

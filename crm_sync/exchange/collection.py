@@ -1,0 +1,122 @@
+"""Collects what people said and changed in Deployteq: the outbox group in every run, all opt-outs once an hour, the
+whole account when it is paired and every night."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from crm_sync.deployteq.account import NOT_FOUND
+from crm_sync.deployteq.customers import Customer, read_all, read_matching, read_members
+from crm_sync.deployteq.groups import remove_member
+from crm_sync.errors import DeployteqRefusedError
+from crm_sync.exchange.candidates_store import count_new
+from crm_sync.exchange.connection_store import ConnectionState, note_connection, read_connection
+from crm_sync.exchange.consent_store import settle
+from crm_sync.exchange.exchange import Exchange, Problems
+from crm_sync.exchange.mirror_store import land
+from crm_sync.exchange.missing_store import Missing, note_missing
+from crm_sync.exchange.pairing_store import Paired, PairingFigures, carry_noes, pair, read_figures
+from crm_sync.exchange.probe_store import unsafe_findings
+from crm_sync.exchange.values import BLACKLIST
+
+_SWEEP_EVERY = timedelta(hours=1)
+# Pages of 50 are stored together, so that a transaction is worth its while.
+_STORED_AT_ONCE = 1_000
+
+
+@dataclass
+class Collected:
+    """What was collected: members of the outbox, customers of the sweep, and what went wrong."""
+
+    members: int = 0
+    swept: int = 0
+    problems: Problems = field(default_factory=Problems)
+
+
+@dataclass(frozen=True)
+class Account:
+    """The account as it was read whole."""
+
+    figures: PairingFigures
+    paired: Paired
+    missing: Missing
+    read: int
+
+
+def collect(exchange: Exchange) -> Collected:
+    """Bring what was said and changed in Deployteq since the last run into the customer database."""
+    collected = Collected()
+    group = exchange.settings.outbox_group
+    if group:
+        try:
+            collected.members = _empty_outbox(exchange, group)
+        except DeployteqRefusedError as refusal:
+            if refusal.code != NOT_FOUND:
+                raise
+            collected.problems.add(f"Deployteq has no group {group}; correct the outbox group in the delivery block.")
+    with exchange.database.transaction() as connection:
+        swept_at = read_connection(connection, exchange.brand).swept_at
+    now = exchange.clock()
+    if swept_at is None or now - swept_at >= _SWEEP_EVERY:
+        for wanted in ({"optIn": "N"}, {"status": BLACKLIST}):
+            pages = read_matching(exchange.account, exchange.sleep, **wanted)
+            collected.swept += len(_store(exchange, pages))
+        with exchange.database.transaction() as connection:
+            note_connection(connection, exchange.brand, swept_at=now)
+    return collected
+
+
+def read_account(exchange: Exchange) -> Account:
+    """Read all customers, store them, pair what is not paired, and note who is missing."""
+    started = exchange.clock()
+    ids = _store(exchange, read_all(exchange.account, exchange.sleep), is_whole=True)
+    with exchange.database.transaction() as connection:
+        missing = note_missing(connection, exchange.brand, started, exchange.clock())
+        paired = pair(connection, exchange.brand)
+        only_here = count_new(connection, exchange.brand, exchange.clock())
+        figures = read_figures(connection, exchange.brand, only_here)
+        settle(connection, exchange, carry_noes(connection, exchange.brand, run=exchange.run, now=exchange.clock()))
+        note_connection(connection, exchange.brand, paired_at=exchange.clock(), customers_there=len(set(ids)))
+    return Account(figures, paired, missing, len(ids))
+
+
+def accept_pairing(exchange: Exchange, at: datetime) -> None:
+    """Note that a person has looked at the pairing as it is."""
+    with exchange.database.transaction() as connection:
+        there = read_connection(connection, exchange.brand).customers_there
+        note_connection(connection, exchange.brand, accepted_at=at, accepted_customers=there)
+
+
+def _empty_outbox(exchange: Exchange, group: int) -> int:
+    ids = _store(exchange, read_members(exchange.account, exchange.sleep, group))
+    # Only now that what they said is kept.
+    for number in ids:
+        remove_member(exchange.account, group, number)
+    return len(ids)
+
+
+def _store(exchange: Exchange, pages: Iterable[list[Customer]], *, is_whole: bool = False) -> list[int]:
+    """Store customers, some pages at a time, and let consent follow; returns their ids."""
+    ids: list[int] = []
+    waiting: list[Customer] = []
+    for page in pages:
+        waiting += page
+        ids += [one.id for one in page]
+        if len(waiting) >= _STORED_AT_ONCE:
+            _store_some(exchange, waiting, is_whole=is_whole)
+            waiting = []
+    _store_some(exchange, waiting, is_whole=is_whole)
+    return ids
+
+
+def _store_some(exchange: Exchange, customers: list[Customer], *, is_whole: bool) -> None:
+    if not customers:
+        return
+    with exchange.database.transaction() as connection:
+        settle(connection, exchange, land(connection, exchange.reading(is_whole=is_whole), customers))
+
+
+def connection_of(exchange: Exchange) -> tuple[ConnectionState, list[str]]:
+    """Return how far the connection has come, and what was measured that is unsafe."""
+    with exchange.database.transaction() as connection:
+        return read_connection(connection, exchange.brand), unsafe_findings(connection, exchange.brand)

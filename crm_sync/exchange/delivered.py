@@ -1,0 +1,206 @@
+"""What is kept of a delivery: differences found, answers, refusals; each in a transaction of its own."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+
+from crm_sync.deployteq.customers import Customer
+from crm_sync.exchange.candidates_store import (
+    end_intent,
+    note_agreement,
+    note_conflicts,
+    note_deleted_there,
+    note_intent,
+    note_refused,
+    note_refused_new,
+    take_values,
+)
+from crm_sync.exchange.comparison import Compared, compare
+from crm_sync.exchange.consent_store import settle
+from crm_sync.exchange.exchange import Exchange
+from crm_sync.exchange.mirror_store import land, values_of
+from crm_sync.exchange.settings import ChangesThere
+from crm_sync.exchange.values import BLACKLIST, IDENTITY_PREFIX, OPTION, STATUS, as_frame, as_objects
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What is to be sent, by customer id; `by_id`: those whose identity is not there yet.
+
+    `sent`, `agreed`: by customer id, what both hold apart from that.
+    """
+
+    sends: dict[int, dict[str, str]] = field(default_factory=dict)
+    by_id: frozenset[int] = frozenset()
+    sent: dict[int, dict[str, str]] = field(default_factory=dict)
+    agreed: dict[int, dict[str, str]] = field(default_factory=dict)
+    taken: int = 0
+    conflicts: int = 0
+
+
+def compare_page(
+    exchange: Exchange, known: pd.DataFrame, ours: pd.DataFrame, linked: set[str], *, dry_run: bool
+) -> Difference:
+    """Compare customers that are paired; take what changed there, and note what both hold."""
+    if known.empty:
+        return Difference()
+    theirs, sent, agreed = (
+        as_frame(known[name], ours.columns) for name in ("field_values", "sent_values", "agreed_values")
+    )
+    compared = compare(ours, theirs, sent, agreed, linked)
+    theirs = theirs.fillna("")
+    take = _to_take(exchange, compared, theirs, linked)
+    # What is not settled: about to be sent, or only reported.
+    is_open = compared.send | (compared.take & ~take & ~_ignored(theirs))
+    kept_sent = ours.where(~take, theirs).where(~is_open, sent)
+    kept_agreed = theirs.where(~is_open, agreed)
+    sends = ours.where(compared.send)
+    rows = compared.send.any(axis=1)
+    identities = known["identity"].astype("object")
+    unknown = identities.ne(IDENTITY_PREFIX + known["id"].astype("str"))
+    is_out = rows | unknown
+    difference = Difference(
+        dict(zip(known.index[is_out], as_objects(sends[is_out]), strict=True)),
+        frozenset(known.index[unknown]),
+        dict(zip(known.index, as_objects(kept_sent), strict=True)),
+        dict(zip(known.index, as_objects(kept_agreed), strict=True)),
+        int(take.any(axis=1).sum()),
+        int(compared.conflict.to_numpy().sum()),
+    )
+    if not dry_run:
+        _keep_compared(exchange, known, difference, theirs, take, compared.conflict, is_out)
+    return difference
+
+
+def _ignored(theirs: pd.DataFrame) -> pd.DataFrame:
+    """Tell of values that never come here: option fields, and a status other than the blacklist."""
+    ignored = pd.DataFrame(False, index=theirs.index, columns=theirs.columns)
+    for name in theirs.columns:
+        if str(name).startswith(OPTION):
+            ignored[name] = True
+    ignored[STATUS] = theirs[STATUS].ne(BLACKLIST)
+    return ignored
+
+
+def _to_take(exchange: Exchange, compared: Compared, theirs: pd.DataFrame, linked: set[str]) -> pd.DataFrame:
+    take = compared.take & ~_ignored(theirs)
+    if exchange.settings.changes_there is ChangesThere.REPORT:
+        take[[name for name in take.columns if name in linked and name != STATUS]] = False
+    return take
+
+
+def _keep_compared(
+    exchange: Exchange,
+    known: pd.DataFrame,
+    difference: Difference,
+    theirs: pd.DataFrame,
+    take: pd.DataFrame,
+    conflict: pd.DataFrame,
+    is_out: "pd.Series[bool]",
+) -> None:
+    now = exchange.clock()
+    has_taken = take.any(axis=1)
+    stamps = known["modified_at"].where(~has_taken, now)
+    settled = known.index[~is_out]
+    conflicts = [
+        {"customer_id": int(one), "field": str(name), "here": difference.sends[one].get(str(name)), "there": there}
+        for name in conflict.columns
+        for one, there in theirs.loc[conflict[name], name].items()
+    ]
+    with exchange.database.transaction() as connection:
+        take_values(connection, theirs.where(take), now)
+        note_conflicts(connection, exchange.brand, conflicts, exchange.run, now)
+        note_agreement(connection, exchange.brand, _agreements(known.loc[settled], difference, stamps[settled]))
+    known["modified_at"] = stamps
+
+
+def _agreements(known: pd.DataFrame, difference: Difference, stamps: "pd.Series[Any]") -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "deployteq_id": known["deployteq_id"].astype("int64").to_numpy(),
+            "sent_values": [json.dumps(difference.sent[one]) for one in known.index],
+            "agreed_values": [json.dumps(difference.agreed[one]) for one in known.index],
+            "compared_at": pd.to_datetime(stamps.to_numpy(), utc=True),
+        }
+    )
+
+
+def keep_updated(
+    exchange: Exchange, known: pd.DataFrame, difference: Difference, taken: Mapping[int, Customer]
+) -> None:
+    """Keep what came back of customers that were updated."""
+    if not taken:
+        return
+    for one, answer in taken.items():
+        there = values_of(answer)
+        difference.sent[one].update(difference.sends[one])
+        difference.agreed[one].update({name: there.get(name, "") for name in difference.sends[one]})
+    rows = known.loc[[*taken]]
+    with exchange.database.transaction() as connection:
+        settle(connection, exchange, land(connection, exchange.reading(), [*taken.values()]))
+        note_agreement(connection, exchange.brand, _agreements(rows, difference, rows["modified_at"]))
+
+
+def keep_made(
+    exchange: Exchange, new: pd.DataFrame, values: Mapping[int, dict[str, str]], taken: Mapping[int, Customer]
+) -> None:
+    """Keep customers that were made."""
+    if not taken:
+        return
+    rows = new.loc[[*taken]]
+    opted_in = rows["opt_in"].astype("boolean").fillna(False)
+    wrote = {answer.id: not bool(opted_in[one]) for one, answer in taken.items()}
+    agreed = {one: values_of(answer) for one, answer in taken.items()}
+    agreements = pd.DataFrame(
+        {
+            "deployteq_id": [answer.id for answer in taken.values()],
+            "sent_values": [json.dumps(values[one]) for one in taken],
+            "agreed_values": [json.dumps({name: agreed[one].get(name, "") for name in values[one]}) for one in taken],
+            "compared_at": pd.to_datetime(rows["modified_at"].to_numpy(), utc=True),
+        }
+    )
+    with exchange.database.transaction() as connection:
+        hashes = land(connection, exchange.reading(), [*taken.values()], wrote)
+        end_intent(connection, exchange.brand, {one: answer.id for one, answer in taken.items()}, exchange.clock())
+        settle(connection, exchange, hashes)
+        note_agreement(connection, exchange.brand, agreements)
+
+
+def keep_found(exchange: Exchange, found: Mapping[int, Customer]) -> None:
+    """Keep customers whose insert was not answered, and who are there after all."""
+    if not found:
+        return
+    with exchange.database.transaction() as connection:
+        hashes = land(connection, exchange.reading(), [*found.values()])
+        end_intent(connection, exchange.brand, {one: there.id for one, there in found.items()}, exchange.clock())
+        settle(connection, exchange, hashes)
+
+
+def keep_refused(exchange: Exchange, page: pd.DataFrame, refused: Mapping[int, str]) -> None:
+    """Keep why customers were refused."""
+    if not refused:
+        return
+    now = exchange.clock()
+    with exchange.database.transaction() as connection:
+        numbers, stamps = page["deployteq_id"].to_dict(), page["modified_at"].to_dict()
+        for one, code in refused.items():
+            number, stamp = numbers[one], stamps[one]
+            if pd.isna(number):
+                note_refused_new(connection, exchange.brand, one, code, stamp, now)
+            else:
+                note_refused(connection, exchange.brand, int(number), code, stamp, now)
+
+
+def note_intents(exchange: Exchange, customers: Sequence[int]) -> None:
+    """Keep, before the call, that customers are about to be made."""
+    with exchange.database.transaction() as connection:
+        note_intent(connection, exchange.brand, pd.Index(customers), exchange.clock())
+
+
+def note_gone(exchange: Exchange, number: int) -> None:
+    """Keep that a customer is gone from Deployteq."""
+    with exchange.database.transaction() as connection:
+        note_deleted_there(connection, exchange.brand, number, exchange.clock())

@@ -1,0 +1,52 @@
+"""What every step of an exchange shares: both sides, the settings, the clock."""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from crm_sync.consent_words import Channel
+from crm_sync.database.engine import CustomerDatabase
+from crm_sync.deployteq.account import DeployteqAccount
+from crm_sync.exchange.mirror_store import Reading
+from crm_sync.exchange.settings import ExchangeSettings
+from crm_sync.mapping.model import MappingRules
+from crm_sync.sobject import SObject
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """An open account beside the customer database; `run` is the row in `sync_run`."""
+
+    account: DeployteqAccount
+    database: CustomerDatabase
+    settings: ExchangeSettings
+    rules: MappingRules
+    clock: Callable[[], datetime]
+    sleep: Callable[[float], None]
+    run: int | None = None
+
+    @property
+    def brand(self) -> str:
+        """The brand that the account is of."""
+        return self.account.brand
+
+    @property
+    def linked_consent(self) -> Mapping[SObject, Collection[Channel]]:
+        """The channels that each object's mapping has a field for."""
+        return {one: list(self.rules.consent_links(one)) for one in self.rules.mapped}
+
+    def reading(self, *, is_whole: bool = False) -> Reading:
+        """Return the context in which customers of Deployteq are stored now."""
+        return Reading(self.brand, self.settings, self.database.hashes, self.run, self.clock(), is_whole)
+
+
+@dataclass
+class Problems:
+    """What a step could not do, each as a sentence without people's data."""
+
+    sentences: list[str] = field(default_factory=list)
+
+    def add(self, sentence: str) -> None:
+        """Keep a sentence, once."""
+        if sentence not in self.sentences:
+            self.sentences.append(sentence)

@@ -1,0 +1,118 @@
+"""Measures what Deployteq's documentation leaves open, with three customers that are made for it and deleted again.
+
+Their addresses are under example.invalid, their optIn is N, their status SUSPECT: nobody mails them.
+"""
+
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from crm_sync.deployteq.customers import (
+    Customer,
+    UniqueField,
+    available_fields,
+    delete_one,
+    insert_or_update,
+    read_one,
+    update_one,
+)
+from crm_sync.errors import DeployteqRefusedError
+from crm_sync.exchange.exchange import Exchange
+from crm_sync.exchange.probe_store import Finding, keep_findings
+
+_QUIET = {"optIn": "N", "status": "SUSPECT"}
+_EMAIL = UniqueField("emailAddress", is_option=False)
+_TOLERANCE = timedelta(minutes=2)
+_TOO_LONG = 61
+
+
+def probe(exchange: Exchange) -> list[Finding]:
+    """Measure, keep the answers, and remove the test customers whatever happens."""
+    made: set[int] = set()
+    try:
+        findings = [_fields(exchange), *_measure(exchange, made)]
+    finally:
+        for number in made:
+            with suppress(DeployteqRefusedError):
+                delete_one(exchange.account, number)
+    with exchange.database.transaction() as connection:
+        keep_findings(connection, exchange.brand, findings, exchange.clock())
+    return findings
+
+
+def _fields(exchange: Exchange) -> Finding:
+    question = "option fields that the exchange needs"
+    try:
+        known = available_fields(exchange.account)
+    except DeployteqRefusedError:
+        return Finding(question, "cannot be checked")
+    missing = [name for name in exchange.settings.option_fields if name not in known]
+    if missing:
+        return Finding(question, f"the brand lacks {', '.join(missing)}; make them in Deployteq", is_safe=False)
+    return Finding(question, "are there")
+
+
+def _measure(exchange: Exchange, made: set[int]) -> list[Finding]:
+    name = f"probe-{exchange.clock():%Y%m%d%H%M%S}"
+    address = f"{name}@example.invalid"
+    whole = {"emailAddress": address, "lastname": " Probe ", "city": "Ede", **_QUIET}
+    first = _insert(exchange, whole, made)
+    again = _insert(exchange, {"emailAddress": address, "lastname": "Other"}, made)
+    kept = read_one(exchange.account, again.id)
+    findings = [
+        _left_out(kept),
+        _same(first, again, "a customer that is there is updated by its unique field"),
+        Finding("blanks around a text", "are kept" if first.fields.get("lastname") == " Probe " else "are changed"),
+        _zone(exchange, again),
+    ]
+    upper = _insert(exchange, {"emailAddress": address.upper(), **_QUIET}, made)
+    findings.append(Finding("case of e-mail addresses", "of no matter" if upper.id == first.id else "told apart"))
+    cleared = update_one(exchange.account, first.id, {"city": ""})
+    cleared_by = "empty text" if not cleared.fields.get("city") else "not by empty text"
+    findings.append(Finding("a field is cleared", cleared_by, is_safe=cleared_by == "empty text"))
+    findings.append(_bad_record(exchange, name, made))
+    return findings
+
+
+def _insert(exchange: Exchange, record: dict[str, Any], made: set[int]) -> Customer:
+    answers = [one for one in insert_or_update(exchange.account, [record], _EMAIL) if one is not None]
+    made.update(one.id for one in answers)
+    return answers[0]
+
+
+def _left_out(kept: Customer) -> Finding:
+    is_kept = kept.fields.get("city") == "Ede" and kept.fields["optIn"] == "N"
+    return Finding("fields that an update leaves out", "keep their values" if is_kept else "are emptied", is_kept)
+
+
+def _same(first: Customer, again: Customer, question: str) -> Finding:
+    is_same = first.id == again.id
+    return Finding(question, "yes" if is_same else "no, another one is made", is_same)
+
+
+def _zone(exchange: Exchange, answer: Customer) -> Finding:
+    question, stamp = "time zone of dates", answer.fields.get("modifiedAt", "")
+    at = exchange.account.answered_at
+    if not stamp or at is None:
+        return Finding(question, "cannot be measured")
+    zone = ZoneInfo(exchange.settings.time_zone)
+    off = datetime.fromisoformat(stamp).replace(tzinfo=zone).astimezone(UTC) - at
+    if abs(off) <= _TOLERANCE:
+        return Finding(question, f"is {exchange.settings.time_zone}")
+    minutes = round(off.total_seconds() / 60)
+    return Finding(
+        question, f"{minutes:+} minutes off {exchange.settings.time_zone}; correct the delivery block", False
+    )
+
+
+def _bad_record(exchange: Exchange, name: str, made: set[int]) -> Finding:
+    question = "one bad record in a batch"
+    good = {"emailAddress": f"{name}-good@example.invalid", **_QUIET}
+    bad = {"emailAddress": f"{name}-bad@example.invalid", "gender": "XXX", "jobTitle": "x" * _TOO_LONG, **_QUIET}
+    try:
+        answers = insert_or_update(exchange.account, [good, bad], _EMAIL)
+    except DeployteqRefusedError:
+        return Finding(question, "has all refused; batches are halved")
+    made.update(one.id for one in answers if one is not None)
+    return Finding(question, "is left out by itself" if None in answers else "is taken, changed")

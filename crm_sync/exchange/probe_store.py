@@ -1,0 +1,34 @@
+"""What was measured at an account."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, select
+
+from crm_sync.database.dialects import insert_for
+from crm_sync.database.tables.deployteq import deployteq_probe
+
+
+@dataclass(frozen=True)
+class Finding:
+    """The answer to a question that Deployteq's documentation leaves open; nothing is delivered on an unsafe one."""
+
+    question: str
+    answer: str
+    is_safe: bool = True
+
+
+def keep_findings(connection: Connection, brand: str, findings: Sequence[Finding], now: datetime) -> None:
+    """Keep the answers, in place of earlier ones."""
+    for one in findings:
+        values = {"answer": one.answer, "is_safe": one.is_safe, "asked_at": now}
+        statement = insert_for(connection, deployteq_probe).values(brand=brand, question=one.question, **values)
+        connection.execute(statement.on_conflict_do_update(index_elements=["brand", "question"], set_=values))
+
+
+def unsafe_findings(connection: Connection, brand: str) -> list[str]:
+    """Return the questions with an unsafe answer, each with the answer."""
+    probed = deployteq_probe.c
+    query = select(probed.question, probed.answer).where(probed.brand == brand, ~probed.is_safe)
+    return [f"{row.question}: {row.answer}" for row in connection.execute(query.order_by(probed.question))]

@@ -1,0 +1,85 @@
+"""What a user decides about the exchange with Deployteq."""
+
+from enum import StrEnum
+
+from pydantic import BaseModel, Field
+
+from crm_sync.deployteq.customers import UniqueField
+from crm_sync.deployteq.limits import BATCH
+
+
+class ChangesThere(StrEnum):
+    """What becomes of a linked field that somebody changed in Deployteq."""
+
+    KEEP = "keep"
+    REPORT = "report"
+
+
+class ExchangeSettings(BaseModel):
+    """How customers are told apart in Deployteq, what is written there, and how the first delivery goes."""
+
+    identity: str = Field(
+        default="salesforce_customer",
+        min_length=1,
+        title="Identity field",
+        description="The field in Deployteq that holds our own number of a customer; batches are matched by it. Nobody "
+        "else may write it.",
+    )
+    identity_is_option: bool = Field(
+        default=True,
+        title="Identity is an option field",
+        description="Untick it for a standard field, such as externalId.",
+    )
+    salesforce_id_field: str = Field(
+        default="salesforce_id",
+        title="Option field for the Salesforce Id",
+        description="Customers are paired by it too, where it is filled already. Empty: none.",
+    )
+    stamp_field: str = Field(
+        default="salesforce_first_delivery",
+        title="Option field for the stamp",
+        description="Customers that the first delivery makes get its date here, in the same call, so that a profile "
+        "in Deployteq can leave them out. Empty: none.",
+    )
+    outbox_group: int = Field(
+        default=0,
+        ge=0,
+        title="Outbox group",
+        description="The id of the group that a campaign of yours in Deployteq fills with who unsubscribed, bounced or "
+        "changed details. 0: none; opt-outs then come with the hourly sweep.",
+    )
+    changes_there: ChangesThere = Field(
+        default=ChangesThere.KEEP,
+        title="Changes in Deployteq",
+        description="Of linked fields: keep them here too until Salesforce changes the field, or report them only.",
+    )
+    batch: int = Field(default=BATCH, ge=1, le=1000, title="Customers a call")
+    first_customers: int = Field(
+        default=50,
+        ge=1,
+        title="First customers",
+        description="The first delivery makes so many and waits until a person has looked at them in Deployteq.",
+    )
+    most_new_percent: float = Field(
+        default=5,
+        gt=0,
+        le=100,
+        title="Most new customers at once, in percent",
+        description="Of the account: a later run that would make more waits for a person.",
+    )
+    time_zone: str = Field(
+        default="Europe/Amsterdam",
+        title="Time zone",
+        description="Of the API user in Deployteq; best give that user UTC and write UTC here.",
+    )
+
+    @property
+    def unique(self) -> UniqueField:
+        """The identity field, as a batch is matched by it."""
+        return UniqueField(self.identity, self.identity_is_option)
+
+    @property
+    def option_fields(self) -> list[str]:
+        """The option fields that the brand needs for the exchange."""
+        own = [self.identity] if self.identity_is_option else []
+        return [name for name in (*own, self.salesforce_id_field, self.stamp_field) if name]

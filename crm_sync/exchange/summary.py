@@ -1,0 +1,89 @@
+"""What a run of the exchange came to, and the state in which it ends."""
+
+from dataclasses import dataclass, field
+
+from crm_sync.exchange.collection import Account, Collected
+from crm_sync.exchange.consent import ConsentDelivered
+from crm_sync.exchange.delivery import Delivered
+from crm_sync.runs.counts import counted
+from crm_sync.runs.states import RunState
+
+
+@dataclass(frozen=True)
+class ExchangeSummary:
+    """What was collected, written and delivered. `person_needed`: why the delivery waits for a person, if it does."""
+
+    collected: Collected
+    consent: ConsentDelivered
+    delivered: Delivered
+    calls: int
+    person_needed: str = ""
+    dry_run: bool = False
+    unknown_fields: frozenset[str] = field(default_factory=frozenset)
+
+    @property
+    def state(self) -> RunState:
+        """The run's final state."""
+        if self.person_needed or self.delivered.waiting:
+            return RunState.NEEDS_APPROVAL
+        if self.delivered.refused or self.consent.refused:
+            return RunState.WITH_REFUSALS
+        if self.collected.problems.sentences:
+            return RunState.NOT_CONFIGURED
+        return RunState.DRY_RUN if self.dry_run else RunState.COMPLETED
+
+    def sentence(self) -> str:
+        """Say what happened."""
+        if self.person_needed:
+            return self.person_needed
+        would = "would be " if self.dry_run else ""
+        done = (
+            f"{counted(self.delivered.made, 'customer')} {would}made and {self.delivered.updated:,} {would}updated in "
+            f"Deployteq, {self.delivered.taken:,} {would}taken from there, {self.consent.noes:,} opt-outs written there"
+        )
+        refused = sum(self.delivered.refused.values()) + self.consent.refused
+        parts = [
+            done,
+            f"{refused:,} refused" if refused else "",
+            f"{counted(self.delivered.waiting, 'new customer')} wait until a person approves" if self.waits else "",
+            *(sentence.rstrip(".") for sentence in self.collected.problems.sentences),
+        ]
+        return "; ".join(part for part in parts if part) + f" ({counted(self.calls, 'call')})."
+
+    @property
+    def waits(self) -> bool:
+        """Whether new customers wait for a person."""
+        return bool(self.delivered.waiting)
+
+
+@dataclass(frozen=True)
+class PairingSummary:
+    """What a reading of the whole account came to."""
+
+    account: Account
+    calls: int
+    first_delivery_calls: int
+    is_accepted: bool
+    unsafe: tuple[str, ...] = ()
+
+    @property
+    def state(self) -> RunState:
+        """The run's final state."""
+        return RunState.COMPLETED if self.is_accepted and not self.unsafe else RunState.NEEDS_APPROVAL
+
+    def sentence(self) -> str:
+        """Say what was found."""
+        found, missing = self.account.figures, self.account.missing
+        text = (
+            f"{found.paired:,} of {counted(found.there, 'customer')} in Deployteq are paired; {found.only_there:,} are "
+            f"only there, {found.only_here:,} only here, {counted(found.doubles, 'double')}; "
+            f"{counted(self.calls, 'call')}."
+        )
+        if not missing.is_plausible:
+            text += f" {missing.number:,} were not shown, too many to be true: nobody is taken for deleted."
+        if self.unsafe:
+            why = "; ".join(self.unsafe)
+            return f"{text} Nothing is delivered, since Deployteq behaves otherwise than is safe: {why}."
+        if not self.is_accepted:
+            text += " Look at the page; if it is right, run deployteq-pairing again with 'Accept the pairing' ticked."
+        return text

@@ -1,0 +1,125 @@
+"""The values of our customers as Deployteq takes them, and back.
+
+A frame has a row for each customer and a column for each field, named as Deployteq names it; that of an option field
+begins with `option:`. Empty is empty text. Missing means left out: the value does not fit, and nothing is ever cut.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from crm_sync.mapping.customer_fields import CONSENT_FIELDS, CUSTOMER_FIELDS
+from crm_sync.mapping.model import CustomerFieldKind, MappingRules
+
+OPTION = "option:"
+IDENTITY_PREFIX = "crm-"
+STATUS = "status"
+BLACKLIST = "BLACKLIST"
+_FORBIDDEN = "[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
+
+_LENGTHS = {
+    100: "externalId userName title lastname",
+    20: "initials zipCode",
+    40: "firstname middlename",
+    16: "prefix suffix workPhone workMobile homePhone mobilePhone faxNumber",
+    70: "birthplace address address2 address3 city country alternateAddress alternateAddress2 alternateAddress3 "
+    "alternateCity alternateCountry",
+    10: "addressNumber addressNumberSuffix alternateAddressNumber alternateAddressNumberSuffix workExtension",
+    11: "poBox",
+    60: "state alternateState jobTitle",
+    7: "alternateZipCode",
+    120: "companyName",
+    30: "department",
+    255: "contactMan website",
+    80: "emailAddress alternateEmailAddress",
+}
+LENGTHS = {name: length for length, names in _LENGTHS.items() for name in names.split()}
+_CHOICES = {
+    STATUS: "SUSPECT PROSPECT CUSTOMER",
+    "gender": "MAN WOMAN FAMILY UNKNOWN",
+    "maritalStatus": "UNKNOWN SINGLE MARRIED DIVORCED WIDOWED ENGAGED COHABITATING DECEASED",
+    "emailType": "HTML TEXT MULTIPART",
+}
+CHOICES = {name: frozenset(words.split()) for name, words in _CHOICES.items()}
+
+
+def _there(field: str) -> str:
+    first, *others = field.split("_")
+    return first + "".join(part.capitalize() for part in others)
+
+
+# Our name by Deployteq's. Consent is no field; Deployteq has no language.
+FIELDS = {_there(name): name for name in CUSTOMER_FIELDS if name not in {*CONSENT_FIELDS, "language"}}
+
+
+def linked_fields(rules: MappingRules) -> set[str]:
+    """Return the fields that Salesforce fills, by their names in a frame; the status follows from the record's kind."""
+    links = [link for sobject in rules.mapped for link in rules.of(sobject).links]
+    names = {OPTION + link.name for link in links if link.kind is CustomerFieldKind.OPTION}
+    return names | {_there(link.name) for link in links if link.field_type and _there(link.name) in FIELDS} | {STATUS}
+
+
+def our_values(customers: pd.DataFrame, linked: set[str], salesforce_id_field: str = "") -> tuple[pd.DataFrame, int]:
+    """Return the values of customers (the columns of the table) as Deployteq takes them, and how many were cleaned of
+    characters that XML cannot hold."""
+    columns = {there: _text(customers[here]) for there, here in FIELDS.items()}
+    columns[STATUS] = _text(customers[STATUS])
+    if salesforce_id_field:
+        columns[OPTION + salesforce_id_field] = _text(customers["salesforce_id"])
+    options = pd.DataFrame([*customers["options"]], index=customers.index)
+    for name in sorted(linked):
+        if name.startswith(OPTION) and name not in columns:
+            own = options.get(name.removeprefix(OPTION), pd.Series("", index=customers.index))
+            columns[name] = _text(own.map(_plain))
+    cleaned = pd.Series(False, index=customers.index)
+    for name, values in columns.items():
+        safe = values.str.replace(_FORBIDDEN, "", regex=True)
+        cleaned |= safe.ne(values)
+        columns[name] = _fitting(name, safe)
+    return pd.DataFrame(columns), int(cleaned.sum())
+
+
+def _text(values: pd.Series) -> pd.Series:
+    return values.astype("object").where(values.notna(), "").astype("str")
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return "" if pd.isna(value) else str(value)
+
+
+def _fitting(name: str, values: pd.Series) -> pd.Series:
+    if name in CHOICES:
+        upper = values.str.upper()
+        return upper.where(upper.isin([*CHOICES[name], ""]))
+    return values.where(values.str.len().le(LENGTHS[name])) if name in LENGTHS else values
+
+
+def as_frame(values: pd.Series, columns: pd.Index) -> pd.DataFrame:
+    """Return JSON objects (dicts, or missing) as a frame with these columns; what an object lacks is missing."""
+    rows = [one if isinstance(one, dict) else {} for one in values]
+    return pd.DataFrame(rows, index=values.index, dtype="object").reindex(columns=columns).astype("object")
+
+
+def as_objects(frame: pd.DataFrame) -> list[dict[str, str]]:
+    """Return each row as an object without what is missing."""
+    filled = frame.notna().to_numpy()
+    names = [*frame.columns]
+    return [
+        {name: value for name, value, is_there in zip(names, row, there, strict=True) if is_there}
+        for row, there in zip(frame.to_numpy(dtype="object"), filled, strict=True)
+    ]
+
+
+def as_call(values: Mapping[str, str], *, clears_with: str | None = "") -> dict[str, Any]:
+    """Return values as a call takes them: option fields in `options`, an empty one as what clears a field there."""
+    fields: dict[str, Any] = {}
+    options: dict[str, Any] = {}
+    for name, value in values.items():
+        if name.startswith(OPTION):
+            options[name.removeprefix(OPTION)] = value
+        else:
+            fields[name] = value or clears_with
+    return {**fields, "options": options} if options else fields

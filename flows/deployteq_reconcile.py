@@ -1,0 +1,56 @@
+"""Every night, with a Deployteq account: reads all customers there, finds what no change ever announced."""
+
+from prefect import flow
+
+from blocks.customer_database import CustomerDatabase
+from blocks.data_mapping import DataMapping
+from blocks.deployteq_account import DeployteqAccount
+from blocks.deployteq_delivery import DeployteqDelivery
+from blocks.load import load_block
+from blocks.salesforce_credentials import SalesforceCredentials
+from crm_sync.exchange.collection import connection_of
+from crm_sync.exchange.summary import PairingSummary
+from tasks.consent.deliver import deliver_consent
+from tasks.exchange.opening import open_exchange
+from tasks.exchange.steps import read_whole_account, write_consent
+from tasks.pages.exchange import publish_pairing
+from tasks.run.ending import end_in_a_sentence
+from tasks.run.run import open_run
+
+_FLOW = "deployteq_reconcile"
+
+
+@flow(name=_FLOW, flow_run_name="Deployteq reconcile")
+def deployteq_reconcile(
+    salesforce: SalesforceCredentials | str = "salesforce",
+    database: CustomerDatabase | str = "customers",
+    mapping: DataMapping | str = "mapping",
+    account: DeployteqAccount | str = "deployteq",
+    delivery: DeployteqDelivery | str = "deployteq-delivery",
+) -> PairingSummary:
+    """Read all customers in Deployteq: opt-outs, changes, doubles, deletions; consent is mended, the rest is shown.
+
+    Args:
+        salesforce: Salesforce credentials, a saved block or its name.
+        database: Customer database, a saved block or its name.
+        mapping: Data mapping, a saved block or its name.
+        account: Deployteq account, a saved block or its name.
+        delivery: Deployteq delivery, a saved block or its name.
+    """
+
+    def reconcile() -> PairingSummary:
+        rules = load_block(DataMapping, mapping).rules()
+        with (
+            open_run(_FLOW, salesforce, database, while_closed=True) as run,
+            open_exchange(run, rules, _FLOW, account, delivery) as opened,
+        ):
+            found = read_whole_account(opened)
+            deliver_consent(run, rules)
+            write_consent(opened)
+            state, unsafe = connection_of(opened)
+            summary = PairingSummary(found, opened.account.calls, 0, state.is_accepted, tuple(unsafe))
+            run.end(summary.state)
+        publish_pairing(summary, [])
+        return summary
+
+    return end_in_a_sentence(reconcile)

@@ -1,0 +1,1 @@
+"""The exchange with a Deployteq account, step by step."""

@@ -1,0 +1,41 @@
+"""The steps of an exchange in Prefect; each may be tried again as a whole: what is due follows from what is kept."""
+
+from prefect import task
+
+from crm_sync.exchange.collection import Account, Collected, collect, read_account
+from crm_sync.exchange.consent import ConsentDelivered, deliver_consent_there
+from crm_sync.exchange.delivery import Delivered, deliver
+from crm_sync.exchange.exchange import Exchange
+from crm_sync.exchange.probe import probe
+from crm_sync.exchange.probe_store import Finding
+from tasks.run.retry_policy import TALKS_TO_SALESFORCE
+
+
+@task(task_run_name="collect from Deployteq", **TALKS_TO_SALESFORCE)
+def collect_changes(exchange: Exchange) -> Collected:
+    """Bring opt-outs and changes from Deployteq."""
+    return collect(exchange)
+
+
+@task(task_run_name="write opt-outs to Deployteq", **TALKS_TO_SALESFORCE)
+def write_consent(exchange: Exchange) -> ConsentDelivered:
+    """Write noes, and the yeses that lift one, to Deployteq."""
+    return deliver_consent_there(exchange)
+
+
+@task(task_run_name="deliver customers to Deployteq", **TALKS_TO_SALESFORCE)
+def deliver_customers(exchange: Exchange, *, approved: bool, dry_run: bool) -> Delivered:
+    """Deliver what differs."""
+    return deliver(exchange, approved=approved, dry_run=dry_run)
+
+
+@task(task_run_name="read the Deployteq account", **TALKS_TO_SALESFORCE)
+def read_whole_account(exchange: Exchange) -> Account:
+    """Read and pair all customers."""
+    return read_account(exchange)
+
+
+@task(task_run_name="measure Deployteq", **TALKS_TO_SALESFORCE)
+def measure(exchange: Exchange) -> list[Finding]:
+    """Find out by test customers what Deployteq's documentation leaves open."""
+    return probe(exchange)

@@ -1,0 +1,69 @@
+"""The pages of the exchange with Deployteq."""
+
+from collections.abc import Sequence
+
+from crm_sync.exchange.probe_store import Finding
+from crm_sync.exchange.summary import ExchangeSummary, PairingSummary
+from tasks.pages.markdown import bullets, heading, publish_page, table
+
+
+def publish_exchange(summary: ExchangeSummary) -> None:
+    """Leave what a run collected, wrote and delivered, and what it could not."""
+    delivered, consent, collected = summary.delivered, summary.consent, summary.collected
+    facts = [
+        ("members of the outbox group", collected.members),
+        ("opted out, looked at in the hourly sweep", collected.swept),
+        ("opt-outs written to Deployteq", consent.noes),
+        ("people mailed again, by a later yes", consent.yeses),
+        ("customers made in Deployteq", delivered.made),
+        ("customers updated in Deployteq", delivered.updated),
+        ("customers with values taken from Deployteq", delivered.taken),
+        ("fields changed on both sides, where Salesforce wins", delivered.conflicts),
+        ("customers gone from Deployteq, not made again", delivered.gone),
+        ("customers with characters left out that XML cannot hold", delivered.cleaned),
+        ("new customers that wait for a person", delivered.waiting),
+        ("calls", summary.calls),
+        ("calls of the delivery, as forecast", delivered.calls_forecast),
+    ]
+    refused = [(code, number) for code, number in sorted(delivered.refused.items())]
+    problems = [*collected.problems.sentences]
+    if summary.unknown_fields:
+        problems.append(f"Deployteq's customers have fields that are new: {', '.join(sorted(summary.unknown_fields))}.")
+    publish_page(
+        "deployteq-exchange",
+        "Deployteq exchange",
+        summary.sentence(),
+        table(("", ""), facts),
+        heading("Refused by Deployteq") if refused else heading("Nothing was refused"),
+        table(("code", "customers"), refused),
+        table(("field that does not fit", "customers"), sorted(delivered.left_out.items())),
+        bullets(problems),
+    )
+
+
+def publish_pairing(summary: PairingSummary, findings: Sequence[Finding]) -> None:
+    """Leave who is who, what was measured, and what the first delivery takes."""
+    found = summary.account.figures
+    facts = [
+        ("customers in Deployteq", found.there),
+        ("paired with a customer here", found.paired),
+        *((f"of them now, by {way}", number) for way, number in summary.account.paired.by_way.items() if number),
+        ("doubles: several there that are one customer here", found.doubles),
+        ("several customers here that one there could be", summary.account.paired.unclear),
+        ("only in Deployteq; left alone", found.only_there),
+        ("only here; made by the first delivery", found.only_here),
+        ("no there and yes here; stopped here too", found.no_there_yes_here),
+        ("yes there and no here; stopped there too", found.yes_there_no_here),
+        ("missing since the last reading", summary.account.missing.number),
+        ("deleted in Deployteq, for they were missing twice", summary.account.missing.deleted),
+        ("calls of the first delivery", summary.first_delivery_calls),
+    ]
+    measured = [(one.question, one.answer, "" if one.is_safe else "nothing is delivered") for one in findings]
+    publish_page(
+        "deployteq-pairing",
+        "Deployteq pairing",
+        summary.sentence(),
+        table(("", "people"), facts),
+        heading("Measured") if measured else heading("Nothing was measured"),
+        table(("question", "answer", ""), measured),
+    )
