@@ -1,13 +1,27 @@
-"""Consent that was changed here by plain SQL, or by whatever else writes to the table `customer`.
+"""Consent that was changed here by plain SQL, or by whatever else writes to the customer database.
 
 `customer.opt_in_set` and `sms_opt_in_set` hold what the product set last. Where a field differs from it, somebody
-changed it: that was said after the last look, and before now.
+changed it: that was said after the last look, and before now. A status Blacklist that is set, and a contact moment
+with an unsubscription, are noes of the person; a bounce is none.
 """
 
 from datetime import datetime
+from typing import Any
 
 import pandas as pd
-from sqlalchemy import ColumnElement, Connection, Table, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Table,
+    TextClause,
+    and_,
+    false,
+    func,
+    or_,
+    select,
+    text,
+    update,
+)
 
 from crm_sync.columns.address_hash import AddressHash, normalise_address
 from crm_sync.consent.ledger_store import drop_candidates, enter_sayings
@@ -16,11 +30,14 @@ from crm_sync.database.dialects import insert_for
 from crm_sync.database.frames import frame_of
 from crm_sync.database.staging import stage
 from crm_sync.database.tables.consent import installation
-from crm_sync.database.tables.customers import customer
+from crm_sync.database.tables.customers import BLACKLIST_CHANGED, customer
+from crm_sync.database.tables.moments import contact_moment
 
+BLACKLIST = "blacklist"
 _LOOKED_AT = "consent_looked_at"
 _FIELDS = [name for channel in Channel for name in (channel.customer_field, f"{channel.customer_field}_set")]
-_READ = ["id", "unique_key", "email_address", "address_hash", *_FIELDS]
+_READ = ["id", "unique_key", "email_address", "address_hash", "status", *_FIELDS]
+_MOMENT = ["moment_id", "unsubscribed_at"]
 
 
 def notice_changes_here(connection: Connection, hashes: AddressHash, *, run: int | None, now: datetime) -> pd.Series:
@@ -28,19 +45,21 @@ def notice_changes_here(connection: Connection, hashes: AddressHash, *, run: int
 
     Of a customer that the product never set (`opt_in_set` is empty), a no is found, not said; a yes is nothing new.
     """
-    found = frame_of(
-        connection.execute(select(*(customer.c[name] for name in _READ)).where(differs_from_set())),
-        _READ,
-        dtype="object",
-    )
-    if found.empty:
-        return found["id"]
+    changed = _customers(connection, differs_from_set())
+    listed = _customers(connection, text(BLACKLIST_CHANGED))
+    left = _unsubscribed(connection)
+    if changed.empty and listed.empty and left.empty:
+        return changed["id"]
     since = _last_look(connection)
-    staged = _remember(connection, _with_hashes(found, hashes))
-    sayings = pd.concat([_sayings(found, channel, since, now) for channel in Channel])
+    found = _with_hashes(pd.concat([changed, listed, left[_READ]]).drop_duplicates("id"), hashes)
+    staged = _remember(connection, found)
+    of_id = found.set_index("id")["address_hash"]
+    changed, listed, left = (one.assign(address_hash=one["id"].map(of_id)) for one in (changed, listed, left))
+    sayings = pd.concat([_sayings(changed, channel, since, now) for channel in Channel])
     drop_candidates(connection, sayings[sayings["said"].eq(Said.NO.value)])
-    enter_sayings(connection, sayings, run=run, now=now)
-    _take_as_set(connection, staged)
+    for some in (sayings, _of_blacklist(listed, since, now), _of_moments(left, now)):
+        enter_sayings(connection, some, run=run, now=now)
+    _take_as_set(connection, staged, left["moment_id"])
     return found["id"]
 
 
@@ -54,6 +73,50 @@ def differs_from_set() -> ColumnElement[bool]:
     """Tell whether somebody changed a customer's consent since the product set it; a partial index answers it."""
     pairs = ((customer.c[channel.customer_field], customer.c[f"{channel.customer_field}_set"]) for channel in Channel)
     return or_(*(now.is_distinct_from(before) for now, before in pairs))
+
+
+def _customers(connection: Connection, which: ColumnElement[bool] | TextClause) -> pd.DataFrame:
+    rows = connection.execute(select(*(customer.c[name] for name in _READ)).where(which))
+    return frame_of(rows, _READ, dtype="object")
+
+
+def _unsubscribed(connection: Connection) -> pd.DataFrame:
+    """Return the moments with an unsubscription that was not noticed yet, with their customers."""
+    is_new = and_(contact_moment.c.unsubscribed_at.is_not(None), contact_moment.c.unsubscribe_seen.is_(None))
+    columns = [*(customer.c[name] for name in _READ), *(contact_moment.c[name] for name in _MOMENT)]
+    query = select(*columns).join(contact_moment, contact_moment.c.customer_id == customer.c.id).where(is_new)
+    return frame_of(connection.execute(query), [*_READ, *_MOMENT], dtype="object")
+
+
+def _of_blacklist(listed: pd.DataFrame, since: datetime | None, now: datetime) -> pd.DataFrame:
+    """Return what setting the status says, for every channel; taking it away says nothing."""
+    rows = listed[listed["status"].astype("str").str.lower().eq(BLACKLIST)]
+    rows = rows.drop_duplicates("address_hash")
+    return pd.concat([_noes(rows, channel, Cause.BLACKLIST, since, now) for channel in Channel])
+
+
+def _of_moments(left: pd.DataFrame, now: datetime) -> pd.DataFrame:
+    at = pd.to_datetime(left["unsubscribed_at"], utc=True)
+    at = at.mask(at > now, pd.Timestamp(now))
+    return _noes(left, Channel.EMAIL, Cause.UNSUBSCRIBED, at, at).assign(reference=left["moment_id"])
+
+
+def _noes(
+    rows: pd.DataFrame, channel: Channel, cause: Cause, since: pd.Series | datetime | None, until: pd.Series | datetime
+) -> pd.DataFrame:
+    place = {"channel": channel.value, "side": Side.HERE.value, "reference": ""}
+    words = {"said": Said.NO.value, "kind": Kind.PERSON.value, "cause": cause.value}
+    return pd.DataFrame(
+        {
+            "address_hash": rows["address_hash"].astype("Int64"),
+            "customer_id": rows["id"].astype("Int64"),
+            "not_before": since,
+            "not_after": until,
+            **place,
+            **words,
+        },
+        index=rows.index,
+    )
 
 
 def _with_hashes(found: pd.DataFrame, hashes: AddressHash) -> pd.DataFrame:
@@ -103,10 +166,15 @@ def _remember(connection: Connection, found: pd.DataFrame) -> Table:
     return staged
 
 
-def _take_as_set(connection: Connection, staged: Table) -> None:
+def _take_as_set(connection: Connection, staged: Table, moments: pd.Series) -> None:
     """Note that the changes were seen; what the customers stand at is set after this, from the ledger."""
-    seen = {f"{channel.customer_field}_set": customer.c[channel.customer_field] for channel in Channel}
+    seen: dict[str, Any] = {f"{channel.customer_field}_set": customer.c[channel.customer_field] for channel in Channel}
+    seen["blacklist_seen"] = func.coalesce(func.lower(customer.c.status) == BLACKLIST, false())
     connection.execute(update(customer).values(**seen).where(customer.c.id == staged.c.id))
+    if len(moments):
+        noticed = stage(connection, "staged_moment", pd.DataFrame({"moment_id": moments.astype("str")}))
+        is_noticed = contact_moment.c.moment_id == noticed.c.moment_id
+        connection.execute(update(contact_moment).values(unsubscribe_seen=True).where(is_noticed))
 
 
 def _last_look(connection: Connection) -> datetime | None:

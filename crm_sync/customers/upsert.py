@@ -29,6 +29,7 @@ from sqlalchemy import (
 )
 
 from crm_sync.columns.membership import among
+from crm_sync.consent.here_store import BLACKLIST
 from crm_sync.customers.mail_status_store import MAIL_STATUS, mail_status_again
 from crm_sync.database.dialects import insert_for, write_and_count
 from crm_sync.database.staging import stage
@@ -38,7 +39,6 @@ from crm_sync.sobject import SObject
 
 # SQLite and PostgreSQL take at most about a hundred arguments, and an option needs two.
 _OPTIONS_AT_ONCE = 40
-BLACKLIST = "blacklist"
 _SOURCE = {"sobject": "salesforce_object", "id": "salesforce_id"}
 
 

@@ -12,6 +12,8 @@ from crm_sync.mapping.words import NO, NUMBER_TYPES, YES
 from crm_sync.salesforce.schema.describe import FieldDescription
 from crm_sync.salesforce.write.records import CLEAR
 
+# How fields that are no checkbox spell yes and no.
+_SPELLINGS = (("true", "false"), ("Y", "N"), ("Yes", "No"), ("1", "0"))
 _NUMBER = r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
 _LONGEST_NUMBER = 40
 _DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
@@ -90,7 +92,8 @@ def _yes_or_no(texts: pd.Series, field: FieldDescription, *, opposite: bool) -> 
     known = yes | words.isin(NO) | words.isna()
     yes = yes & ~opposite | ~yes & opposite
     lower = {value.lower(): value for value in field.picklist_values}
-    spelt = ("true", "false") if field.type == "boolean" or "true" in lower else ("Y", "N")
+    pairs = [pair for pair in _SPELLINGS if {word.lower() for word in pair} & lower.keys()]
+    spelt = ("true", "false") if field.type == "boolean" else (pairs or [("Y", "N")])[0]
     say_yes, say_no = (lower.get(word.lower(), word) for word in spelt)
     return yes.map({True: say_yes, False: say_no}).where(known).astype("str")
 

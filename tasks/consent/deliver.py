@@ -5,7 +5,7 @@ stays in the queue, and every pull and push tries it again.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import pandas as pd
@@ -105,6 +105,7 @@ def _deliver(run: Run, parts: Sequence[_Part]) -> None:
         return utc_now() + ahead + _SLACK
 
     groups = []
+    parts = [_as_spelt(part, looked[part.sobject, part.channel]) for part in parts]
     for part in parts:
         steps = next_steps(part.waiting, looked[part.sobject, part.channel])
         held = part.waiting[steps.eq(Step.HELD.value)]
@@ -144,10 +145,17 @@ def _look(run: Run, parts: Sequence[_Part]) -> tuple[dict[tuple[SObject, Channel
     return {(part.sobject, part.channel): _current(found[part.sobject], part.link) for part in parts}, ahead
 
 
+def _as_spelt(part: _Part, current: pd.DataFrame) -> _Part:
+    """Return the part with the words that its records use, so that a text or a pick list keeps them."""
+    words = tuple(current["word"].dropna().astype("str").unique())
+    return part if part.field.type == "boolean" else replace(part, field=replace(part.field, picklist_values=words))
+
+
 def _current(records: pd.DataFrame, link: FieldLink) -> pd.DataFrame:
     current = pd.DataFrame(
         {
             "says_no": says_no_of(records[link.salesforce_field], link),
+            "word": records[link.salesforce_field],
             "is_deleted": records["IsDeleted"].eq("true"),
             "stamp": pd.to_datetime(records["SystemModstamp"], utc=True, format="ISO8601"),
         }

@@ -1,5 +1,6 @@
 """The ledger of consent: what is said here acts at once, is kept for good, and waits for Salesforce."""
 
+import pandas as pd
 import pytest
 from sqlalchemy import text
 
@@ -8,6 +9,7 @@ from crm_sync.consent.proof_store import read_chain
 from crm_sync.consent.record_store import record_consent
 from crm_sync.database.engine import CustomerDatabase
 from crm_sync.errors import ConfigurationError, DatabaseUnavailableError
+from crm_sync.moments.record_store import record_moments
 from tests.consent.conftest import People
 
 ADA, CONTACT = "ada@planted.example", "003000000000001AAA"
@@ -41,6 +43,42 @@ def test_complaint_is_taken_back_by_the_person_here(people: People) -> None:
     people.set(ada, opt_in=True)
     people.cycle()
     assert people.opt_in(ada) is True, "here it is the person who says so"
+
+
+def test_blacklist_is_a_no_that_only_the_person_takes_back(people: People) -> None:
+    ada = people.add(ADA, CONTACT)
+    people.cycle()
+    people.set(ada, status="BlackList")
+    people.cycle()
+    assert people.opt_in(ada) is False
+    assert people.queued() == [(CONTACT, "no")]
+    people.set(ada, status="Customer")
+    people.cycle()
+    assert people.opt_in(ada) is False, "another status says nothing"
+    with people.database.transaction() as connection:
+        chain = read_chain(connection, people.database.hashes, ADA)
+    assert set(chain.standing["cause"]) == {"blacklist"}
+    people.set(ada, opt_in=True)
+    people.cycle()
+    assert people.opt_in(ada) is True
+
+
+def test_unsubscription_of_a_moment_is_a_no_at_once_and_a_bounce_is_none(people: People) -> None:
+    ada, bob = people.add(ADA, CONTACT), people.add("bob@planted.example", "003000000000002AAA")
+    people.cycle()
+    moments = pd.DataFrame({"moment_id": ["1", "2"], "customer_id": [ada, bob], "sent_at": [people.now] * 2})
+    hard = moments.assign(bounced_at=people.now, unsubscribed_at=pd.Series([people.now, pd.NaT]))
+    with people.database.transaction() as connection:
+        record_moments(connection, hard, people.tick())
+        view = text("SELECT is_mailable FROM customer_mailable ORDER BY customer_id")
+        assert [bool(one) for one in connection.scalars(view)] == [False, True]
+    people.cycle()
+    assert [people.opt_in(ada), people.opt_in(bob)] == [False, True]
+    assert people.queued() == [(CONTACT, "no")]
+    people.set(ada, opt_in=True)
+    people.cycle()
+    people.cycle()
+    assert people.opt_in(ada) is True
 
 
 def test_address_of_nobody_is_remembered_for_who_comes_later(people: People) -> None:

@@ -188,7 +188,7 @@ class Worlds:
                     land_batch(self.connection, self._frame(sobject, records), sobject, landing)
                 for one, record in records.items():
                     self.read.append((one, record["address"], asked))
-                    if record["no"] and not record["deleted"]:
+                    if record["no"]:
                         self.seen.append((one, record["address"], asked, started))
             self.marks[sobject] = max(asked, self.marks.get(sobject, asked))
             self.last_look |= records

@@ -45,6 +45,8 @@ def one(value: str | None, link: FieldLink, described: FieldDescription) -> str 
         ("false", OPT_IN, listed("picklist", "Y", "N"), "N"),
         ("true", OPT_IN, listed("picklist", "True", "False"), "True"),
         ("false", OPT_IN, field("string"), "N"),
+        ("false", OPT_IN, listed("picklist", "YES", "Maybe"), "No"),
+        ("false", OPT_IN, listed("string", "1"), "0"),
         ("Y", OPTION, field("boolean"), "true"),
         (None, OPTION, field("boolean"), "false"),
         ("1984-02-29", BIRTHDAY, field("date"), "1984-02-29"),

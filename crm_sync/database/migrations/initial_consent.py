@@ -116,6 +116,11 @@ FROM (
                 WHERE address_consent.address_hash = customer.address_hash AND address_consent.channel = 'email'
             ) THEN 'said no'
             WHEN EXISTS (
+                SELECT 1 FROM contact_moment
+                WHERE contact_moment.customer_id = customer.id AND contact_moment.unsubscribed_at IS NOT NULL
+                    AND contact_moment.unsubscribe_seen IS NULL
+            ) THEN 'said no'
+            WHEN EXISTS (
                 SELECT 1 FROM consent_gap
                 WHERE consent_gap.sobject = customer.salesforce_object AND consent_gap.channel = 'email'
             ) THEN 'Salesforce no longer shows who said no'

@@ -58,6 +58,8 @@ FIELD_COLUMN_TYPES: dict[FieldType, type[TypeEngine[Any]]] = {
     FieldType.YES_NO: Boolean,
 }
 
+# As the partial index has it, word by word: SQLite only then uses it.
+BLACKLIST_CHANGED = "coalesce(lower(status) = 'blacklist', false) <> coalesce(blacklist_seen, false)"
 _IS_MERGED = text("merged_into_customer_id IS NOT NULL")
 
 customer = Table(
@@ -73,6 +75,8 @@ customer = Table(
     # What the ledger of consent last came to; where the field differs, somebody changed it since.
     Column("opt_in_set", Boolean),
     Column("sms_opt_in_set", Boolean),
+    # Whether a status of Blacklist was noticed as a no.
+    Column("blacklist_seen", Boolean),
     # Keyed hash of the e-mail address (crm_sync.columns.address_hash).
     Column("address_hash", BigInteger),
     Column("options", JSON_OBJECT, nullable=False),
@@ -90,6 +94,12 @@ customer = Table(
         "id",
         sqlite_where=text("opt_in IS NOT opt_in_set OR sms_opt_in IS NOT sms_opt_in_set"),
         postgresql_where=text("opt_in IS DISTINCT FROM opt_in_set OR sms_opt_in IS DISTINCT FROM sms_opt_in_set"),
+    ),
+    Index(
+        "ix_customer_blacklist_changed",
+        "id",
+        sqlite_where=text(BLACKLIST_CHANGED),
+        postgresql_where=text(BLACKLIST_CHANGED),
     ),
     Index("ix_customer_merged_into", "merged_into_customer_id", sqlite_where=_IS_MERGED, postgresql_where=_IS_MERGED),
 )

@@ -1,10 +1,12 @@
 """The tables of contact moments: the e-mails that customers got, and what of them is in Salesforce."""
 
-from sqlalchemy import BigInteger, Column, Index, Integer, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, Table, Text, text
 
 from crm_sync.database.tables.customers import Instant, metadata
 
 CUSTOMER_ID = BigInteger().with_variant(Integer, "sqlite")
+
+_NOT_NOTICED = text("unsubscribed_at IS NOT NULL AND unsubscribe_seen IS NULL")
 
 # One e-mail to one customer. Senders write here with `record_moments` of crm_sync.moments.record_store.
 contact_moment = Table(
@@ -33,11 +35,19 @@ contact_moment = Table(
     Column("bounce_category", Text),
     Column("bounce_reason", Text),
     Column("unsubscribed_at", Instant),
+    # Whether the unsubscription was noticed as a no.
+    Column("unsubscribe_seen", Boolean),
     Column("online_version_url", Text),
     # One more at every change: two changes can have the same `changed_at`, and both have to reach Salesforce.
     Column("version", Integer, nullable=False, server_default="1"),
     Column("changed_at", Instant, nullable=False),
     Index("ix_contact_moment_customer_id", "customer_id"),
+    Index(
+        "ix_contact_moment_unsubscribed",
+        "customer_id",
+        sqlite_where=_NOT_NOTICED,
+        postgresql_where=_NOT_NOTICED,
+    ),
 )
 
 # What became of a moment in Salesforce, for each of the two objects: the last try, and the last that went well.

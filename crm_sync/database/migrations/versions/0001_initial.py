@@ -55,7 +55,7 @@ def _make_customers() -> None:
             "salesforce_id secondary_salesforce_id mail_status_before",
         ),
         sa.Column("birthday", _DATE),
-        *_columns(_BOOLEAN, "opt_in sms_opt_in opt_in_set sms_opt_in_set"),
+        *_columns(_BOOLEAN, "opt_in sms_opt_in opt_in_set sms_opt_in_set blacklist_seen"),
         sa.Column("address_hash", sa.BigInteger()),
         sa.Column("options", _JSON, nullable=False),
         sa.Column("merged_into_customer_id", _ROW_ID, sa.ForeignKey("customer.id")),
@@ -69,6 +69,11 @@ def _make_customers() -> None:
             postgresql_where=sa.text(
                 "opt_in IS DISTINCT FROM opt_in_set OR sms_opt_in IS DISTINCT FROM sms_opt_in_set"
             ),
+        ),
+        sa.Index(
+            "ix_customer_blacklist_changed",
+            "id",
+            **_where("coalesce(lower(status) = 'blacklist', false) <> coalesce(blacklist_seen, false)"),
         ),
         sa.Index("ix_customer_merged_into", "merged_into_customer_id", **_where("merged_into_customer_id IS NOT NULL")),
     )
@@ -196,7 +201,13 @@ def _make_moments() -> None:
         sa.Column("machine_opens", _INTEGER, nullable=False, server_default="0"),
         sa.Column("clicks", _INTEGER, nullable=False, server_default="0"),
         sa.Column("version", _INTEGER, nullable=False, server_default="1"),
+        sa.Column("unsubscribe_seen", _BOOLEAN),
         sa.Index("ix_contact_moment_customer_id", "customer_id"),
+        sa.Index(
+            "ix_contact_moment_unsubscribed",
+            "customer_id",
+            **_where("unsubscribed_at IS NOT NULL AND unsubscribe_seen IS NULL"),
+        ),
     )
     op.create_table(
         "moment_export",
