@@ -4,7 +4,6 @@ SyncError                       its text is one sentence for the person who read
 ├── ConfigurationError          change a setting, do not retry; raised before any record is touched
 │   ├── MappingError            an impossible link: unknown field, no unique field, two of them
 │   ├── NobodyWaitsError        nothing is known under a name that a person typed, or nobody meets a selection
-│   ├── DatabaseUnavailableError  the customer database does not open
 │   ├── AddressMovedError       the org answers from elsewhere: a kept session's address is out of date
 │   └── ApiVersionError         the org does not have the API version that it was asked with
 ├── RetriableError              the task tries again; nothing was committed in this attempt
@@ -24,6 +23,7 @@ SyncError                       its text is one sentence for the person who read
 ├── SessionExpiredError         log in again, once
 ├── JobGoneError                the Bulk job or its results have expired: read that object again
 └── FatalError                  end the run as failed
+    ├── DatabaseUnavailableError  the customer database does not answer, is full, locked or read-only
     ├── AuthenticationError     Salesforce refused the login
     ├── AuthorizationError      the user lacks a permission
     ├── QueryError              Salesforce refused the query
@@ -55,10 +55,6 @@ class MappingError(ConfigurationError):
 
 class NobodyWaitsError(ConfigurationError):
     """There is nobody to push: a name is misspelt, or a selection leads to no customer."""
-
-
-class DatabaseUnavailableError(ConfigurationError):
-    """The customer database cannot be opened with the saved URL."""
 
 
 class AddressMovedError(ConfigurationError):
@@ -140,6 +136,10 @@ class JobGoneError(SyncError):
 
 class FatalError(SyncError):
     """The run cannot go on, and trying again changes nothing."""
+
+
+class DatabaseUnavailableError(FatalError):
+    """The customer database, or a disk that it needs, does not do its part; no setting is wrong."""
 
 
 class AuthenticationError(FatalError):

@@ -1,8 +1,9 @@
 """Opens the customer database: SQLite by default, PostgreSQL for real use; the tables are made on first use."""
 
+import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -12,15 +13,17 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, create_engine, event, select, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from crm_sync.columns.address_hash import AddressHash
 from crm_sync.database.dialects import insert_for
+from crm_sync.database.failures import EXAMPLES, failure_at_opening, failure_at_work
 from crm_sync.database.staging import detach_staged
 from crm_sync.database.tables.consent import installation
-from crm_sync.errors import ConfigurationError, DatabaseUnavailableError
+from crm_sync.errors import ConfigurationError
 
 _MIGRATIONS = Path(__file__).with_name("migrations")
 # Any number will do; it only has to differ from other locks in the same PostgreSQL database.
@@ -28,7 +31,6 @@ _MIGRATION_LOCK = 7_023_001
 # Alembic keeps the migration at work in global names; two threads would get in each other's way.
 _ALEMBIC = Lock()
 _KEY_CHECK = "address_key_check"
-_EXAMPLES = "for example sqlite:///customers.db or postgresql://user:password@host/database"
 _DRIVERS = {"sqlite": "sqlite", "postgres": "postgresql+psycopg", "postgresql": "postgresql+psycopg"}
 # Settings in the URL take precedence. `timeout`: seconds to wait for another writer; a batch takes less than one.
 _CONNECT = {"sqlite": {"timeout": "60"}, "postgresql": {"client_encoding": "utf8"}}
@@ -48,7 +50,7 @@ class CustomerDatabase:
     """The customer database; give it to tasks as it is, engines are safe to share between threads."""
 
     def __init__(self, url: str, address_key: bytes | None = None) -> None:
-        """Open `url` and bring its tables up to date; raises DatabaseUnavailableError with what to change.
+        """Open `url` and bring its tables up to date; raises ConfigurationError or DatabaseUnavailableError.
 
         `address_key`: the secret with which this installation hashes e-mail addresses; what keeps consent needs it.
         """
@@ -60,14 +62,9 @@ class CustomerDatabase:
             if address_key is not None:
                 self._hashes = AddressHash(address_key)
                 _check_key(self._engine, self._hashes)
-        except (SQLAlchemyError, sqlite3.Error, OSError) as problem:
+        except (SQLAlchemyError, sqlite3.Error, OSError, CommandError) as problem:
             self._engine.dispose()
-            # The query part may hold a password too.
-            where = address.set(query={}).render_as_string(hide_password=True)
-            raise DatabaseUnavailableError(
-                f"The customer database {where} does not open ({_reason(problem)}); check the URL in the customer "
-                f"database block, {_EXAMPLES}."
-            ) from None
+            raise failure_at_opening(problem, self.name) from None
 
     @property
     def name(self) -> str:
@@ -92,10 +89,7 @@ class CustomerDatabase:
             with self._engine.begin() as connection:
                 yield connection
         except (SQLAlchemyError, sqlite3.Error, psycopg.Error) as problem:
-            raise DatabaseUnavailableError(
-                f"The customer database did not take the work, and none of it is kept ({_reason(problem)}); see that "
-                "it is running and not locked by another program, then run this again."
-            ) from None
+            raise failure_at_work(problem, self.name) from None
 
     def close(self) -> None:
         """Give back the connections."""
@@ -103,23 +97,27 @@ class CustomerDatabase:
 
 
 def parse_url(url: str) -> URL:
-    """Return the address that `url` means; raises DatabaseUnavailableError when it names no usable database."""
+    """Return the address that `url` means; raises ConfigurationError when it names no usable database.
+
+    Nothing of an address that was not understood is shown: any part of it may be a part of the password.
+    """
     try:
-        address = make_url(url)
+        address = make_url(url.strip())
     except (ArgumentError, ValueError):
-        raise DatabaseUnavailableError(
-            f"The URL of the customer database cannot be read; write it as {_EXAMPLES}."
-        ) from None
+        raise ConfigurationError(f"The URL of the customer database cannot be read; write it as {EXAMPLES}.") from None
     backend = address.get_backend_name()
     if backend not in _DRIVERS:
-        raise DatabaseUnavailableError(
-            f"The customer database cannot be {backend}; use SQLite or PostgreSQL, {_EXAMPLES}."
-        )
+        raise ConfigurationError(f"The customer database cannot be {backend}; use SQLite or PostgreSQL, {EXAMPLES}.")
     # Whatever driver is named (Prefect's own URL names an asynchronous one), ours is used.
     address = address.set(drivername=_DRIVERS[backend])
-    if backend == "sqlite" and address.database in {None, "", ":memory:"}:
-        raise DatabaseUnavailableError(
-            "The customer database has no file and would be gone after the run; write sqlite:///customers.db."
+    if backend == "sqlite":
+        if address.database in {None, "", ":memory:"}:
+            raise ConfigurationError(
+                "The customer database has no file and would be gone after the run; write sqlite:///customers.db."
+            )
+    elif "@" in f"{address.host}{address.database}":
+        raise ConfigurationError(
+            "The URL of the customer database has more than one @; write an @ in a password as %40, a slash as %2F."
         )
     return address
 
@@ -129,10 +127,18 @@ def _make_engine(address: URL) -> Engine:
     address = address.set(query=_CONNECT[address.get_backend_name()] | dict(address.query))
     engine = create_engine(address, hide_parameters=True, pool_pre_ping=True)
     if engine.dialect.name == "sqlite":
+        _make_private(address.database)
         event.listen(engine, "connect", _set_up_sqlite)
         event.listen(engine, "begin", _begin_immediate)
         event.listen(engine, "checkin", detach_staged)
     return engine
+
+
+def _make_private(file: str | None) -> None:
+    """Make a file that is not there yet as one that only its user reads; SQLite's own beside it follow it."""
+    if file and not file.startswith("file:"):
+        with suppress(OSError):  # said when it is opened
+            os.close(os.open(file, os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def _set_up_sqlite(connection: sqlite3.Connection, _: Any) -> None:  # the pool's own record, unused
@@ -174,11 +180,3 @@ def _check_key(engine: Engine, hashes: AddressHash) -> None:
             "The addresses in this customer database are hashed with another key than this Prefect server has; restore "
             "the Secret 'consent-address-key' from the backup (deployments/OPERATIONS.md, Back up and restore)."
         )
-
-
-def _reason(problem: Exception) -> str:
-    cause = getattr(problem, "orig", None) or problem
-    if not isinstance(cause, (sqlite3.OperationalError, psycopg.OperationalError, OSError)):
-        # The message for a value that does not fit holds the value.
-        return type(cause).__name__
-    return str(cause).strip().splitlines()[0][:200] if str(cause).strip() else type(cause).__name__

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
+import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
@@ -12,9 +13,10 @@ from sqlalchemy import insert, text
 from sqlalchemy.engine import make_url
 
 from crm_sync.database.engine import CustomerDatabase, parse_url
+from crm_sync.database.failures import failure_at_opening
 from crm_sync.database.tables import budget as budget_tables  # noqa: F401  # their tables belong to the metadata
 from crm_sync.database.tables.customers import metadata, sync_run
-from crm_sync.errors import DatabaseUnavailableError
+from crm_sync.errors import ConfigurationError, DatabaseUnavailableError, SyncError
 
 
 @pytest.mark.parametrize(
@@ -27,10 +29,13 @@ from crm_sync.errors import DatabaseUnavailableError
         ("oracle+cx_oracle://user:hunter2@host", "cannot be oracle"),
         ("sqlite://", "has no file"),
         ("sqlite:///:memory:", "has no file"),
+        ("postgresql://user:p@hunter2@host/db", "an @ in a password as %40"),
+        ("postgresql://user:p@x/hunter2@host/db", "an @ in a password as %40"),
+        ("postgresql://user:p@x:hunter2@host/db", "cannot be read"),
     ],
 )
 def test_url_that_cannot_be_used_is_refused_in_a_sentence(url: str, sentence: str) -> None:
-    with pytest.raises(DatabaseUnavailableError, match=sentence) as refused:
+    with pytest.raises(ConfigurationError, match=sentence) as refused:
         parse_url(url)
     assert "hunter2" not in str(refused.value)
     assert refused.value.__cause__ is None
@@ -52,17 +57,81 @@ def test_any_driver_means_ours(url: str, driver: str) -> None:
 @pytest.mark.parametrize("password", ["{0}@127.0.0.1:1/customers", "127.0.0.1:1/customers?password={0}"])
 def test_server_that_does_not_answer_is_named_without_its_password(password: str) -> None:
     where = password.format("hunter2" if "?" in password else "user:hunter2")
-    with pytest.raises(DatabaseUnavailableError, match=r"127\.0\.0\.1:1/customers does not open") as refused:
+    with pytest.raises(DatabaseUnavailableError, match=r"127\.0\.0\.1:1/customers does not answer") as refused:
         CustomerDatabase(f"postgresql://{where}")
     assert "hunter2" not in str(refused.value)
 
 
-@pytest.mark.parametrize("content", [b"this is no database, this is text" * 100, None])
-def test_file_that_is_no_database_is_named(tmp_path: Path, content: bytes | None) -> None:
+@pytest.mark.parametrize(
+    ("content", "sentence", "kind"),
+    [
+        (b"this is no database, this is text" * 100, "is no SQLite database", ConfigurationError),
+        (None, "cannot be made or opened", DatabaseUnavailableError),
+    ],
+)
+def test_file_that_is_no_database_is_named(
+    tmp_path: Path, content: bytes | None, sentence: str, kind: type[SyncError]
+) -> None:
     path = tmp_path / "customers.db"
     path.write_bytes(content) if content else path.mkdir()
-    with pytest.raises(DatabaseUnavailableError, match=r"customers\.db does not open"):
+    with pytest.raises(kind, match=rf"customers\.db {sentence}"):
         CustomerDatabase(f"sqlite:///{path}")
+
+
+def test_new_file_is_its_users_alone(sqlite_url: str, tmp_path: Path) -> None:
+    database = CustomerDatabase(f"sqlite:///{tmp_path / 'new.db'}")
+    with database.transaction() as connection:
+        connection.execute(text(_RUN))
+        assert {path.stat().st_mode & 0o077 for path in tmp_path.glob("new.db*")} == {0}
+    database.close()
+
+
+def test_database_of_a_newer_version_is_said_to_be_newer(database_url: str, database: CustomerDatabase) -> None:
+    with database.transaction() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '0999'"))
+    with pytest.raises(DatabaseUnavailableError, match="newer version of this project"):
+        CustomerDatabase(database_url)
+
+
+@pytest.mark.parametrize(
+    ("statement", "sentence"),
+    [
+        ("PRAGMA query_only = ON", "may only be read"),
+        ("PRAGMA max_page_count = 1", "has no room left"),
+    ],
+)
+def test_disk_that_is_full_or_read_only_is_no_wrong_setting(sqlite_url: str, statement: str, sentence: str) -> None:
+    database = CustomerDatabase(sqlite_url)
+    many = text("INSERT INTO installation (name, value) VALUES (:name, :value)")
+
+    def fill() -> None:
+        with database.transaction() as connection:
+            connection.exec_driver_sql(statement)
+            connection.execute(many, [{"name": f"n{number}", "value": "x" * 10_000} for number in range(500)])
+
+    with pytest.raises(DatabaseUnavailableError, match=sentence):
+        fill()
+    database.close()
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence", "kind"),
+    [
+        ('FATAL:  password authentication failed for user "ada"', "refuses the user", ConfigurationError),
+        ('FATAL:  database "x" does not exist', "is not there", ConfigurationError),
+        ("failed to resolve host 'hunter2@host'", "nobody knows", ConfigurationError),
+        ("connection failed: Connection refused", "does not answer", DatabaseUnavailableError),
+        ("FATAL:  the database system is starting up", "has ended the connection", DatabaseUnavailableError),
+        ('could not extend file "base/1": No space left on device', "no room left", DatabaseUnavailableError),
+        ("FATAL:  sorry, too many clients already", "no more connections", DatabaseUnavailableError),
+        ("something that nobody has met, with hunter2 in it", "does not open", ConfigurationError),
+    ],
+)
+def test_postgresql_words_become_a_sentence_without_them(words: str, sentence: str, kind: type[SyncError]) -> None:
+    error = failure_at_opening(psycopg.OperationalError(words), "postgresql://ada:***@host/db")
+    assert isinstance(error, kind)
+    assert sentence in str(error)
+    assert "hunter2" not in str(error)
 
 
 def test_new_database_is_opened_by_several_at_once(empty_sqlite_url: str, empty_postgresql_url: str) -> None:
@@ -120,7 +189,7 @@ def test_locked_database_is_said_to_be_locked(sqlite_url: str) -> None:
     database, impatient = CustomerDatabase(sqlite_url), CustomerDatabase(f"{sqlite_url}?timeout=0.05")
     with (
         database.transaction(),
-        pytest.raises(DatabaseUnavailableError, match="database is locked"),
+        pytest.raises(DatabaseUnavailableError, match="is locked by another program"),
         impatient.transaction(),
     ):
         pass
@@ -138,7 +207,7 @@ def test_lost_connection_is_one_sentence_and_the_next_transaction_works(postgres
                 killing.execute(text("SELECT pg_terminate_backend(:number)"), {"number": number})
             connection.execute(text("SELECT 'ada@x.org'"))
 
-    with pytest.raises(DatabaseUnavailableError, match="did not take the work") as lost:
+    with pytest.raises(DatabaseUnavailableError, match="has ended the connection") as lost:
         lose_the_connection()
     assert "ada@x.org" not in str(lost.value)
     with database.transaction() as connection:

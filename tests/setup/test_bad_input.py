@@ -93,10 +93,12 @@ MISTAKES = {
     ),
     "filter on an unknown field": Mistake(_leads(condition="Nowhere__c = 1"), QueryError, "Nowhere__c"),
     "database in no folder": Mistake(
-        _database("sqlite:////no/such/folder/customers.db"), DatabaseUnavailableError, "does not open"
+        _database("sqlite:////no/such/folder/customers.db"), DatabaseUnavailableError, "cannot be made or opened"
     ),
     "database that nobody serves": Mistake(
-        _database(f"postgresql://somebody:{_PLANTED}@127.0.0.1:1/customers"), DatabaseUnavailableError, "does not open"
+        _database(f"postgresql://somebody:{_PLANTED}@127.0.0.1:1/customers"),
+        DatabaseUnavailableError,
+        "does not answer",
     ),
 }
 
