@@ -10,7 +10,7 @@ from typing import Any, cast
 from prefect.blocks.system import Secret
 from prefect.client.orchestration import get_client
 from prefect.concurrency.sync import concurrency
-from prefect.exceptions import ObjectAlreadyExists
+from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 from pydantic import JsonValue, SecretStr, TypeAdapter
 
 from crm_sync.salesforce.login.lockout import RefusedLogin
@@ -73,4 +73,8 @@ def _load(name: str) -> dict[str, Any]:
 def _save(name: str, content: dict[str, Any]) -> None:
     # Not Secret[str]: Prefect would save that as another block type, and `load` would not find it.
     secret: Secret[Any] = Secret(value=SecretStr(json.dumps(content)))
-    secret.save(name, overwrite=True)
+    try:
+        secret.save(name, overwrite=True)
+    except ObjectNotFound:
+        # A new server makes the key to its secrets with the first one; of two at once, one finds it replaced.
+        secret.save(name, overwrite=True)

@@ -27,6 +27,8 @@ from deployments.version import git_version
 
 # Where the flows are on the machine or in the container in which they run.
 FOLDER = "DEPLOYTEQ_FOLDER"
+NO_SERVER = "No Prefect server answers at PREFECT_API_URL; check the address, or unset it."
+NOT_LET_IN = "The Prefect server did not let you in; set PREFECT_API_AUTH_STRING or PREFECT_API_KEY."
 _ACCESS_DENIED = (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN)
 # The content of a deployment; its other fields are ids and times that the server sets.
 _CONTENT = {
@@ -46,11 +48,9 @@ def main() -> None:
     except httpx.HTTPStatusError as refusal:
         if refusal.response.status_code not in _ACCESS_DENIED:
             raise
-        raise SystemExit(
-            "The Prefect server did not let you in; set PREFECT_API_AUTH_STRING or PREFECT_API_KEY."
-        ) from None
+        raise SystemExit(NOT_LET_IN) from None
     except httpx.TransportError:
-        raise SystemExit("No Prefect server answers at PREFECT_API_URL; check the address.") from None
+        raise SystemExit(NO_SERVER) from None
 
 
 def deploy(pool: str, kind: str = "process", folder: str = "", image: str = "") -> Iterator[str]:

@@ -4,11 +4,14 @@ import argparse
 import sys
 from pathlib import Path
 
+import httpx
+
 from blocks.data_mapping import DataMapping
 from blocks.load import load_block
 from crm_sync.errors import ConfigurationError, SyncError
 from crm_sync.mapping.model import MappingRules
 from crm_sync.mapping.yaml_file import describe_changes, read_mapping, write_mapping
+from deployments.deploy import NO_SERVER
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -21,6 +24,9 @@ def main(arguments: list[str] | None = None) -> int:
             output = "\n".join(load_mapping(_text(options.file), options.name, save=not options.check)) + "\n"
     except SyncError as error:
         sys.stderr.write(f"{error}\n")
+        return 1
+    except httpx.TransportError:
+        sys.stderr.write(f"{NO_SERVER}\n")
         return 1
     sys.stdout.write(output)
     return 0

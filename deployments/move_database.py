@@ -3,11 +3,14 @@
 import argparse
 import sys
 
+import httpx
+
 from blocks.customer_database import CustomerDatabase
 from blocks.load import load_block
 from crm_sync.database.copy import copy_database
 from crm_sync.database.engine import CustomerDatabase as OpenDatabase
 from crm_sync.errors import ConfigurationError, SyncError
+from deployments.deploy import NO_SERVER
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -21,6 +24,9 @@ def main(arguments: list[str] | None = None) -> int:
             sys.stdout.write(f"{copied.table}: {copied.rows:,} rows\n")
     except SyncError as error:
         sys.stderr.write(f"{error}\n")
+        return 1
+    except httpx.TransportError:
+        sys.stderr.write(f"{NO_SERVER}\n")
         return 1
     sys.stdout.write(f"All is in {target.name}; name it in the block of the customer database before anything runs.\n")
     return 0

@@ -3,6 +3,7 @@
 from prefect.settings import PREFECT_UI_URL
 from pydantic import HttpUrl
 
+from blocks.address_key import load_address_key
 from blocks.api_budget import ApiBudget
 from blocks.contact_moment_objects import ContactMomentObjects
 from blocks.contact_moment_settings import ContactMomentSettings
@@ -34,6 +35,8 @@ def register() -> list[str]:
     for block_type in BLOCK_TYPES:
         block_type._logo_url = _logo()
         block_type.register_type_and_schema()
+    # The first secret of a server makes the key to all of them: here, where nobody else does it at the same time.
+    load_address_key()
     return create_missing_limits()
 
 

@@ -4,12 +4,9 @@ PostgreSQL has COPY. SQLite has no such thing, and every value that Python hands
 large frame is written by Arrow's own driver into a file of its own, which is attached to the connection.
 """
 
-import os
 import sqlite3
 from contextlib import closing
 from io import RawIOBase
-from pathlib import Path
-from tempfile import mkstemp
 from typing import Any
 
 import pandas as pd
@@ -21,6 +18,7 @@ from sqlalchemy import Boolean, Column, Connection, MetaData, Table, Text
 from sqlalchemy.types import TypeEngine
 
 from crm_sync.database.tables.customers import Instant
+from crm_sync.own_files import own_folder
 
 # With fewer rows, making the file costs more than it saves.
 _ROWS_FOR_A_FILE = 1_000
@@ -70,18 +68,15 @@ def detach_staged(connection: sqlite3.Connection, record: Any) -> None:
 
 
 def _attach(connection: Connection, schema: str, name: str, content: pa.Table) -> None:
-    handle, path = mkstemp(prefix="staged-", suffix=".db")
-    os.close(handle)
-    try:
+    # It stays readable as long as it is attached, and nothing of it is left behind, whatever becomes of this run.
+    with own_folder("staged") as folder:
+        path = str(folder / "rows.db")
         with closing(arrow_sqlite.connect(path, autocommit=True)) as file, closing(file.cursor()) as cursor:
             for setting in ("journal_mode = OFF", "synchronous = OFF"):
                 cursor.execute(f"PRAGMA {setting}")
             kept = [_as_sqlite_keeps_it(column) for column in content.combine_chunks().columns]
             cursor.adbc_ingest(name, pa.table(kept, names=content.column_names), mode="create")
         connection.exec_driver_sql(f"ATTACH ? AS {schema}", (path,))
-    finally:
-        # It stays readable as long as it is attached, and nothing of it is left behind, whatever becomes of this run.
-        Path(path).unlink()
 
 
 def _column_type(arrow_type: pa.DataType) -> TypeEngine[Any]:

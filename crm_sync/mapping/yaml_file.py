@@ -39,10 +39,16 @@ def read_mapping(text: str) -> MappingRules:
     Raises MappingError, with line and setting, for text that is not YAML, an unknown setting or a contradiction.
     """
     try:
+        if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text, Loader=yaml.SafeLoader)):
+            raise MappingError("The mapping file has an alias (*name); write out in full what it stands for.")
         root = yaml.compose(text, Loader=yaml.SafeLoader)
         content = yaml.safe_load(text)
     except yaml.YAMLError as problem:
         raise MappingError(_unreadable(problem)) from None
+    except RecursionError:
+        raise MappingError(
+            "The mapping file is nested too deeply; it has objects, their links and nothing below."
+        ) from None
     if not isinstance(root, yaml.MappingNode) or not isinstance(content, dict):
         raise MappingError(f"The mapping file is empty; it needs at least one of {', '.join(_OBJECTS)}.")
     lines: dict[_Place, int] = {}

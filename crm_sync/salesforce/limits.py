@@ -32,6 +32,13 @@ LONGEST_POLL = 120.0
 USUAL_POLLS = 2
 RECORDS_INGESTED_PER_SECOND = 2_000
 
+# Seconds until the whole of an answer is there. LQR: Salesforce works up to ten minutes on a call; reads take seconds.
+READ_DEADLINE = 300.0
+WRITE_DEADLINE = 660.0
+PAGE_DEADLINE = 3_600.0
+# Bytes of an answer that is no page of a Bulk job: five full pages of queries come to less.
+LARGEST_ANSWER = 1 << 27
+
 # LQR, "API Requests", login rate: logins of a user in an hour.
 LOGINS_PER_HOUR = 3_600
 

@@ -135,7 +135,7 @@ class SalesforceOrg:
 
     def ask(self, call: Callable[[Salesforce], T]) -> T:
         """Return the result of a simple-salesforce call, made with the same session, gates and errors."""
-        with suppress(requests.JSONDecodeError):
+        with suppress(requests.JSONDecodeError, RecursionError):
             return self._with_session(lambda session: call(self._client(session)))
         # Not chained: the library's error holds the whole answer.
         raise SalesforceUnavailableError(UNREADABLE)

@@ -3,11 +3,11 @@
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pandas as pd
 from prefect import get_run_logger, task
 
+from crm_sync.own_files import own_folder
 from crm_sync.salesforce.limits import RECORDS_PER_RESULTS_PAGE
 from crm_sync.salesforce.org import SalesforceOrg
 from crm_sync.salesforce.read import bulk_query as bulk
@@ -60,10 +60,10 @@ def wait_for_bulk_job(run: Run, sobject: SObject, job_id: str) -> bulk.QueryJob:
 
 def download_pages(run: Run, sobject: SObject, job_id: str, locator: str | None = None) -> Iterator[bulk.ResultsPage]:
     """Give page after page from `locator` on; the next one is on its way while a page is used."""
-    with TemporaryDirectory(prefix="bulk-query-") as folder:
+    with own_folder("bulk-query") as folder:
 
         def fetch(number: int, at: str | None) -> Callable[[], bulk.ResultsPage]:
-            target = Path(folder) / f"{sobject}-{number}.csv"
+            target = folder / f"{sobject}-{number}.csv"
             return download_page.submit(run.org, sobject, number, job_id=job_id, locator=at, target=target).result
 
         number, page = 1, fetch(1, locator)()

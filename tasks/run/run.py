@@ -12,6 +12,7 @@ from blocks.load import load_block
 from blocks.salesforce_credentials import SalesforceCredentials
 from crm_sync.budget.ledger import RequestLedger
 from crm_sync.columns.memory import use_jemalloc
+from crm_sync.database.clock import shared_clock
 from crm_sync.database.engine import CustomerDatabase as OpenDatabase
 from crm_sync.errors import SyncError
 from crm_sync.runs.counts import Counts
@@ -86,9 +87,10 @@ def open_run(
         stack.callback(customers.close)
         for name in create_missing_limits():
             get_run_logger().warning("The concurrency limit %s did not exist; it was created with its default.", name)
-        ledger = open_ledger(customers, credentials.org_key, flow, utc_now, waits=not while_closed)
+        clock = shared_clock(customers, utc_now)
+        ledger = open_ledger(customers, credentials.org_key, flow, clock, waits=not while_closed)
         throttle = stack.enter_context(open_throttle(flow))
-        org = credentials.get_client(throttle=throttle, ledger=ledger, clock=utc_now)
+        org = credentials.get_client(throttle=throttle, ledger=ledger, clock=clock)
         stack.callback(org.close)
         started_at = utc_now()
         with customers.transaction() as connection:
@@ -99,7 +101,7 @@ def open_run(
         stack.callback(lambda: at_end(customers, credentials.org_key, utc_now()))
         try:
             if not while_closed:
-                ledger.check_open(utc_now())
+                ledger.check_open(clock())
             yield run
             run.end(RunState.COMPLETED)
         except SyncError as error:

@@ -22,6 +22,18 @@ contact:
 """
 
 
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("contact: " + "[" * 2_000, "nested too deeply"),
+        ("a: &a [x, x]\nb: &b [*a, *a]\ncontact: [*b, *b]", "write out in full"),
+    ],
+)
+def test_file_that_would_never_end_is_refused_in_a_sentence(text: str, sentence: str) -> None:
+    with pytest.raises(MappingError, match=sentence):
+        read_mapping(text)
+
+
 def _standard() -> MappingRules:
     return MappingRules(lead=standard_lead_mapping(), contact=standard_contact_mapping())
 

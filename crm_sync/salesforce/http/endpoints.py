@@ -9,6 +9,14 @@ SANDBOX_LOGIN = "test.salesforce.com"
 
 _MY_DOMAIN = re.compile(r"[a-z0-9][a-z0-9-]*(\.[a-z0-9-]+)?\.my\.salesforce\.com", re.ASCII)
 
+# Salesforce Help, "Required Domains": the hosts of orgs, of the government cloud and of China among them.
+_SALESFORCE = (".salesforce.com", ".force.com", ".salesforce.mil", ".sfcrmproducts.cn")
+
+
+def is_salesforce_host(host: str) -> bool:
+    """Return whether the host is one of Salesforce's own."""
+    return host.lower().endswith(_SALESFORCE) and re.fullmatch(r"[a-z0-9.-]+", host.lower()) is not None
+
 
 def login_host(my_domain: str | None, *, sandbox: bool) -> str:
     """Return the host to log in at; accepts 'acme', 'acme.my.salesforce.com' or that as a URL.

@@ -20,7 +20,7 @@ def read_json(response: requests.Response, *, numbers_as_text: bool = False) -> 
 
     NUL, which no database keeps, is left out of texts; half of a cut emoji becomes U+FFFD.
     """
-    with suppress(requests.RequestException, ValueError):
+    with suppress(requests.RequestException, ValueError, RecursionError):
         text = _storable(response.content.decode("utf-8", errors="replace"))
         return json.loads(text, parse_int=str, parse_float=str) if numbers_as_text else json.loads(text)
     raise SalesforceUnavailableError(UNREADABLE)

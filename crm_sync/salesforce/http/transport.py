@@ -7,7 +7,6 @@ from typing import Any, Protocol, TypedDict, Unpack
 from urllib.parse import urlsplit, urlunsplit
 
 import requests
-from requests.adapters import HTTPAdapter
 from requests.cookies import RequestsCookieJar
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
@@ -21,10 +20,14 @@ from crm_sync.errors import (
 from crm_sync.http.loopback import loopback_endpoint
 from crm_sync.requests import ApiUsage, RequestKind
 from crm_sync.salesforce.errors.error_codes import error_for
+from crm_sync.salesforce.http.endpoints import is_salesforce_host
 from crm_sync.salesforce.http.limit_info import read_api_usage
 from crm_sync.salesforce.http.request_kinds import kind_of
+from crm_sync.salesforce.http.whole_answer import DeadlineAdapter, DeadlineError, end_with, read_whole
+from crm_sync.salesforce.limits import LARGEST_ANSWER, PAGE_DEADLINE, READ_DEADLINE, WRITE_DEADLINE
 
 USER_AGENT = "deployteq-salesforce"
+_DEADLINES = {RequestKind.WRITE: WRITE_DEADLINE}
 
 
 class RequestLedger(Protocol):
@@ -70,8 +73,11 @@ class Transport(requests.Session):
         connect_timeout: float = 10.0,
         read_timeout: float = 120.0,
         write_timeout: float = 610.0,
+        deadline: float | None = None,
     ) -> None:
         """Keep the gates; timeouts are in seconds, `endpoint_url` may only name this machine.
+
+        `deadline`: until an answer has come whole; by default it depends on what the request is for.
 
         Salesforce works for up to ten minutes on a call (limits quick reference); a write is awaited so long, since a
         repetition would compete with the first attempt for locks.
@@ -83,9 +89,10 @@ class Transport(requests.Session):
         self._endpoint = loopback_endpoint(endpoint_url) if endpoint_url else None
         self._timeout = (connect_timeout, read_timeout)
         self._timeout_of_writes = (connect_timeout, write_timeout)
-        # The task is the only layer that retries.
-        self.mount("https://", HTTPAdapter(max_retries=0))
-        self.mount("http://", HTTPAdapter(max_retries=0))
+        self._deadline = deadline
+        self._adapter = DeadlineAdapter()
+        self.mount("https://", self._adapter)
+        self.mount("http://", self._adapter)
         # An entry for the host in ~/.netrc would otherwise replace the Authorization header.
         self.auth = _keep_authorization
         self.headers["User-Agent"] = USER_AGENT
@@ -132,6 +139,10 @@ class Transport(requests.Session):
             settings["proxies"] = {}
         return settings
 
+    def may_lead_to(self, host: str) -> bool:
+        """Return whether a login's answer may send the session there: to Salesforce, or to a stand-in's own address."""
+        return self._endpoint is not None or is_salesforce_host(host)
+
     def send(
         self, request: requests.PreparedRequest, *, kind: RequestKind | None = None, **settings: Any
     ) -> requests.Response:
@@ -160,11 +171,20 @@ class Transport(requests.Session):
     ) -> requests.Response:
         request_id = self._ledger.reserve(kind, self._clock())
         status, usage, failure = 0, None, None
+        # A page of a Bulk job is read by its caller, to a file.
+        is_page = bool(settings.get("stream"))
+        usual = PAGE_DEADLINE if is_page else _DEADLINES.get(kind, READ_DEADLINE)
+        deadline = self._adapter.start_deadline(self._deadline or usual)
         try:
-            response = super().send(request, **settings)
+            response = super().send(request, **settings | {"stream": True})
+            if is_page and response.status_code < requests.codes.multiple_choices:
+                end_with(response, deadline)
+            else:
+                read_whole(response, LARGEST_ANSWER, deadline)
             status, usage = response.status_code, read_api_usage(response.headers)
         except requests.RequestException as error:
-            failure = _failure(error)
+            failure = _failure(DeadlineError() if deadline.is_over else error)
+            deadline.cancel()
         finally:
             self._ledger.complete(request_id, status, usage)
         if failure is None:

@@ -16,7 +16,7 @@ from jwt.exceptions import PyJWTError
 from simple_salesforce.exceptions import SalesforceAuthenticationFailed
 from simple_salesforce.login import SalesforceLogin
 
-from crm_sync.errors import ConfigurationError, SalesforceUnavailableError
+from crm_sync.errors import AuthenticationError, ConfigurationError, SalesforceUnavailableError
 from crm_sync.salesforce.http.endpoints import is_my_domain, login_host
 from crm_sync.salesforce.http.transport import Transport
 from crm_sync.salesforce.limits import SOAP_LOGIN_VERSION
@@ -69,6 +69,11 @@ class Login(ABC):
         if not session_id or not instance:
             raise SalesforceUnavailableError("Salesforce's answer to the login is not readable; it can be tried again.")
         host = self._instance_host(instance.rstrip("/"))
+        if not transport.may_lead_to(host):
+            raise AuthenticationError(
+                "The answer to the login leads to a host that is not Salesforce's, so nothing was sent there; see what "
+                "proxy or name server stands between this machine and Salesforce."
+            )
         return Session(
             session_id=session_id, instance_url=f"https://{host}", user=self.user, fingerprint=self.fingerprint
         )
