@@ -16,6 +16,7 @@ from crm_sync.exchange.exchange import Exchange, Problems
 from crm_sync.exchange.mirror_store import land
 from crm_sync.exchange.missing_store import Missing, note_missing
 from crm_sync.exchange.pairing_store import Paired, PairingFigures, carry_noes, pair, read_figures
+from crm_sync.exchange.probe import look_at_fields
 from crm_sync.exchange.probe_store import unsafe_findings
 from crm_sync.exchange.values import BLACKLIST
 
@@ -69,6 +70,7 @@ def collect(exchange: Exchange) -> Collected:
 def read_account(exchange: Exchange) -> Account:
     """Read all customers, store them, pair what is not paired, and note who is missing."""
     started = exchange.clock()
+    look_at_fields(exchange)
     ids = _store(exchange, read_all(exchange.account, exchange.sleep), is_whole=True)
     with exchange.database.transaction() as connection:
         missing = note_missing(connection, exchange.brand, started, exchange.clock())

@@ -23,7 +23,7 @@ from crm_sync.exchange.delivered import (
     note_intents,
 )
 from crm_sync.exchange.exchange import Exchange
-from crm_sync.exchange.probe_store import unsafe_findings
+from crm_sync.exchange.probe_store import missing_options, unsafe_findings
 from crm_sync.exchange.values import IDENTITY_PREFIX, OPTION, as_call, as_objects, linked_fields, our_values
 
 _PAGE = 2_000
@@ -45,6 +45,7 @@ class Delivered:
     cleaned: int = 0
     left_out: dict[str, int] = field(default_factory=dict)
     waiting: int = 0
+    lacking: frozenset[str] = frozenset()
     calls_forecast: int = 0
 
 
@@ -55,15 +56,16 @@ class _Plan:
     most_new: int
     new: int
     stamp: str
+    lacking: frozenset[str]
 
 
 def deliver(exchange: Exchange, *, approved: bool = False, dry_run: bool = False) -> Delivered:
     """Deliver what differs; raises ConfigurationError before a pairing, PersonNeededError before it is accepted."""
     plan = _plan(exchange, approved=approved, dry_run=dry_run)
-    linked = linked_fields(exchange.rules)
+    linked = linked_fields(exchange.rules) - {OPTION + name for name in plan.lacking}
     if exchange.settings.salesforce_id_field:
         linked.add(OPTION + exchange.settings.salesforce_id_field)
-    delivered, left = Delivered(), plan.most_new
+    delivered, left = Delivered(lacking=plan.lacking), plan.most_new
     for candidates in _pages(exchange):
         page = candidates if dry_run else _without_doubtful(exchange, candidates)
         ours, cleaned = our_values(page, linked, exchange.settings.salesforce_id_field)
@@ -96,6 +98,7 @@ def _plan(exchange: Exchange, *, approved: bool, dry_run: bool) -> _Plan:
             note_connection(connection, exchange.brand, approved_at=now)
         new = count_new(connection, exchange.brand, now)
         unsafe = unsafe_findings(connection, exchange.brand)
+        lacking = frozenset(missing_options(connection, exchange.brand))
     if unsafe:
         raise ConfigurationError(
             "Nothing is delivered, since Deployteq behaves otherwise than is safe; deployteq-pairing with 'Measure' "
@@ -114,10 +117,10 @@ def _plan(exchange: Exchange, *, approved: bool, dry_run: bool) -> _Plan:
     usual = max(_AT_LEAST, int(state.customers_there * exchange.settings.most_new_percent / 100))
     stamp = f"{now:%Y-%m-%d}" if exchange.settings.stamp_field else ""
     if approved or _is_first_delivery(state, now):
-        return _Plan(new, new, stamp)
+        return _Plan(new, new, stamp, lacking)
     if state.approved_at is None:
-        return _Plan(max(exchange.settings.first_customers - state.made, 0), new, stamp)
-    return _Plan(new if new <= usual else 0, new, "")
+        return _Plan(max(exchange.settings.first_customers - state.made, 0), new, stamp, lacking)
+    return _Plan(new if new <= usual else 0, new, "", lacking)
 
 
 def _is_first_delivery(state: ConnectionState, now: datetime) -> bool:

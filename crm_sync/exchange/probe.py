@@ -3,6 +3,7 @@
 Their addresses are under example.invalid, their optIn is N, their status SUSPECT: nobody mails them.
 """
 
+import json
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -19,7 +20,8 @@ from crm_sync.deployteq.customers import (
 )
 from crm_sync.errors import DeployteqRefusedError
 from crm_sync.exchange.exchange import Exchange
-from crm_sync.exchange.probe_store import Finding, keep_findings
+from crm_sync.exchange.probe_store import LACKING, Finding, keep_findings
+from crm_sync.exchange.values import OPTION, linked_fields
 
 _QUIET = {"optIn": "N", "status": "SUSPECT"}
 _EMAIL = UniqueField("emailAddress", is_option=False)
@@ -31,7 +33,7 @@ def probe(exchange: Exchange) -> list[Finding]:
     """Measure, keep the answers, and remove the test customers whatever happens."""
     made: set[int] = set()
     try:
-        findings = [_fields(exchange), *_measure(exchange, made)]
+        findings = _measure(exchange, made)
     finally:
         for number in made:
             with suppress(DeployteqRefusedError):
@@ -41,16 +43,24 @@ def probe(exchange: Exchange) -> list[Finding]:
     return findings
 
 
-def _fields(exchange: Exchange) -> Finding:
+def look_at_fields(exchange: Exchange) -> list[Finding]:
+    """Look, with one call, which option fields the brand lacks, and keep it: those are left out of the delivery."""
     question = "option fields that the exchange needs"
     try:
         known = available_fields(exchange.account)
     except DeployteqRefusedError:
-        return Finding(question, "cannot be checked")
-    missing = [name for name in exchange.settings.option_fields if name not in known]
-    if missing:
-        return Finding(question, f"the brand lacks {', '.join(missing)}; make them in Deployteq", is_safe=False)
-    return Finding(question, "are there")
+        findings = [Finding(question, "cannot be checked"), Finding(LACKING, "[]")]
+    else:
+        own = [name for name in exchange.settings.option_fields if name not in known]
+        answer = f"the brand lacks {', '.join(own)}; make them in Deployteq" if own else "are there"
+        linked = {name.removeprefix(OPTION) for name in linked_fields(exchange.rules) if name.startswith(OPTION)}
+        findings = [
+            Finding(question, answer, is_safe=not own),
+            Finding(LACKING, json.dumps(sorted(linked - known), ensure_ascii=False)),
+        ]
+    with exchange.database.transaction() as connection:
+        keep_findings(connection, exchange.brand, findings, exchange.clock())
+    return findings
 
 
 def _measure(exchange: Exchange, made: set[int]) -> list[Finding]:

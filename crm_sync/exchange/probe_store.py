@@ -1,5 +1,6 @@
 """What was measured at an account."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,6 +9,9 @@ from sqlalchemy import Connection, select
 
 from crm_sync.database.dialects import insert_for
 from crm_sync.database.tables.deployteq import deployteq_probe
+
+# The question whose answer is a list of names.
+LACKING = "linked option fields that the brand lacks"
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,13 @@ def keep_findings(connection: Connection, brand: str, findings: Sequence[Finding
         values = {"answer": one.answer, "is_safe": one.is_safe, "asked_at": now}
         statement = insert_for(connection, deployteq_probe).values(brand=brand, question=one.question, **values)
         connection.execute(statement.on_conflict_do_update(index_elements=["brand", "question"], set_=values))
+
+
+def missing_options(connection: Connection, brand: str) -> set[str]:
+    """Return the linked option fields that the brand lacked when its fields were last looked at."""
+    probed = deployteq_probe.c
+    query = select(probed.answer).where(probed.brand == brand, probed.question == LACKING)
+    return {*json.loads(connection.scalar(query) or "[]")}
 
 
 def unsafe_findings(connection: Connection, brand: str) -> list[str]:

@@ -53,7 +53,7 @@ class ExchangeSettings(BaseModel):
         title="Changes in Deployteq",
         description="Of linked fields: keep them here too until Salesforce changes the field, or report them only.",
     )
-    batch: int = Field(default=BATCH, ge=1, le=1000, title="Customers a call")
+    batch: int = Field(default=BATCH, ge=1, le=1000, title="Customers a call", description="Larger calls gain nothing.")
     first_customers: int = Field(
         default=50,
         ge=1,

@@ -30,6 +30,8 @@ class ExchangeSummary:
             return RunState.WITH_REFUSALS
         if self.collected.problems.sentences:
             return RunState.NOT_CONFIGURED
+        if self.delivered.lacking:
+            return RunState.WITH_MISSING_FIELDS
         return RunState.DRY_RUN if self.dry_run else RunState.COMPLETED
 
     def sentence(self) -> str:
@@ -46,6 +48,9 @@ class ExchangeSummary:
             done,
             f"{refused:,} refused" if refused else "",
             f"{counted(self.delivered.waiting, 'new customer')} wait until a person approves" if self.waits else "",
+            f"Deployteq lacks the option fields {', '.join(sorted(self.delivered.lacking))}"
+            if self.delivered.lacking
+            else "",
             *(sentence.rstrip(".") for sentence in self.collected.problems.sentences),
         ]
         return "; ".join(part for part in parts if part) + f" ({counted(self.calls, 'call')})."

@@ -25,6 +25,8 @@ _NAMES = (
     "full_sync", "incremental_pull", "contact_moment_export", "api_budget", "campaign_push", "retry_outputs",
     "propose_mapping", "check_connection", "consent_proof", "install_contact_moment_objects",
 )  # fmt: skip
+# Only with a Deployteq account.
+_DEPLOYTEQ_NAMES = ("deployteq_exchange", "deployteq_pairing", "deployteq_reconcile")
 _FLOWS: dict[str, Flow[..., object]] = {name: getattr(import_module(f"flows.{name}"), name) for name in _NAMES}
 
 
@@ -50,11 +52,11 @@ def test_one_run_at_a_time_and_the_next_waits_or_is_left_out(deployments: dict[s
     assert schedule.schedule.interval == timedelta(minutes=10)  # type: ignore[union-attr]  # it is an interval
 
 
-def test_no_two_start_at_once(deployments: dict[str, RunnerDeployment]) -> None:
+def test_no_two_start_at_once(prefect_home: Path) -> None:
     """Each start is a process, and a Prefect server on SQLite takes one writer at a time."""
     starts = Counter(
         minute
-        for deployment in deployments.values()
+        for deployment in build_deployments(deployteq=True)
         for each in deployment.schedules or []
         if isinstance(each.schedule, IntervalSchedule)
         for minute in range(24 * 60)
@@ -96,7 +98,8 @@ def test_form_starts_with_the_blocks_that_are_saved(deployments: dict[str, Runne
 
 
 def test_form_explains_every_parameter_and_picks_blocks() -> None:
-    for name, flow in _FLOWS.items():
+    deployteq = {name: getattr(import_module(f"flows.{name}"), name) for name in _DEPLOYTEQ_NAMES}
+    for name, flow in (_FLOWS | deployteq).items():
         schema = parameter_schema(flow).model_dump()
         unexplained = [field for field, about in schema["properties"].items() if not about.get("description")]
         assert not unexplained, name

@@ -6,7 +6,7 @@ from crm_sync.errors import ConfigurationError, DeployteqUnavailableError, Perso
 from crm_sync.exchange.collection import collect, read_account
 from crm_sync.exchange.consent import deliver_consent_there
 from crm_sync.exchange.delivery import deliver
-from crm_sync.exchange.probe import probe
+from crm_sync.exchange.probe import look_at_fields, probe
 from standins.deployteq.faults import Trouble
 from tests.deployteq.rig import Rig
 
@@ -202,7 +202,7 @@ def test_what_is_not_known_is_measured_and_what_is_unsafe_stops_the_delivery(
 ) -> None:
     ann = rig.add("ann")
     setattr(rig.brand.switches, switch, value)
-    findings = probe(rig.exchange)
+    findings = [*look_at_fields(rig.exchange), *probe(rig.exchange)]
 
     found = " ".join(one.answer for one in findings if not one.is_safe)
     assert unsafe in found if unsafe else not found
@@ -231,3 +231,20 @@ def test_answers_in_any_form_are_matched_to_their_customers(rig: Rig, switch: st
     rig.cycle()
     assert [rig.there(one)["lastname"] for one in people[:4]] == [*(f"Other {one}" for one in people[:3]), "P3"]
     assert {rig.there(one)["id"] for one in people} == {*rig.brand.customers}
+
+
+def test_an_option_field_that_the_brand_lacks_is_left_out_and_told(rig: Rig) -> None:
+    ann = rig.add("ann", options={"salesforce_contact_id": "003A", "salesforce_lead_id": "00QB"})
+    rig.brand.option_fields.add("salesforce_contact_id")
+    delivered = rig.start()
+    assert (delivered.made, [*delivered.lacking]) == (1, ["salesforce_lead_id"])
+    assert rig.there(ann)["options"]["salesforce_contact_id"] == "003A"
+    rig.brand.option_fields.add("salesforce_lead_id")
+    read_account(rig.exchange)
+    rig.change(ann, lastname="Other")
+    assert rig.cycle().lacking == set()
+    assert rig.there(ann)["options"]["salesforce_lead_id"] == "00QB"
+    rig.brand.option_fields.discard("salesforce_customer")
+    read_account(rig.exchange)
+    with pytest.raises(ConfigurationError, match="the brand lacks salesforce_customer"):
+        deliver(rig.exchange)
