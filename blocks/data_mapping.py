@@ -4,7 +4,15 @@ from pydantic import ConfigDict, Field
 
 from blocks.saved_block import SavedBlock, picked_from_a_list
 from crm_sync.mapping.customer_fields import CUSTOMER_FIELDS
-from crm_sync.mapping.model import DeletedPeople, MappingRules, ObjectMapping, Overwrite, Precedence, Resubscription
+from crm_sync.mapping.model import (
+    DeletedPeople,
+    MappingRules,
+    ObjectMapping,
+    Overwrite,
+    Precedence,
+    Resubscription,
+)
+from crm_sync.mapping.safeguards import Safeguards
 from crm_sync.mapping.standard import standard_contact_mapping, standard_lead_mapping
 
 
@@ -53,6 +61,11 @@ class DataMapping(SavedBlock):
         default=DeletedPeople.STOP_MAILING,
         title="People deleted in Salesforce",
         description="Whether a customer who is deleted in Salesforce is mailed on. Who comes back is mailed as before.",
+    )
+    safeguards: Safeguards = Field(
+        default=Safeguards(),
+        title="Safeguards",
+        description="What waits for a person since it concerns too many people at once, and how long old values stay.",
     )
 
     def check(self) -> None:

@@ -14,7 +14,7 @@ from crm_sync.http.loopback import loopback_endpoint
 from crm_sync.salesforce.http.endpoints import is_my_domain, login_host
 from crm_sync.salesforce.http.transport import RequestLedger, Transport
 from crm_sync.salesforce.limits import API_VERSION
-from crm_sync.salesforce.login.logins import ClientCredentialsLogin, JwtLogin, Login, UserPasswordLogin
+from crm_sync.salesforce.login.logins import ClientCredentialsLogin, JwtLogin, Login, Session, UserPasswordLogin
 from crm_sync.salesforce.org import SalesforceOrg
 
 
@@ -139,12 +139,18 @@ class SalesforceCredentials(SavedBlock, CredentialsBlock):
                 )
 
     def get_client(
-        self, *, throttle: Callable[[], None], ledger: RequestLedger, clock: Callable[[], datetime]
+        self,
+        *,
+        throttle: Callable[[], None],
+        ledger: RequestLedger,
+        clock: Callable[[], datetime],
+        accept: Callable[[Session], None] = lambda _: None,
     ) -> SalesforceOrg:
-        """Return the org; nothing is sent before its first request."""
+        """Return the org; nothing is sent before its first request. `accept` may refuse a session's org."""
         login = self.login()
         transport = Transport(throttle=throttle, ledger=ledger, clock=clock, endpoint_url=self.endpoint_url or None)
-        return SalesforceOrg(login, transport, PrefectSessionStore(login), api_version=self.api_version)
+        store = PrefectSessionStore(login)
+        return SalesforceOrg(login, transport, store, api_version=self.api_version, accept=accept)
 
 
 def _plain(value: str | SecretStr) -> str:

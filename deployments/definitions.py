@@ -24,11 +24,13 @@ from flows.check_connection import check_connection
 from flows.consent_proof import consent_proof
 from flows.contact_moment_export import EVERY as MOMENTS_EVERY
 from flows.contact_moment_export import contact_moment_export
+from flows.erase_customer import erase_customer
 from flows.full_sync import full_sync
 from flows.incremental_pull import EVERY, incremental_pull
 from flows.install_contact_moment_objects import install_contact_moment_objects
 from flows.propose_mapping import propose_mapping
 from flows.retry_outputs import retry_outputs
+from flows.undo_run import undo_run
 
 # One at a time, and the next run waits: no run that was asked for is dropped.
 _ONE_AFTER_THE_OTHER = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.ENQUEUE)
@@ -86,6 +88,8 @@ def build_deployments(version: str | None = None, *, deployteq: bool | None = No
         deploy(check_connection, blocks),
         deploy(api_budget, org_blocks, schedule=_every(_BUDGET_EVERY, minute=2), concurrency_limit=_ONE_OR_NONE),
         deploy(consent_proof, {"database": blocks["database"]}),
+        deploy(undo_run, {"database": blocks["database"]}, concurrency_limit=_ONE_AFTER_THE_OTHER),
+        deploy(erase_customer, {"database": blocks["database"]}),
         deploy(propose_mapping, org_blocks),
         deploy(install_contact_moment_objects, org_blocks, concurrency_limit=_ONE_AFTER_THE_OTHER),
         *(_deployteq(version, blocks) if deployteq or (deployteq is None and _is_connected()) else []),

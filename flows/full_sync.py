@@ -9,12 +9,17 @@ from blocks.data_mapping import DataMapping
 from blocks.load import load_block
 from blocks.salesforce_credentials import SalesforceCredentials
 from crm_sync.consent.ledger_store import Judged
+from crm_sync.organisation.bound_store import OtherOrg
 from crm_sync.pull.summary import SyncSummary
 from tasks.consent.deliver import deliver_consent
 from tasks.pages.budget import refresh_budget_quietly
+from tasks.pages.held import publish_held
 from tasks.pages.sync import publish_summary
+from tasks.pull.held import land_held
 from tasks.pull.landing import hidden_consent, judge_consent, landing_of
+from tasks.pull.organisation import bind_org
 from tasks.pull.summary import end_sync
+from tasks.pull.upkeep import forget_what_is_over
 from tasks.pull.whole_object import begin_or_resume, drop_checkpoints, store_object
 from tasks.run.ending import end_in_a_sentence
 from tasks.run.forecasts import forecast_sync
@@ -39,6 +44,8 @@ def full_sync(
     start_again: bool = False,
     *,
     repair: bool = False,
+    other_org: OtherOrg = OtherOrg.REFUSE,
+    approve_changes: bool = False,
 ) -> SyncSummary:
     """Bring every mapped lead and contact from Salesforce into the customer database.
 
@@ -51,13 +58,18 @@ def full_sync(
         objects: Which Salesforce objects to read.
         start_again: Start from the first record, even if an earlier run was cut short.
         repair: Overwrite every linked field of every customer with what Salesforce has, also where it was changed here.
+        other_org: When the credentials lead to another org than before: refuse it, or read everything anew since it is
+            the same org, moved or refreshed, or begin anew with another org.
+        approve_changes: Carry out what the runs before held back, since it concerns too many people at once: deletions,
+            lost or other e-mail addresses and unique fields, lost values, and people who would be mailed again.
     """
 
     def sync() -> SyncSummary:
         rules = load_block(DataMapping, mapping).rules()
         wanted = [sobject for sobject in rules.mapped if sobject in objects]
-        with open_run(_FLOW, salesforce, database, at_end=refresh_budget_quietly) as run:
+        with open_run(_FLOW, salesforce, database, other_org=other_org, at_end=refresh_budget_quietly) as run:
             checked = check_mapping(run.org, rules, wanted)
+            bind_org(run, rules.mapped, other_org)
             if start_again:
                 drop_checkpoints(run, wanted)
             forecast_sync(run, wanted, twice=[sobject for sobject in wanted if checked.bystanders(sobject)])
@@ -66,7 +78,13 @@ def full_sync(
             landing = landing_of(run, checked, repair=repair)
             counts = {sobject: store_object(run, checked, landing, reached) for sobject, reached in begun.items()}
             drop_checkpoints(run, wanted)
-            judged = judge_consent(run, checked, landing) if wanted == rules.mapped else Judged()
+            held = land_held(run, checked, landing, counts, is_approved=approve_changes)
+            judged = (
+                judge_consent(run, checked, landing, lifts_approved=approve_changes)
+                if wanted == rules.mapped
+                else Judged()
+            )
+            forget_what_is_over(run, rules.safeguards)
             deliver_consent(run, rules)
             resumed = [sobject for sobject, reached in begun.items() if reached.sync_run_id != run.number]
             missing = {sobject: checked.missing[sobject] for sobject in wanted}
@@ -76,9 +94,11 @@ def full_sync(
                 resumed=resumed,
                 missing_fields=missing,
                 held_back=judged.held_back,
+                held=held,
                 hidden_consent=hidden_consent(checked),
             )
         publish_summary(_FLOW, summary)
+        publish_held(_FLOW, summary)
         return summary
 
     return end_in_a_sentence(sync)

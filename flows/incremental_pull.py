@@ -11,15 +11,18 @@ from blocks.data_mapping import DataMapping
 from blocks.load import load_block
 from blocks.salesforce_credentials import SalesforceCredentials
 from crm_sync.consent.ledger_store import Judged
+from crm_sync.holds.rule import HeldChange
 from crm_sync.pull.record_changes_store import RecordChange
 from crm_sync.pull.summary import SyncSummary
 from flows.full_sync import full_sync
 from tasks.consent.deliver import deliver_consent
 from tasks.pages.budget import refresh_budget_quietly
+from tasks.pages.held import publish_held
 from tasks.pages.sync import publish_changes, publish_record_changes, publish_summary
 from tasks.pull.changes import find_pull_scope, preview_changed, read_changed, store_changed
 from tasks.pull.landing import hidden_consent
 from tasks.pull.summary import end_sync
+from tasks.pull.upkeep import forget_what_is_over
 from tasks.run.ending import end_in_a_sentence
 from tasks.run.run import open_run
 
@@ -41,7 +44,7 @@ def incremental_pull(
     show_values: bool = False,
     overlap_minutes: Annotated[int, Field(ge=0, le=1440)] = 10,
     full_sync_first: bool = False,
-    approve_resubscriptions: bool = False,
+    approve_changes: bool = False,
 ) -> SyncSummary:
     """Bring what changed in Salesforce since the last run into the customer database.
 
@@ -55,7 +58,8 @@ def incremental_pull(
         show_values: In a dry run, show personal values in full; else only their first character.
         overlap_minutes: Read so many minutes again, because changes can become visible late.
         full_sync_first: Do the full sync that is due, if one is, and then go on.
-        approve_resubscriptions: Mail again the people whose yes was held back, since they were too many at once.
+        approve_changes: Carry out what the runs before held back, since it concerns too many people at once: deletions,
+            lost or other e-mail addresses and unique fields, lost values, and people who would be mailed again.
     """
 
     def pull() -> SyncSummary:
@@ -70,12 +74,14 @@ def incremental_pull(
             checked, found = read_changed(run, rules, scope.marks, timedelta(minutes=overlap_minutes))
             read = {sobject: found[sobject].asked_at for sobject in scope.marks if sobject in found}
             preview, changes, judged = None, list[RecordChange](), Judged()
+            held = list[HeldChange]()
             if dry_run:
                 counts, preview = preview_changed(run, checked, found, show_values=show_values)
             else:
-                counts, changes, judged = store_changed(
-                    run, checked, found, scope.marks, lifts_approved=approve_resubscriptions
+                counts, changes, judged, held = store_changed(
+                    run, checked, found, scope.marks, is_approved=approve_changes
                 )
+                forget_what_is_over(run, rules.safeguards)
                 deliver_consent(run, rules)
             summary = end_sync(
                 run,
@@ -85,9 +91,11 @@ def incremental_pull(
                 full_sync_due=scope.reasons_after(read),
                 changes=preview,
                 held_back=judged.held_back,
+                held=held,
                 hidden_consent=hidden_consent(checked),
             )
         publish_summary(_FLOW, summary)
+        publish_held(_FLOW, summary)
         publish_changes(_FLOW, summary)
         publish_record_changes(_FLOW, changes, summary)
         return summary

@@ -5,12 +5,14 @@ million records it alone would take longer than the database takes to store them
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from io import BytesIO
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+from pyarrow import json as arrow_json
 
 _ESCAPES = {"\\": "\\\\", '"': '\\"'} | {chr(code): json.dumps(chr(code))[1:-1] for code in range(0x20)}
 
@@ -47,6 +49,19 @@ def sparse_json_objects(members: Mapping[str, pa.Array], *, index: pd.Index) -> 
     named = [_concatenate(json.dumps(name, ensure_ascii=False) + ":", literals) for name, literals in members.items()]
     inside = pc.binary_join_element_wise(*named, pa.scalar(",", pa.large_string()), null_handling="skip")
     return pd.Series(_concatenate("{", inside, "}"), index=index, dtype="str")
+
+
+def text_fields(objects: pd.Series, fields: Sequence[str]) -> pd.DataFrame:
+    """Return these members of JSON objects (text) as text columns with a new index, missing where not there."""
+    lines = BytesIO("\n".join(objects).encode())
+    # Without a schema a text that looks like a date or a number would be read as one.
+    as_text = arrow_json.ParseOptions(
+        explicit_schema=pa.schema([(field, pa.large_string()) for field in fields]),
+        unexpected_field_behavior="ignore",
+    )
+    whole = arrow_json.ReadOptions(block_size=max(1 << 20, lines.getbuffer().nbytes))
+    values = arrow_json.read_json(lines, whole, as_text)
+    return pd.DataFrame({name: pd.Series(values.column(name), dtype="str") for name in fields})
 
 
 def _bytes_in(texts: pa.Array) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:

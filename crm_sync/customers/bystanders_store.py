@@ -16,6 +16,7 @@ from crm_sync.customers.landing_context import LandingContext
 from crm_sync.database.dialects import insert_for
 from crm_sync.database.frames import frame_of
 from crm_sync.database.tables.customers import customer, salesforce_record
+from crm_sync.erasure.known_store import without_erased
 from crm_sync.mapping.transform import RECORD_COLUMNS
 from crm_sync.sobject import SObject
 
@@ -27,7 +28,7 @@ def land_bystanders(connection: Connection, batch: pd.DataFrame, sobject: SObjec
     keeps its values there; only what it says of consent is new.
     """
     one_at_a_time(connection)
-    newest = newest_versions(batch)
+    newest, _ = without_erased(connection, landing.hashes, newest_versions(batch))
     news = newest[among(newest["id"], _news(connection, mirror.stage_records(connection, newest)))]
     if news.empty:
         return

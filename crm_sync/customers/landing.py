@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pandas as pd
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Table, text
 
 from crm_sync.columns.membership import among
 from crm_sync.customers import mirror
@@ -22,6 +22,8 @@ from crm_sync.customers.landed_consent_store import settle_consent, take_consent
 from crm_sync.customers.landing_context import LandingContext
 from crm_sync.customers.survivors import choose_survivors
 from crm_sync.customers.upsert import RecordGroup
+from crm_sync.erasure.known_store import without_erased
+from crm_sync.holds.held_store import drop_held, held_among, set_aside
 from crm_sync.runs.counts import Counts
 from crm_sync.sobject import SObject
 
@@ -40,14 +42,21 @@ def land_batch(connection: Connection, batch: pd.DataFrame, sobject: SObject, la
     from what was changed here, and from the ledger of consent.
     """
     one_at_a_time(connection)
-    newest = newest_versions(batch)
+    newest, erased = without_erased(connection, landing.hashes, newest_versions(batch))
     fresh, staged = newest, mirror.stage_records(connection, newest)
+    seen_again = held_among(connection, staged)
     match = mirror.match_mirror(connection, staged, only_changed=landing.only_changed)
     if len(match.stale) + len(match.same):
         fresh = newest[~among(newest["id"], pd.concat([match.stale, match.same]))]
         staged = mirror.stage_records(connection, fresh)
     # Before anything is decided about the records, and before the mirror forgets what they said.
     concerned = take_consent(connection, staged, sobject, landing, has_matches=match.has_matches)
+    held = _set_aside(connection, staged, sobject, landing) if match.has_matches else seen_again[:0]
+    if len(held):
+        fresh = fresh[~among(fresh["id"], held)]
+        staged = mirror.stage_records(connection, fresh)
+        match = replace(match, rekeyed=match.rekeyed[~among(match.rekeyed["id"], held)])
+    drop_held(connection, seen_again[~among(seen_again, held)])
     has_both = len(landing.rules.mapped) == len(SObject)
     if sobject is SObject.CONTACT and has_both:
         match = replace(match, rekeyed=pd.concat([match.rekeyed, contacts_of_converted_leads(connection, staged)]))
@@ -97,8 +106,16 @@ def land_batch(connection: Connection, batch: pd.DataFrame, sobject: SObject, la
         merge_converted(connection, staged, known["id"][survivors.primary & known["is_converted"]], landing.now)
     mirror.write_rejects(connection, staged, landing.sync_run_id, landing.now, has_matches=match.has_matches)
     settle_consent(connection, staged, concerned, landing, has_matches=match.has_matches)
-    counts = _count(len(batch), known, survivors.primary, written, same=len(match.same))
-    return replace(counts, conflicts=conflicts)
+    counts = _count(len(batch) - len(held) - erased.read, known, survivors.primary, written, same=len(match.same))
+    return replace(counts + erased, conflicts=conflicts)
+
+
+def _set_aside(connection: Connection, staged: Table, sobject: SObject, landing: LandingContext) -> pd.Series:
+    """Keep the records that would harm their customers for the end of the run; returns their Ids."""
+    if not landing.sets_aside:
+        return pd.Series(dtype="str")
+    mapping = landing.rules.of(sobject)
+    return set_aside(connection, staged, mapping, landing.now, none_is_left=landing.none_is_left)
 
 
 def _as_edited(records: pd.DataFrame, edited_at: pd.Series) -> pd.DataFrame:

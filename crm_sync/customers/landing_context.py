@@ -19,6 +19,8 @@ class LandingContext:
     sObject, the moment up to which a pull before had brought every change. `new_consent`: sObjects whose links to
     consent are new, so that what they say is only found. `hidden_consent`: channels whose field Salesforce no longer
     shows; new customers get no. `stop_mailing`: customers who are deleted in Salesforce are mailed no more.
+    `sets_aside`: keep records that would harm their customers for the end of the run. `none_is_left`: the records are
+    gone, and with them all of their object.
     """
 
     rules: MappingRules
@@ -32,6 +34,8 @@ class LandingContext:
     new_consent: Collection[SObject] = ()
     hidden_consent: Collection[Channel] = ()
     stop_mailing: bool = True
+    sets_aside: bool = False
+    none_is_left: bool = False
 
     @property
     def linked_consent(self) -> dict[SObject, list[Channel]]:

@@ -3,12 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from io import BytesIO
 from typing import Any
 
 import pandas as pd
-import pyarrow as pa
-from pyarrow import json as arrow_json
 from sqlalchemy import (
     ColumnElement,
     Connection,
@@ -29,6 +26,7 @@ from sqlalchemy import (
     select,
 )
 
+from crm_sync.columns.json_objects import text_fields
 from crm_sync.consent.readings_store import read_until
 from crm_sync.database.confirmed_values import is_own_write
 from crm_sync.database.dialects import insert_for, write_and_count
@@ -138,15 +136,7 @@ def to_records(rows: pd.DataFrame, fields: list[str]) -> pd.DataFrame:
 
     `fields`: the mapped fields; one that was not mapped when the record was read is missing.
     """
-    lines = BytesIO("\n".join(rows["field_values"]).encode())
-    # Without a schema a text that looks like a date or a number would be read as one.
-    as_text = arrow_json.ParseOptions(
-        explicit_schema=pa.schema([(field, pa.large_string()) for field in fields]),
-        unexpected_field_behavior="ignore",
-    )
-    whole = arrow_json.ReadOptions(block_size=max(1 << 20, lines.getbuffer().nbytes))
-    values = arrow_json.read_json(lines, whole, as_text)
-    records = pd.DataFrame({name: pd.Series(values.column(name), dtype="str") for name in fields})
+    records = text_fields(rows["field_values"], fields)
     own = rows.reset_index(drop=True)
     records["Id"] = own["id"].astype("str")
     records["SystemModstamp"] = own["system_modstamp"].map(datetime.isoformat).astype("str")

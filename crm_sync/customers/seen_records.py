@@ -39,8 +39,13 @@ class SeenRecords:
 
     def prove_absence(self, records_in_job: int) -> bool:
         """Return whether every record of the Bulk job was seen."""
-        return bool(self._ids) and sum(map(len, self._ids)) >= records_in_job
+        return self._reads_all and sum(map(len, self._ids)) >= records_in_job
+
+    @property
+    def none_is_left(self) -> bool:
+        """Whether Salesforce shows no record of the object, not even a deleted one."""
+        return not self._ids
 
     def vanished(self, known: pd.Series) -> pd.Series:
         """Return those of the mirror's Ids that were not seen."""
-        return known[~among(known, pd.concat(self._ids, ignore_index=True))]
+        return known if self.none_is_left else known[~among(known, pd.concat(self._ids, ignore_index=True))]

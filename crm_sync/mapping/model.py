@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from crm_sync.consent_words import Channel
 from crm_sync.errors import MappingError
 from crm_sync.mapping.customer_fields import CONSENT_FIELDS, CUSTOMER_FIELDS, GROUPS, FieldType
+from crm_sync.mapping.safeguards import Safeguards
 from crm_sync.salesforce.limits import FIELD_PATH
 from crm_sync.sobject import SObject
 
@@ -221,6 +222,7 @@ class MappingRules(BaseModel):
     overwrite: Overwrite = Overwrite.CHANGED_FIELDS
     resubscription: Resubscription = Resubscription.PERSON_OR_USER
     deleted: DeletedPeople = DeletedPeople.STOP_MAILING
+    safeguards: Safeguards = Safeguards()
 
     @model_validator(mode="after")
     def _one_way_to_be_unique(self) -> Self:

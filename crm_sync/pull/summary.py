@@ -7,6 +7,7 @@ from operator import add
 import pandas as pd
 
 from crm_sync.consent_words import Channel
+from crm_sync.holds.rule import HeldChange
 from crm_sync.runs.counts import Counts, counted
 from crm_sync.runs.states import RunState
 from crm_sync.sobject import SObject
@@ -29,6 +30,7 @@ class SyncSummary:
     full_sync_due: dict[SObject, str] = field(default_factory=dict)
     changes: pd.DataFrame | None = None
     held_back: int = 0
+    held: list[HeldChange] = field(default_factory=list)
     hidden_consent: dict[SObject, list[Channel]] = field(default_factory=dict)
 
     @property
@@ -53,7 +55,7 @@ class SyncSummary:
             return RunState.DRY_RUN
         if self.hidden_consent:
             return RunState.OPT_OUTS_UNKNOWN
-        if self.held_back:
+        if self.held_back or self.held:
             return RunState.NEEDS_APPROVAL
         if self.full_sync_due:
             return RunState.FULL_SYNC_DUE
@@ -81,6 +83,8 @@ class SyncSummary:
             said += f"; {counted(self.total.conflicts, 'field')} changed here too, where Salesforce won"
         for sobject in self.hidden_consent:
             said += f"; it is not known any more which {sobject.lower()}s said no, so they are not mailable"
+        for change in self.held:
+            said += f"; {counted(change.customers, 'customer')} {change.words}, which waits for somebody's approval"
         if self.held_back:
             said += f"; {counted(self.held_back, 'person')} would be mailed again, which waits for somebody's approval"
         for reason in dict.fromkeys(self.full_sync_due.values()):

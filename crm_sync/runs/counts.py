@@ -16,6 +16,8 @@ class Counts:
     deleted: int = 0
     # Fields that were changed here and in Salesforce, where Salesforce won; no record by itself.
     conflicts: int = 0
+    # Of the rejected ones, those of people who were erased.
+    erased: int = 0
 
     def __add__(self, other: "Counts") -> "Counts":
         """Add outcome by outcome."""

@@ -81,9 +81,9 @@ class RunState(StrEnum):
     )
     NEEDS_APPROVAL = (
         "NeedsApproval",
-        "pull, Deployteq",
-        "the rest is done; more people would be mailed again, or made in Deployteq, than a run decides by itself",
-        "look at the page; if it is right, tick the box in the form of the next run",
+        "sync, pull, push, Deployteq",
+        "the rest is done; what would change too many people at once is held back",
+        "look at the page `…-held-back`; if it is right, tick *approve changes* in the form of the next run",
     )
     OPT_OUTS_UNKNOWN = (
         "OptOutsUnknown",

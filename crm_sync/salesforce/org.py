@@ -61,9 +61,18 @@ class SalesforceOrg:
     """
 
     def __init__(
-        self, login: Login, transport: Transport, store: SessionStore, *, api_version: str = API_VERSION
+        self,
+        login: Login,
+        transport: Transport,
+        store: SessionStore,
+        *,
+        api_version: str = API_VERSION,
+        accept: Callable[[Session], None] = lambda _: None,
     ) -> None:
-        """Keep the parts; nothing is sent before the first request. No newer API version than `api_version` is used."""
+        """Keep the parts; nothing is sent before the first request. No newer API version than `api_version` is used.
+
+        `accept` gets each session before it is used, and raises to have nothing sent with it.
+        """
         self._login = login
         self._transport = transport
         self._store = store
@@ -72,6 +81,7 @@ class SalesforceOrg:
         # What is kept is doubted once: by the time that this session answers, and never a second time.
         self._answered: Session | None = None
         self._has_doubted_address = self._has_doubted_version = False
+        self._accept = accept
 
     @property
     def session(self) -> Session:
@@ -94,6 +104,10 @@ class SalesforceOrg:
             self._store.note_refused(None)
         with self._store.exclusive():
             self._log_in_and_keep()
+
+    def use_kept_session(self) -> bool:
+        """Take the session that an earlier run has kept; returns whether there is one."""
+        return self._take_kept(None) is not None
 
     def close(self) -> None:
         """Close the connections; the session stays valid."""
@@ -191,8 +205,9 @@ class SalesforceOrg:
 
     def _log_in_and_keep(self) -> Session:
         session = self._log_in()
-        self._transport.belongs_to(session.instance_url)
         self._store.save(session)
+        self._accept(session)
+        self._transport.belongs_to(session.instance_url)
         self._session, self._has_doubted_version = session, False
         return session
 
@@ -229,6 +244,7 @@ class SalesforceOrg:
         kept = self._store.load()
         if kept is None or not self._is_ours(kept) or (expired is not None and kept.session_id == expired.session_id):
             return None
+        self._accept(kept)
         self._session = kept
         self._transport.belongs_to(kept.instance_url)
         return kept

@@ -15,6 +15,7 @@ from crm_sync.customers.landing_context import LandingContext
 from crm_sync.customers.mirror import holds_any
 from crm_sync.database.engine import CustomerDatabase
 from crm_sync.errors import UnknownFieldError
+from crm_sync.holds.rule import HeldChange
 from crm_sync.mapping.checked import ResolvedMapping, without_missing_fields
 from crm_sync.mapping.model import MappingRules
 from crm_sync.mapping.transform import map_records
@@ -27,6 +28,7 @@ from crm_sync.salesforce.read.changed_since import Changes
 from crm_sync.salesforce.read.read_plan import ReadPlan
 from crm_sync.sobject import SObject
 from tasks.pull.bystanders import bystanders
+from tasks.pull.held import land_held
 from tasks.pull.landing import judge_consent, landing_of
 from tasks.pull.whole_object import mapped_batches
 from tasks.run.forecasts import announce_forecast
@@ -97,11 +99,11 @@ def store_changed(
     found: dict[str, Changes],
     marks: dict[SObject, Watermark],
     *,
-    lifts_approved: bool = False,
-) -> tuple[dict[SObject, Counts], list[RecordChange], Judged]:
+    is_approved: bool = False,
+) -> tuple[dict[SObject, Counts], list[RecordChange], Judged, list[HeldChange]]:
     """Store each object's changes, and with the last batch how far it is stored; then judge what was said of consent.
 
-    Returns the counts, some changes to show, and what the judging came to.
+    Returns the counts, some changes to show, what the judging came to, and what is held back.
     """
     counts, shown, landing = {}, list[RecordChange](), landing_of(run, checked)
     for sobject, known in marks.items():
@@ -115,8 +117,9 @@ def store_changed(
             )
             counts[sobject] += stored
             shown += brought
-    judged = judge_consent(run, checked, landing, lifts_approved=lifts_approved)
-    return counts, shown, judged
+    held = land_held(run, checked, landing, counts, is_approved=is_approved)
+    judged = judge_consent(run, checked, landing, lifts_approved=is_approved)
+    return counts, shown, judged, held
 
 
 def preview_changed(
@@ -125,7 +128,7 @@ def preview_changed(
     """Find out what the changes would do; all are read before, for no transaction waits for Salesforce."""
     objects = [sobject for sobject in SObject if sobject in found]
     batches = [(sobject, batch) for sobject in objects for batch in _batches(run, checked, found[sobject])]
-    return preview(run.database, batches, landing_of(run, checked), show_values=show_values)
+    return preview(run.database, batches, replace(landing_of(run, checked), sets_aside=False), show_values=show_values)
 
 
 @dataclass(frozen=True)

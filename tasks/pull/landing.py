@@ -43,6 +43,7 @@ def landing_of(run: Run, checked: ResolvedMapping, *, repair: bool = False) -> L
         new_consent=[one for one in mapped if one in marks and marks[one].consent_links != rules.of(one).consent_links],
         hidden_consent=sorted({via for some in hidden_consent(checked).values() for via in some}),
         stop_mailing=rules.deleted is DeletedPeople.STOP_MAILING,
+        sets_aside=True,
     )
 
 

@@ -21,6 +21,8 @@ def end_sync(run: Run, counts: dict[SObject, Counts], *, own_rejects: bool = Fal
         only = run.number if own_rejects else None
         rejects = count_rejects(connection, counts.keys(), only)
         examples = read_reject_examples(connection, counts.keys(), _LISTED, only)
+    # Of people who were erased there is nothing in the database, only their number.
+    rejects += [(str(one), "the person was erased here", its.erased) for one, its in counts.items() if its.erased]
     summary = SyncSummary(
         counts=counts,
         requests_used=run.ledger.used,

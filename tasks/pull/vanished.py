@@ -1,5 +1,7 @@
 """Records that Salesforce no longer holds: deleted, and vanished from its recycle bin before a pull could see it."""
 
+from dataclasses import replace
+
 from prefect import task
 
 from crm_sync.customers.landing import land_batch
@@ -20,7 +22,7 @@ _AT_ONCE = 250_000
 def store_vanished(database: CustomerDatabase, sobject: SObject, seen: SeenRecords, landing: LandingContext) -> Counts:
     """Store every live record of the mirror that was not seen as deleted, as it was last read."""
     counts, after = Counts(), ""
-    mapping = landing.rules.of(sobject)
+    mapping, landing = landing.rules.of(sobject), replace(landing, none_is_left=seen.none_is_left)
     while True:
         with database.transaction() as connection:
             known = live_ids(connection, sobject, after=after, before=seen.settled_before, limit=_AT_ONCE)
@@ -28,7 +30,9 @@ def store_vanished(database: CustomerDatabase, sobject: SObject, seen: SeenRecor
             return counts
         after = str(known.iloc[-1])
         vanished = seen.vanished(known)
-        if len(vanished):
+        # That none of a few is left proves nothing; of many, it waits for a person.
+        is_plausible = not seen.none_is_left or len(known) > landing.rules.safeguards.hold_above_customers
+        if len(vanished) and is_plausible:
             with database.transaction() as connection:
                 records = to_deleted_records(connection, vanished, mapping.salesforce_fields)
                 batch = map_records(records, sobject, mapping, landing.types[sobject])

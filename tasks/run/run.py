@@ -15,12 +15,14 @@ from crm_sync.columns.memory import use_jemalloc
 from crm_sync.database.clock import shared_clock
 from crm_sync.database.engine import CustomerDatabase as OpenDatabase
 from crm_sync.errors import SyncError
+from crm_sync.organisation.bound_store import OtherOrg
 from crm_sync.runs.counts import Counts
 from crm_sync.runs.history_store import end_run, start_run
 from crm_sync.runs.states import RunState, state_after
 from crm_sync.salesforce.org import SalesforceOrg
 from crm_sync.sobject import SObject
 from tasks.run.ledger import open_ledger
+from tasks.run.organisation import OrgGuard, recognise_org
 from tasks.run.throttle import create_missing_limits, open_throttle
 from tasks.run.waiting import no_pause, pause
 
@@ -71,14 +73,16 @@ def open_run(
     database: CustomerDatabase | str,
     *,
     while_closed: bool = False,
+    other_org: OtherOrg = OtherOrg.REFUSE,
     at_end: Callable[[OpenDatabase, str, datetime], None] = lambda *_: None,
 ) -> Iterator[Run]:
     """Open everything a run needs, and record how it ends: as Completed, unless the flow or an error says otherwise.
 
     Raises ConfigurationError before any request is made when a block is missing or the database does not open, and
     LimitReachedError when Salesforce has lately refused requests for a limit, unless the flow has an answer of its own
-    to limits (`while_closed`): it then does not wait for the hour either. `at_end` gets the database, the org's key and
-    the time, after the end is recorded.
+    to limits (`while_closed`): it then does not wait for the hour either. `other_org`: what a person said of an org
+    that is not the one the database belongs to; without a word it is refused. `at_end` gets the database, the org's
+    key and the time, after the end is recorded.
     """
     use_jemalloc()
     credentials = load_block(SalesforceCredentials, salesforce)
@@ -90,7 +94,8 @@ def open_run(
         clock = shared_clock(customers, utc_now)
         ledger = open_ledger(customers, credentials.org_key, flow, clock, waits=not while_closed)
         throttle = stack.enter_context(open_throttle(flow))
-        org = credentials.get_client(throttle=throttle, ledger=ledger, clock=clock)
+        guard = OrgGuard(customers, other_org)
+        org = credentials.get_client(throttle=throttle, ledger=ledger, clock=clock, accept=guard)
         stack.callback(org.close)
         started_at = utc_now()
         with customers.transaction() as connection:
@@ -102,6 +107,8 @@ def open_run(
         try:
             if not while_closed:
                 ledger.check_open(clock())
+            if guard.is_bound:
+                recognise_org(org, while_closed=while_closed)
             yield run
             run.end(RunState.COMPLETED)
         except SyncError as error:

@@ -197,7 +197,7 @@ def _flow_runs_quickly(request: pytest.FixtureRequest) -> None:
 
 @contextmanager
 def start_rig(
-    folder: Path, url: str, people: int = PEOPLE, prepare: Callable[[Rig], object] | None = None
+    folder: Path, url: str, people: int = PEOPLE, prepare: Callable[[Rig], object] | None = None, **settings: Any
 ) -> Iterator[Rig]:
     """Start an org with invented people, the same at every start, and nothing asked of it yet.
 
@@ -205,7 +205,7 @@ def start_rig(
     """
     if prepare is None:
         # A user of its own, since sessions are shared by all runs of one user.
-        with _open_rig(folder / "org.sqlite", url, f"integration.{next(_numbers)}@planted.example") as rig:
+        with _open_rig(folder / "org.sqlite", url, f"integration.{next(_numbers)}@planted.example", **settings) as rig:
             if people:
                 seed(rig.org, people)
             yield rig
@@ -223,8 +223,8 @@ def start_rig(
 
 
 @contextmanager
-def _open_rig(org_file: Path, url: str, user: str) -> Iterator[Rig]:
-    settings = OrgSettings(username=user, password=PASSWORD, security_token=TOKEN, bulk_polls=0)
+def _open_rig(org_file: Path, url: str, user: str, **more: Any) -> Iterator[Rig]:
+    settings = OrgSettings(username=user, password=PASSWORD, security_token=TOKEN, bulk_polls=0, **more)
     clock = Clock()
     with Org(settings, clock=clock, database=org_file) as org, Server(org) as server:
         salesforce = SalesforceCredentials(

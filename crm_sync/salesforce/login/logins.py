@@ -20,6 +20,7 @@ from crm_sync.errors import AuthenticationError, ConfigurationError, SalesforceU
 from crm_sync.salesforce.http.endpoints import is_my_domain, login_host
 from crm_sync.salesforce.http.transport import Transport
 from crm_sync.salesforce.limits import SOAP_LOGIN_VERSION
+from crm_sync.salesforce.login.organisation import LoginAnswer, organisation_of
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,9 @@ class Session:
     fingerprint: str = field(repr=False)
     # The newest version of the API that the org has, where it is not as far as this program.
     api_version: str = ""
+    # Of the org; the name is known after a login with a password only.
+    organisation_id: str = ""
+    organisation_name: str = ""
 
 
 class Login(ABC):
@@ -62,10 +66,13 @@ class Login(ABC):
 
     def log_in(self, transport: Transport) -> Session:
         """Return a new session; raises AuthenticationError, LoginLimitError, SalesforceUnavailableError."""
-        session_id = instance = None
+        session_id, instance, answer = None, None, LoginAnswer(transport)
         # The transport has raised every refusal; what is left is a success that does not read like one.
         with suppress(SalesforceAuthenticationFailed, ExpatError, AttributeError, requests.JSONDecodeError):
-            session_id, instance = SalesforceLogin(session=transport, **self._arguments())
+            session_id, instance = SalesforceLogin(
+                session=answer,  # type: ignore[arg-type]  # of a session, the library only posts
+                **self._arguments(),
+            )
         if not session_id or not instance:
             raise SalesforceUnavailableError("Salesforce's answer to the login is not readable; it can be tried again.")
         host = self._instance_host(instance.rstrip("/"))
@@ -75,7 +82,12 @@ class Login(ABC):
                 "proxy or name server stands between this machine and Salesforce."
             )
         return Session(
-            session_id=session_id, instance_url=f"https://{host}", user=self.user, fingerprint=self.fingerprint
+            session_id=session_id,
+            instance_url=f"https://{host}",
+            user=self.user,
+            fingerprint=self.fingerprint,
+            organisation_id=answer.organisation_id or organisation_of(session_id),
+            organisation_name=answer.organisation_name,
         )
 
     def _instance_host(self, answered: str) -> str:

@@ -47,7 +47,7 @@ class Org:
         """Make an org without records, or with those that the `database` file holds already."""
         self.settings = settings or OrgSettings()
         self.clock = clock
-        self.organization_id = make_id("00D", 1)
+        self.organization_id = make_id("00D", self.settings.organization_number)
         self.user_id = FIRST_USER_ID
         self._database = database
         custom = persisted_objects(database) if database else []

@@ -22,6 +22,8 @@ class OrgSettings:
     security_token: str = "demoToken"  # noqa: S105 - invented
     user_full_name: str = "Integration User"
     organization_name: str = "Demo Org"
+    # Of the org's Id; read when the org is made.
+    organization_number: int = 1
     sandbox: bool = False
     apps: Mapping[str, ConnectedApp] = field(default_factory=lambda: {"demo-consumer-key": ConnectedApp()})
 

@@ -9,6 +9,7 @@ from sqlalchemy.types import TypeEngine
 
 from crm_sync.database.migrations.initial_consent import make_consent
 from crm_sync.database.migrations.initial_deployteq import make_deployteq
+from crm_sync.database.migrations.initial_safety import make_safety
 
 revision = "0001"
 down_revision = None
@@ -28,6 +29,7 @@ def upgrade() -> None:
     _make_budget()
     make_consent()
     make_deployteq()
+    make_safety()
 
 
 def _columns(kind: TypeEngine[Any], names: str, *, nullable: bool = True) -> list[sa.Column[Any]]:

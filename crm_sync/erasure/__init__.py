@@ -1,0 +1,1 @@
+"""A person can be erased, and stays erased."""

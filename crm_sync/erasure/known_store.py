@@ -1,0 +1,42 @@
+"""Who was erased: keyed hashes of addresses and of record Ids, by which a record that comes again is known."""
+
+from collections.abc import Collection
+from datetime import datetime
+
+import pandas as pd
+from sqlalchemy import BigInteger, Connection, exists, select
+
+from crm_sync.columns.address_hash import AddressHash
+from crm_sync.database.dialects import insert_for
+from crm_sync.database.staging import stage
+from crm_sync.database.tables.safety import erased
+from crm_sync.runs.counts import Counts
+
+
+def remember(connection: Connection, hashes: Collection[int], now: datetime) -> None:
+    """Keep that the people with these hashes were erased."""
+    rows = [{"hash": one, "at": now} for one in sorted(set(hashes))]
+    if rows:
+        connection.execute(insert_for(connection, erased).values(rows).on_conflict_do_nothing())
+
+
+def record_hashes(hashes: AddressHash, ids: pd.Series) -> pd.Series:
+    """Return the hash of each record Id; it cannot be taken for that of an address."""
+    return hashes.of_column("record:" + ids.astype("str"))
+
+
+def without_erased(connection: Connection, hashes: AddressHash, records: pd.DataFrame) -> tuple[pd.DataFrame, Counts]:
+    """Return the records (`id`, `address_hash`, `is_deleted`) without those of erased people, and the counts of these.
+
+    They leave no trace: even the Id of a record would be one.
+    """
+    if not connection.scalar(select(exists(select(erased.c.hash)))):
+        return records, Counts()
+    by_id, by_address = record_hashes(hashes, records["id"]), records["address_hash"].astype("Int64")
+    every = pd.DataFrame({"hash": pd.concat([by_id, by_address]).dropna().drop_duplicates().astype("Int64")})
+    staged = stage(connection, "staged_hash_seen", every, {"hash": BigInteger()})
+    found = pd.Series(connection.scalars(select(erased.c.hash).join(staged, staged.c.hash == erased.c.hash)).all())
+    is_erased = (by_id.isin(found) | by_address.isin(found)).astype("bool")
+    number, deleted = int(is_erased.sum()), int((is_erased & records["is_deleted"]).sum())
+    counts = Counts(read=number, rejected=number - deleted, deleted=deleted, erased=number - deleted)
+    return records[~is_erased], counts

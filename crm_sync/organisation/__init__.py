@@ -1,0 +1,1 @@
+"""Which Salesforce org the customer database belongs to."""

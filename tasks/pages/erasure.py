@@ -1,0 +1,34 @@
+"""The page of an erasure: how many rows went, and what is left elsewhere."""
+
+from crm_sync.erasure.person_store import Erased
+from crm_sync.runs.counts import counted
+from tasks.pages.markdown import Markdown, bullets, heading, links, publish_page, table
+
+
+def publish_erasure(erased: Erased, host: str, *, dry_run: bool) -> str:
+    """Leave the page, without anything of the person but links to records, and return its sentence."""
+    number = counted(sum(erased.rows.values()), "row")
+    left = f"{counted(len(erased.records), 'record')} of the person" if erased.records else "nothing"
+    sentence = f"{number} {'would be' if dry_run else 'were'} erased; in Salesforce {left} stays."
+    if erased.undelivered:
+        sentence += f" Salesforce was not told of {counted(erased.undelivered, 'no')}: opt the person out there."
+    publish_page(
+        "erase-customer",
+        "Erasure of one person",
+        sentence,
+        table(("table", "rows"), [(name, rows) for name, rows in erased.rows.items() if rows]),
+        heading("What is left"),
+        bullets(
+            [
+                Markdown(
+                    f"In Salesforce: {links(host, erased.records) if erased.records else 'nothing that is known'}."
+                ),
+                "In Prefect: runs that were given the person's address or number (campaign-push, consent-proof, this "
+                "one), and pages of dry runs that showed values; delete those runs in the UI.",
+                "In backups of both databases, until they are overwritten.",
+                "Here: keyed hashes of addresses and record Ids, by which a record that comes again is passed over and "
+                "counted; and the ledger of consent, under the hash of the address.",
+            ]
+        ),
+    )
+    return sentence

@@ -1,0 +1,142 @@
+"""What a run would do to too many people at once waits for a person; the rest is done, and small numbers never wait."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from crm_sync.database.tables.customers import customer
+from crm_sync.database.tables.safety import held_record
+from crm_sync.errors import PersonNeededError
+from tests.rigs.org import Rig, artifact, start_rig
+from tests.rigs.pulls import customers_by_key
+
+pytestmark = pytest.mark.flow
+
+_PEOPLE = 200
+
+
+def _settled(rig: Rig) -> None:
+    for number in range(_PEOPLE):
+        fields = {"FirstName": f"F{number}", "MailingCity": "Utrecht", "HasOptedOutOfEmail": True}
+        rig.org.records.insert("Contact", {"LastName": "Held", "Email": f"p{number}@example.org", **fields})
+    rig.sync()
+    rig.clock.move(days=3)
+
+
+@pytest.fixture
+def many(tmp_path: Path, database_url: str) -> Iterator[Rig]:
+    """Start an org of contacts who all said no, synced three days ago."""
+    with start_rig(tmp_path, database_url, 0, _settled) as rig:
+        yield rig
+
+
+def _contacts(rig: Rig, number: int) -> list[str]:
+    return sorted(row["Id"] for row in rig.people("Contact"))[:number]
+
+
+def _purge(rig: Rig, number: int) -> None:
+    for record in _contacts(rig, number):
+        rig.org.records.delete("Contact", record)
+        rig.org.records.purge("Contact", record)
+
+
+def _change(rig: Rig, number: int, fields: Callable[[int], dict[str, object]]) -> None:
+    for place, record in enumerate(_contacts(rig, number)):
+        rig.org.records.update("Contact", record, fields(place))
+
+
+def _deleted(rig: Rig) -> int:
+    return sum(row["deleted_in_salesforce_at"] is not None for row in rig.rows(customer))
+
+
+@pytest.mark.parametrize("out_of_sight", [197, 200])
+def test_most_contacts_out_of_sight_are_not_deleted_until_a_person_says_so(many: Rig, out_of_sight: int) -> None:
+    _purge(many, out_of_sight)
+
+    with pytest.raises(PersonNeededError, match=f"{out_of_sight} customers would be marked as deleted"):
+        many.sync()
+    assert _deleted(many) == 0
+    page = artifact("full-sync-held-back")
+    assert f"| {out_of_sight} |" in page
+    assert "@" not in page
+    assert "Utrecht" not in artifact("full-sync-held-back-list")
+    with pytest.raises(PersonNeededError):
+        many.pull()
+
+    assert many.sync(approve_changes=True).total.deleted == out_of_sight
+    assert _deleted(many) == out_of_sight
+    assert many.pull().state == "Completed"
+
+
+def test_few_deletions_are_carried_out(many: Rig) -> None:
+    _purge(many, 30)
+    for record in _contacts(many, 20):
+        many.org.records.delete("Contact", record)
+
+    assert many.sync().total.deleted == 50
+    assert _deleted(many) == 50
+    assert many.rows(held_record) == []
+
+
+def test_who_comes_back_into_sight_is_not_held_any_more(many: Rig) -> None:
+    gone = _contacts(many, 100)
+    for record in gone:
+        many.org.records.delete("Contact", record)
+    with pytest.raises(PersonNeededError):
+        many.pull()
+    for record in gone:
+        many.org.records.undelete("Contact", record)
+
+    assert many.pull().state == "Completed"
+    assert (many.rows(held_record), _deleted(many)) == ([], 0)
+
+
+def test_fields_blanked_for_many_wait_and_the_rest_is_done(many: Rig) -> None:
+    _change(many, 150, lambda _: {"MailingCity": None, "FirstName": None})
+    last = sorted(row["Id"] for row in many.people("Contact"))[-1]
+    many.org.records.update("Contact", last, {"Title": "Poet"})
+
+    with pytest.raises(PersonNeededError, match="150 customers would lose their value of MailingCity"):
+        many.pull()
+    assert sum(row["city"] == "Utrecht" for row in many.rows(customer)) == _PEOPLE
+    assert [row["salesforce_id"] for row in many.rows(customer) if row["job_title"] == "Poet"] == [last]
+
+    many.pull(approve_changes=True)
+    assert sum(row["city"] == "Utrecht" for row in many.rows(customer)) == 50
+    assert many.pull().state == "Completed"
+
+
+def test_all_addresses_changed_at_once_wait_and_then_the_customers_follow(many: Rig) -> None:
+    before = {key: row["id"] for key, row in customers_by_key(many).items()}
+    _change(many, _PEOPLE, lambda place: {"Email": f"q{place}@example.org"})
+
+    with pytest.raises(PersonNeededError, match="200 customers would lose their unique field or e-mail address"):
+        many.pull()
+    assert {key: row["id"] for key, row in customers_by_key(many).items()} == before
+
+    many.pull(approve_changes=True)
+    assert {row["id"] for row in customers_by_key(many).values()} == set(before.values())
+    assert all(key.startswith("q") for key in customers_by_key(many))
+
+
+def test_a_no_in_a_record_that_waits_does_not_wait(many: Rig) -> None:
+    _change(many, _PEOPLE, lambda _: {"HasOptedOutOfEmail": False})
+    many.pull(approve_changes=True)
+    assert {row["opt_in"] for row in many.rows(customer)} == {True}
+    _change(many, _PEOPLE, lambda _: {"HasOptedOutOfEmail": True, "MailingCity": None})
+
+    with pytest.raises(PersonNeededError):
+        many.pull()
+    assert {row["opt_in"] for row in many.rows(customer)} == {False}
+
+
+def test_opt_outs_unticked_for_many_wait(many: Rig) -> None:
+    _change(many, 150, lambda _: {"HasOptedOutOfEmail": False})
+
+    with pytest.raises(PersonNeededError, match="150 people would be mailed again"):
+        many.pull()
+    assert {row["opt_in"] for row in many.rows(customer)} == {False}
+
+    many.pull(approve_changes=True)
+    assert sum(row["opt_in"] for row in many.rows(customer)) == 150

@@ -1,0 +1,93 @@
+"""A person who is erased is in no table, and does not come back unnoticed."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import Connection, select
+
+from crm_sync.consent.record_store import record_consent
+from crm_sync.database.engine import CustomerDatabase
+from crm_sync.database.tables.customers import metadata
+from crm_sync.erasure.person_store import erase, find_person, forget_deleted
+from crm_sync.errors import ConfigurationError
+from crm_sync.push.queue_store import enter_campaign
+from tests.rigs.story import HASHES, START, Story
+
+ADA, OTHER = "ada@x.org", "other@x.org"
+
+
+@pytest.fixture
+def keyed(database_url: str) -> Iterator[CustomerDatabase]:
+    """Open a customer database, on both kinds, with the key of its hashes."""
+    opened = CustomerDatabase(database_url, HASHES.key)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def story(keyed: CustomerDatabase) -> Story:
+    """Land a lead and a contact of one person with a moment and a place in a queue, and somebody else."""
+    story = Story(keyed.transaction)
+    story.land(story.lead(1, ADA, LastName="Zuzanna"))
+    story.land(story.contact(1, ADA, LastName="Zuzanna"), story.contact(2, OTHER))
+    story.land(story.contact(1, ADA, LastName="Zuzanna-Maria", at=3))
+    ada = story.customer(ADA)["id"]
+    with keyed.transaction() as connection:
+        enter_campaign(connection, "spring", [ada], START)
+    record_consent(keyed, ADA, "no", START)
+    return story
+
+
+def everything(connection: Connection) -> str:
+    return repr([connection.execute(select(table)).all() for table in metadata.tables.values()])
+
+
+@pytest.mark.parametrize("by", ["customer", "record", "address"])
+def test_nothing_of_the_person_is_left(keyed: CustomerDatabase, story: Story, by: str) -> None:
+    ada = story.customer(ADA)["id"]
+    record = str(story.contact(1, None)["Id"])
+    who = {"customer": ada, "record": record, "address": " Ada@X.org"}[by]
+    with keyed.transaction() as connection:
+        assert "Zuzanna" in everything(connection)
+
+        erased = erase(connection, HASHES, find_person(connection, HASHES, who), START)
+
+        assert "Zuzanna" not in everything(connection)
+        assert ADA not in everything(connection)
+        assert record not in everything(connection)
+    assert erased.records == (record, story.lead(1, None)["Id"])
+    assert list(story.customers()) == [OTHER]
+
+
+def test_the_person_comes_back_as_a_number_only(keyed: CustomerDatabase, story: Story) -> None:
+    with keyed.transaction() as connection:
+        erase(connection, HASHES, find_person(connection, HASHES, ADA), START)
+
+    counts = story.land(
+        story.contact(1, "changed@x.org", at=9), story.contact(7, ADA, at=9), story.contact(8, "c@x.org")
+    )
+
+    assert (counts.rejected, counts.erased, counts.inserted) == (2, 2, 1)
+    assert set(story.customers()) == {OTHER, "c@x.org"}
+    assert story.rejects() == {}
+
+
+def test_who_shares_nothing_but_a_word_with_the_person_stays(keyed: CustomerDatabase, story: Story) -> None:
+    other = story.customer(OTHER)["id"]
+    with keyed.transaction() as connection:
+        with pytest.raises(ConfigurationError, match="Nothing is known"):
+            find_person(connection, HASHES, "nobody@x.org")
+        assert find_person(connection, HASHES, OTHER).customers == (other,)
+
+
+def test_people_deleted_in_salesforce_lose_their_values_after_their_time(keyed: CustomerDatabase, story: Story) -> None:
+    story.land(story.contact(1, ADA, at=9, IsDeleted="true"))
+    story.land(story.lead(1, ADA, at=9, IsDeleted="true"))
+    with keyed.transaction() as connection:
+        assert forget_deleted(connection, story.now - timedelta(days=1)) == 0
+        assert forget_deleted(connection, story.now + timedelta(minutes=1)) == 1
+        assert "Zuzanna" not in everything(connection)
+        assert ADA not in everything(connection)
+    story.land(story.contact(1, ADA, at=12))
+    assert story.customer(ADA)["opt_in"] is False

@@ -1,0 +1,103 @@
+"""What a run changed in customers can be taken back, a no excepted."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+import pytest
+from sqlalchemy import update
+
+from crm_sync.consent.record_store import record_consent
+from crm_sync.database.engine import CustomerDatabase
+from crm_sync.database.tables.customers import customer
+from crm_sync.errors import ConfigurationError
+from crm_sync.history.undo_store import UndoPlan, drop_old_values, kept_runs, plan_undo, undo
+from tests.rigs.story import HASHES, START, Story
+
+ADA, BOB = "ada@x.org", "bob@x.org"
+
+
+@pytest.fixture
+def keyed(database_url: str) -> Iterator[CustomerDatabase]:
+    """Open a customer database, on both kinds, with the key of its hashes."""
+    opened = CustomerDatabase(database_url, HASHES.key)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def story(keyed: CustomerDatabase) -> Story:
+    """Land two people, and in the next run change one and delete the other."""
+    story = Story(keyed.transaction)
+    story.land(story.contact(1, ADA, Score__c="5", Birthdate="1990-01-02"), story.contact(2, BOB))
+    run_at(story, START + timedelta(hours=1))
+    story.land(
+        story.contact(1, ADA, at=5, LastName="Other", Score__c="6", Birthdate="1991-01-02"),
+        story.contact(2, BOB, at=5, IsDeleted="true"),
+        story.contact(3, "new@x.org", at=5),
+    )
+    return story
+
+
+def run_at(story: Story, at: datetime) -> None:
+    """Begin a run; the next landing is at its start, as that of a run's batches is."""
+    story.now = at
+    story.new_run()
+    story.now -= timedelta(minutes=1)
+
+
+def take_back(database: CustomerDatabase, story: Story, **only: list[str] | list[int]) -> UndoPlan:
+    with database.transaction() as connection:
+        plan = plan_undo(connection, story.run, **only)  # type: ignore[arg-type]  # ids or names, by their keyword
+        undo(connection, plan, run=story.run, now=START + timedelta(hours=2))
+    return plan
+
+
+def test_customers_have_their_values_of_before_again(keyed: CustomerDatabase, story: Story) -> None:
+    take_back(keyed, story)
+
+    ada, bob = story.customer(ADA), story.customer(BOB)
+    assert (ada["lastname"], ada["options"]["score"], str(ada["birthday"])) == ("Lovelace", 5, "1990-01-02")
+    assert (bob["deleted_in_salesforce_at"], bob["mail_status"], bob["mail_status_before"]) == (None, None, None)
+    assert "new@x.org" in story.customers()
+
+
+def test_only_the_customers_and_fields_that_were_asked_for(keyed: CustomerDatabase, story: Story) -> None:
+    plan = take_back(keyed, story, fields=["lastname", "option score"], customer_ids=[story.customer(ADA)["id"]])
+
+    assert set(plan.changes["field"]) == {"lastname", "option score"}
+    assert str(story.customer(ADA)["birthday"]) == "1991-01-02"
+    assert story.customer(BOB)["mail_status"] == "INACTIVE"
+
+
+def test_what_changed_again_since_stays(keyed: CustomerDatabase, story: Story) -> None:
+    taken_back = story.run
+    run_at(story, START + timedelta(hours=1, minutes=30))
+    story.land(story.contact(1, ADA, at=9, LastName="Third", Score__c="6", Birthdate="1991-01-02"))
+    story.run = taken_back
+
+    plan = take_back(keyed, story)
+
+    assert plan.left == 1
+    assert (story.customer(ADA)["lastname"], story.customer(ADA)["options"]["score"]) == ("Third", 5)
+
+
+def test_a_no_is_never_taken_back(keyed: CustomerDatabase, story: Story) -> None:
+    record_consent(keyed, ADA, "no", START + timedelta(hours=1))
+    with keyed.transaction() as connection:
+        connection.execute(update(customer).where(customer.c.unique_key == BOB).values(status="Blacklist"))
+
+    take_back(keyed, story)
+
+    assert story.customer(ADA)["opt_in"] is False
+    assert story.customer(BOB)["status"] == "Blacklist"
+
+
+def test_a_run_of_which_nothing_is_kept_and_an_unknown_field_are_named(keyed: CustomerDatabase, story: Story) -> None:
+    with keyed.transaction() as connection:
+        assert [(run.number, run.customers) for run in kept_runs(connection)] == [(story.run, 2)]
+        with pytest.raises(ConfigurationError, match="run 99"):
+            plan_undo(connection, 99)
+        with pytest.raises(ConfigurationError, match="opt_in is no field"):
+            plan_undo(connection, story.run, fields=["opt_in"])
+        drop_old_values(connection, START + timedelta(days=15))
+        assert kept_runs(connection) == []
