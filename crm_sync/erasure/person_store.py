@@ -13,6 +13,7 @@ from crm_sync.database.staging import stage
 from crm_sync.database.tables.campaigns import campaign_member, campaign_output
 from crm_sync.database.tables.consent import consent_candidate, consent_delivery
 from crm_sync.database.tables.customers import customer, rejected_record, salesforce_record
+from crm_sync.database.tables.deployteq import deployteq_conflict, deployteq_customer, deployteq_pending
 from crm_sync.database.tables.moments import contact_moment, moment_export
 from crm_sync.database.tables.safety import customer_history, held_record
 from crm_sync.erasure.known_store import record_hashes, remember
@@ -107,6 +108,13 @@ def remove(connection: Connection, customers: Table, records: Table) -> dict[str
         (held_record, or_(held_record.c.customer_id.in_(ids), held_record.c.id.in_(of_records))),
         (rejected_record, rejected_record.c.id.in_(of_records)),
         (salesforce_record, salesforce_record.c.id.in_(of_records)),
+    ]
+    there = deployteq_customer.c
+    of_deployteq = or_(there.customer_id.in_(ids), there.salesforce_id.in_(of_records))
+    steps += [
+        (deployteq_customer, of_deployteq),
+        (deployteq_pending, deployteq_pending.c.customer_id.in_(ids)),
+        (deployteq_conflict, deployteq_conflict.c.customer_id.in_(ids)),
     ]
     counts = {table.name: write_and_count(connection, delete(table).where(which)) for table, which in steps}
     connection.execute(

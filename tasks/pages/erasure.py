@@ -23,6 +23,7 @@ def publish_erasure(erased: Erased, host: str, *, dry_run: bool) -> str:
                 Markdown(
                     f"In Salesforce: {links(host, erased.records) if erased.records else 'nothing that is known'}."
                 ),
+                "In Deployteq, where an account is connected: the person's customer there.",
                 "In Prefect: runs that were given the person's address or number (campaign-push, consent-proof, this "
                 "one), and pages of dry runs that showed values; delete those runs in the UI.",
                 "In backups of both databases, until they are overwritten.",
