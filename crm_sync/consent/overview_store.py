@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import pandas as pd
 from sqlalchemy import Connection, func, select
 
 from crm_sync.consent.delivery_store import Waiting, count_waiting, is_waiting
 from crm_sync.consent_words import Said
+from crm_sync.database.frames import frame_of
 from crm_sync.database.tables.consent import (
     address_consent,
     consent_candidate,
@@ -15,6 +17,7 @@ from crm_sync.database.tables.consent import (
     consent_event,
     consent_gap,
 )
+from crm_sync.database.tables.customers import customer
 
 # A withdrawal that Salesforce does not hold after so long needs somebody.
 TOO_OLD = timedelta(hours=1)
@@ -76,3 +79,15 @@ def find_consent_alerts(overview: ConsentOverview, now: datetime) -> dict[str, s
     if overview.gaps:
         found[UNKNOWN] = overview.sentence()
     return found
+
+
+def read_candidates(connection: Connection) -> pd.DataFrame:
+    """Return everybody whose yes waits to be judged: `customer_id`, `channel`, `side`, `record`, `seen_at`."""
+    names = ["customer_id", "channel", "side", "record", "seen_at"]
+    yes = consent_candidate.c
+    query = (
+        select(customer.c.id, yes.channel, yes.side, yes.reference, yes.seen_at)
+        .join_from(consent_candidate, customer, customer.c.address_hash == yes.address_hash, isouter=True)
+        .order_by(yes.id, customer.c.id)
+    )
+    return frame_of(connection.execute(query), names, dtype="object")

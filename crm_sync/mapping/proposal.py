@@ -6,7 +6,14 @@ from dataclasses import dataclass
 
 from crm_sync.errors import MappingError
 from crm_sync.mapping.customer_fields import CUSTOMER_FIELDS, FieldType
-from crm_sync.mapping.model import CustomerFieldKind, FieldLink, MappingRules, ObjectMapping
+from crm_sync.mapping.model import (
+    CustomerFieldKind,
+    FieldLink,
+    MappingRules,
+    ObjectMapping,
+    perhaps_says_opposite,
+    says_opposite,
+)
 from crm_sync.mapping.standard import standard_contact_mapping, standard_lead_mapping
 from crm_sync.salesforce.schema.describe import FieldDescription
 from crm_sync.sobject import SObject
@@ -78,6 +85,19 @@ class MappingProposal:
         filled = {link.sobject for link in self.links if link.link.name == "opt_in"}
         return [sobject for sobject in self.rules.mapped if sobject not in filled]
 
+    @property
+    def sound_like_no(self) -> list[str]:
+        """The fields of which nobody knows yet whether true means No, and that sound so."""
+        known = {(one.sobject, one.field.name) for one in self.links if one.link.opposite}
+        fields = [(one.sobject, one.field) for one in self.links] + [
+            (sobject, one) for sobject, left in self.left_over.items() for one in left
+        ]
+        return [
+            f"{sobject}.{one.name}"
+            for sobject, one in fields
+            if (sobject, one.name) not in known and one.type == "boolean" and _is_a_question(one.name)
+        ]
+
     def sentence(self) -> str:
         """Say in one sentence what is proposed and where it is."""
         counts = {sobject: sum(link.sobject is sobject for link in self.links) for sobject in self.rules.mapped}
@@ -122,6 +142,10 @@ def propose_mapping(
         },
         without_unique=[sobject for sobject in objects if sobject not in seen],
     )
+
+
+def _is_a_question(name: str) -> bool:
+    return perhaps_says_opposite(name) and not says_opposite(name)
 
 
 def _links(sobject: SObject, fields: Mapping[str, FieldDescription], *, own_fields: bool) -> list[ProposedLink]:

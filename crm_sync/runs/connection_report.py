@@ -1,6 +1,6 @@
 """The findings of a check of the connection, for a person to read."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from crm_sync.runs.states import RunState
 from crm_sync.salesforce.schema.describe import Identity
@@ -9,25 +9,32 @@ from crm_sync.sobject import SObject
 
 @dataclass(frozen=True)
 class FieldReport:
-    """One link of the mapping beside the field in Salesforce; `salesforce_type` is None when it is not visible."""
+    """One link of the mapping beside the field in Salesforce; `salesforce_type` is None when it is not visible.
+
+    `sounds_like_no`: the link fills consent as it is, from a field whose name sounds like an opt-out.
+    """
 
     sobject: SObject
     salesforce_field: str
     salesforce_type: str | None
     customer_field: str
     is_unique: bool
+    sounds_like_no: bool = False
 
     @property
     def finding(self) -> str:
         """Say whether the link works."""
         if self.salesforce_type is not None:
-            return "ok"
+            return "does true mean No in it? Then tick 'Says the opposite'" if self.sounds_like_no else "ok"
         return "NOT VISIBLE: correct the name, or give the integration user access to the field"
 
 
 @dataclass(frozen=True)
 class ConnectionReport:
-    """The login and its org, the requests left, every mapped field, and the number of records."""
+    """The login and its org, the requests left, every mapped field, and the number of records.
+
+    `without_opt_out`: objects with no link to opt_in that can be written; a no that is said here stays here.
+    """
 
     identity: Identity
     database: str
@@ -37,11 +44,12 @@ class ConnectionReport:
     records: dict[str, int]
     fields: list[FieldReport]
     requests_used: int
+    without_opt_out: list[SObject] = field(default_factory=list)
 
     @property
     def missing(self) -> list[FieldReport]:
         """The links whose field is not visible to the integration user."""
-        return [field for field in self.fields if field.salesforce_type is None]
+        return [one for one in self.fields if one.salesforce_type is None]
 
     @property
     def state(self) -> RunState:
@@ -53,5 +61,5 @@ class ConnectionReport:
         who = f"Logged in to {self.identity.organization_name} at {self.identity.host}"
         if not self.missing:
             return f"{who}; all {len(self.fields)} mapped fields are there."
-        names = ", ".join(f"{field.sobject}.{field.salesforce_field}" for field in self.missing)
+        names = ", ".join(f"{one.sobject}.{one.salesforce_field}" for one in self.missing)
         return f"{who}, but Salesforce does not show {names}; correct the mapping or the user's field permissions."

@@ -1,7 +1,7 @@
 """The page of a check of the connection."""
 
 from crm_sync.runs.connection_report import ConnectionReport
-from tasks.pages.markdown import heading, link, publish_page, table
+from tasks.pages.markdown import Markdown, bold, heading, link, publish_page, table
 
 
 def publish_connection(report: ConnectionReport) -> None:
@@ -34,6 +34,13 @@ def publish_connection(report: ConnectionReport) -> None:
         "Connection",
         report.sentence(),
         table(("", ""), facts.items()),
+        *(
+            Markdown(
+                f"{bold(f'No field of {one} can be written with a no')}: who says no here is not mailed, "
+                "but Salesforce will not know. Link opt_in to change that."
+            )
+            for one in report.without_opt_out
+        ),
         heading("Mapped fields"),
         table(("object", "Salesforce field", "type", "customer field", ""), fields),
         state=report.state,

@@ -40,6 +40,17 @@ def publish_consent(overview: ConsentOverview) -> None:
     )
 
 
+def publish_held_back(waiting: pd.DataFrame) -> None:
+    """Leave the whole list of those whose yes was held back, as ids: a person reads it before approving it."""
+    publish_page(
+        "consent-held-back",
+        "Yeses held back",
+        f"{len(waiting):,} yeses wait: they are more at once than usual. Tick 'Approve changes' in the form of the next "
+        "pull if they are meant.",
+        _part("Who would be mailed again", tuple(waiting.columns), _rows(waiting)),
+    )
+
+
 def publish_proof(chain: ConsentChain) -> str:
     """Leave the chain of one person's consent, and return the sentence of the page."""
     sentence = _verdict(chain)

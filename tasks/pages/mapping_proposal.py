@@ -17,8 +17,18 @@ def publish_proposal(proposal: MappingProposal) -> None:
         "Proposed data mapping",
         proposal.sentence(),
         *(
-            Markdown(f"{bold(f'No field of {sobject} says who may be mailed')}: link one to opt_in, or nobody is.")
+            Markdown(
+                f"{bold(f'No field of {sobject} says who may be mailed')}: link one to opt_in, or nobody is, and "
+                "Salesforce will not know who says no here."
+            )
             for sobject in proposal.without_opt_in
+        ),
+        *(
+            Markdown(
+                f"{bold(name)} sounds as if true meant No. To fill opt_in or sms_opt_in from it, tick 'Says the "
+                "opposite' if so."
+            )
+            for name in proposal.sound_like_no
         ),
         table(("object", "Salesforce field", "label", "type", "goes into", "because"), map(_row, proposal.links)),
         heading("Fields that nothing is proposed for"),

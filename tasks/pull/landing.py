@@ -7,6 +7,7 @@ from prefect import get_run_logger, task
 from crm_sync.consent.cycle_store import Cycle, close_cycle
 from crm_sync.consent.gaps_store import note_gaps
 from crm_sync.consent.ledger_store import Judged
+from crm_sync.consent.overview_store import read_candidates
 from crm_sync.consent_words import Channel
 from crm_sync.customers.landing_context import LandingContext
 from crm_sync.database.engine import CustomerDatabase
@@ -14,6 +15,7 @@ from crm_sync.mapping.checked import ResolvedMapping
 from crm_sync.mapping.model import DeletedPeople, ObjectMapping, Overwrite, Resubscription
 from crm_sync.pull.watermarks_store import Watermark, read_watermarks
 from crm_sync.sobject import SObject
+from tasks.pages.consent import publish_held_back
 from tasks.run.retry_policy import IN_MEMORY
 from tasks.run.run import Run
 
@@ -80,6 +82,8 @@ def judge_consent(
     )
     judged = _judge(run.database, cycle, hidden_consent(checked))
     if judged.held_back:
+        with run.database.transaction() as connection:
+            publish_held_back(read_candidates(connection))
         get_run_logger().warning(
             "%s people would be mailed again; that waits until somebody approves it in the form of the next pull.",
             f"{judged.held_back:,}",

@@ -2,7 +2,8 @@
 
 from prefect import task
 
-from crm_sync.mapping.model import MappingRules
+from crm_sync.consent_words import Channel
+from crm_sync.mapping.model import MappingRules, perhaps_says_opposite
 from crm_sync.runs.connection_report import ConnectionReport, FieldReport
 from crm_sync.runs.history_store import count_customers
 from crm_sync.salesforce.org import SalesforceOrg
@@ -31,6 +32,7 @@ def inspect_connection(run: Run, rules: MappingRules) -> ConnectionReport:
             salesforce_type=found[sobject][link.salesforce_field],
             customer_field=link.name,
             is_unique=link.unique,
+            sounds_like_no=link.is_consent and not link.opposite and perhaps_says_opposite(link.salesforce_field),
         )
         for sobject in rules.mapped
         for link in rules.of(sobject).links
@@ -48,4 +50,5 @@ def inspect_connection(run: Run, rules: MappingRules) -> ConnectionReport:
         records=records,
         fields=fields,
         requests_used=run.ledger.used,
+        without_opt_out=[one for one in rules.mapped if Channel.EMAIL not in rules.consent_links(one)],
     )

@@ -54,6 +54,13 @@ def test_clear_name_or_label_is_linked() -> None:
         assert _proposed(field, own_fields=False) == {field[0]: linked}
 
 
+def test_field_that_sounds_like_a_no_is_asked_about() -> None:
+    described = [(name, "?", "boolean") for name in ("News_OptOut__c", "DoNotCall", "Likes_News__c", "SMS_Opt_Out__c")]
+
+    assert _propose(*described).sound_like_no == ["Contact.News_OptOut__c"]
+    assert _propose(*described, own_fields=False).sound_like_no == ["Contact.News_OptOut__c"]
+
+
 def test_opt_out_is_linked_as_the_opposite() -> None:
     (proposed,) = _propose(("SMS_Opt_Out__c", "?", "boolean")).links[1:]
 
