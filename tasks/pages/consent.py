@@ -45,7 +45,7 @@ def publish_held_back(waiting: pd.DataFrame) -> None:
     publish_page(
         "consent-held-back",
         "Yeses held back",
-        f"{len(waiting):,} yeses wait: they are more at once than usual. Tick 'Approve changes' in the form of the next "
+        f"{len(waiting):,} yeses wait: more at once than usual. Tick 'Approve changes' in the form of the next "
         "pull if they are meant.",
         _part("Who would be mailed again", tuple(waiting.columns), _rows(waiting)),
     )
