@@ -25,7 +25,6 @@ _TITLES = {
     "refused_again": "Also what was refused before",
     "start_again": "Start from the first record",
     "full_sync_first": "Do a full sync first, if one is due",
-    "approve_resubscriptions": "Mail again those who were held back",
 }
 _BLOCK_NAMES = {kind.get_block_type_slug(): kind.get_block_type_name() for kind in BLOCK_TYPES}
 _OR_A_NAME = ", a saved block or its name"

@@ -1,5 +1,7 @@
 """Writes a campaign's customers back to their lead or contact: the "Salesforce Synchronize" step."""
 
+from dataclasses import replace
+
 from prefect import flow, runtime
 
 from blocks.customer_database import CustomerDatabase
@@ -13,7 +15,7 @@ from crm_sync.push.settings import check_settings
 from tasks.consent.deliver import deliver_consent
 from tasks.pages.budget import refresh_budget_quietly
 from tasks.pages.push import publish_push
-from tasks.push.push import enter, find_customers, preview_push, push_queue
+from tasks.push.push import enter, find_customers, hold_entering, preview_push, push_queue
 from tasks.run.ending import end_in_a_sentence
 from tasks.run.run import open_run
 
@@ -36,6 +38,7 @@ def campaign_push(
     selection: list[FieldEquals] = [],  # noqa: B006  # the form shows it; never changed
     customer_ids: list[int] = [],  # noqa: B006  # as above
     dry_run: bool = False,
+    approve_changes: bool = False,
 ) -> PushResult:
     """Write the customers that wait in a campaign to their Salesforce records; each leaves by one output.
 
@@ -51,6 +54,7 @@ def campaign_push(
         selection: Customers that enter the step now, by the values of their fields; all conditions have to be met.
         customer_ids: Customers that enter the step now, by their numbers in the customer database.
         dry_run: Show how many would enter and how many would be written, by field; nobody enters, nothing is written.
+        approve_changes: Let the selection enter although it is more than half of all customers; a dry run shows whom.
     """
 
     def push() -> PushResult:
@@ -63,8 +67,10 @@ def campaign_push(
             if dry_run:
                 result = preview_push(run, audience, checked)
             else:
+                audience, held = hold_entering(run, audience, checked.rules.safeguards, is_approved=approve_changes)
                 deliver_consent(run, checked.rules)
                 result = push_queue(run, enter(run, audience), checked, unknown_ids=audience.unknown_ids)
+                result = replace(result, held=held)
             run.end(result.state)
         publish_push(_FLOW, result, checked)
         return result

@@ -44,7 +44,7 @@ def full_sync(
     start_again: bool = False,
     *,
     repair: bool = False,
-    other_org: OtherOrg = OtherOrg.REFUSE,
+    other_org: Literal["refuse it", "the same org, moved or refreshed", "another org, a new start"] = "refuse it",
     approve_changes: bool = False,
 ) -> SyncSummary:
     """Bring every mapped lead and contact from Salesforce into the customer database.
@@ -67,9 +67,9 @@ def full_sync(
     def sync() -> SyncSummary:
         rules = load_block(DataMapping, mapping).rules()
         wanted = [sobject for sobject in rules.mapped if sobject in objects]
-        with open_run(_FLOW, salesforce, database, other_org=other_org, at_end=refresh_budget_quietly) as run:
+        with open_run(_FLOW, salesforce, database, other_org=OtherOrg(other_org), at_end=refresh_budget_quietly) as run:
             checked = check_mapping(run.org, rules, wanted)
-            bind_org(run, rules.mapped, other_org)
+            bind_org(run, rules.mapped, OtherOrg(other_org))
             if start_again:
                 drop_checkpoints(run, wanted)
             forecast_sync(run, wanted, twice=[sobject for sobject in wanted if checked.bystanders(sobject)])

@@ -17,7 +17,7 @@ def _run_name() -> str:
 @flow(name="undo_run", flow_run_name=_run_name)
 def undo_run(
     run: int | None = None,
-    customer_ids: list[int] = [],  # noqa: B006  # the form shows it; never changed
+    customers: list[int] = [],  # noqa: B006  # the form shows it; never changed
     fields: list[str] = [],  # noqa: B006  # as above
     *,
     dry_run: bool = True,
@@ -29,20 +29,20 @@ def undo_run(
 
     Args:
         run: Number of the run. Leave it empty for a page of the runs that can be taken back.
-        customer_ids: Only these customers, by their numbers in the customer database; all of the run when empty.
+        customers: Only these customers, by their numbers in the customer database; all of the run when empty.
         fields: Only these customer fields, such as city; an option field as "option name"; all when empty.
         dry_run: Show which customers and fields would change, and write nothing.
         database: Customer database, a saved block or its name.
     """
 
     def work() -> str:
-        customers = load_block(CustomerDatabase, database).open()
+        opened = load_block(CustomerDatabase, database).open()
         try:
-            if run is None:
-                return publish_runs(list_runs(customers))
-            plan = take_back(customers, run, customer_ids, fields, dry_run=dry_run)
+            if not run:
+                return publish_runs(list_runs(opened))
+            plan = take_back(opened, run, customers, fields, dry_run=dry_run)
         finally:
-            customers.close()
+            opened.close()
         return publish_undo(run, plan, dry_run=dry_run)
 
     return end_in_a_sentence(work)

@@ -62,7 +62,8 @@ class PushResult:
 
     `written`: records that were sent and taken; `waiting`: members that are still in the queue, among them those that
     Salesforce has been given and has not answered for. `conflicts`: by field, how many customers' values yielded to
-    Salesforce's. `preview`: of a dry run, which has no outputs. `unknown_ids`: given ids that no customer has.
+    Salesforce's. `preview`: of a dry run, which has no outputs. `unknown_ids`: given ids that no customer has. `held`:
+    customers that did not enter, since they are too many without a person's approval.
     """
 
     campaign: str
@@ -83,6 +84,7 @@ class PushResult:
     org_host: str = ""
     preview: PushPreview | None = None
     unknown_ids: int = 0
+    held: int = 0
 
     @property
     def continued(self) -> frozenset[int]:
@@ -106,6 +108,8 @@ class PushResult:
             return RunState.CUT_BY_LIMIT
         if self.preview:
             return RunState.DRY_RUN
+        if self.held:
+            return RunState.NEEDS_APPROVAL
         return RunState.WITH_ERRORS if self.error else RunState.COMPLETED
 
     def sentence(self) -> str:
@@ -115,6 +119,8 @@ class PushResult:
             said += f"; {sum(self.conflicts.values()):,} values yield to newer ones in Salesforce"
         if self.waiting:
             said += f"; {self.waiting:,} wait in the queue"
+        if self.held:
+            said += f"; {counted(self.held, 'customer')} did not enter, since so many at once need *approve changes*"
         if self.unknown_ids:
             said += f"; no customer has {self.unknown_ids:,} of the given ids"
         return f"{said}; {self.cut}" if self.cut else f"{said}."

@@ -6,7 +6,10 @@ from dataclasses import replace
 import pandas as pd
 from prefect import get_run_logger, runtime
 
+from crm_sync.holds.held_store import count_known
+from crm_sync.holds.rule import HoldLimits
 from crm_sync.mapping.model import CustomerFieldKind, MappingRules
+from crm_sync.mapping.safeguards import Safeguards
 from crm_sync.push import queue_store as campaigns
 from crm_sync.push.audience_store import Audience, find_audience, find_audience_again, find_everybody
 from crm_sync.push.plan import State
@@ -49,6 +52,16 @@ def find_customers_again(run: Run, campaign: str, step: str, which: str, of_run:
     """Return the customers that left a step by an output and are to be sent again."""
     with run.database.transaction() as connection:
         return find_audience_again(connection, campaign, step, which, of_run, _claimant(run), utc_now())
+
+
+def hold_entering(run: Run, audience: Audience, safeguards: Safeguards, *, is_approved: bool) -> tuple[Audience, int]:
+    """Let nobody enter when it would be too many customers at once and no person has approved it; returns how many
+    were held back."""
+    limits = HoldLimits(safeguards.hold_entering_above_percent, safeguards.hold_above_customers)
+    with run.database.transaction() as connection:
+        most = limits.most(count_known(connection))
+    number = len(audience.entering)
+    return (audience, 0) if is_approved or number <= most else (replace(audience, entering=()), number)
 
 
 def enter(run: Run, audience: Audience) -> Queue:

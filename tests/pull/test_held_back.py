@@ -2,12 +2,17 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from blocks.salesforce_synchronize import SalesforceSynchronize
+from crm_sync.database.tables.campaigns import campaign_member
 from crm_sync.database.tables.customers import customer
 from crm_sync.database.tables.safety import held_record
 from crm_sync.errors import PersonNeededError
+from crm_sync.push.selection import FieldEquals
+from flows.campaign_push import campaign_push
 from tests.rigs.org import Rig, artifact, start_rig
 from tests.rigs.pulls import customers_by_key
 
@@ -140,3 +145,14 @@ def test_opt_outs_unticked_for_many_wait(many: Rig) -> None:
 
     many.pull(approve_changes=True)
     assert sum(row["opt_in"] for row in many.rows(customer)) == 150
+
+
+def test_more_than_half_of_all_customers_enter_a_campaign_with_approval_only(many: Rig) -> None:
+    step = SalesforceSynchronize(fields=["Title"])
+    everybody: dict[str, Any] = {"settings": step, "selection": [FieldEquals(field="city", equals="Utrecht")]}
+
+    with pytest.raises(PersonNeededError, match="200 customers did not enter"):
+        campaign_push("spring", **many.blocks(), **everybody)
+    assert many.rows(campaign_member) == []
+
+    assert len(campaign_push("spring", **many.blocks(), **everybody, approve_changes=True).success) == _PEOPLE

@@ -79,7 +79,7 @@ def test_every_flow_refuses_another_org_before_anything_is_written(production: R
 def test_same_org_moved_gives_its_own_values_and_keeps_every_no(production: Rig) -> None:
     rig = production
 
-    rig.sync(other_org=OtherOrg.SAME_ORG)
+    rig.sync(other_org=OtherOrg.SAME_ORG.value)
     rig.pull()
 
     (ada,) = rig.rows(customer)
@@ -96,7 +96,7 @@ def test_no_of_the_org_before_stands_where_the_other_one_says_yes(production: Ri
     sandbox.pull()
     rig.org.records.update("Contact", contact["Id"], {"HasOptedOutOfEmail": False})
 
-    rig.sync(other_org=OtherOrg.SAME_ORG)
+    rig.sync(other_org=OtherOrg.SAME_ORG.value)
 
     assert customers_by_key(rig)[NEW]["opt_in"] is False
 
@@ -104,7 +104,7 @@ def test_no_of_the_org_before_stands_where_the_other_one_says_yes(production: Ri
 def test_new_start_forgets_the_records_and_keeps_the_customers(production: Rig, sandbox: Rig) -> None:
     rig = production
 
-    rig.sync(other_org=OtherOrg.NEW_START)
+    rig.sync(other_org=OtherOrg.NEW_START.value)
 
     people = customers_by_key(rig)
     assert people[OLD]["deleted_in_salesforce_at"]
