@@ -18,14 +18,14 @@ test: check
 	$(PYTEST)
 
 # Without Prefect, PostgreSQL and browser: for the inner loop.
-test-fast: .venv/ready
+test-fast: .venv/dev
 	$(PYTEST) -m "not prefect and not postgresql"
 
 # What `make test` leaves out, and more of what it does a little of: soaks, property tests.
-test-long: .venv/ready
+test-long: .venv/dev
 	$(PYTEST) --long
 
-check: .venv/ready
+check: .venv/dev
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
@@ -35,14 +35,20 @@ check: .venv/ready
 audit:
 	$(PYTHON) -m venv build/audit
 	build/audit/bin/pip install --quiet --disable-pip-version-check pip-audit
-	build/audit/bin/pip-audit --strict --no-deps --disable-pip --requirement requirements.lock
+	build/audit/bin/pip-audit --strict --no-deps --disable-pip --requirement requirements-dev.lock
 
-bench: .venv/ready
+bench: .venv/dev
 	$(BIN)/python -m tests.bench
 
 .venv/ready: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; say which with: make PYTHON=python3.12")'
-	$(PYTHON) -m venv --upgrade-deps .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.lock
-	$(BIN)/pip install --quiet --quiet --disable-pip-version-check --no-deps -e .
-	touch $@
+	@echo "Installing what is needed to run into .venv: about 600 MB, once; it takes a minute or two ..."
+	@$(PYTHON) -m venv --upgrade-deps .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --no-deps -e .
+	@touch $@
+
+.venv/dev: .venv/ready requirements-dev.lock
+	@echo "Installing what the tests need besides ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.lock
+	@touch $@

@@ -40,11 +40,11 @@ class _Customers(BaseSettings):
     url: SecretStr | None = Field(default=None, validation_alias="CUSTOMER_DATABASE_URL")
 
 
-def save_own_blocks() -> Iterator[str]:
+def save_own_blocks(*, replace: bool = True) -> Iterator[str]:
     """Save each block whose settings are given, and yield a line for each; nothing without settings.
 
-    The settings replace the content of the block of that name; a saved data mapping stays as it is. Raises
-    ConfigurationError for settings that cannot be used.
+    The settings replace the content of the block of that name, unless `replace` is false: others use that server too. A
+    saved data mapping stays as it is. Raises ConfigurationError for settings that cannot be used.
     """
     try:
         salesforce, customers = _Salesforce(), _Customers()
@@ -53,9 +53,9 @@ def save_own_blocks() -> Iterator[str]:
         name = f"SALESFORCE_{'_'.join(map(str, wrong['loc']))}".upper()
         raise ConfigurationError(f"The setting {name} cannot be used: {wrong['msg']}.") from None
     if salesforce.model_fields_set:
-        yield _save(SalesforceCredentials, "salesforce", _login(salesforce))
+        yield _save(SalesforceCredentials, "salesforce", _login(salesforce), replace=replace)
     if customers.url:
-        yield _save(CustomerDatabase, "customers", {"url": customers.url})
+        yield _save(CustomerDatabase, "customers", {"url": customers.url}, replace=replace)
     if salesforce.model_fields_set and not is_saved(DataMapping, "mapping"):
         DataMapping().save("mapping")
         yield "block mapping: made, with the standard fields"
@@ -84,7 +84,9 @@ def _login(given: _Salesforce) -> dict[str, Any]:
     return fields | {"login_with": LoginKind.PASSWORD}
 
 
-def _save(kind: type[SavedBlock], name: str, fields: dict[str, Any]) -> str:
+def _save(kind: type[SavedBlock], name: str, fields: dict[str, Any], *, replace: bool) -> str:
+    if not replace and is_saved(kind, name):
+        return f"block {name}: is there, and stays as it is; edit it in the UI"
     block = kind.model_validate(fields)
     if block.problem:
         raise ConfigurationError(f"The settings for the block {name!r} cannot be used: {block.problem}")

@@ -62,7 +62,9 @@ def main() -> None:
 
 def _stop_with_the_parent() -> None:
     """A killed parent closes its end of the pipe, and nobody would be left to stop this."""
-    sys.stdin.buffer.read()
+    # Not by `sys.stdin`, whose lock a thread that waits would hold when Python ends.
+    while os.read(0, 1):
+        pass
     os.kill(os.getpid(), signal.SIGTERM)
 
 

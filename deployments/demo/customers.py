@@ -43,6 +43,11 @@ def choose_subscribed(connection: Connection) -> tuple[int, str]:
     return found.id, found.salesforce_id
 
 
+def phone_of(connection: Connection, customer_id: int) -> str | None:
+    """Return a customer's phone number."""
+    return connection.scalar(select(customer.c.work_phone).where(customer.c.id == customer_id))
+
+
 def change_customers(connection: Connection, customer_ids: list[int], now: datetime, **values: str | bool) -> None:
     """Give customers other values."""
     chosen = customer.c.id.in_(customer_ids)

@@ -72,8 +72,9 @@ def _unsubscribe(console: Console, person: Person) -> None:
     person.unsubscribe()
     phone = person.edit_phone()
     console.print(incremental_pull().sentence())
+    came = "is here" if person.has_phone(phone) else "is not here yet"
     went = "has the no: Email Opt Out is ticked" if person.is_opted_out() else "does not have the no yet"
-    console.print(f"The phone {phone} is here, and Salesforce {went} on contact {person.contact}.")
+    console.print(f"The phone {phone} {came}, and Salesforce {went} on contact {person.contact}.")
 
 
 def _moments(console: Console) -> None:

@@ -7,7 +7,7 @@ import httpx
 
 from blocks.customer_database import CustomerDatabase
 from blocks.load import load_block
-from deployments.demo.customers import change_customers, choose_subscribed
+from deployments.demo.customers import change_customers, choose_subscribed, phone_of
 
 _PHONE = "+31 20 555 01{:02d}"
 
@@ -35,6 +35,14 @@ class Person:
         number = _PHONE.format(self.id % 100)
         self._order("update", "Contact", self.contact, {"Phone": number})
         return number
+
+    def has_phone(self, number: str) -> bool:
+        """Look whether the customer has this phone number here."""
+        database = load_block(CustomerDatabase, "customers").open()
+        with database.transaction() as connection:
+            found = phone_of(connection, self.id)
+        database.close()
+        return found == number
 
     def is_opted_out(self) -> bool:
         """Ask Salesforce whether the contact takes no e-mail."""

@@ -22,7 +22,7 @@ def _missing() -> str:
     if _CHROMIUM is None:
         return "Chromium is not installed; on Debian: apt-get install chromium"
     if importlib.util.find_spec("playwright") is None:
-        return "the Python package playwright is not installed; make .venv/ready"
+        return "the Python package playwright is not installed; make .venv/dev"
     return ""
 
 

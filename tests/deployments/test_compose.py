@@ -70,6 +70,25 @@ def test_workers_start_when_the_deployments_are_made(services: dict[str, Any]) -
         assert pool in services["deploy"]["command"]
 
 
+def test_no_page_but_its_own_gets_something_from_the_api_and_everything_may_end_its_work(
+    services: dict[str, Any], example: dict[str, str]
+) -> None:
+    origins = services["prefect-server"]["environment"]["PREFECT_SERVER_CORS_ALLOWED_ORIGINS"]
+    assert origins.startswith("${PREFECT_UI_ORIGINS:-")
+    assert "*" not in example["PREFECT_UI_ORIGINS"]
+    assert {name for name, service in services.items() if "stop_grace_period" not in service} == {"deploy"}
+    for image in (services["customer-database"]["image"], (_FOLDER / "Dockerfile").read_text().partition("FROM ")[2]):
+        assert re.match(r"\w+:\d+\.\d+", image), image
+
+
+def test_what_runs_is_a_part_of_what_is_tested() -> None:
+    run, dev = (
+        (_PROJECT / name).read_text().splitlines()[1:] for name in ("requirements.lock", "requirements-dev.lock")
+    )
+    assert set(run) < set(dev)
+    assert not [line for line in run if line.startswith(("pytest", "mypy", "playwright", "ruff", "hypothesis"))]
+
+
 def test_server_may_write_the_pages_of_its_ui() -> None:
     image = (_FOLDER / "Dockerfile").read_text()
     (user,) = re.findall(r"^USER (\w+)$", image, re.MULTILINE)

@@ -84,6 +84,15 @@ def test_without_settings_blocks_stay_as_they_are() -> None:
     assert load_block(SalesforceCredentials, "salesforce").username == "by hand"
 
 
+def test_blocks_that_others_use_too_are_made_and_not_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("USERNAME", "PASSWORD"):
+        monkeypatch.setenv(f"SALESFORCE_{name}", "ours")
+    SalesforceCredentials(username="theirs", password="theirs").save("salesforce")
+
+    assert "stays as it is" in next(save_own_blocks(replace=False))
+    assert load_block(SalesforceCredentials, "salesforce").username == "theirs"
+
+
 @pytest.mark.parametrize(
     ("settings", "named_in_the_error"),
     [
