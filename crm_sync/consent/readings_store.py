@@ -117,7 +117,7 @@ def _enter(
 
 def _for_both_addresses(seen: pd.DataFrame) -> pd.DataFrame:
     """Repeat noes that came together with another address for the old one: it is not known which of the two said it."""
-    both = seen["observed"].isin(_NOES) & seen["old_hash"].notna()
+    both = seen["observed"].isin([*_NOES, Observation.NO_AGAIN.value]) & seen["old_hash"].notna()
     both &= seen["old_hash"].ne(seen["address_hash"]).fillna(True).astype(bool)
     again = seen[both]
     whole = pd.concat([seen, again.assign(address_hash=again["old_hash"])]) if len(again) else seen

@@ -33,3 +33,9 @@ def test_no_that_stands_is_kept(sqlite_url: str) -> None:
 def test_no_that_stands_is_kept_in_two_thousand_sequences(sqlite_url: str, seed: int) -> None:
     mailed, not_told, _ = _faults(sqlite_url, seed, 200, 14)
     assert (mailed, not_told) == ([], [])
+
+
+@pytest.mark.long
+def test_without_a_look_before_writing_noes_are_lost(sqlite_url: str) -> None:
+    mailed, not_told, _ = _faults(sqlite_url, 10, 120, 14, looks=False)
+    assert mailed or not_told, "else the property above would prove nothing"

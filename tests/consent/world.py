@@ -186,10 +186,12 @@ class Worlds:
                 self._seen_here()
                 if records:
                     land_batch(self.connection, self._frame(sobject, records), sobject, landing)
+                before = {one: address for one, address, _ in self.read}
                 for one, record in records.items():
                     self.read.append((one, record["address"], asked))
-                    if record["no"]:
-                        self.seen.append((one, record["address"], asked, started))
+                    # A no that came with another address is known for both.
+                    for address in {record["address"], before.get(one, record["address"])} if record["no"] else ():
+                        self.seen.append((one, address, asked, started))
             self.marks[sobject] = max(asked, self.marks.get(sobject, asked))
             self.last_look |= records
         with self._transaction(may_die=may_die):
