@@ -1,6 +1,6 @@
 """Up to when each object of an org is stored, by Salesforce's clock, and with which mapping."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
@@ -80,6 +80,13 @@ def advance_watermark(connection: Connection, org: str, mark: Watermark) -> None
     connection.execute(
         statement.on_conflict_do_update(index_elements=["org", "sobject"], set_=row | {"stored_until": later})
     )
+
+
+def remember_types(connection: Connection, org: str, mark: Watermark, types: Mapping[str, str]) -> None:
+    """Keep the types of an object's mapped fields as Salesforce describes them now, None for one that it hides."""
+    described = {name: types.get(name) for name in mark.field_types}
+    where = (watermark.c.org == org, watermark.c.sobject == mark.sobject)
+    connection.execute(update(watermark).where(*where).values(field_types=described))
 
 
 def forget_unmapped(connection: Connection, org: str, mapped: Collection[SObject]) -> None:

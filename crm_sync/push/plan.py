@@ -5,7 +5,8 @@ A plan has the members whose records are of one object. Columns: `member_id`, `c
 each Salesforce field, as text:
 `known <field>`, as the mirror has it; `merged <field>`, as the merged record of a joined customer had it;
 `send <field>`, what is to be written; `confirmed <field>`, what Salesforce has, though no pull has brought it yet;
-`conflict <field>` (boolean), whether it stays as Salesforce has changed it.
+`conflict <field>` (boolean), whether it stays as Salesforce has changed it; `left <field>` (boolean), whether it
+cannot be sent, while the rest of the record is.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,9 +16,11 @@ import pandas as pd
 
 from crm_sync.mapping.model import FieldLink
 from crm_sync.outcomes import RefusalClass
-from crm_sync.push.changes import as_field_values, find_changes
+from crm_sync.push.advice import FIELD_NOT_LINKED, NEWER_IN_SALESFORCE
+from crm_sync.push.changes import as_field_values, find_changes, find_unlinked, with_the_whole
 from crm_sync.push.result import Output
 from crm_sync.push.settings import PushSettings
+from crm_sync.salesforce.errors.row_refusals import CONTRADICTIONS
 from crm_sync.salesforce.schema.describe import FieldDescription
 from crm_sync.salesforce.write.records import RecordWrites
 from crm_sync.sobject import SObject
@@ -30,8 +33,11 @@ class State(StrEnum):
     UNREACHABLE = "unreachable"  # leads to no record that can be written
     SAME = "same"  # Salesforce has its values
     CONFLICTING = "conflicting"  # all that it would send yields to newer values in Salesforce
+    UNLINKED = "unlinked"  # its record has no field for what it would send
     TO_SEND = "to send"
+    GONE = "gone"  # refused as deleted or converted; Salesforce is asked where it leads
     SENT = "sent"
+    PARTLY_SENT = "partly sent"  # all but fields that were left out, or that yield to newer values
     REFUSED = "refused"
     UNKNOWN_OUTCOME = "unknown outcome"  # perhaps written; a later run looks
     LIMITED = "limited"  # a limit came first
@@ -41,19 +47,28 @@ OUTPUTS = {
     State.UNREACHABLE: Output.ERROR,
     State.REFUSED: Output.ERROR,
     State.SAME: Output.SUCCESS,
-    State.CONFLICTING: Output.SUCCESS,
+    State.CONFLICTING: Output.ERROR,
+    State.UNLINKED: Output.ERROR,
+    State.PARTLY_SENT: Output.ERROR,
     State.SENT: Output.SUCCESS,
     State.LIMITED: Output.LIMIT,
 }
-OPEN = (State.QUEUED, State.TO_SEND)
+OPEN = (State.QUEUED, State.TO_SEND, State.GONE)
+_LEADS_ON = (RefusalClass.TARGET_DELETED, RefusalClass.CONVERTED)
 
 
-def make_plan(people: pd.DataFrame, records: pd.DataFrame, fields: Sequence[str]) -> pd.DataFrame:
-    """Return the plan of people of one object, all of them queued; `records`: the mirror's fields by record Id."""
+def make_plan(
+    people: pd.DataFrame, records: pd.DataFrame, fields: Sequence[str], unlinked: Sequence[str] = ()
+) -> pd.DataFrame:
+    """Return the plan of people of one object, all of them queued; `records`: the mirror's fields by record Id.
+
+    `unlinked`: fields that only the people's own records have.
+    """
     known = records[fields].reindex(people["record_id"]).set_axis(people.index).add_prefix("known ")
     joined = people.loc[people["is_joined"], "own_id"]
     merged = records[fields].reindex(joined).set_axis(joined.index).reindex(people.index).add_prefix("merged ")
-    return pd.concat([people, known, merged], axis=1).assign(state=State.QUEUED.value)
+    own = records[list(unlinked)].reindex(people["own_id"]).set_axis(people.index).add_prefix("own ")
+    return pd.concat([people, known, merged, own], axis=1).assign(state=State.QUEUED.value)
 
 
 def compare(
@@ -80,13 +95,36 @@ def compare(
         current_values=current_values,
         pre_merge_values=values_of(plan, "merged").loc[joined] if len(joined) else None,
     )
+    is_newer, is_refused = changes.conflicts.any(axis=1), changes.code.notna()
     state = pd.Series(State.SAME.value, index=plan.index, dtype="str")
-    state = state.mask(changes.conflicts.any(axis=1), State.CONFLICTING.value)
-    state = state.mask(changes.to_send, State.TO_SEND.value).mask(changes.code.notna(), State.REFUSED.value)
+    state = state.mask(is_newer, State.CONFLICTING.value).mask(is_refused, State.REFUSED.value)
+    state = state.mask(changes.to_send, State.TO_SEND.value)
+    code = changes.code.mask(is_newer & ~is_refused, NEWER_IN_SALESFORCE)
+    message = changes.message.mask(is_newer & ~is_refused, _names(changes.conflicts))
     columns = {f"send {name}": column for name, column in changes.values.items()}  # noqa: PD011  # its own
     columns |= {f"confirmed {name}": column for name, column in changes.confirmed_values.items()}
     columns |= {f"conflict {name}": column for name, column in changes.conflicts.items()}
-    return plan.assign(state=state, code=changes.code, message=changes.message, **columns)
+    columns |= {f"left {name}": column for name, column in changes.left_out.items()}
+    return plan.assign(state=state, code=code, message=message, **columns)
+
+
+def add_unlinked(plan: pd.DataFrame, links: Sequence[FieldLink], types: Mapping[str, str]) -> pd.DataFrame:
+    """Return a compared plan with the values told that the record has no field for, though the customer's own has."""
+    found = find_unlinked(plan, values_of(plan, "own"), links, types)
+    where = found.any(axis=1) & plan["code"].isna()
+    return plan.assign(
+        state=plan["state"].mask(where & plan["state"].eq(State.SAME), State.UNLINKED.value),
+        code=plan["code"].mask(where, FIELD_NOT_LINKED),
+        message=plan["message"].mask(where, _names(found)),
+        **{f"left {name}": column for name, column in found.items()},
+    )
+
+
+def _names(chosen: pd.DataFrame) -> pd.Series:
+    """Return, for each row of boolean columns, the names of those that are true."""
+    texts = [column.map({True: f"{name}, ", False: ""}) for name, column in chosen.items()]
+    joined = sum(texts[1:], texts[0]) if texts else pd.Series("", index=chosen.index)
+    return joined.astype("str").str.removesuffix(", ")
 
 
 def values_of(plan: pd.DataFrame, kind: str) -> pd.DataFrame:
@@ -102,20 +140,53 @@ def to_write(plan: pd.DataFrame, sobject: SObject, types: Mapping[str, str]) -> 
     return RecordWrites(sobject, pd.concat([chosen["record_id"].rename("Id"), values], axis=1), types)
 
 
-def apply_results(plan: pd.DataFrame, results: pd.DataFrame) -> pd.DataFrame:
-    """Return the plan after Salesforce has answered for some records (`Delivery.results`)."""
+def apply_results(
+    plan: pd.DataFrame,
+    results: pd.DataFrame,
+    wholes: Sequence[Sequence[str]] = (),
+    *,
+    can_go_on: bool = False,
+    can_describe: bool = False,
+) -> pd.DataFrame:
+    """Return the plan after Salesforce has answered for some records (`Delivery.results`).
+
+    `wholes`: fields that are sent together. With `can_go_on`, a record that was refused for named fields is to be sent
+    without these, and one that was refused as deleted or converted is GONE. With `can_describe`, one whose refusal
+    contradicts what is known of the fields is queued again.
+    """
     results = results.reindex(plan.index[plan.index.isin(results.index)])
     is_sent = pd.Series(plan.index.isin(results.index[results["success"].eq(True)]), index=plan.index)
     is_limited = results["refusal"].reindex(plan.index).eq(RefusalClass.LIMIT)
     is_refused = plan.index.isin(results.index) & ~is_sent & ~is_limited
-    confirmed = values_of(plan, "send")[is_sent].reindex(plan.index).fillna(values_of(plan, "confirmed"))
-    state = plan["state"].mask(is_sent, State.SENT.value).mask(is_limited, State.LIMITED.value)
+    send = values_of(plan, "send")
+    left = _named_fields(results, send, wholes) & pd.DataFrame(is_refused).to_numpy()
+    goes_on = left.any(axis=1) & (send.notna() & ~left).any(axis=1) & can_go_on
+    left &= goes_on.to_frame().to_numpy()
+    contradicts = results["error_code"].reindex(plan.index).str.upper().isin(CONTRADICTIONS) & is_refused & can_describe
+    confirmed = send[is_sent].reindex(plan.index).fillna(values_of(plan, "confirmed"))
+    is_partial = is_sent & plan["code"].notna()
+    state = plan["state"].mask(is_sent, State.SENT.value).mask(is_partial, State.PARTLY_SENT.value)
+    state = state.mask(is_limited, State.LIMITED.value).mask(is_refused & ~goes_on, State.REFUSED.value)
+    is_gone = results["refusal"].reindex(plan.index).isin(_LEADS_ON) & is_refused & ~goes_on & can_go_on
     return plan.assign(
-        state=state.mask(is_refused, State.REFUSED.value),
+        state=state.mask(is_gone, State.GONE.value).mask(contradicts, State.QUEUED.value),
         code=plan["code"].mask(is_refused, results["error_code"].reindex(plan.index)),
         message=plan["message"].mask(is_refused, results["error_message"].reindex(plan.index)),
         **{f"confirmed {name}": column for name, column in confirmed.items()},
+        **{f"send {name}": column for name, column in send.mask(left).items()},
+        **{f"left {name}": column | left[name] for name, column in values_of(plan, "left").items() if name in left},
     )
+
+
+def _named_fields(results: pd.DataFrame, send: pd.DataFrame, wholes: Sequence[Sequence[str]]) -> pd.DataFrame:
+    """Return which of the values that were sent the refusals name, with the whole that each is a part of."""
+    empty = pd.Series(None, index=results.index, dtype="str")
+    named = results.get("error_fields", empty).reindex(send.index)
+    found = {
+        str(name): named.str.contains(f",{str(name).lower()},", regex=False, na=False) & column.notna()
+        for name, column in send.items()
+    }
+    return with_the_whole(pd.DataFrame(found, index=send.index, dtype="bool"), wholes) & send.notna()
 
 
 def mark_unknown(plan: pd.DataFrame, unknown_outcome: pd.Index) -> pd.DataFrame:

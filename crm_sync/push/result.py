@@ -62,8 +62,10 @@ class PushResult:
 
     `written`: records that were sent and taken; `waiting`: members that are still in the queue, among them those that
     Salesforce has been given and has not answered for. `conflicts`: by field, how many customers' values yielded to
-    Salesforce's. `preview`: of a dry run, which has no outputs. `unknown_ids`: given ids that no customer has. `held`:
-    customers that did not enter, since they are too many without a person's approval.
+    Salesforce's; `newer`: the customers of *error* for nothing but that. `left_out`: by field, how many customers'
+    values could not be sent; `partly`: the customers of *error* whose other values were. `missing`: fields of the step
+    that Salesforce does not show. `preview`: of a dry run, which has no outputs. `unknown_ids`: given ids that no
+    customer has. `held`: customers that did not enter, since they are too many without a person's approval.
     """
 
     campaign: str
@@ -76,6 +78,10 @@ class PushResult:
     refused: Sequence[RefusedCustomer] = ()
     conflicts: Mapping[str, int] = field(default_factory=dict)
     conflict_examples: tuple[str, ...] = ()
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    missing: tuple[str, ...] = ()
+    newer: int = 0
+    partly: int = 0
     written: int = 0
     waiting: int = 0
     requests_used: int = 0
@@ -110,11 +116,17 @@ class PushResult:
             return RunState.DRY_RUN
         if self.held:
             return RunState.NEEDS_APPROVAL
-        return RunState.WITH_ERRORS if self.error else RunState.COMPLETED
+        if self.error:
+            return RunState.WITH_ERRORS
+        return RunState.WITH_MISSING_FIELDS if self.missing else RunState.COMPLETED
 
     def sentence(self) -> str:
         """Say what happened in one sentence."""
         said = f"Dry run: {self.preview.sentence()}" if self.preview else self._outputs_sentence()
+        if self.left_out:
+            said += f"; not sent: {', '.join(f'{name} ({count:,})' for name, count in self.left_out.items())}"
+        if self.missing:
+            said += f"; Salesforce does not show {', '.join(self.missing)}"
         if self.conflicts:
             said += f"; {sum(self.conflicts.values()):,} values yield to newer ones in Salesforce"
         if self.waiting:
@@ -128,10 +140,19 @@ class PushResult:
     def _outputs_sentence(self) -> str:
         written = ""
         if self.success:
-            is_all = self.written == len(self.success)
-            written = " (all written)" if is_all else f" ({self.written:,} written, the others had nothing new)"
+            whole = self.written - self.partly
+            is_all = whole == len(self.success)
+            written = " (all written)" if is_all else f" ({whole:,} written, the others had nothing new)"
         return (
             f"{counted(len(self.continued), 'customer')} left the step in {self.seconds:.1f} s with "
             f"{counted(self.requests_used, 'request')}: {len(self.success):,} success{written}, "
-            f"{len(self.error):,} error, {len(self.limit):,} limit"
+            f"{len(self.error):,} error{self._of_errors()}, {len(self.limit):,} limit"
         )
+
+    def _of_errors(self) -> str:
+        parts = [
+            f"{self.partly:,} written in part" if self.partly else "",
+            f"{self.newer:,} with a newer value in Salesforce" if self.newer else "",
+        ]
+        said = " and ".join(filter(None, parts))
+        return f" (of these {said})" if said else ""

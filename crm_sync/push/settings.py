@@ -7,6 +7,8 @@ from pydantic import BaseModel, Field, field_validator
 
 from crm_sync.errors import ConfigurationError
 from crm_sync.mapping.model import FieldLink, MappingRules
+from crm_sync.push.wholes import find_wholes
+from crm_sync.salesforce.limits import RECORDS_PER_COLLECTION
 from crm_sync.salesforce.read.soql import checked_field
 from crm_sync.sobject import SObject
 
@@ -54,6 +56,20 @@ class PushSettings(BaseModel):
         description="On: what is meant for a converted lead goes to its contact, to the fields that are linked to the "
         "same customer fields. Off: such customers leave by error.",
     )
+    records_at_once: int = Field(
+        default=RECORDS_PER_COLLECTION,
+        ge=1,
+        le=RECORDS_PER_COLLECTION,
+        title="Records at once",
+        description="How many records Salesforce gets to write together. Fewer, when the org's own triggers and flows "
+        "do not take so many; a run that finds out by itself goes on with half as many, and remembers it for a week.",
+    )
+    save_despite_alerts: bool = Field(
+        default=False,
+        title="Save in spite of duplicate alerts",
+        description="On: a record is written also where a duplicate rule of the org that only alerts finds another one "
+        "like it. Off: it leaves by error. A rule that blocks refuses it either way.",
+    )
 
     @field_validator("fields")
     @classmethod
@@ -68,6 +84,19 @@ class CheckedSettings:
     settings: PushSettings
     rules: MappingRules
     links: dict[SObject, list[FieldLink]]
+
+    @cached_property
+    def wholes(self) -> dict[SObject, list[list[str]]]:
+        """The fields of each object that are sent together or not at all."""
+        return {sobject: find_wholes(links) for sobject, links in self.links.items()}
+
+    @cached_property
+    def unlinked(self) -> list[FieldLink]:
+        """The lead's links to send that a contact has no counterpart of."""
+        if SObject.CONTACT not in self.links or self.settings.sobject is not SObject.LEAD:
+            return []
+        of_contact = {link.target for link in self.links[SObject.CONTACT]}
+        return [link for link in self.links[SObject.LEAD] if link.target not in of_contact]
 
     @cached_property
     def sobjects(self) -> list[SObject]:

@@ -45,7 +45,7 @@ class RunState(StrEnum):
     )
     WITH_MISSING_FIELDS = (
         "CompletedWithMissingFields",
-        "sync, pull, check, Deployteq",
+        "sync, pull, push, check, Deployteq",
         "Salesforce or Deployteq does not show a mapped field; the rest is in. With rejects too, the state is theirs",
         "correct the mapping, or the integration user's access to the field; then **full-sync**",
     )

@@ -20,6 +20,7 @@ def publish_push(flow: str, result: PushResult, checked: CheckedSettings) -> Non
         table(("output", "customers"), result.counts.items()),
         Markdown(f"Salesforce requests: {result.requests_used}. This is run {result.run}."),
         *_causes(result),
+        *_left_out(result),
         *_left(result),
         *_conflicts(result),
         heading("Fields"),
@@ -85,6 +86,19 @@ def _causes(result: PushResult) -> list[Markdown]:
     return [
         heading(f"Errors by cause ({again:,} of {in_all:,} can be sent again as they are)"),
         table(("cause", "customers", "again?", "what to do", "some records"), rows),
+    ]
+
+
+def _left_out(result: PushResult) -> list[Markdown]:
+    if not result.left_out:
+        return []
+    return [
+        heading("Not sent"),
+        table(("field", "customers"), result.left_out.items()),
+        Markdown(
+            f"Of the customers in *error*, {result.partly:,} were written without such a field, or without one that "
+            "Salesforce has a newer value of."
+        ),
     ]
 
 

@@ -1,81 +1,43 @@
 """A batch of members on its way to Salesforce: compared, checked for conflicts, written, recorded."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from math import ceil
-from typing import Protocol
 
 import pandas as pd
-from sqlalchemy import Connection
 
-from crm_sync.errors import LimitReachedError
+from crm_sync.errors import LimitReachedError, QueryError
 from crm_sync.pull.watermarks_store import read_watermarks
 from crm_sync.push import queue_store as campaigns
-from crm_sync.push.members_store import count_pushed, read_people, read_records
-from crm_sync.push.plan import (
-    State,
-    apply_results,
-    compare,
-    make_plan,
-    mark_limited,
-    mark_unknown,
-    to_write,
-)
-from crm_sync.push.settings import CheckedSettings
+from crm_sync.push.members_store import count_pushed, read_people
+from crm_sync.push.plan import State, apply_results, mark_limited, mark_unknown, to_write
 from crm_sync.push.targets import find_targets
 from crm_sync.salesforce.read.changed_since import ChangeQuery
 from crm_sync.salesforce.read.read_plan import requests_to_read
-from crm_sync.salesforce.schema.describe import FieldDescription
 from crm_sync.salesforce.write.plan import WriteLoad, plan_groups
+from crm_sync.salesforce.write.records import RecordWrites
 from crm_sync.sobject import SObject
+from tasks.push.compare import Plans, Push, compare_members, describe_anew, plan_of, read_known, types_of
 from tasks.push.conflict_check import check_conflicts
-from tasks.push.fields import describe_fields, known_fields, needs_describe
+from tasks.push.follow import follow, follow_refused
 from tasks.run.forecasts import announce_forecast, polls_of_a_job
-from tasks.run.run import Run, utc_now
+from tasks.run.run import utc_now
 from tasks.write.send import open_writer
 
 # As many members at once as a Bulk job takes well; so many rows fit into memory many times over.
 MEMBERS_AT_ONCE = 100_000
-Plans = dict[SObject, pd.DataFrame]
-
-
-class Recorder(Protocol):
-    """Takes what became of members; `limit`: what has cut the run short."""
-
-    limit: str
-
-    def record(self, plan: pd.DataFrame) -> pd.DataFrame:
-        """Take the members that are done, and return the plan of the others."""
-        ...
-
-    def expected(self, connection: Connection) -> int:
-        """Return how many members the run has to do with in all."""
-        ...
-
-
-@dataclass(frozen=True)
-class Push:
-    """What the steps of one push share; `described`: the fields that this run has asked for; `send`: what becomes of
-    members that have something to send."""
-
-    run: Run
-    checked: CheckedSettings
-    recorder: Recorder
-    described: dict[SObject, dict[str, FieldDescription]]
-    send: Callable[["Push", Plans], None]
-    is_dry_run: bool = False
+# How often records are written that were refused for fields, or lead to other ones; each time without what was refused.
+_ROUNDS = 5
 
 
 def push_members(push: Push, members: pd.DataFrame) -> None:
     """Send what claimed members (`member_id`, `customer_id`) have changed, and record each one's output."""
+    push.current.clear()
     plans = _find_plans(push, members)
     try:
         for sobject in plans:
-            _compare(push, plans, sobject)
+            compare_members(push, plans, sobject)
         asked = [sobject for sobject, plan in plans.items() if _count(plan) and not _is_fresh(push, sobject)]
         _announce(push, plans, asked)
-        if asked:
-            _drop_conflicts(push, plans, asked)
+        _look(push, plans, asked)
         push.send(push, plans)
     except LimitReachedError as limit:
         push.recorder.limit = str(limit)
@@ -86,39 +48,14 @@ def push_members(push: Push, members: pd.DataFrame) -> None:
 def _find_plans(push: Push, members: pd.DataFrame) -> Plans:
     """Read the customers and the records that they lead to; record the members that lead to none."""
     checked, settings = push.checked, push.checked.settings
-    fields = {sobject: [link.salesforce_field for link in links] for sobject, links in checked.links.items()}
     with push.run.database.transaction() as connection:
         people = read_people(connection, members, checked.targets, checked.id_link)
         people = find_targets(connection, people, settings.sobject, follow_converted=settings.follow_converted)
-        ids = pd.concat([people["record_id"], people.loc[people["is_joined"], "own_id"]])
-        records = read_records(connection, ids.dropna().drop_duplicates(), fields)
     is_lost = people["code"].notna()
     push.recorder.record(people[is_lost].assign(state=State.UNREACHABLE.value))
-    found = {sobject: people[~is_lost & people["sobject"].eq(sobject)] for sobject in fields}
-    return {sobject: make_plan(own, records, fields[sobject]) for sobject, own in found.items() if len(own)}
-
-
-def _compare(push: Push, plans: Plans, sobject: SObject, current_values: pd.DataFrame | None = None) -> None:
-    """Find what one object's members have to send; ask for its fields when they are not known well enough."""
-    links, settings = push.checked.links[sobject], push.checked.settings
-    fields = _fields(push, sobject)
-    plan = compare(plans[sobject], links, fields, settings, current_values)
-    if sobject not in push.described and needs_describe(links, fields) and not plan["state"].eq(State.SAME).all():
-        push.recorder.record(plan[plan["state"].eq(State.SAME)])
-        plans[sobject] = plans[sobject][plan["state"].ne(State.SAME)]
-        push.described[sobject] = describe_fields(push.run.org, sobject)
-        plan = compare(plans[sobject], links, push.described[sobject], settings, current_values)
-    plans[sobject] = push.recorder.record(plan)
-
-
-def _fields(push: Push, sobject: SObject) -> Mapping[str, FieldDescription]:
-    return push.described.get(sobject) or known_fields(push.run, sobject)
-
-
-def _types(push: Push, sobject: SObject) -> dict[str, str]:
-    fields = _fields(push, sobject)
-    names = [link.salesforce_field for link in push.checked.links[sobject]]
-    return {name: fields[name].type for name in names if name in fields}
+    records = read_known(push, people)
+    found = {sobject: people[~is_lost & people["sobject"].eq(sobject)] for sobject in checked.links}
+    return {sobject: plan_of(push, own, records, sobject) for sobject, own in found.items() if len(own)}
 
 
 def _is_fresh(push: Push, sobject: SObject) -> bool:
@@ -147,27 +84,64 @@ def _count(plan: pd.DataFrame) -> int:
     return int(plan["state"].eq(State.TO_SEND).sum())
 
 
-def _drop_conflicts(push: Push, plans: Plans, asked: list[SObject]) -> None:
-    """Ask what Salesforce has changed since the last pull, and take that out of what is sent."""
-    queries = []
-    for sobject in asked:
-        ids = plans[sobject].loc[plans[sobject]["state"].eq(State.TO_SEND), "record_id"]
-        queries += [ChangeQuery(sobject, _types(push, sobject), None, only_ids=list(ids))] if len(ids) else []
-    for sobject, current_values in check_conflicts(push.run, queries).items():
-        _compare(push, plans, sobject, current_values)
+def _look(push: Push, plans: Plans, asked: list[SObject]) -> None:
+    """Ask what Salesforce has changed since the last pull: take that out of what is sent, and follow records."""
+    while True:
+        queries = []
+        for sobject in asked:
+            ids = plans[sobject].loc[plans[sobject]["state"].eq(State.TO_SEND), "record_id"]
+            if len(ids):
+                queries.append(ChangeQuery(sobject, types_of(push, sobject), None, only_ids=list(ids)))
+        if not queries:
+            return
+        try:
+            found = check_conflicts(push.run, queries)
+            break
+        except QueryError:
+            # What is remembered of the fields is not so any more, unless this run has just been told it.
+            if not (news := [query.sobject for query in queries if query.sobject not in push.described]):
+                raise
+            for sobject in news:
+                describe_anew(push, sobject)
+                compare_members(push, plans, sobject)
+    push.current.update(found)
+    follow(push, plans, found)
+    for sobject in found:
+        compare_members(push, plans, sobject)
 
 
 def write(push: Push, plans: Plans) -> None:
+    """Write records; what is refused for single fields, or leads to another record, is written again without or
+    there."""
+    for number in range(1, _ROUNDS + 1):
+        writes = [to_write(plan, sobject, types_of(push, sobject)) for sobject, plan in plans.items() if _count(plan)]
+        if not writes:
+            return
+        _write_once(push, plans, writes, is_last=number == _ROUNDS)
+        follow_refused(push, plans)
+        for sobject, plan in plans.items():
+            if plan["state"].eq(State.QUEUED).any():
+                describe_anew(push, sobject)
+                compare_members(push, plans, sobject)
+
+
+def _write_once(push: Push, plans: Plans, writes: list[RecordWrites], *, is_last: bool) -> None:
     """Write records; record each answer before the next request."""
 
     def still_here() -> None:
         with push.run.database.transaction() as connection:
             campaigns.renew_claims(connection, push.run.number, utc_now())
 
-    writes = [to_write(plan, sobject, _types(push, sobject)) for sobject, plan in plans.items() if _count(plan)]
-    for delivery in open_writer(push.run, still_here=still_here).write(writes):
+    writer = open_writer(push.run, still_here=still_here)
+    for delivery in writer.write(writes):
         for sobject, plan in plans.items():
-            answered = apply_results(plan, delivery.results)
+            answered = apply_results(
+                plan,
+                delivery.results,
+                push.checked.wholes[sobject],
+                can_go_on=not is_last,
+                can_describe=not is_last and sobject not in push.described,
+            )
             plans[sobject] = push.recorder.record(mark_unknown(answered, delivery.unknown_outcome))
         if delivery.limit:
             raise delivery.limit

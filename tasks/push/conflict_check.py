@@ -18,7 +18,12 @@ def check_conflicts(run: Run, queries: Sequence[ChangeQuery]) -> dict[SObject, p
     with run.database.transaction() as connection:
         marks = read_watermarks(connection, run.org_key)
     since = {sobject: mark.stored_until - OVERLAP for sobject, mark in marks.items()}
-    found = read_changes(run, [replace(query, since=since.get(query.sobject)) for query in queries])
+    return read_current(run, [replace(query, since=since.get(query.sobject)) for query in queries])
+
+
+def read_current(run: Run, queries: Sequence[ChangeQuery]) -> dict[SObject, pd.DataFrame]:
+    """Return what Salesforce has of the wanted records, deleted ones too: the fields, by Id."""
+    found = read_changes(run, queries) if queries else {}
     return {changes.query.sobject: _by_id(run, changes) for changes in found.values()}
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from crm_sync.consent.delivery_store import customers_waiting
 from crm_sync.database.engine import CustomerDatabase
-from crm_sync.push.advice import group_causes
+from crm_sync.push.advice import NEWER_IN_SALESFORCE, group_causes
 from crm_sync.push.outputs_store import store_outputs
 from crm_sync.push.plan import OPEN, OUTPUTS, State, confirmed_values, values_of
 from crm_sync.push.queue_store import Queue, count_waiting
@@ -31,16 +31,23 @@ def store(
         return store_outputs(connection, queue, outputs, confirmed, run=run, now=utc_now())
 
 
+def _sums(chosen: pd.DataFrame) -> Counter[str]:
+    return Counter({str(name): int(count) for name, count in chosen.sum().items() if count})
+
+
 @dataclass
 class OutputRecorder:
     """What a run has stored so far; `limit`: what cut it short; `leaves_unknown`: of some members the outcome is
-    unknown."""
+    unknown; `missing`: fields of the step that Salesforce does not show."""
 
     run: Run
     queue: Queue
     limit: str = ""
     leaves_unknown: bool = False
     written: int = 0
+    partly: int = 0
+    missing: set[str] = field(default_factory=set)
+    left_out: Counter[str] = field(default_factory=Counter)
     conflicts: Counter[str] = field(default_factory=Counter)
     conflict_examples: list[str] = field(default_factory=list)
     _stored: list[pd.DataFrame] = field(default_factory=list)
@@ -60,16 +67,21 @@ class OutputRecorder:
 
     def _store(self, done: pd.DataFrame) -> None:
         named = {"salesforce_id": "record_id", "error_code": "code", "error_message": "message"}
-        columns = {name: done.get(own) for name, own in named.items()}
         done = self._until_salesforce_knows(done)
+        columns = {name: done.get(own) for name, own in named.items()}
         output = done["state"].map({state.value: output.value for state, output in OUTPUTS.items()})
         outputs = done[["member_id", "customer_id"]].assign(output=output, **columns)
+        for name in ("error_code", "error_message"):
+            outputs[name] = outputs[name].where(outputs["output"].eq(Output.ERROR.value))
         outputs = outputs[_COLUMNS].astype(dict.fromkeys(_COLUMNS[2:], "str"))
         mine = store(self.run.database, self.queue, outputs, confirmed_values(done), run=self.run.number)
         self._stored.append(outputs[outputs["member_id"].isin(mine)])
-        self.written += int(done["state"].eq(State.SENT).sum())
+        partly = int(done["state"].eq(State.PARTLY_SENT).sum())
+        self.partly += partly
+        self.written += partly + int(done["state"].eq(State.SENT).sum())
+        self.left_out += _sums(values_of(done, "left"))
         conflicts = values_of(done, "conflict")
-        self.conflicts += Counter({str(name): int(count) for name, count in conflicts.sum().items()})
+        self.conflicts += _sums(conflicts)
         if len(conflicts.columns):
             some = done.loc[conflicts.any(axis=1), "record_id"]
             self.conflict_examples += list(some.head(_EXAMPLES - len(self.conflict_examples)))
@@ -101,6 +113,7 @@ class OutputRecorder:
         errors = stored[stored["output"] == Output.ERROR]
         names = ["customer_id", "salesforce_id", "error_code"]
         refused = errors[names].fillna("").itertuples(index=False, name=None)
+        newer = int(errors["error_code"].eq(NEWER_IN_SALESFORCE).sum())
         return PushResult(
             campaign=self.queue.campaign,
             step=self.queue.step,
@@ -111,6 +124,10 @@ class OutputRecorder:
             causes=group_causes(errors),
             refused=[RefusedCustomer(*row) for row in refused],
             conflicts=self.conflicts,
+            left_out=self.left_out,
+            missing=tuple(sorted(self.missing)),
+            newer=newer,
+            partly=self.partly,
             conflict_examples=tuple(self.conflict_examples),
             written=self.written,
             waiting=waiting,

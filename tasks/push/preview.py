@@ -25,6 +25,7 @@ class PreviewRecorder:
     audience: Audience
     in_all: int
     limit: str = ""
+    missing: set[str] = field(default_factory=set)
     _fields: Counter[str] = field(default_factory=Counter)
     _conflicts: Counter[str] = field(default_factory=Counter)
     _states: Counter[str] = field(default_factory=Counter)
@@ -41,7 +42,7 @@ class PreviewRecorder:
         done = plan[plan["state"].isin(list(OUTPUTS))]
         self._states += Counter(done["state"])
         self._conflicts += _by_field(values_of(done, "conflict"))
-        refused = done[done["state"].isin([State.REFUSED, State.UNREACHABLE])]
+        refused = done[done["state"].isin([State.REFUSED, State.UNREACHABLE, State.UNLINKED])]
         names = {"code": "error_code", "message": "error_message", "record_id": "salesforce_id"}
         self._refused.append(refused[list(names)].rename(columns=names))
         return plan[plan["state"].isin(OPEN)]
@@ -64,6 +65,7 @@ class PreviewRecorder:
             run=self.run.number,
             causes=group_causes(refused),
             conflicts=self._conflicts,
+            missing=tuple(sorted(self.missing)),
             waiting=self.audience.waiting,
             requests_used=self.run.ledger.used,
             seconds=monotonic() - self._began,
@@ -74,7 +76,7 @@ class PreviewRecorder:
                 entering=len(self.audience.entering),
                 to_write=self._states[State.TO_SEND],
                 same=self._states[State.SAME] + self._states[State.CONFLICTING],
-                refused=self._states[State.REFUSED] + self._states[State.UNREACHABLE],
+                refused=sum(self._states[one] for one in (State.REFUSED, State.UNREACHABLE, State.UNLINKED)),
                 fields=self._fields,
                 examples=tuple(self._examples),
             ),

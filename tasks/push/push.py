@@ -17,7 +17,8 @@ from crm_sync.push.queue_store import ClaimOwner, Queue
 from crm_sync.push.result import PushResult
 from crm_sync.push.selection import FieldEquals, check_filled_in
 from crm_sync.push.settings import CheckedSettings
-from tasks.push.batch import MEMBERS_AT_ONCE, Push, push_members, write
+from tasks.push.batch import MEMBERS_AT_ONCE, push_members, write
+from tasks.push.compare import Push
 from tasks.push.outputs import OutputRecorder
 from tasks.push.preview import PreviewRecorder
 from tasks.push.process import is_alive, process_token

@@ -81,10 +81,11 @@ def test_value_that_a_pull_could_not_read_is_not_overwritten() -> None:
     assert sent(changes("1", "not a number", link=SCORE)) is None
 
 
-def test_value_that_does_not_convert_keeps_the_whole_record_from_being_sent() -> None:
+def test_value_that_does_not_convert_is_left_out() -> None:
     found = changes("ten", "9", link=SCORE)
     assert found.code.tolist() == ["INVALID_TYPE_ON_FIELD_IN_RECORD"]
     assert not found.to_send.any()
+    assert found.left_out["Score__c"].all()
 
 
 def test_unchanged_value_is_not_judged() -> None:
@@ -100,3 +101,58 @@ def test_field_that_salesforce_hides_is_refused_when_it_has_something_to_say() -
 def test_sent_values_become_json_of_only_what_was_sent() -> None:
     values = pd.DataFrame({"A": ["x", None], "B": [CLEAR, "2"]}, dtype="str")
     assert as_field_values(values).tolist() == ['{"A":"x","B":null}', '{"B":"2"}']
+
+
+PLACE = [FieldLink(salesforce_field=f"Mailing{part}", name=name) for part, name in
+         (("Street", "address"), ("City", "city"), ("PostalCode", "zip_code"))]  # fmt: skip
+
+
+def of_place(*texts: str | None) -> dict[str, list[str | None]]:
+    return {link.salesforce_field: [text] for link, text in zip(PLACE, texts, strict=True)}
+
+
+@pytest.mark.parametrize(
+    ("here", "there", "settings", "expected", "conflicts"),
+    [
+        # The street changed here, the town there: one of the two addresses, and no third one.
+        (("Street 9", "Delft", "2600"), ("Street 1", "Gent", "9000"), {}, {}, {"MailingStreet"}),
+        (("Street 9", "Delft", "2600"), ("Street 1", "Delft", "2600"), {}, {"MailingStreet": "Street 9"}, set()),
+        (("Street 1", "Delft", "2600"), ("Street 1", "Gent", "9000"), {}, {}, set()),
+        (("Street 9", "Gent", "9000"), ("Street 1", "Gent", "9000"), {}, {"MailingStreet": "Street 9"}, set()),
+        (
+            ("Street 9", "Delft", "2600"),
+            None,
+            {"customer_wins": True},
+            {"MailingStreet": "Street 9", "MailingCity": "Delft", "MailingPostalCode": "2600"},
+            set(),
+        ),
+    ],
+)
+def test_address_is_one_value(
+    here: tuple[str, ...],
+    there: tuple[str, ...] | None,
+    settings: dict[str, Any],
+    expected: dict[str, str],
+    conflicts: set[str],
+) -> None:
+    people = pd.DataFrame({link.column: [text] for link, text in zip(PLACE, here, strict=True)}, dtype="str")
+    known = pd.DataFrame(of_place("Street 1", "Delft", "2600"), dtype="str")
+    current = pd.DataFrame(of_place(*there), dtype="str") if there else None
+    rules = PushSettings(sobject=SObject.CONTACT, fields=list(known), **settings)
+    fields = {str(name): FieldDescription(str(name), str(name), "string") for name in known}
+
+    found = find_changes(people, known, PLACE, fields, rules, current_values=current)
+
+    assert found.values.iloc[0].dropna().to_dict() == expected  # noqa: PD011  # a frame of ours, by that name
+    assert {name for name, column in found.conflicts.items() if column[0]} == conflicts
+
+
+def test_part_of_an_address_that_cannot_be_written_leaves_the_others_out() -> None:
+    people = pd.DataFrame({link.column: ["new"] for link in PLACE}, dtype="str")
+    known = pd.DataFrame(of_place("old", "old", "old"), dtype="str")
+    fields = {str(name): FieldDescription(str(name), "", "string", updateable=name != "MailingCity") for name in known}
+
+    found = find_changes(people, known, PLACE, fields, PushSettings(fields=list(known)))
+
+    assert not found.to_send.any()
+    assert found.code.tolist() == ["INVALID_FIELD_FOR_INSERT_UPDATE"]

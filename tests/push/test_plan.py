@@ -71,3 +71,34 @@ def test_answers_become_states() -> None:
     assert confirmed_values(found)["field_values"].tolist() == ['{"Title":"new"}']
     assert states(mark_limited(found)) == ["sent", "refused", "limited", "limited"]
     assert states(mark_unknown(found, pd.Index([3])))[3] == "unknown outcome"
+
+
+def test_record_goes_on_without_the_fields_that_its_refusal_names() -> None:
+    found = plan("new", "new")
+    found = found.assign(**{"send MailingCity": pd.Series(["Gent", None], dtype="str")})
+    refused = answers((0, False, "data"), (1, False, "data")).assign(error_fields=",title,")
+    found = apply_results(found, refused, can_go_on=True)
+    assert states(found) == ["to send", "refused"]
+    assert to_write(found, SObject.CONTACT, TYPES).records.drop(columns="Id").to_dict("index") == {
+        0: {"MailingCity": "Gent"}
+    }
+    found = apply_results(found, answers((0, True, None)), can_go_on=True)
+    assert (states(found), found.loc[0, "code"], found["left Title"].tolist()) == (
+        ["partly sent", "refused"],
+        "DATA",
+        [True, False],
+    )
+
+
+def test_part_of_a_whole_takes_the_others_along() -> None:
+    found = plan("new")
+    found = found.assign(**{"send MailingCity": pd.Series(["Gent"], dtype="str")})
+    refused = answers((0, False, "data")).assign(error_fields=",title,")
+    assert states(apply_results(found, refused, [["Title", "MailingCity"]], can_go_on=True)) == ["refused"]
+
+
+def test_refusal_that_contradicts_what_is_known_is_compared_anew_and_a_gone_record_is_followed() -> None:
+    results = answers((0, False, "permission"), (1, False, "target_deleted"), (2, False, "data"))
+    results["error_code"] = ["INVALID_FIELD", "ENTITY_IS_DELETED", "STRING_TOO_LONG"]
+    found = apply_results(plan("new", "new", "new"), results, can_go_on=True, can_describe=True)
+    assert states(found) == ["queued", "gone", "refused"]

@@ -107,6 +107,33 @@ def refusal_classes(codes: pd.Series, messages: pd.Series) -> pd.Series:
     return pd.Series(classes.array, index=kinds.index).reindex(codes.index).astype("str")
 
 
+# Refusals that can only be if an object or its fields are not, or are no longer, as they were described.
+CONTRADICTIONS = (
+    *("INVALID_FIELD", "INVALID_TYPE", "INVALIDENTITY", "INVALIDBATCH", "CLIENTINPUTERROR", "JSON_PARSER_ERROR"),
+    *("INVALID_FIELD_FOR_INSERT_UPDATE", "NOT_FOUND"),
+)
+_FIELDS_IN_MESSAGE = (
+    r"(?i)\bcolumn '(\w+)'",
+    r"(?i)\bfields?: ([\w, ]+?)(?:\.|\Z)",
+    r"(?i)field name not found : (\w+)",
+    r"(?i)Required fields are missing: \[([\w, ]+)\]",
+)
+
+
+def named_fields(messages: pd.Series) -> pd.Series:
+    """Return the fields that messages name, as `,title,phone,` in lower case, missing where they name none."""
+    found = pd.Series(None, index=messages.index, dtype="str")
+    for pattern in _FIELDS_IN_MESSAGE:
+        found = found.fillna(messages.str.extract(pattern, expand=False))
+    return as_name_list(found)
+
+
+def as_name_list(names: pd.Series) -> pd.Series:
+    """Return names with commas between them as `,title,phone,` in lower case."""
+    texts = "," + names.str.lower().str.replace(r"\s*,\s*", ",", regex=True).str.strip(", ") + ","
+    return texts.mask(texts.eq(",,"))
+
+
 def is_past_its_step(code: str | None) -> bool:
     """Return whether the Bulk job is already past this step."""
     return code is not None and code.upper() == "INVALIDJOBSTATE"

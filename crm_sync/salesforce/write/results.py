@@ -3,24 +3,26 @@
 import re
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 
 from crm_sync.columns.membership import among
+from crm_sync.columns.texts import as_frame, as_texts
 from crm_sync.errors import SalesforceUnavailableError
 from crm_sync.requests import RequestKind
 from crm_sync.salesforce.errors.error_rules import Complaint
-from crm_sync.salesforce.errors.row_refusals import read_job_reason
+from crm_sync.salesforce.errors.row_refusals import as_name_list, named_fields, read_job_reason
 from crm_sync.salesforce.org import SalesforceOrg
 from crm_sync.salesforce.read.bulk_csv import parse_text
 from crm_sync.salesforce.write.bulk_ingest import IngestJob
 from crm_sync.salesforce.write.records import RecordWrites
 
-RESULT_COLUMNS = ["record_id", "success", "created", "error_code", "error_message", "was_sent"]
+RESULT_COLUMNS = ["record_id", "success", "created", "error_code", "error_message", "error_fields", "was_sent"]
 # Bulk 2.0 puts code, message and fields in one text: "CODE:message:Field1,Field2 --".
-_BULK_ERROR = r"(?s)\A(?P<code>\w+):(?P<message>.*?)(?::[\w, .]*--)?\s*\Z"
+_BULK_ERROR = r"(?s)\A(?P<code>\w+):(?P<message>.*?)(?::(?P<fields>[\w, .]*)--)?\s*\Z"
 
 _FAILED, _SUCCESSFUL, _UNPROCESSED = "failedResults", "successfulResults", "unprocessedrecords"
 _ERROR, _ID, _CREATED = "sf__Error", "sf__Id", "sf__Created"
@@ -34,12 +36,14 @@ def result_frame(
     created: pd.Series | bool = False,
     error_code: pd.Series | str | None = None,
     error_message: pd.Series | str | None = None,
+    error_fields: pd.Series | None = None,
     was_sent: pd.Series | bool = True,
 ) -> pd.DataFrame:
     """Return a row per record, with the index of the records.
 
     `record_id` (text, missing when not known), `success`, `created`, `was_sent` (boolean; not sent means never tried),
-    `error_code`, `error_message` (text, Salesforce's own, missing on success).
+    `error_code`, `error_message` (text, Salesforce's own, missing on success), `error_fields` (text, such as
+    `,title,phone,`: the fields that the refusal names).
     """
     columns = {
         "record_id": writes.known_ids if record_id is None else record_id,
@@ -47,11 +51,14 @@ def result_frame(
         "created": created,
         "error_code": error_code,
         "error_message": error_message,
+        "error_fields": error_fields,
         "was_sent": was_sent,
     }
     frame = pd.DataFrame(columns, index=writes.records.index)
-    texts, flags = ("record_id", "error_code", "error_message"), ("success", "created", "was_sent")
-    return frame.astype(dict.fromkeys(texts, "str") | dict.fromkeys(flags, "bool"))
+    texts, flags = ("record_id", "error_code", "error_fields"), ("success", "created", "was_sent")
+    frame["error_message"] = as_texts(frame["error_message"])
+    frame = frame.astype(dict.fromkeys(texts, "str") | dict.fromkeys(flags, "bool"))
+    return frame.assign(error_fields=frame["error_fields"].fillna(named_fields(frame["error_message"])))
 
 
 def read_rows(writes: RecordWrites, rows: Sequence[Any]) -> pd.DataFrame:
@@ -61,7 +68,7 @@ def read_rows(writes: RecordWrites, rows: Sequence[Any]) -> pd.DataFrame:
     Raises SalesforceUnavailableError for rows that are not those of these records.
     """
     with suppress(AttributeError, KeyError, TypeError, ValueError):
-        frame = pd.DataFrame.from_records(rows, index=writes.records.index)
+        frame = as_frame(rows, partial(pd.DataFrame.from_records, index=writes.records.index))
         # Of object dtype, as without any error it would be one of numbers.
         first = frame["errors"].str[0].astype("object")
         return result_frame(
@@ -71,10 +78,17 @@ def read_rows(writes: RecordWrites, rows: Sequence[Any]) -> pd.DataFrame:
             created=frame["created"].eq(True) if "created" in frame else False,
             error_code=first.str.get("statusCode"),
             error_message=first.str.get("message"),
+            error_fields=as_name_list(frame["errors"].map(_fields_of).astype("str")),
         )
     raise SalesforceUnavailableError(
         f"Salesforce's answer has no readable results of the {writes.sobject} records; the request can be repeated."
     )
+
+
+def _fields_of(errors: Any) -> str | None:
+    """Return the fields that the errors of a record name."""
+    names = [str(name) for error in errors or () for name in error.get("fields") or ()]
+    return ",".join(names) or None
 
 
 def all_refused(writes: RecordWrites, complaint: Complaint) -> pd.DataFrame:
@@ -125,6 +139,7 @@ def read_ingest_results(org: SalesforceOrg, job: IngestJob, writes: RecordWrites
         created=created,
         error_code=errors["code"].where(was_sent, left.code),
         error_message=errors["message"].where(was_sent, left.message or None),
+        error_fields=as_name_list(errors["fields"]),
         was_sent=was_sent,
     )
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from standins.salesforce.http.faults import Faults
 from standins.salesforce.http.journal import Entry, Journal
@@ -100,6 +101,14 @@ class Org:
     def hide_fields(self, sobject: str, *names: str) -> None:
         """Take the user's right to see these fields, as field-level security does."""
         self.schema[sobject] = self.schema[sobject].without(*names)
+
+    def change_field(self, sobject: str, name: str, **changes: Any) -> None:
+        """Change what a field is, as an administrator does; `updateable` or `createable` False takes the user's right
+        to write it."""
+        kind = self.schema[sobject]
+        fields = tuple(replace(field, **changes) if field.name == name else field for field in kind)
+        self.schema[sobject] = replace(kind, fields=fields)
+        self.records.redefine(self.schema[sobject])
 
     def close(self) -> None:
         """Close the database, and remove it when it is the org's own."""

@@ -50,6 +50,10 @@ class Records:
                 if field.type != "address" and field.name not in there:
                     self._database.execute(f'ALTER TABLE "{sobject.name}" ADD COLUMN {column_of(field)}')
 
+    def redefine(self, sobject: SObject) -> None:
+        """Check values against another definition of an sObject's fields from now on."""
+        self._schema[sobject.name] = sobject
+
     def close(self) -> None:
         """Close the database."""
         self._database.close()
