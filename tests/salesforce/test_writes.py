@@ -15,9 +15,8 @@ from standins.salesforce.http.faults import Fault
 from tests.salesforce.conftest import Rig
 from tests.salesforce.write_steps import KEY, codes, contacts, leads, moment_object, sent, updates, upserts
 
-RESULT_TYPES = dict.fromkeys(("record_id", "success", "created", "error_code", "error_message", "was_sent"), "str") | (
-    dict.fromkeys(("success", "created", "was_sent"), "bool")
-)
+_RESULTS = ("record_id", "success", "created", "error_code", "error_message", "error_fields", "was_sent")
+RESULT_TYPES = dict.fromkeys(_RESULTS, "str") | dict.fromkeys(("success", "created", "was_sent"), "bool")
 INNER: dict[str, Any] = {"inner": True, "path": "composite/sobjects"}
 
 
