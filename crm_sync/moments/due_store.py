@@ -1,7 +1,7 @@
 """The contact moments that are due for Salesforce now, and those that wait: set-based, without a request."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -36,7 +36,15 @@ _TIMES = (
     "unsubscribed_at",
 )
 _DUE_TEXTS = ("sobject", "parent_id", "parent_stamp", "moment_id", "content", *_TEXTS, *_TIMES)
-_DUE_COLUMNS = (*_DUE_TEXTS, "version", *_COUNTS)
+_NUMBERS = ("version", "customer_id", *_COUNTS)
+_DUE_COLUMNS = (*_DUE_TEXTS, *_NUMBERS)
+
+
+_LEFT_SOURCES: dict[str, ColumnElement[Any]] = {
+    **{name: moment_export.c[name] for name in ("sobject", "parent_id", "parent_stamp", "moment_id", "content")},
+    **{name: contact_moment.c[name] for name in ("version", "customer_id")},
+}
+_LEFT_COLUMNS = tuple(_LEFT_SOURCES)
 
 
 @dataclass(frozen=True)
@@ -64,8 +72,9 @@ def read_due(connection: Connection, due_filter: DueFilter, most: int) -> pd.Dat
     """Return at most so many due moments that this run has not tried yet, sorted by lead or contact.
 
     Columns: `sobject`, `parent_id`, `parent_stamp` (its SystemModstamp), `content` (see moment_export) and those of
-    contact_moment, times as `YYYY-MM-DDTHH:MM:SSZ`: text, missing where there is none; `version` and the counts:
-    whole numbers.
+    contact_moment, times as `YYYY-MM-DDTHH:MM:SSZ`: text, missing where there is none; `version`, `customer_id` and
+    the counts: whole numbers. A moment that was moved to another customer is also due, with no values but its Ids, for
+    the record that holds it though nothing of this customer does.
     """
     target = _targets(due_filter)
     query = _due(connection, due_filter, target)
@@ -76,13 +85,15 @@ def read_due(connection: Connection, due_filter: DueFilter, most: int) -> pd.Dat
         "parent_id": target.c.parent_id,
         "parent_stamp": _iso(connection, target.c.system_modstamp),
         "content": moment_export.c.content,
-        **{name: moments[name] for name in ("moment_id", "version", *_TEXTS, *_COUNTS)},
+        **{name: moments[name] for name in ("moment_id", "version", "customer_id", *_TEXTS, *_COUNTS)},
         **{name: _iso(connection, moments[name]) for name in _TIMES},
     }
     chosen = query.with_only_columns(*(columns[name].label(name) for name in _DUE_COLUMNS)).where(untried)
     order = (target.c.sobject, target.c.parent_id, moments.moment_id)
     found = frame_of(connection.execute(chosen.order_by(*order).limit(most)), _DUE_COLUMNS)
-    return found.astype(dict.fromkeys(_DUE_TEXTS, "str") | dict.fromkeys(("version", *_COUNTS), "int64"))
+    left = frame_of(connection.execute(_left_behind(due_filter, target).limit(most - len(found))), _LEFT_COLUMNS)
+    every = pd.concat([found, left.assign(**dict.fromkeys(_COUNTS, 0))], ignore_index=True) if len(left) else found
+    return every.astype(dict.fromkeys(_DUE_TEXTS, "str") | dict.fromkeys(_NUMBERS, "int64"))
 
 
 def count_due(connection: Connection, due_filter: DueFilter) -> dict[SObject, DueCount]:
@@ -94,7 +105,18 @@ def count_due(connection: Connection, due_filter: DueFilter) -> dict[SObject, Du
     counted = dict.fromkeys(SObject, DueCount())
     for sobject, due, new, since in connection.execute(query.group_by(target.c.sobject)):
         counted[SObject(sobject)] = DueCount(due, int(new), since)
+    left = _left_behind(due_filter, target).with_only_columns(moment_export.c.sobject, func.count())
+    for sobject, due in connection.execute(left.group_by(moment_export.c.sobject)):
+        counted[SObject(sobject)] = replace(counted[SObject(sobject)], due=counted[SObject(sobject)].due + due)
     return counted
+
+
+def count_still_refused(connection: Connection, due_filter: DueFilter) -> int:
+    """Count the moments that earlier runs could not write and that this one has left as they are."""
+    refused = (moment_export.c.refusal.not_in(_STAY_DUE), moment_export.c.tried_at < due_filter.started_at)
+    wanted = select(contact_moment.c.moment_id).where(*_wanted(due_filter))
+    query = select(func.count()).where(*refused, moment_export.c.moment_id.in_(wanted))
+    return connection.scalars(query.select_from(moment_export)).one()
 
 
 def count_without_record(connection: Connection, due_filter: DueFilter) -> DueCount:
@@ -147,6 +169,25 @@ def _due(connection: Connection, due_filter: DueFilter, target: CTE) -> Select[A
     if due_filter.refused_again:
         reasons.append(and_(done.refusal.is_not(None), done.tried_at < due_filter.started_at))
     return select(moments.c.moment_id).select_from(source).where(*_wanted(due_filter), or_(*reasons))
+
+
+def _left_behind(due_filter: DueFilter, target: CTE) -> Select[Any]:
+    """Return the moments that Salesforce holds for a customer whose they are no longer, on an object of which the other
+    customer has no record: there the same record would be moved."""
+    moments, done = contact_moment.c, moment_export.c
+    moves = exists().where(target.c.customer_id == moments.customer_id, target.c.sobject == done.sobject)
+    waits = and_(done.refusal.in_(_AGAIN_DAILY), done.tried_at < due_filter.started_at - _RIGHTS_AGAIN)
+    return (
+        select(*(_LEFT_SOURCES[name] for name in _LEFT_COLUMNS))
+        .join_from(moment_export, contact_moment, moments.moment_id == done.moment_id)
+        .where(
+            done.customer_id != moments.customer_id,
+            done.first_exported_at.is_not(None),
+            done.tried_at < due_filter.started_at,
+            or_(done.refusal.is_(None), done.refusal.in_(_STAY_DUE), waits),
+            ~moves,
+        )
+    )
 
 
 def _iso(connection: Connection, time: ColumnElement[Any]) -> ColumnElement[Any]:

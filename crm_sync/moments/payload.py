@@ -62,7 +62,7 @@ def expected_results(
 ) -> pd.DataFrame:
     """Return due moments as `store_results` takes them, as if Salesforce had accepted all; `content` as written."""
     missing = pd.Series(None, index=due.index, dtype="str")
-    names = ["moment_id", "sobject", "parent_id", "parent_stamp", "version"]
+    names = ["moment_id", "customer_id", "sobject", "parent_id", "parent_stamp", "version"]
     by_sobject = {str(sobject): fingerprint for sobject, fingerprint in fingerprints.items()}
     return due[names].assign(
         payload_fingerprint=due["sobject"].map(by_sobject).astype("str"),

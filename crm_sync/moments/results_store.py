@@ -10,12 +10,12 @@ from sqlalchemy import BigInteger, ColumnElement, Connection, and_, case, func, 
 from crm_sync.database.dialects import insert_for
 from crm_sync.database.staging import stage
 from crm_sync.database.tables.customers import Instant
-from crm_sync.database.tables.moments import moment_export
+from crm_sync.database.tables.moments import CUSTOMER_ID, moment_export
 from crm_sync.outcomes import RefusalClass
 from crm_sync.sobject import SObject
 
 _COLUMNS = (
-    *("moment_id", "sobject", "parent_id", "parent_stamp", "version", "payload_fingerprint"),
+    *("moment_id", "customer_id", "sobject", "parent_id", "parent_stamp", "version", "payload_fingerprint"),
     *("content", "salesforce_id", "refusal", "error_code", "error_message"),
 )
 
@@ -47,9 +47,11 @@ def store_results(connection: Connection, results: pd.DataFrame, now: datetime, 
 
     `results`: `moment_id`, `sobject`, `parent_id`, `parent_stamp`, `payload_fingerprint`, `content` (missing when
     refused), `salesforce_id` (missing when not known), `refusal`, `error_code`, `error_message` (missing when
-    accepted), all text; `version`, a whole number. A moment and object at most once.
+    accepted), all text; `version`, `customer_id`, whole numbers. A moment and object at most once.
     """
-    staged = stage(connection, "staged_result", results[list(_COLUMNS)], {"version": BigInteger()})
+    staged = stage(
+        connection, "staged_result", results[list(_COLUMNS)], {"version": BigInteger(), "customer_id": CUSTOMER_ID}
+    )
     moment = literal(now, Instant())
     is_accepted = staged.c.refusal.is_(None)
     written = case((is_accepted, moment), else_=null()) if were_sent else null()
@@ -67,6 +69,7 @@ def store_results(connection: Connection, results: pd.DataFrame, now: datetime, 
     changes: dict[str, ColumnElement[Any]] = {name: new[name] for name in row if name not in {"moment_id", "sobject"}}
     changes |= {name: func.coalesce(new[name], old[name]) for name in ("content", "salesforce_id", "exported_at")}
     changes["first_exported_at"] = func.coalesce(old.first_exported_at, new.first_exported_at)
+    changes["customer_id"] = case((new.refusal.is_(None), new.customer_id), else_=old.customer_id)
     changes["attempts"] = case((new.refusal.is_(None), 0), else_=old.attempts + 1)
     connection.execute(insert.on_conflict_do_update(index_elements=["moment_id", "sobject"], set_=changes))
 

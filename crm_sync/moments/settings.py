@@ -7,6 +7,8 @@ from typing import Self
 
 from pydantic import BaseModel, Field, field_validator, model_validator
 
+from crm_sync.salesforce.limits import RECORDS_PER_COLLECTION
+
 
 class MomentKind(StrEnum):
     """What can become of an e-mail."""
@@ -68,6 +70,14 @@ class MomentRules(BaseModel):
         ge=1,
         title="Most per run",
         description="A run writes at most so many records; the next one goes on with the rest.",
+    )
+    records_at_once: int = Field(
+        default=RECORDS_PER_COLLECTION,
+        ge=1,
+        le=RECORDS_PER_COLLECTION,
+        title="Records at once",
+        description="How many records Salesforce gets to write together. Fewer, when the org's own triggers and flows "
+        "do not take so many; a run that finds out by itself goes on with half as many, and remembers it for a week.",
     )
     both_objects: bool = Field(
         default=False,

@@ -18,8 +18,9 @@ class MomentExportSummary:
     """The outcome of an export.
 
     `refusals`: (object, RefusalClass, code, moments) of this run's last results, `refused_moments` some of them one by
-    one; `refused_in_all` counts earlier runs' refusals too. `without_record` waits until its customer has a lead or
-    contact, `left` for another run. `limit`: why the run was cut, if it was.
+    one; `refused_in_all` counts earlier runs' refusals too, `still_refused` those alone that this run left as they are.
+    `without_record` waits until its customer has a lead or contact, `left` for another run. `limit`: why the run was
+    cut, if it was.
     """
 
     forecast: MomentForecast
@@ -32,6 +33,7 @@ class MomentExportSummary:
     seconds: float
     dry_run: bool = False
     limit: str = ""
+    still_refused: int = 0
     refused_moments: Sequence[RefusedMoment] = ()
 
     @property
@@ -71,7 +73,7 @@ class MomentExportSummary:
             return RunState.CUT_BY_LIMIT
         if self.dry_run:
             return RunState.DRY_RUN
-        if self.total.refused:
+        if self.total.refused or self.still_refused:
             return RunState.WITH_REFUSALS
         return RunState.CUT_BY_CAP if self.left.moments else RunState.COMPLETED
 
@@ -86,6 +88,8 @@ class MomentExportSummary:
         )
         if self.refused:
             said += f"; {self.refused:,} were refused (see moment_export)"
+        if self.still_refused:
+            said += f"; {self.still_refused:,} of earlier runs are still refused (see moment_export)"
         if self.waiting_for_pull:
             said += f"; {self.waiting_for_pull:,} wait for the next pull, as their lead or contact has changed"
         if self.to_repeat:

@@ -10,6 +10,7 @@ from crm_sync.mapping.model import FieldLink, MappingRules
 from crm_sync.push.wholes import find_wholes
 from crm_sync.salesforce.limits import RECORDS_PER_COLLECTION
 from crm_sync.salesforce.read.soql import checked_field
+from crm_sync.salesforce.write.options import WriteOptions
 from crm_sync.sobject import SObject
 
 _ID = "id"
@@ -84,6 +85,11 @@ class CheckedSettings:
     settings: PushSettings
     rules: MappingRules
     links: dict[SObject, list[FieldLink]]
+
+    @property
+    def write_options(self) -> WriteOptions:
+        """How the records are handed to Salesforce."""
+        return WriteOptions(self.settings.records_at_once, self.settings.save_despite_alerts)
 
     @cached_property
     def wholes(self) -> dict[SObject, list[list[str]]]:

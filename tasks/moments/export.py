@@ -12,12 +12,13 @@ from crm_sync.budget.rules import sustained_rate
 from crm_sync.database.engine import CustomerDatabase
 from crm_sync.errors import LimitReachedError
 from crm_sync.moments import results_store
-from crm_sync.moments.due_store import DueFilter, count_due, count_without_record, read_due
+from crm_sync.moments.due_store import DueFilter, count_due, count_still_refused, count_without_record, read_due
 from crm_sync.moments.forecast import MOMENTS_AT_ONCE, Backlog, MomentForecast, backlog, forecast, possible_from
 from crm_sync.moments.objects import MomentObjects
 from crm_sync.moments.payload import apply_results, expected_results, moment_writes, payload_fingerprint
 from crm_sync.moments.settings import MomentRules
 from crm_sync.moments.summary import MomentExportSummary
+from crm_sync.salesforce.write.options import WriteOptions
 from tasks.run.forecasts import announce_forecast, polls_of_a_job
 from tasks.run.retry_policy import IN_MEMORY
 from tasks.run.run import Run, utc_now
@@ -94,7 +95,9 @@ def _export_batch(export: MomentExport, due: pd.DataFrame) -> None:
     is_same = expected["content"] == due["content"]
     if is_same.any():
         store_results(run.database, expected[is_same], were_sent=False)
-    for delivery in open_writer(run).write([one.where(~is_same[one.records.index]) for one in writes]):
+    for delivery in open_writer(run, WriteOptions(due_filter.rules.records_at_once)).write(
+        [one.where(~is_same[one.records.index]) for one in writes]
+    ):
         if len(delivery.results):
             store_results(run.database, apply_results(expected, delivery.results), were_sent=True)
         if delivery.limit:
@@ -120,6 +123,7 @@ def sum_up(
             refusals=results_store.count_refusals(connection, since),
             refused_in_all=sum(moments for *_, moments in results_store.count_refusals(connection)),
             refused_moments=results_store.read_refused(connection, since, _SHOWN_REFUSALS),
+            still_refused=0 if dry_run else count_still_refused(connection, export.due_filter),
             without_record=Backlog(waiting.due, waiting.since),
             left=backlog(due, possible_from=again_at, an_hour=pace),
             requests_used=run.ledger.used,

@@ -20,7 +20,7 @@ from tasks.push.conflict_check import check_conflicts
 from tasks.push.follow import follow, follow_refused
 from tasks.run.forecasts import announce_forecast, polls_of_a_job
 from tasks.run.run import utc_now
-from tasks.write.send import open_writer
+from tasks.write.send import as_the_org_takes_it, open_writer
 
 # As many members at once as a Bulk job takes well; so many rows fit into memory many times over.
 MEMBERS_AT_ONCE = 100_000
@@ -74,7 +74,8 @@ def _announce(push: Push, plans: Plans, asked: list[SObject]) -> None:
     with run.database.transaction() as connection:
         waiting = push.recorder.expected(connection)
         pushed = {sobject: count_pushed(connection, sobject) for sobject in asked}
-    written = [] if push.is_dry_run else plan_groups([loads], polls=polls_of_a_job(run))
+    options = as_the_org_takes_it(run, push.checked.write_options)
+    written = [] if push.is_dry_run else plan_groups([loads], polls=polls_of_a_job(run), options=options)
     needed = sum(plan.requests for plan in written)
     needed += requests_to_read({sobject: _count(plans[sobject]) for sobject in asked}, pushed.__getitem__)
     announce_forecast(run, needed * max(1, ceil(waiting / MEMBERS_AT_ONCE)))
@@ -132,7 +133,7 @@ def _write_once(push: Push, plans: Plans, writes: list[RecordWrites], *, is_last
         with push.run.database.transaction() as connection:
             campaigns.renew_claims(connection, push.run.number, utc_now())
 
-    writer = open_writer(push.run, still_here=still_here)
+    writer = open_writer(push.run, push.checked.write_options, still_here=still_here)
     for delivery in writer.write(writes):
         for sobject, plan in plans.items():
             answered = apply_results(

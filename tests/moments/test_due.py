@@ -125,6 +125,7 @@ def test_other_names_or_settings_make_everything_due(exporter: Exporter, databas
 
 def test_refused_moment_is_due_when_that_can_help(exporter: Exporter) -> None:
     refusals = {"transient": True, "limit": True, "data": False, "target_deleted": False, "permission": False}
+    refusals |= {"automation": False, "too_many": True, "unknown": True}
     exporter.story.land(*(Story.contact(n, refusal) for n, refusal in enumerate(refusals)))
     for refusal in refusals:
         exporter.record(refusal)
@@ -133,7 +134,8 @@ def test_refused_moment_is_due_when_that_can_help(exporter: Exporter) -> None:
     assert set(exporter.due()) == {refusal for refusal, is_due in refusals.items() if is_due}
     assert set(exporter.due(refused_again=True)) == set(refusals)
     exporter.started_at += timedelta(days=1)
-    assert set(exporter.due()) == {"transient", "limit", "permission"}, "a permission may be there the next day"
+    daily = {"permission", "automation", "unknown"}
+    assert set(exporter.due()) == {"transient", "too_many", "limit", *daily}, "an administrator may have mended it"
     exporter.story.land(*(Story.contact(n, refusal, at=1) for n, refusal in enumerate(refusals)))
     assert set(exporter.due()) == set(refusals), "their contacts changed"
 
@@ -259,3 +261,34 @@ def test_some_customers_are_those_that_salesforce_knows(exporter: Exporter) -> N
 
     assert len(found) == 3
     assert set(found) <= {row["id"] for row in exporter.story.customers().values()}
+
+
+def test_unknown_refusal_is_tried_by_the_next_runs_and_then_once_a_day(exporter: Exporter) -> None:
+    exporter.story.land(Story.contact(1, "a@x"))
+    exporter.record("a@x")
+    tries = 0
+    while exporter.due() and tries < 10:
+        exporter.export(refusal="unknown", code="SOME_CODE_OF_NEXT_YEAR")
+        tries += 1
+
+    assert tries == 4
+    exporter.started_at += timedelta(days=1)
+    assert set(exporter.due()) == {"a@x"}
+
+
+def test_moment_that_was_moved_is_due_for_the_record_that_holds_it(exporter: Exporter) -> None:
+    exporter.story.land(Story.lead(1, "a@x"), Story.lead(2, "b@x"))
+    exporter.story.land(Story.contact(3, "c@x"))
+    exporter.record("a@x", "b@x", subject="Hi")
+    exporter.export()
+    assert exporter.due() == {}
+    customers = exporter.story.customers()
+    moved = [moment("a@x", customers["c@x"]["id"]), moment("b@x", customers["a@x"]["id"])]
+    record_moments(exporter.database, moved, NOW)
+
+    lead, other, contact = "00Q000000000000001", "00Q000000000000002", "003000000000000003"
+    assert exporter.due() == {"a@x": [contact, lead], "b@x": [lead]}, f"the one of {other} moves to {lead}"
+    exporter.export(refusal="transient")
+    assert set(exporter.due()) == {"a@x", "b@x"}
+    exporter.export()
+    assert exporter.due() == {}

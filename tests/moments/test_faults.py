@@ -230,3 +230,32 @@ def test_moment_refused_as_a_duplicate_of_another_writer_is_written_again(org: M
 
     assert org.export().state == "Completed"
     org.assert_nothing_twice_nothing_lost()
+
+
+def test_what_is_still_refused_is_told_by_the_next_run(org: MomentRig) -> None:
+    (contact,) = org.rig.people("Contact")
+    org.rig.org.refusals.add(contact["Id"], times=1_000, code="FIELD_FILTER_VALIDATION_EXCEPTION", message="No match.")
+    org.record({"moment_id": "g1", "of": "grace"})
+
+    assert org.state().name == "CompletedWithRefusals"
+    org.kinds()
+    again = org.state()
+
+    assert (again.name, org.kinds()) == ("CompletedWithRefusals", [])
+    assert "1 of earlier runs are still refused" in str(again.message)
+
+
+def test_moment_of_the_wrong_customer_is_emptied_on_the_first_record(org: MomentRig) -> None:
+    org.record({"moment_id": "m1", "of": "ada", "subject": "Hi Ada", "online_version_url": "https://view.example/a"})
+    org.export()
+    assert org.shown(LEAD)["m1"]["Subject__c"] == "Hi Ada"
+
+    org.record({"moment_id": "m1", "of": "grace", "subject": "Hi Grace"})
+    assert org.export().state == "Completed"
+
+    left = org.shown(LEAD)["m1"]
+    assert (left["Subject__c"], left["OnlineVersion__c"], left["SentAt__c"]) == (None, None, None)
+    assert org.shown(CONTACT)["m1"]["Subject__c"] == "Hi Grace"
+    org.kinds()
+    org.export()
+    assert org.kinds() == []

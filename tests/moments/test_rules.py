@@ -242,6 +242,7 @@ REFUSED = [
             "; 2 were refused (see moment_export); 1 wait for the next pull, as their lead or contact has changed; "
             "1 are tried again by the next run.",
         ),
+        ({"still_refused": 57}, "CompletedWithRefusals", "; 57 of earlier runs are still refused (see moment_export)."),
         ({"left": Backlog(5, NOW)}, "CutByCap", "; 5 contact moments wait, the first since 2026-11-02 12:00 UTC."),
         ({"limit": "The day is over."}, "CutByLimit", "The day is over; 4 contact moments added"),
         ({"without_record": Backlog(3, NOW)}, "Completed", "; 3 wait until their customer has a lead or contact."),

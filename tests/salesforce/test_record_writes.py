@@ -99,6 +99,8 @@ REFUSALS = {
         ("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", "Sync: System.LimitException: Too many SOQL queries"),
         ("CANNOT_EXECUTE_FLOW_TRIGGER", "Flow error messages: Apex CPU time limit exceeded"),
         ("UNKNOWN_EXCEPTION", "Apex heap size too large: 6123456"),
+        ("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", "accountTrigger: System.LimitException: Too many future calls: 51"),
+        ("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", "System.TypeException: Cannot have more than 10 chunks in a"),
         ("CANNOT_EXECUTE_FLOW_TRIGGER", "This error occurred: Too many SOQL queries: 101"),
     ),
     RefusalClass.LIMIT: (

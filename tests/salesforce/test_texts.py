@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from crm_sync.columns.texts import as_texts, cut, utf16_lengths
-from crm_sync.salesforce.errors.row_refusals import named_automation
+from crm_sync.salesforce.errors.row_refusals import named_automation, named_fields
 from crm_sync.salesforce.read.json_rows import records_frame
 from crm_sync.salesforce.write.records import CLEAR, RecordWrites, csv_file, fits_csv, json_records
 
@@ -60,9 +60,29 @@ def test_value_that_reads_like_a_mark_is_text() -> None:
             "the flow with version ID 3013000000000Ab.",
             "flow version 3013000000000Ab",
         ),
+        ("hed.TDTM_Contact: execution of AfterInsert", "Apex trigger hed.TDTM_Contact"),
+        ("Apex trigger acme.TDTM_Contact caused an unexpected exception", "Apex trigger acme.TDTM_Contact"),
+        (
+            "We can't save this record because the \u201cMeasure Savings Field Updates\u201d process failed. Give your "
+            "Salesforce admin these details.",
+            "flow Measure Savings Field Updates",
+        ),
         ("Value does not exist or does not match filter criteria.", ""),
         ("because the \u201cjan@x.nl\u201d process failed", ""),
     ],
 )
 def test_automation_is_named_where_the_message_names_it(message: str, named: str) -> None:
     assert named_automation(message) == named
+
+
+def test_fields_that_a_message_names_are_known() -> None:
+    messages = {
+        "Unable to create/update fields: Top_100_customer__c, IsDeleted, Lead_Segment__c. Please check the security "
+        "settings of this field": ",top_100_customer__c,isdeleted,lead_segment__c,",
+        "Lead: No such column 'SF_date__c' on entity 'Lead'. If you are attempting": ",sf_date__c,",
+        "Field name not found : Score__c": ",score__c,",
+        "Required fields are missing: [LastName, Company]": ",lastname,company,",
+        "We can't save this record": None,
+    }
+    found = named_fields(pd.Series(list(messages), dtype="str"))
+    assert [None if pd.isna(one) else one for one in found] == list(messages.values())

@@ -1,13 +1,16 @@
 """The one writer: what is written again, in which order, and what a limit or a lost answer leaves."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
 import pytest
 
-from crm_sync.errors import RetriableError
-from crm_sync.salesforce.write.write import RETRY_AFTER, Answer, Writer
+from crm_sync.errors import LimitReachedError, RetriableError
+from crm_sync.salesforce.write.options import WriteOptions
+from crm_sync.salesforce.write.tries import RETRY_AFTER
+from crm_sync.salesforce.write.write import Answer, Writer
 from standins.salesforce.http.faults import Fault
 from tests.salesforce.conftest import Rig
 from tests.salesforce.write_steps import KEY, contacts, moment_object, updates, upserts
@@ -98,3 +101,91 @@ def test_limit_after_a_lost_answer_leaves_the_outcome_unknown(
     assert delivery.results.empty
     assert delivery.limit is not None
     assert delivery.unknown_outcome.tolist() == unknown
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", "Sync: System.LimitException: Apex CPU time limit exceeded"),
+        ("CANNOT_EXECUTE_FLOW_TRIGGER", "Flow error messages: Apex CPU time limit exceeded"),
+        ("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", "Sync: System.LimitException: Too many SOQL queries: 101"),
+        ("UNKNOWN_EXCEPTION", "Apex heap size too large: 6290000"),
+    ],
+)
+def test_records_that_are_too_many_go_by_halves_until_they_go(
+    rig: Rig, writer: Writer, pauses: list[float], code: str, message: str
+) -> None:
+    rig.standin.settings.triggers_take = 50
+    rig.standin.settings.triggers_refuse_with, rig.standin.settings.triggers_say = code, message
+    sizes: list[int] = []
+
+    deliveries = list(replace(writer, found_size=sizes.append).write([titled(rig, 400)]))
+
+    found = pd.concat([one.results for one in deliveries])
+    assert len(found) == 400
+    assert found["success"].all()
+    assert (sizes, pauses) == ([50], [])
+    assert rig.ledger.reserved.count("write") == 1 + 1 + 2
+
+
+def test_one_record_that_is_too_much_makes_no_rule_for_the_others(rig: Rig, writer: Writer) -> None:
+    writes = titled(rig, 16)
+    rig.standin.refusals.add(writes.records.loc[3, "Id"], times=1_000, code="X", message="Apex heap size too large: 1")
+    sizes: list[int] = []
+
+    found = pd.concat([one.results for one in replace(writer, found_size=sizes.append).write([writes])])
+
+    assert found.index[~found["success"]].tolist() == [3]
+    assert (found.loc[3, "refusal"], sizes) == ("too_many", [])
+
+
+def test_bulk_job_is_left_alone_where_the_triggers_take_fewer(rig: Rig, writer: Writer) -> None:
+    rig.standin.settings.triggers_take = 50
+    fewer = replace(writer, options=WriteOptions(at_once=50))
+
+    found = pd.concat([one.results for one in fewer.write([titled(rig, 3_000)])])
+
+    assert found["success"].all()
+    assert "bulk_job" not in rig.ledger.reserved
+
+
+def test_value_that_a_csv_would_read_as_a_mark_goes_beside_the_job(rig: Rig, writer: Writer) -> None:
+    writes = titled(rig, 3_100)
+    writes.records.loc[7, "Title"] = "#N/A"
+
+    found = pd.concat([one.results for one in writer.write([writes])])
+
+    assert len(found) == 3_100
+    assert found["success"].all()
+    assert rig.standin.records.get("Contact", writes.records.loc[7, "Id"])["Title"] == "#N/A"
+    assert rig.ledger.reserved.count("write") == 1
+
+
+@pytest.mark.parametrize("number", [4, 3_100])
+def test_duplicate_that_a_rule_only_alerts_to_is_saved_where_the_options_say_so(
+    rig: Rig, writer: Writer, number: int
+) -> None:
+    writes = titled(rig, number)
+    alert: dict[str, Any] = {
+        "code": "DUPLICATES_DETECTED",
+        "message": "Use one of these records?",
+        "alerts": True,
+        "times": 1_000,
+    }
+    rig.standin.refusals.add(writes.records.loc[1, "Id"], **alert)
+
+    for saves in (False, True):
+        options = WriteOptions(save_despite_alerts=saves)
+        found = pd.concat([one.results for one in replace(writer, options=options).write([writes])])
+        assert found.index[~found["success"]].tolist() == ([] if saves else [1])
+        assert len(found) == number
+
+
+def test_limit_that_refuses_single_records_stops_all_requests(rig: Rig, writer: Writer) -> None:
+    for number in (4, 3_100):
+        rig.ledger.closed.clear()
+        writes = titled(rig, number)
+        one = writes.records.loc[1, "Id"]
+        rig.standin.refusals.add(one, code="REQUEST_LIMIT_EXCEEDED", message="TotalRequests Limit exceeded.")
+        assert list(writer.write([writes]))[-1].limit
+        assert rig.ledger.closed == [("write", LimitReachedError)], number

@@ -46,6 +46,15 @@ breaker = Table(
     Column("probe_until", Instant),
 )
 
+# How many records at once the org's own triggers and flows were found to take, where that is fewer than usual.
+org_write_size = Table(
+    "org_write_size",
+    metadata,
+    Column("org", Text, primary_key=True),
+    Column("records", Integer, nullable=False),
+    Column("found_at", Instant, nullable=False),
+)
+
 backlog = Table(
     "backlog",
     metadata,

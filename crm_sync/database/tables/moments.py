@@ -56,6 +56,8 @@ moment_export = Table(
     metadata,
     Column("moment_id", Text, primary_key=True),
     Column("sobject", Text, primary_key=True),
+    # Whose moment it was when Salesforce last took it; another one than in contact_moment after a correction.
+    Column("customer_id", CUSTOMER_ID, nullable=False),
     # The lead or contact of the last try, and its SystemModstamp as the mirror had it then.
     Column("parent_id", Text, nullable=False),
     Column("parent_stamp", Text),

@@ -41,7 +41,7 @@ _ROW_RULES = (
         RefusalClass.TOO_MANY,
         says=r"System\.LimitException|CPU time limit|heap size too large|number of iterations exceeded"
         r"|too many (?:SOQL queries|SOSL queries|query rows|DML (?:statements|rows)|callouts|future calls"
-        r"|queueable jobs|email invocations)",
+        r"|queueable jobs|email invocations)|more than 10 chunks",
     ),
     _RowRule(
         "SERVER_UNAVAILABLE QUERY_TIMEOUT TXN_SECURITY_METERING_ERROR UNKNOWN_EXCEPTION INTERNAL_ERROR "
@@ -149,7 +149,7 @@ def read_job_reason(state: str, reason: str) -> Complaint:
 
 # Names that an automation gives itself in its message: of an Apex trigger or class, of a flow or process.
 _NAMED_BY = (
-    ("Apex trigger", r"\A\s*([A-Za-z]\w{0,79}): execution of (?:Before|After)"),
+    ("Apex trigger", r"(?:\A\s*|\btrigger )([A-Za-z][\w.]{0,79})(?:: execution of (?:Before|After)| caused an)"),
     ("Apex trigger", r"\bTrigger\.(?:\w+\.)?([A-Za-z]\w{0,79})"),
     ("Apex class", r"\bClass\.(?:\w+\.)?([A-Za-z]\w{0,79})\.\w+: line"),
     ("flow", r"(?:because|that) the [\"\u201c]([^\"\u201c\u201d@]{1,80})[\"\u201d] process failed"),

@@ -15,23 +15,21 @@ from crm_sync.errors import (
     AuthenticationError,
     AuthorizationError,
     FatalError,
-    LimitReachedError,
     SalesforceUnavailableError,
 )
 from crm_sync.requests import RequestKind
-from crm_sync.salesforce.errors.error_codes import limit_for, read_complaint
+from crm_sync.salesforce.errors.error_codes import read_complaint
 from crm_sync.salesforce.errors.error_rules import Complaint
 from crm_sync.salesforce.http.json_body import raise_ended_session, read_json
 from crm_sync.salesforce.http.transport import Content
-from crm_sync.salesforce.limits import COLLECTIONS_PER_REQUEST, RECORDS_PER_COLLECTION
+from crm_sync.salesforce.limits import COLLECTIONS_PER_REQUEST
 from crm_sync.salesforce.org import SalesforceOrg
+from crm_sync.salesforce.write.options import WriteOptions
 from crm_sync.salesforce.write.records import RecordWrites, json_records
-from crm_sync.salesforce.write.results import all_refused, read_rows
+from crm_sync.salesforce.write.results import all_refused, note_limits, read_rows
 
-# Without it Salesforce runs the org's assignment rules at each update of a lead, and its owner changes (REST guide,
-# "Assignment Rule Header"). A subrequest does not inherit it.
-_KEEP_OWNER = {"Sforce-Auto-Assign": "FALSE"}
-_JSON = {"Content-Type": "application/json", **_KEEP_OWNER}
+_USUAL = WriteOptions()
+_JSON = {"Content-Type": "application/json"}
 _GOOD = 200
 # A composite reads this as a reference to another subrequest's answer, inside of values too.
 _REFERENCE = "@{"
@@ -69,7 +67,7 @@ class _Collection:
         return [all_refused(part, complaint) for part in self.parts]
 
 
-def split_requests(writes: Sequence[RecordWrites]) -> list[list[RecordWrites]]:
+def split_requests(writes: Sequence[RecordWrites], options: WriteOptions = _USUAL) -> list[list[RecordWrites]]:
     """Return the records in their order as lists, each for one request of `write_records`.
 
     Records with "@{" in a value, which a composite would read as a reference, go in requests of their own.
@@ -77,13 +75,15 @@ def split_requests(writes: Sequence[RecordWrites]) -> list[list[RecordWrites]]:
     plain = [one.where(~_holds_reference(one)) for one in writes]
     # Updates of several sObjects may share a collection, upserts may not.
     plain.sort(key=lambda one: one.external_id is not None)
-    requests = _cut(plain, COLLECTIONS_PER_REQUEST * RECORDS_PER_COLLECTION)
+    requests = _cut(plain, COLLECTIONS_PER_REQUEST, options.at_once)
     for one in writes:
-        requests += _cut([one.where(_holds_reference(one))], RECORDS_PER_COLLECTION)
+        requests += _cut([one.where(_holds_reference(one))], 1, options.at_once)
     return requests
 
 
-def write_records(org: SalesforceOrg, writes: Sequence[RecordWrites]) -> list[pd.DataFrame]:
+def write_records(
+    org: SalesforceOrg, writes: Sequence[RecordWrites], options: WriteOptions = _USUAL
+) -> list[pd.DataFrame]:
     """Write records of one or more sObjects with one request; return a result frame for each, see `result_frame`.
 
     A refused record is a row of the result, also when its whole collection was refused. Raises ValueError for more
@@ -91,26 +91,29 @@ def write_records(org: SalesforceOrg, writes: Sequence[RecordWrites]) -> list[pd
     is), LimitReachedError (nothing was written).
     """
     order = sorted(range(len(writes)), key=lambda position: writes[position].external_id is not None)
-    calls = _collections([writes[position] for position in order])
+    calls = _collections([writes[position] for position in order], options.at_once)
     bodies = [call.body() for call in calls]
     has_reference = any(_REFERENCE in body for body in bodies)
     if len(calls) > (1 if has_reference else COLLECTIONS_PER_REQUEST):
         raise ValueError("more records than one request can write; split_requests cuts them")
     if has_reference:
-        frames = _write_directly(org, calls[0], bodies[0])
+        frames = _write_directly(org, calls[0], bodies[0], options)
     else:
-        frames = _write_composite(org, calls, bodies) if calls else []
+        frames = _write_composite(org, calls, bodies, options) if calls else []
+    note_limits(org, frames)
     pieces = iter(frames)
     results = {position: _joined(writes[position], pieces) for position in order}
     return [results[position] for position in range(len(writes))]
 
 
-def _write_composite(org: SalesforceOrg, calls: Sequence[_Collection], bodies: Sequence[str]) -> list[pd.DataFrame]:
+def _write_composite(
+    org: SalesforceOrg, calls: Sequence[_Collection], bodies: Sequence[str], options: WriteOptions
+) -> list[pd.DataFrame]:
     def content(version: str) -> Content:
         base = f"/services/data/v{version}/"
         subrequests = ",".join(
             f'{{"method":"PATCH","url":{json.dumps(base + call.path)},"referenceId":"c{number}",'
-            f'"httpHeaders":{json.dumps(_KEEP_OWNER)},"body":{body}}}'
+            f'"httpHeaders":{json.dumps(options.headers)},"body":{body}}}'
             for number, (call, body) in enumerate(zip(calls, bodies, strict=True))
         )
         return {"data": f'{{"allOrNone":false,"compositeRequest":[{subrequests}]}}'.encode()}
@@ -120,11 +123,11 @@ def _write_composite(org: SalesforceOrg, calls: Sequence[_Collection], bodies: S
         "composite",
         RequestKind.WRITE,
         content_for=content,
-        headers=_JSON,
+        headers={**_JSON, **options.headers},
         inspect=raise_ended_session,
     )
     answers = _subanswers(read_json(response), len(calls))
-    return [frame for call, answer in zip(calls, answers, strict=True) for frame in _read_subanswer(org, call, *answer)]
+    return [frame for call, answer in zip(calls, answers, strict=True) for frame in _read_subanswer(call, *answer)]
 
 
 def _subanswers(answer: Any, count: int) -> list[tuple[int, Any]]:
@@ -135,18 +138,17 @@ def _subanswers(answer: Any, count: int) -> list[tuple[int, Any]]:
     raise SalesforceUnavailableError("Salesforce's answer to a composite is not readable; the request can be repeated.")
 
 
-def _read_subanswer(org: SalesforceOrg, call: _Collection, status: int, body: Any) -> list[pd.DataFrame]:
+def _read_subanswer(call: _Collection, status: int, body: Any) -> list[pd.DataFrame]:
     if status == _GOOD:
         return call.read(body)
     complaint = read_complaint(json.dumps(body).encode())
-    if isinstance(limit := limit_for(complaint), LimitReachedError):
-        org.note_limit(RequestKind.WRITE, limit)
     return call.refused(Complaint(complaint.code or f"HTTP {status}", complaint.message))
 
 
-def _write_directly(org: SalesforceOrg, call: _Collection, body: str) -> list[pd.DataFrame]:
+def _write_directly(org: SalesforceOrg, call: _Collection, body: str, options: WriteOptions) -> list[pd.DataFrame]:
     try:
-        response = org.request("PATCH", call.path, RequestKind.WRITE, data=body.encode(), headers=_JSON)
+        headers = {**_JSON, **options.headers}
+        response = org.request("PATCH", call.path, RequestKind.WRITE, data=body.encode(), headers=headers)
     except (AuthenticationError, AuthorizationError):
         raise
     except FatalError as refusal:
@@ -154,32 +156,33 @@ def _write_directly(org: SalesforceOrg, call: _Collection, body: str) -> list[pd
     return call.read(read_json(response))
 
 
-def _collections(writes: Sequence[RecordWrites]) -> list[_Collection]:
+def _collections(writes: Sequence[RecordWrites], at_once: int) -> list[_Collection]:
     """Return the calls for these records, updates first; updates of several sObjects only share a call when they must.
 
     A fault in one row's form fails its whole collection, so the sObjects are better apart.
     """
-    apart = [_Collection((piece,)) for one in writes for piece in _pieces(one)]
+    apart = [_Collection((piece,)) for one in writes for piece in _pieces(one, at_once)]
     if len(apart) <= COLLECTIONS_PER_REQUEST:
         return apart
-    shared = _cut([one for one in writes if not one.external_id], RECORDS_PER_COLLECTION)
+    shared = _cut([one for one in writes if not one.external_id], 1, at_once)
     upserts = [call for call in apart if call.parts[0].external_id]
     return [_Collection(tuple(parts)) for parts in shared] + upserts
 
 
-def _pieces(writes: RecordWrites) -> Iterator[RecordWrites]:
-    for start in range(0, len(writes), RECORDS_PER_COLLECTION):
-        yield writes.part(start, start + RECORDS_PER_COLLECTION)
+def _pieces(writes: RecordWrites, at_once: int) -> Iterator[RecordWrites]:
+    for start in range(0, len(writes), at_once):
+        yield writes.part(start, start + at_once)
 
 
-def _cut(writes: Sequence[RecordWrites], size: int) -> list[list[RecordWrites]]:
-    """Return the records in lists of `size` places; an upsert starts at a new collection and leaves its end empty."""
+def _cut(writes: Sequence[RecordWrites], calls: int, at_once: int) -> list[list[RecordWrites]]:
+    """Return the records in lists of so many calls with so many places; an upsert starts at a new collection and leaves
+    its end empty."""
     lists: list[list[RecordWrites]] = [[]]
-    room = size
+    room = size = calls * at_once
     for one in writes:
         start = 0
         while start < len(one):
-            room -= room % RECORDS_PER_COLLECTION if one.external_id else 0
+            room -= room % at_once if one.external_id else 0
             if not room:
                 lists.append([])
                 room = size

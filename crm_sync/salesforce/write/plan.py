@@ -10,10 +10,11 @@ from crm_sync.salesforce.limits import (
     COLLECTIONS_PER_REQUEST,
     LONGEST_FILE,
     LONGEST_INLINE,
-    RECORDS_PER_COLLECTION,
 )
+from crm_sync.salesforce.write.options import WriteOptions
 from crm_sync.salesforce.write.records import RecordWrites, csv_file
 
+_USUAL = WriteOptions()
 # The length of a CSV decides between the two kinds of Bulk job, and only fewer records than these fit into one request.
 _MAY_BE_INLINE = 5_000
 
@@ -50,12 +51,14 @@ def load_of(writes: RecordWrites) -> WriteLoad:
     return WriteLoad(writes.sobject, len(writes), is_upsert=writes.external_id is not None, csv_bytes=length)
 
 
-def plan_groups(groups: Sequence[Sequence[WriteLoad]], *, polls: int = 1) -> list[WritePlan]:
+def plan_groups(
+    groups: Sequence[Sequence[WriteLoad]], *, polls: int = 1, options: WriteOptions = _USUAL
+) -> list[WritePlan]:
     """Plan groups that are written one after the other: a plan for each, or one for all when collections do."""
-    together = plan_writes(_added_up([load for group in groups for load in group]), polls=polls)
+    together = plan_writes(_added_up([load for group in groups for load in group]), polls=polls, options=options)
     if set(together.ways.values()) <= {WriteWay.COLLECTIONS}:
         return [together]
-    return [plan_writes(_added_up(group), polls=polls) for group in groups]
+    return [plan_writes(_added_up(group), polls=polls, options=options) for group in groups]
 
 
 def _added_up(loads: Sequence[WriteLoad]) -> list[WriteLoad]:
@@ -70,16 +73,16 @@ def _added_up(loads: Sequence[WriteLoad]) -> list[WriteLoad]:
     return list(by_object.values())
 
 
-def plan_writes(loads: Sequence[WriteLoad], *, polls: int = 1) -> WritePlan:
+def plan_writes(loads: Sequence[WriteLoad], *, polls: int = 1, options: WriteOptions = _USUAL) -> WritePlan:
     """Return the plan with the fewest requests; of equals that with most collections, whose results come at once.
 
     `polls`: how often a Bulk job is asked before it has ended; the request for failed rows is counted too.
     """
-    choices = [_ways(load) for load in loads]
+    choices = [_ways(load, options) for load in loads]
     plans = [
         WritePlan(
             ways={load.sobject: way for load, way in zip(loads, ways, strict=True)},
-            requests=_together(loads, ways)
+            requests=_together(loads, ways, options.at_once)
             + sum(_bulk(load, way, polls + 1) for load, way in zip(loads, ways, strict=True)),
         )
         for ways in product(*choices)
@@ -88,24 +91,20 @@ def plan_writes(loads: Sequence[WriteLoad], *, polls: int = 1) -> WritePlan:
     return min(plans, key=lambda plan: plan.requests)
 
 
-def _ways(load: WriteLoad) -> tuple[WriteWay, ...]:
-    if not load.records:
+def _ways(load: WriteLoad, options: WriteOptions) -> tuple[WriteWay, ...]:
+    if not load.records or not options.takes_bulk:
         return (WriteWay.COLLECTIONS,)
     if load.csv_bytes is not None and load.csv_bytes <= LONGEST_INLINE:
         return (WriteWay.COLLECTIONS, WriteWay.BULK_INLINE)
     return (WriteWay.COLLECTIONS, WriteWay.BULK)
 
 
-def _together(loads: Sequence[WriteLoad], ways: Sequence[WriteWay]) -> int:
+def _together(loads: Sequence[WriteLoad], ways: Sequence[WriteWay], at_once: int) -> int:
     """Return the requests of all that goes by collections: updates share a collection, upserts do not."""
     going = [load for load, way in zip(loads, ways, strict=True) if way is WriteWay.COLLECTIONS]
     updates = sum(load.records for load in going if not load.is_upsert)
-    calls = _calls(updates) + sum(_calls(load.records) for load in going if load.is_upsert)
+    calls = ceil(updates / at_once) + sum(ceil(load.records / at_once) for load in going if load.is_upsert)
     return ceil(calls / COLLECTIONS_PER_REQUEST)
-
-
-def _calls(records: int) -> int:
-    return ceil(records / RECORDS_PER_COLLECTION)
 
 
 def _bulk(load: WriteLoad, way: WriteWay, after: int) -> int:

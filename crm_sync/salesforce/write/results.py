@@ -11,10 +11,12 @@ import pyarrow as pa
 
 from crm_sync.columns.membership import among
 from crm_sync.columns.texts import as_frame, as_texts
-from crm_sync.errors import SalesforceUnavailableError
+from crm_sync.errors import LimitReachedError, SalesforceUnavailableError
+from crm_sync.outcomes import RefusalClass
 from crm_sync.requests import RequestKind
+from crm_sync.salesforce.errors.error_codes import limit_for
 from crm_sync.salesforce.errors.error_rules import Complaint
-from crm_sync.salesforce.errors.row_refusals import as_name_list, named_fields, read_job_reason
+from crm_sync.salesforce.errors.row_refusals import as_name_list, named_fields, read_job_reason, refusal_classes
 from crm_sync.salesforce.org import SalesforceOrg
 from crm_sync.salesforce.read.bulk_csv import parse_text
 from crm_sync.salesforce.write.bulk_ingest import IngestJob
@@ -83,6 +85,17 @@ def read_rows(writes: RecordWrites, rows: Sequence[Any]) -> pd.DataFrame:
     raise SalesforceUnavailableError(
         f"Salesforce's answer has no readable results of the {writes.sobject} records; the request can be repeated."
     )
+
+
+def note_limits(org: SalesforceOrg, results: Sequence[pd.DataFrame]) -> None:
+    """Stop all requests for a while when a limit refused records: alone, or with their part of a composite."""
+    for frame in results:
+        refusals = refusal_classes(frame["error_code"], frame["error_message"])
+        for _, row in frame[refusals.eq(RefusalClass.LIMIT)].head(1).fillna("").iterrows():
+            limit = limit_for(Complaint(str(row["error_code"]), str(row["error_message"])))
+            if isinstance(limit, LimitReachedError):
+                org.note_limit(RequestKind.WRITE, limit)
+                return
 
 
 def _fields_of(errors: Any) -> str | None:

@@ -10,21 +10,23 @@ from typing import Any, Protocol, TypeVar
 
 import pandas as pd
 
-from crm_sync.errors import LimitReachedError, UnknownOutcomeError
+from crm_sync.errors import JobFailedError, LimitReachedError, UnknownOutcomeError
 from crm_sync.outcomes import RefusalClass
+from crm_sync.salesforce.errors.error_rules import Complaint
 from crm_sync.salesforce.errors.row_refusals import refusal_classes
 from crm_sync.salesforce.org import SalesforceOrg
 from crm_sync.salesforce.write import bulk_ingest
 from crm_sync.salesforce.write.collections import split_requests, write_records
+from crm_sync.salesforce.write.options import WriteOptions
 from crm_sync.salesforce.write.plan import WritePlan, WriteWay, load_of, plan_groups
 from crm_sync.salesforce.write.records import RecordWrites
-from crm_sync.salesforce.write.results import RESULT_COLUMNS, read_ingest_results
+from crm_sync.salesforce.write.results import RESULT_COLUMNS, all_refused, note_limits, read_ingest_results
+from crm_sync.salesforce.write.tries import Tries
 
-# Seconds before records that were refused for a lock or by a busy server are written again; a quarter more or less,
-# so that two runs do not meet again.
-RETRY_AFTER = (2.0, 10.0, 30.0)
+# A quarter of a pause more or less, so that two runs do not meet again.
 _JITTER = 0.25
 
+_USUAL = WriteOptions()
 _NOTHING = pd.DataFrame(columns=[*RESULT_COLUMNS, "refusal"])
 Answer = TypeVar("Answer")
 
@@ -55,7 +57,8 @@ class Delivery:
 class Writer:
     """Writes records to one org; `random` gives numbers from 0 to 1.
 
-    `polls`: how often a Bulk job is polled, by experience, until it has ended.
+    `polls`: how often a Bulk job is polled, by experience, until it has ended. `found_size` is told how many records at
+    once the org takes, when it did not take so many as the options say.
     """
 
     org: SalesforceOrg
@@ -63,53 +66,66 @@ class Writer:
     sleep: Callable[[float], None]
     random: Callable[[], float]
     polls: int = 1
+    options: WriteOptions = _USUAL
+    found_size: Callable[[int], None] = lambda _: None
 
     def write(self, *groups: Sequence[RecordWrites]) -> Iterator[Delivery]:
         """Write records, one group after the other, and yield their outcomes as Salesforce answers.
 
         The index of the records is unique among all groups. A delivery with a limit is the last one. Records that a
-        repeat can help are written again a few times, and yielded with their last answer.
+        repeat can help are written again a few times, those that were too many together at once and fewer by fewer, and
+        yielded with their last answer.
         """
-        for pause in (*RETRY_AFTER, None):
-            refused: list[Any] = []
-            for delivery in self._write_once(groups):
-                again = delivery.results["refusal"].eq(RefusalClass.TRANSIENT) & (pause is not None)
-                refused += list(again.index[again])
+        tries = Tries(self.options)
+        while True:
+            for delivery in self._write_once(groups, tries):
+                again = tries.are_tried_again(delivery.results)
+                if tries.has_found_size(delivery.results[~again]):
+                    self.found_size(tries.options.at_once)
                 yield replace(delivery, results=delivery.results[~again])
                 if delivery.limit:
                     return
-            if pause is None or not refused:
+            labels, pause = tries.next_try()
+            if not labels:
                 return
-            self._pause(pause, len(refused))
-            groups = tuple([_among(one, refused) for one in group] for group in groups)
+            if pause is not None:
+                self._pause(pause, len(labels))
+            groups = tuple([_among(one, labels) for one in group] for group in groups)
 
     def _pause(self, seconds: float, records: int) -> None:
         jittered = seconds * (1 - _JITTER + 2 * _JITTER * self.random())
         self.attempt(f"pause before {records:,} refused records are written again", lambda _: self.sleep(jittered))
 
-    def _write_once(self, groups: Sequence[Sequence[RecordWrites]]) -> Iterator[Delivery]:
-        plans = plan_groups([[load_of(one) for one in group] for group in groups], polls=self.polls)
+    def _write_once(self, groups: Sequence[Sequence[RecordWrites]], tries: Tries) -> Iterator[Delivery]:
+        plans = plan_groups(
+            [[load_of(one) for one in group] for group in groups], polls=self.polls, options=tries.options
+        )
         if len(plans) < len(groups):
             groups = [[one for group in groups for one in group]]
         for group, plan in zip(groups, plans, strict=True):
-            for delivery in self._write_group([one for one in group if len(one)], plan):
+            for delivery in self._write_group([one for one in group if len(one)], plan, tries):
                 yield delivery
                 if delivery.limit:
                     return
 
-    def _write_group(self, group: Sequence[RecordWrites], plan: WritePlan) -> Iterator[Delivery]:
+    def _write_group(self, group: Sequence[RecordWrites], plan: WritePlan, tries: Tries) -> Iterator[Delivery]:
         """Start the jobs of a group, write its collections meanwhile, and read the jobs' results at last."""
         jobs: list[tuple[RecordWrites, str]] = []
         asked: Sequence[RecordWrites] = []
+        by_job, by_call = tries.by_way(group, plan)
         try:
-            for one in group:
-                if (way := plan.ways[one.sobject]) is not WriteWay.COLLECTIONS:
-                    for part, content in bulk_ingest.split_files(one):
-                        asked = [part]
-                        jobs.append((part, self._start_job(part, content, inline=way is WriteWay.BULK_INLINE)))
-            for asked in split_requests([one for one in group if plan.ways[one.sobject] is WriteWay.COLLECTIONS]):
+            for one in by_job:
+                inline = plan.ways[one.sobject] is WriteWay.BULK_INLINE
+                for part, content in bulk_ingest.split_files(one):
+                    asked = [part]
+                    try:
+                        jobs.append((part, self._start_job(part, content, inline=inline)))
+                    except JobFailedError as refusal:
+                        # Of the object or a field; the records of other objects go on.
+                        yield from _answered(all_refused(part, Complaint(refusal.code or "", str(refusal))), [part])
+            for asked in split_requests(by_call, tries.options):
                 records = sum(map(len, asked))
-                request = partial(write_records, self.org, asked)
+                request = partial(write_records, self.org, asked, tries.options)
                 results = pd.concat(self.attempt(f"write {records:,} records", _writing(request)))
                 yield from _answered(results, asked)
             while jobs:
@@ -148,7 +164,9 @@ class Writer:
 
         ended = bulk_ingest.wait_for_ingest(look, len(writes), self.sleep)
         reading = f"read results of Bulk job {job_id}"
-        return self.attempt(reading, lambda _: read_ingest_results(self.org, ended, writes))
+        results = self.attempt(reading, lambda _: read_ingest_results(self.org, ended, writes))
+        note_limits(self.org, [results])
+        return results
 
 
 def _writing(request: Callable[[], Answer]) -> Callable[[bool], Answer]:

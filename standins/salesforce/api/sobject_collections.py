@@ -33,7 +33,7 @@ def upsert(org: Org, request: Request, version: str, name: str, field: str) -> A
         if _type_of(org, row) is not sobject:
             raise SalesforceError(400, "INVALID_TYPE", f"All records have to be of type {sobject.name}")
         values = readable(sobject, row)
-        writes.append(Write("upsert", sobject, values, values.pop(proper, None), proper))
+        writes.append(Write("upsert", sobject, values, values.pop(proper, None), proper, _saves(request)))
     outcomes = write_all(org, writes)
     return json_answer([outcome.body(upserting=True) for outcome in outcomes])
 
@@ -53,9 +53,14 @@ def _write(org: Org, request: Request, operation: Operation) -> Answer:
         key = values.pop("Id", None) if operation == "update" else None
         if sobject.name == "Lead":
             values |= _assignment(org, request)
-        writes.append(Write(operation, sobject, values, key))
+        writes.append(Write(operation, sobject, values, key, saves_despite_alerts=_saves(request)))
     outcomes = write_all(org, writes)
     return json_answer([outcome.body() for outcome in outcomes])
+
+
+def _saves(request: Request) -> bool:
+    """Return whether a duplicate rule that only alerts is passed over."""
+    return request.headers.get("sforce-duplicate-rule-header", "").replace(" ", "").lower() == "allowsave=true"
 
 
 def _assignment(org: Org, request: Request) -> dict[str, str]:

@@ -46,6 +46,11 @@ class OrgSettings:
     # The owner to whom an active assignment rule gives each lead that is written without "Sforce-Auto-Assign: FALSE".
     leads_are_assigned_to: str | None = None
 
+    # How many records of one call the org's triggers and flows take; and what they say of more.
+    triggers_take: int | None = None
+    triggers_refuse_with: str = "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY"
+    triggers_say: str = "Sync: System.LimitException: Apex CPU time limit exceeded"
+
     page_size: int = 2000
     max_cursors: int = 50
     cursors_show_changes: bool = False

@@ -26,6 +26,7 @@ class Write:
     values: Mapping[str, Any] = field(default_factory=dict)
     key: Any = None
     key_field: str = "Id"
+    saves_despite_alerts: bool = False
 
     @property
     def identity(self) -> tuple[str, str] | None:
@@ -38,6 +39,9 @@ class Write:
 
 def write_all(org: "Org", writes: Sequence[Write]) -> list[Outcome]:
     """Write records in their order; several writes to the same record are all refused."""
+    if org.settings.triggers_take is not None and len(writes) > org.settings.triggers_take:
+        error = RecordError(org.settings.triggers_refuse_with, org.settings.triggers_say)
+        return [Outcome(error=error) for _ in writes]
     seen = Counter(write.identity for write in writes if write.identity)
     repeated = {identity for identity, times in seen.items() if times > 1}
     with org.records.transaction():
@@ -46,7 +50,7 @@ def write_all(org: "Org", writes: Sequence[Write]) -> list[Outcome]:
 
 def write_one(org: "Org", write: Write) -> Outcome:
     """Write one record; raise RecordError when it is refused."""
-    org.refusals.check(*_names(write))
+    org.refusals.check(*_names(write), saves=write.saves_despite_alerts)
     kind = write.sobject
     if write.operation == "insert":
         _check_parents(org, kind, write.values, {})
@@ -54,7 +58,7 @@ def write_one(org: "Org", write: Write) -> Outcome:
     if write.operation == "upsert":
         return _upsert(org, write)
     record_id = _record_id(kind, write.key, write.operation)
-    org.refusals.check(record_id)
+    org.refusals.check(record_id, saves=write.saves_despite_alerts)
     if write.operation == "delete":
         org.records.delete(kind.name, record_id)
     else:
@@ -87,7 +91,7 @@ def _upsert(org: "Org", write: Write) -> Outcome:
         message = f"{write.key_field}: more than one record found for external id field: [{', '.join(found)}]"
         raise RecordError("DUPLICATE_EXTERNAL_ID", message, write.key_field)
     if found:
-        org.refusals.check(found[0])
+        org.refusals.check(found[0], saves=write.saves_despite_alerts)
         _update(org, kind, found[0], write.values)
         return Outcome(found[0])
     values = {**write.values, **named}

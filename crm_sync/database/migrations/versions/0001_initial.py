@@ -215,6 +215,7 @@ def _make_moments() -> None:
         "moment_export",
         sa.Column("moment_id", _TEXT, primary_key=True),
         sa.Column("sobject", _TEXT, primary_key=True),
+        sa.Column("customer_id", _ROW_ID, nullable=False),
         *_columns(_TEXT, "parent_id payload_fingerprint", nullable=False),
         *_columns(_TEXT, "parent_stamp content salesforce_id refusal error_code error_message"),
         *_columns(_INTEGER, "version attempts", nullable=False),
@@ -250,6 +251,12 @@ def _make_budget() -> None:
         *_columns(_INSTANT, "closed_at until", nullable=False),
         *_columns(_TEXT, "code prober"),
         sa.Column("probe_until", _INSTANT),
+    )
+    op.create_table(
+        "org_write_size",
+        sa.Column("org", _TEXT, primary_key=True),
+        sa.Column("records", _INTEGER, nullable=False),
+        sa.Column("found_at", _INSTANT, nullable=False),
     )
     op.create_table(
         "backlog",
