@@ -32,7 +32,7 @@ _TEXTS = (
 def due(*moments: dict[str, Any]) -> pd.DataFrame:
     """Return due moments of a contact, with these values where there are some."""
     nothing = dict.fromkeys(_TEXTS) | {"sobject": "Contact", "parent_id": "003A", "sent_at": "2026-11-01T09:00:00Z"}
-    numbers = dict.fromkeys(("version", "opens", "machine_opens", "clicks"), 0)
+    numbers = dict.fromkeys(("version", "customer_id", "opens", "machine_opens", "clicks"), 0)
     rows = [nothing | numbers | {"moment_id": f"m{n}"} | moment for n, moment in enumerate(moments)]
     frame = pd.DataFrame(rows)
     return frame.astype({name: "int64" if name in numbers else "str" for name in frame.columns})
