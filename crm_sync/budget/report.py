@@ -64,7 +64,8 @@ def by_flow(requests: Mapping[tuple[str, str], int]) -> dict[str, int]:
 def budget_sentence(rules: BudgetRules, figures: BudgetFigures) -> str:
     """Say in one sentence how much is used."""
     hour, day, org = sum(figures.hour.values()), sum(figures.day.values()), figures.org
-    said = f"{hour:,} of {rules.requests_per_hour:,} requests in the last hour, {day:,}"
+    verdict = "Requests are stopped" if figures.breakers else "Requests are within the limits"
+    said = f"{verdict}: {hour:,} of {rules.requests_per_hour:,} requests in the last hour, {day:,}"
     if org is None:
         return said + " in the last 24 hours; what Salesforce allows is not known yet."
     ours = f"{said} of {day_allowance(rules, org):,} in the last 24 hours"

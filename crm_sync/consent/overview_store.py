@@ -48,7 +48,7 @@ class ConsentOverview:
                 f"{self.waiting.number:,} withdrawals of consent are not in Salesforce yet, the oldest since "
                 f"{self.waiting.oldest:%Y-%m-%d %H:%M} UTC; {self.waiting.refused:,} were refused."
             )
-        return f"{self.standing:,} addresses stand at no, and Salesforce holds every one that it can."
+        return f"Salesforce holds every no that it can; {self.standing:,} addresses stand at no."
 
 
 def read_overview(connection: Connection, now: datetime) -> ConsentOverview:

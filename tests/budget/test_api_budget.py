@@ -50,7 +50,7 @@ def test_page_shows_use_by_flow_and_kind_the_org_and_the_logins(rig: Rig) -> Non
 
     said = _refresh(rig)
 
-    assert said.startswith(f"{summary.requests_used} of 3,600 requests in the last hour")
+    assert said.startswith(f"Requests are within the limits: {summary.requests_used} of 3,600 requests in the last")
     page = artifact("api-budget")
     assert f"| full_sync | {summary.requests_used} |  | {summary.requests_used} |  |" in page
     assert "| withdrawals | 0 | 36 | 0 | 1,000 |" in page
@@ -190,7 +190,7 @@ def test_requests_of_all_who_log_in_to_an_org_are_on_its_page(rig: Rig) -> None:
     made = len(rig.org.requests)
     for credentials in (rig.salesforce, app):
         said = api_budget(salesforce=credentials, database=rig.customers)
-        assert said.startswith(f"{made} of 3,600 requests in the last hour")
+        assert said.startswith(f"Requests are within the limits: {made} of 3,600 requests in the last hour")
     assert "Logins in the last 24 hours: 2." in artifact("api-budget")
 
 
