@@ -8,6 +8,8 @@ from pydantic import ConfigDict, ModelWrapValidatorHandler, PrivateAttr, Validat
 
 from crm_sync.errors import ConfigurationError
 
+_EMPTY: tuple[Any, ...] = (None, "", [])
+
 
 class SavedBlock(Block):
     """A block that loads even when what was saved does not hold together, and then says in `problem` what is wrong.
@@ -31,10 +33,10 @@ class SavedBlock(Block):
 
     @classmethod
     def model_json_schema(cls, *args: Any, **options: Any) -> dict[str, Any]:
-        """Return the schema of the form; what has a value anyway is not called optional there."""
+        """Return the schema of the form; what has a value anyway is not called optional there, what may be empty is."""
         schema = super().model_json_schema(*args, **options)
         for part in (schema, *schema.get("definitions", {}).values(), *schema.get("$defs", {}).values()):
-            filled = [name for name, field in part.get("properties", {}).items() if field.get("default") is not None]
+            filled = [name for name, field in part.get("properties", {}).items() if field.get("default") not in _EMPTY]
             if filled:
                 part["required"] = sorted({*part.get("required", []), *filled})
         return schema

@@ -49,8 +49,7 @@ def form_of(flow: Flow[..., Any], parameters: Mapping[str, Any], options: Collec
         title="Parameters",
         type="object",
         properties=properties,
-        # What has a value anyway is not called optional.
-        required=[name for name in ordered if name in schema["required"] or parameters.get(name) is not None],
+        required=[name for name in ordered if name in schema["required"] or _stays_filled(parameters.get(name))],
         definitions=definitions,
         additionalProperties=False,
     )
@@ -69,6 +68,11 @@ def defaults_of(flow: Flow[..., Any]) -> dict[str, Any]:
     }
 
 
+def _stays_filled(value: Any) -> bool:
+    """Return whether a box has a value anyway, and is not called optional; one that people empty may stay empty."""
+    return value not in (None, "") and (isinstance(value, bool) or value != 0)
+
+
 def _box(name: str, box: dict[str, Any], definitions: Mapping[str, Any]) -> dict[str, Any]:
     said = " ".join(box.get("description", "").replace(_OR_A_NAME, "").split())
     block = _block(box, definitions)
@@ -78,6 +82,8 @@ def _box(name: str, box: dict[str, Any], definitions: Mapping[str, Any]) -> dict
     shown = {key: value for key, value in box.items() if key != "anyOf"}
     if _is_number(box):
         shown |= {"type": "integer", "minimum": 0, "default": 0}
+    elif box.get("type") == "array":
+        shown["minItems"] = 0  # else the form takes an empty list for a missing one
     elif "anyOf" in box:
         shown["anyOf"] = box["anyOf"]
     return shown | {"title": _TITLES.get(name, name.replace("_", " ").capitalize()), "description": said}

@@ -84,10 +84,10 @@ def test_new_credentials_are_entered_and_tested(marketer: Marketer) -> None:
     marketer.new_block("salesforce-credentials")
     entered = {
         "Name": "own",
-        "Username": "integration@demo.example",
-        "Password": "demo-password",
-        "Security token": "demoToken",
-        "Endpoint override": endpoint,
+        "Username (Optional)": "integration@demo.example",
+        "Password (Optional)": "demo-password",
+        "Security token (Optional)": "demoToken",
+        "Endpoint override (Optional)": endpoint,
     }
     for label, value in entered.items():
         marketer.page.get_by_label(label, exact=True).fill(value)
@@ -106,8 +106,8 @@ def test_new_credentials_are_entered_and_tested(marketer: Marketer) -> None:
 def test_a_changed_setting_is_saved_and_the_password_stays(marketer: Marketer) -> None:
     before = marketer.served.block("salesforce")
     marketer.edit_block("salesforce")
-    assert marketer.page.get_by_label("Password").input_value() == "********"
-    marketer.page.get_by_label("My Domain").fill("acme")
+    assert marketer.page.get_by_label("Password (Optional)").input_value() == "********"
+    marketer.page.get_by_label("My Domain (Optional)").fill("acme")
     marketer.picture("salesforce-form", whole=True)
     marketer.save()
     marketer.picture("salesforce-saved")
@@ -271,7 +271,7 @@ def test_budget_activity_and_health_are_pages(marketer: Marketer, pushed: dict[s
 
 def test_proposed_mapping_can_be_copied_and_is_saved_under_its_own_name(marketer: Marketer) -> None:
     marketer.open_run_form("propose-mapping")
-    marketer.page.get_by_label("Save as", exact=True).fill("proposed")
+    marketer.page.get_by_label("Save as (Optional)", exact=True).fill("proposed")
     marketer.picture("propose-mapping-form", whole=True)
 
     run = marketer.submit()
