@@ -6,7 +6,6 @@ from numbers import Real
 from typing import Any
 
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
-from prefect.settings import PREFECT_API_URL
 
 from crm_sync.runs.states import RunState
 
@@ -96,8 +95,8 @@ def publish_table(
     if max(in_all, len(rows)) > len(shown):
         said = Markdown(f"{said} Shown are the first {len(shown):,} of {max(in_all, len(rows)):,}.")
     if len(rows) > len(shown):
-        every = create_table_artifact([dict(row) for row in rows], key=f"{key}-all", description=said)
-        said = Markdown(f"{said} [Download all as JSON]({PREFECT_API_URL.value() or ''}/artifacts/{every})")
+        create_table_artifact([dict(row) for row in rows], key=f"{key}-all", description=said)
+        said = Markdown(f"{said} All: {link_to_page(f'{key}-all')}.")
     create_table_artifact([dict(row) for row in shown], key=key, description=said)
 
 

@@ -1,0 +1,38 @@
+"""Lists of records are whole: the first thousand rows on one page, all on the next; the verdict comes first."""
+
+from pathlib import Path
+
+import pytest
+from prefect import flow
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
+
+from crm_sync.runs.states import RunState
+from tasks.pages.markdown import publish_page, publish_table
+
+
+def _published(key: str) -> tuple[int, str]:
+    """Return the number of rows of the page under a key, and its description."""
+    with get_client(sync_client=True) as client:
+        (found,) = client.read_artifacts(artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=[key])))
+    return str(found.data).count("row "), str(found.description)
+
+
+@flow(name="lists")
+def publish_lists() -> None:
+    rows = [{"name": f"row {number}"} for number in range(1200)]
+    publish_table("long-list", rows, "1,200 rows.", state=RunState.WITH_REJECTS)
+    publish_table("short-list", rows[:3], "3 rows.", in_all=5000)
+    publish_page("a-page", "Page", "Ten customers left.", state=RunState.COMPLETED)
+
+
+@pytest.mark.flow
+def test_long_list_has_a_page_of_its_first_rows_and_one_of_all(prefect_home: Path) -> None:
+    publish_lists()
+
+    shown, said = _published("long-list")
+    assert (shown, said.startswith("Completed with rejects: 1,200 rows.")) == (1000, True)
+    assert "(/v2/artifacts/key/long-list-all)" in said
+    assert _published("long-list-all")[0] == 1200
+    assert _published("short-list") == (3, "3 rows. Shown are the first 3 of 5,000.")
+    assert _published("a-page")[1] == "Completed: Ten customers left."
