@@ -19,8 +19,8 @@ _TITLES = {
     "which": "Which output to send again",
     "of_run": "Only the outputs of run number",
     "who": "E-mail address or Salesforce Id",
-    "customer_ids": "Customers that enter by their numbers",
-    "selection": "Customers that enter by their fields",
+    "customer_ids": "Customers by their numbers",
+    "selection": "Customers by their fields",
     "overlap_minutes": "Minutes to read again",
     "refused_again": "Also what was refused before",
     "start_again": "Start from the first record",
@@ -58,19 +58,16 @@ def form_of(flow: Flow[..., Any], parameters: Mapping[str, Any], options: Collec
 def defaults_of(flow: Flow[..., Any]) -> dict[str, Any]:
     """Return what a flow's own boxes start with, as JSON has it."""
     schema = parameter_schema(flow).model_dump()
-    boxes = schema["properties"]
     return {
-        name: box["default"] if box["default"] is not None else 0
-        for name, box in boxes.items()
-        if "default" in box
-        and not _block(box, schema["definitions"])
-        and (box["default"] is not None or _is_number(box))
+        name: box["default"]
+        for name, box in schema["properties"].items()
+        if box.get("default") is not None and not _block(box, schema["definitions"])
     }
 
 
 def _stays_filled(value: Any) -> bool:
     """Return whether a box has a value anyway, and is not called optional; one that people empty may stay empty."""
-    return value not in (None, "") and (isinstance(value, bool) or value != 0)
+    return value not in (None, "")
 
 
 def _box(name: str, box: dict[str, Any], definitions: Mapping[str, Any]) -> dict[str, Any]:
@@ -81,7 +78,7 @@ def _box(name: str, box: dict[str, Any], definitions: Mapping[str, Any]) -> dict
         return {"$ref": f"#/definitions/{block}", "title": title, "description": said}
     shown = {key: value for key, value in box.items() if key != "anyOf"}
     if _is_number(box):
-        shown |= {"type": "integer", "minimum": 0, "default": 0}
+        shown = {key: value for key, value in shown.items() if key != "default"} | {"type": "integer"}
     elif box.get("type") == "array":
         shown["minItems"] = 0  # else the form takes an empty list for a missing one
     elif "anyOf" in box:
@@ -96,7 +93,7 @@ def _block(box: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:
 
 
 def _is_number(box: Mapping[str, Any]) -> bool:
-    """Return whether a box takes a whole number or nothing, which a form shows as two tabs: 0 means nothing there."""
+    """Return whether a box takes a whole number or nothing, which a form would show as two tabs."""
     return {one.get("type") for one in box.get("anyOf", [])} == {"integer", "null"}
 
 

@@ -44,7 +44,7 @@ def retry_outputs(
         campaign: Name of the campaign.
         which: limit, error, or an error code such as UNABLE_TO_LOCK_ROW, as the page of the push shows it. With limit
             also those who still wait, because a limit or a kill left open what became of them.
-        of_run: Only the outputs of this run; its number is on the page of the push. 0: of all.
+        of_run: Only the outputs of this run; its number is on the page of the push.
         dry_run: Show how many would be sent and written, by field; nobody enters, nothing is written.
         salesforce: Salesforce credentials, a saved block or its name.
         database: Customer database, a saved block or its name.
@@ -56,7 +56,7 @@ def retry_outputs(
         step = load_block(SalesforceSynchronize, settings)
         checked = check_settings(step, load_block(DataMapping, mapping).rules())
         with open_run(_FLOW, salesforce, database, while_closed=True, at_end=refresh_budget_quietly) as run:
-            audience = find_customers_again(run, campaign, step.step, which, of_run or None)
+            audience = find_customers_again(run, campaign, step.step, which, of_run)
             if dry_run:
                 result = preview_push(run, audience, checked, is_again=True)
             else:
