@@ -26,7 +26,8 @@ from deployments.environment import own_origins
 from deployments.register import register
 from deployments.version import git_version
 
-_START_SECONDS = 120
+# On a machine that does much else at once, the first start takes minutes.
+_START_SECONDS = 300
 
 
 def serve(port: int, login: str, *, records: int | None) -> None:
@@ -96,6 +97,10 @@ def _wait_until_healthy(api_url: str, server: subprocess.Popen[bytes]) -> None:
         except subprocess.TimeoutExpired:
             if time.monotonic() < give_up:
                 continue
+            raise SystemExit(
+                f"The Prefect server did not answer within {_START_SECONDS // 60} minutes; start it again when this "
+                "machine has less to do."
+            ) from None
         raise SystemExit("The Prefect server did not start; its own lines above say why.")
 
 

@@ -20,7 +20,7 @@ from urllib3.util import Retry
 from crm_sync.database.engine import CustomerDatabase
 
 _REPOSITORY = Path(__file__).parents[2]
-_START_SECONDS = 240
+_START_SECONDS = 400
 _STOP_SECONDS = 60
 # What a server on SQLite answers while another request writes.
 _BUSY = Retry(total=8, backoff_factor=0.2, status_forcelist=[503], allowed_methods=None)
