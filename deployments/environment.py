@@ -55,6 +55,10 @@ def set_own_environment(environment: MutableMapping[str, str] | None = None, *, 
     environment["PREFECT_HOME"] = str(folder)
     # Set and not only left out: a file in this folder, or a profile, might name another one.
     environment["PREFECT_PROFILES_PATH"] = str(folder / "profiles-of-make-up.toml")
+    if "TMPDIR" not in environment:
+        # Prefect's runner has one folder below it for all users of a machine, which only the first of them may write.
+        (folder / "tmp").mkdir(exist_ok=True)
+        environment["TMPDIR"] = str(folder / "tmp")
     if "PREFECT_UI_STATIC_DIRECTORY" not in environment:
         # By default the server writes its pages among the packages, which may be another user's.
         environment.setdefault("PREFECT_SERVER_UI_STATIC_DIRECTORY", str(folder / "ui"))

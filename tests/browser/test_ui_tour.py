@@ -70,13 +70,14 @@ def pushed(marketer: Marketer, watched: Watched) -> dict[str, Any]:
 def test_a_foreign_page_gets_nothing_out_of_the_ui_beside_it(marketer: Marketer) -> None:
     ask = f"fetch('{marketer.served.url}/api/block_documents/filter', {{method: 'POST', mode: MODE, body: '{{}}'}})"
     say = ".then(answer => answer.text()).catch(() => 'refused')"
-    page = marketer.page.context.new_page()
+    page = marketer.page
     page.route("https://evil.example/**", lambda route: route.fulfill(body="<p>win a prize", content_type="text/html"))
     page.goto("https://evil.example/")
 
     assert page.evaluate(ask.replace("MODE", "'cors'") + say) == "refused"
     assert page.evaluate(ask.replace("MODE", "'no-cors'") + say) in {"", "refused"}
-    page.close()
+    page.unroute_all()
+    marketer.visit("Blocks")
 
 
 def test_new_credentials_are_entered_and_tested(marketer: Marketer) -> None:
