@@ -7,6 +7,7 @@ from pydantic import ConfigDict, ValidationError
 
 from crm_sync.errors import MappingError
 from crm_sync.mapping.model import FieldLink, MappingRules, ObjectMapping
+from crm_sync.mapping.safeguards import Safeguards
 from crm_sync.salesforce.read.soql import build_select
 from crm_sync.sobject import SObject
 
@@ -65,7 +66,7 @@ def write_mapping(rules: MappingRules) -> str:
     """Return the mapping as YAML text, a line for each link; `read_mapping` gives back the same mapping."""
     default = MappingRules.model_fields
     chosen = [name for name in _SETTINGS if name == "precedence" or getattr(rules, name) != default[name].default]
-    lines = [f"{name}: {_scalar(getattr(rules, name))}" for name in chosen]
+    lines = [f"{name}: {_setting(getattr(rules, name))}" for name in chosen]
     for sobject in rules.mapped:
         mapping = rules.of(sobject)
         lines.append(f"\n{sobject.lower()}:")
@@ -113,6 +114,13 @@ def _one_line(link: FieldLink) -> str:
     return str(
         yaml.safe_dump(content, default_flow_style=True, sort_keys=False, allow_unicode=True, width=10_000)
     ).strip()
+
+
+def _setting(value: str | Safeguards) -> str:
+    if isinstance(value, str):
+        return _scalar(value)
+    parts = (f"{name}: {number}" for name, number in value.model_dump(exclude_defaults=True).items())
+    return f"{{{', '.join(parts)}}}"
 
 
 def _scalar(value: str) -> str:
