@@ -24,6 +24,7 @@ test-fast: .venv/dev
 # What `make test` leaves out, and more of what it does a little of: soaks, property tests.
 test-long: .venv/dev
 	$(PYTEST) --long
+	$(PYTEST) --postgresql debian -m "postgresql and not flow"
 
 check: .venv/dev
 	$(BIN)/ruff format --check

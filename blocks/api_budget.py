@@ -28,6 +28,13 @@ class ApiBudget(SavedBlock, BudgetRules):
         title="Longest wait, in minutes",
         description="A run waits so long for room in the hour; if it takes longer, it ends, and the next one goes on.",
     )
+    longest_job_hours: float = Field(
+        default=4,
+        gt=0,
+        le=48,
+        title="Longest job, in hours",
+        description="A Bulk job that Salesforce has not finished by then is given up, here and there.",
+    )
     alert_when_rejected: int = Field(
         default=100, ge=0, title="Alert above so many rejects", description="Records that could not be used."
     )

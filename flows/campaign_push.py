@@ -52,7 +52,8 @@ def campaign_push(
         mapping: Data mapping, a saved block or its name.
         settings: Salesforce Synchronize settings of this campaign step, a saved block or its name.
         selection: Customers that enter the step now, by the values of their fields; all conditions have to be met.
-        customer_ids: Customers that enter the step now, by their numbers in the customer database.
+        customer_ids: Customers that enter the step now, by their numbers in the customer database: some 60,000 at most,
+            since Prefect keeps the parameters of a run; for more, a selection or several runs.
         dry_run: Show how many would enter and how many would be written, by field; nobody enters, nothing is written.
         approve_changes: Let the selection enter although it is more than half of all customers; a dry run shows whom.
     """

@@ -16,7 +16,7 @@ from tasks.pages.budget import refresh_budget_quietly
 from tasks.pages.held import publish_held
 from tasks.pages.sync import publish_summary
 from tasks.pull.held import land_held
-from tasks.pull.landing import hidden_consent, judge_consent, landing_of
+from tasks.pull.landing import hidden_consent, judge_consent, known_types, landing_of
 from tasks.pull.organisation import bind_org
 from tasks.pull.summary import end_sync
 from tasks.pull.upkeep import forget_what_is_over
@@ -68,11 +68,13 @@ def full_sync(
         rules = load_block(DataMapping, mapping).rules()
         wanted = [sobject for sobject in rules.mapped if sobject in objects]
         with open_run(_FLOW, salesforce, database, other_org=OtherOrg(other_org), at_end=refresh_budget_quietly) as run:
-            checked = check_mapping(run.org, rules, wanted)
+            checked = check_mapping(run.org, rules, wanted, known_types(run))
+            wanted = [sobject for sobject in wanted if sobject in checked.readable]
             bind_org(run, rules.mapped, OtherOrg(other_org))
             if start_again:
                 drop_checkpoints(run, wanted)
-            forecast_sync(run, wanted, twice=[sobject for sobject in wanted if checked.bystanders(sobject)])
+            if wanted:
+                forecast_sync(run, wanted, twice=[sobject for sobject in wanted if checked.bystanders(sobject)])
             # All jobs first: Salesforce prepares one object's records while another's are stored.
             begun = {sobject: begin_or_resume(run, checked, sobject) for sobject in wanted}
             landing = landing_of(run, checked, repair=repair)
@@ -96,6 +98,7 @@ def full_sync(
                 held_back=judged.held_back,
                 held=held,
                 hidden_consent=hidden_consent(checked),
+                left_out=checked.left_out,
             )
         publish_summary(_FLOW, summary)
         publish_held(_FLOW, summary)

@@ -93,6 +93,7 @@ def incremental_pull(
                 held_back=judged.held_back,
                 held=held,
                 hidden_consent=hidden_consent(checked),
+                left_out=checked.left_out,
             )
         publish_summary(_FLOW, summary)
         publish_held(_FLOW, summary)

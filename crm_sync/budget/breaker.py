@@ -25,12 +25,12 @@ class Scope(StrEnum):
 
 
 _SENTENCES = {
-    Scope.ALL: "Salesforce has said that the org's requests are used up, so nothing is sent before {until:%H:%M} UTC; "
-    "the next run after that goes on from here.",
-    Scope.LOGIN: "Salesforce has said that this user logs in too often, so nobody logs in before {until:%H:%M} UTC; "
-    "runs that have a session go on.",
+    Scope.ALL: "Salesforce has said that the org's requests are used up, so nothing is sent before "
+    "{until:%Y-%m-%d %H:%M} UTC; the next run after that goes on from here.",
+    Scope.LOGIN: "Salesforce has said that this user logs in too often, so nobody logs in before "
+    "{until:%Y-%m-%d %H:%M} UTC; runs that have a session go on.",
     Scope.BULK: "Salesforce has said that the Bulk jobs of the day are used up, so none is started before "
-    "{until:%H:%M} UTC; the next run after that goes on from here.",
+    "{until:%Y-%m-%d %H:%M} UTC; the next run after that goes on from here.",
 }
 
 

@@ -229,8 +229,8 @@ class RequestLedger:
         )
         kept = f", the rest kept for {' and '.join(others)}" if made < allowed else ""
         return LimitReachedError(
-            f"{made} Salesforce requests were made {limit}{kept}; the next run after {until:%H:%M} UTC goes on from "
-            "here.",
+            f"{made} Salesforce requests were made {limit}{kept}; the next run after "
+            f"{until:%Y-%m-%d %H:%M} UTC goes on from here.",
             until=until,
         )
 
@@ -243,6 +243,6 @@ def _refuse_for_org(org: OrgUsage) -> LimitReachedError:
     until = org.seen_at + _ORG_USAGE_LASTS
     return LimitReachedError(
         f"The Salesforce org has used {org.used} of its {org.allowed} requests of the last 24 hours, all programs "
-        f"together, and the rest is left to others; Salesforce is asked again after {until:%H:%M} UTC.",
+        f"together, and the rest is left to others; Salesforce is asked again after {until:%Y-%m-%d %H:%M} UTC.",
         until=until,
     )

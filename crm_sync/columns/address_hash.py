@@ -52,7 +52,9 @@ class AddressHash:
 
 def normalise_address(address: str) -> str:
     """Return an e-mail address as it is compared: NFC, lower case, nothing blank or invisible around it."""
-    return unicodedata.normalize("NFC", address).strip(AROUND_ADDRESSES).lower()
+    lower = unicodedata.normalize("NFC", address).strip(AROUND_ADDRESSES).lower()
+    # A capital sigma has two small ones, and which of them it becomes depends on what follows.
+    return unicodedata.normalize("NFC", lower).replace("ς", "σ")  # noqa: RUF001
 
 
 def address_or_key(address: str | None, unique_key: str) -> str:

@@ -19,6 +19,7 @@ from sqlalchemy import (
     literal,
     or_,
     select,
+    true,
     update,
 )
 
@@ -79,17 +80,26 @@ def _records(
 ) -> Select[tuple[str, str, int]]:
     record = salesforce_record.c
     stands = stands_at_no(customer, channel)
+    asked = select(touched.subquery().c[0].label("id")).distinct().subquery()
+    # First the few customers, whatever PostgreSQL thinks of the mirror; then their records are looked up.
+    person = (
+        select(customer.c.id, customer.c.unique_key)
+        .join_from(asked, customer, customer.c.id == asked.c.id)
+        .where(~stands if says_no else stands)
+        .cte("person")
+        .prefix_with("MATERIALIZED", dialect="postgresql")
+    )
     return (
         select(record.sobject, record.id, customer.c.id)
-        .join_from(customer, salesforce_record, record.unique_key == customer.c.unique_key)
+        .join_from(person, salesforce_record, record.unique_key == person.c.unique_key)
+        .join(customer, customer.c.id == person.c.id)
         .where(
-            customer.c.id.in_(touched),
             record.sobject.in_(objects),
             # Salesforce lets nobody write a converted lead; its contact stands for it.
             ~record.is_deleted,
             ~record.is_converted,
             record[SAYS_NO[channel]].is_(says_no),
-            ~stands if says_no else and_(stands, or_(~_is_held(channel), _is_news(channel))),
+            true() if says_no else or_(~_is_held(channel), _is_news(channel)),
         )
     )
 

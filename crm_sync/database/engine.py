@@ -124,8 +124,14 @@ def parse_url(url: str) -> URL:
 
 def _make_engine(address: URL) -> Engine:
     # Parameters are people's data: they stay out of messages and logs.
-    address = address.set(query=_CONNECT[address.get_backend_name()] | dict(address.query))
-    engine = create_engine(address, hide_parameters=True, pool_pre_ping=True)
+    query = _CONNECT[address.get_backend_name()] | dict(address.query)
+    settings: dict[str, Any] = {}
+    if address.get_backend_name() == "postgresql":
+        # Statements are few and large here, and a pooler that gives each transaction another connection would mix
+        # prepared ones up; so nothing is prepared, whatever the URL has (JDBC's 0 means off, psycopg's means always).
+        query.pop("prepare_threshold", None)
+        settings["prepare_threshold"] = None
+    engine = create_engine(address.set(query=query), hide_parameters=True, pool_pre_ping=True, connect_args=settings)
     if engine.dialect.name == "sqlite":
         _make_private(address.database)
         event.listen(engine, "connect", _set_up_sqlite)

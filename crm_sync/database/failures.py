@@ -55,6 +55,11 @@ _FAILURES = (
         "|administrator command|recovery mode|reset by peer",
         "has ended the connection; when it is running again, run this again",
     ),
+    _Failure(
+        "prepared statement",
+        "is behind a pooler, such as PgBouncer, that mixes up prepared statements of several programs; let it pool by "
+        "session or know prepared statements (max_prepared_statements), then run this again",
+    ),
     _Failure("too many (clients|connections)|remaining connection slots", "takes no more connections; allow it more"),
     _Failure("can't locate revision", "was made by a newer version of this project; update the project, then run this"),
 )
@@ -63,7 +68,8 @@ _UNKNOWN_WORK = _Failure("", "did not take the work ({kind}); see its own log")
 # What these say of a value that does not fit holds the value.
 _ABOUT_THE_DATABASE = (
     OSError, CommandError, psycopg.OperationalError, psycopg.errors.InsufficientPrivilege,
-    psycopg.errors.ReadOnlySqlTransaction, sqlite3.OperationalError,
+    psycopg.errors.ReadOnlySqlTransaction, psycopg.errors.DuplicatePreparedStatement,
+    psycopg.errors.InvalidSqlStatementName, sqlite3.OperationalError,
 )  # fmt: skip
 
 

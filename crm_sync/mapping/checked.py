@@ -1,7 +1,7 @@
 """The mapping as far as Salesforce shows its fields."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from crm_sync.mapping.bystanders import consent_of_bystanders
@@ -15,13 +15,20 @@ from crm_sync.sobject import SObject
 class ResolvedMapping:
     """The mapping as far as Salesforce shows its fields, with their types.
 
-    `missing`: the mapped fields that it does not show. `saved`: the whole mapping.
+    `missing`: the mapped fields that it does not show. `saved`: the whole mapping. `left_out`: the objects that cannot
+    be read, and why; what was read of them before still counts.
     """
 
     rules: MappingRules
     types: dict[SObject, dict[str, str]]
     missing: dict[SObject, list[str]]
     saved: MappingRules
+    left_out: dict[SObject, str] = field(default_factory=dict)
+
+    @property
+    def readable(self) -> list[SObject]:
+        """The mapped objects that can be read."""
+        return [sobject for sobject in self.rules.mapped if sobject not in self.left_out]
 
     def columns(self, sobject: SObject) -> list[str]:
         """Return the fields to read of `sobject`: the mapped ones and those that every sync needs."""

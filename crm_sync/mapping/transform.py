@@ -6,11 +6,12 @@ from dataclasses import dataclass
 import pandas as pd
 import pyarrow as pa
 
-from crm_sync.columns.address_hash import AROUND_ADDRESSES, AddressHash
+from crm_sync.columns.address_hash import AROUND_ADDRESSES, AddressHash, normalise_address
 from crm_sync.columns.json_objects import json_objects, raw_literals, text_literals
 from crm_sync.mapping.customer_fields import FieldType
 from crm_sync.mapping.model import CustomerFieldKind, FieldLink, ObjectMapping
-from crm_sync.mapping.words import NUMBER_TYPES, SALESFORCE_NO, SALESFORCE_YES
+from crm_sync.mapping.number_text import as_shown
+from crm_sync.mapping.words import NUMBER_TYPES, SALESFORCE_NO, SALESFORCE_YES, decimals_of, plain_type
 from crm_sync.sobject import SObject
 
 # Not \d, which is also true of the digits of other scripts.
@@ -19,6 +20,9 @@ _DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
 # Salesforce gives every datetime in UTC: `Z` in Bulk CSV, `+0000` in REST answers.
 _DATETIME = _DATE + r"T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?(?:Z|[+-]00:?00)"
 
+# One address and nothing else: no name, no second address, no mailto:, nothing that nobody sees.
+_ADDRESS = r"[^\s@<>()\[\],;:\"\u200b-\u200d\u2060\ufeff\xad]+@[^\s@<>(),;:\"\u200b-\u200d\u2060\ufeff\xad]+"
+_ADDRESSES = frozenset({"email_address", "alternate_email_address"})
 EMAIL_ADDRESS = (CustomerFieldKind.STANDARD, "email_address")
 
 RECORD_COLUMNS = (
@@ -66,7 +70,7 @@ def map_records(
     mapped = pd.DataFrame(index=records.index)
     mapped["sobject"] = pd.Series(str(sobject), index=records.index, dtype="str")
     mapped["id"] = records["Id"]
-    mapped["unique_key"] = unique_keys(records, mapping.unique_link)
+    mapped["unique_key"] = unique_keys(records, mapping.unique_link, types[mapping.unique_link.salesforce_field])
     if mapping.unique_link.salesforce_field.lower() == "id":
         # A converted lead and its contact are one customer, also without a common e-mail address.
         mapped["unique_key"] = _optional(records, "ConvertedContactId").fillna(mapped["unique_key"])
@@ -117,7 +121,7 @@ def customer_values(records: pd.DataFrame, mapping: ObjectMapping, types: Mappin
 
 
 def _literals(content: pd.Series, described_type: str) -> pa.Array:
-    plain_text = described_type not in NUMBER_TYPES | {"boolean"}
+    plain_text = plain_type(described_type) not in NUMBER_TYPES | {"boolean"}
     return (text_literals if plain_text else raw_literals)(content)
 
 
@@ -141,20 +145,21 @@ def says_no_of(values: pd.Series, link: FieldLink) -> pd.Series:
     return says_no
 
 
-def unique_keys(records: pd.DataFrame, link: FieldLink) -> pd.Series:
+def unique_keys(records: pd.DataFrame, link: FieldLink, described_type: str = "") -> pd.Series:
     """Return the unique keys: an e-mail address as it is compared, any other value trimmed."""
     if link.target == EMAIL_ADDRESS:
         return normalised(records[link.salesforce_field])
-    values = records[link.salesforce_field].str.strip()
+    values = _text(records[link.salesforce_field], described_type).str.strip()
     return values.mask(values == "")
 
 
 def normalised(addresses: pd.Series) -> pd.Series:
     """Return e-mail addresses as they are compared (`normalise_address`), a whole column; an empty one is missing."""
     clean = addresses.str.strip(AROUND_ADDRESSES).str.lower()
-    is_plain = clean.isna() | clean.str.isascii()
+    is_plain = addresses.isna() | addresses.str.isascii()
     if not is_plain.all():
-        clean = clean.mask(~is_plain, clean.str.normalize("NFC"))
+        # One by one: Arrow's small letters are not always Python's.
+        clean = clean.mask(~is_plain, addresses[~is_plain].map(normalise_address).astype("str"))
     return clean.mask(clean == "")
 
 
@@ -166,15 +171,27 @@ def convert(values: pd.Series, link: FieldLink, described_type: str) -> _Column:
         case FieldType.DATE:
             column = _dates(values)
         case FieldType.TEXT:
-            column = _Column(values)
+            is_address = link.name in _ADDRESSES
+            column = _addresses(values) if is_address else _Column(_text(values, described_type))
         case None:
             column = _option(values, described_type)
     return column
 
 
+def _text(values: pd.Series, described_type: str) -> pd.Series:
+    is_number = plain_type(described_type) in NUMBER_TYPES
+    return as_shown(values, decimals_of(described_type)) if is_number else values
+
+
+def _addresses(values: pd.Series) -> _Column:
+    """Return e-mail addresses as they are typed, without what stands around them."""
+    clean = values.str.strip(AROUND_ADDRESSES)
+    return _matching(clean.mask(clean == ""), _ADDRESS, "an e-mail address")
+
+
 def _option(values: pd.Series, described_type: str) -> _Column:
     """Return the JSON value of an option field; numbers keep every digit that Salesforce gave."""
-    if described_type in NUMBER_TYPES:
+    if plain_type(described_type) in NUMBER_TYPES:
         return _matching(values, _JSON_NUMBER, "a number")
     if described_type == "boolean":
         return _matching(values.str.lower(), "true|false", "true or false")

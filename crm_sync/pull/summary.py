@@ -17,7 +17,7 @@ from crm_sync.sobject import SObject
 class SyncSummary:
     """The outcome of a pull. `seconds` is wall time; `rejects` lists (sObject, reason, records),
     `reject_examples` some of them as (Id, reason); `full_sync_due` says why, by object; `changes` is what a dry run
-    found (`crm_sync.customers.preview`)."""
+    found (`crm_sync.customers.preview`); `left_out` says why an object was not read."""
 
     counts: dict[SObject, Counts]
     requests_used: int
@@ -32,6 +32,7 @@ class SyncSummary:
     held_back: int = 0
     held: list[HeldChange] = field(default_factory=list)
     hidden_consent: dict[SObject, list[Channel]] = field(default_factory=dict)
+    left_out: dict[SObject, str] = field(default_factory=dict)
 
     @property
     def total(self) -> Counts:
@@ -61,7 +62,8 @@ class SyncSummary:
             return RunState.FULL_SYNC_DUE
         if self.rejected:
             return RunState.WITH_REJECTS
-        return RunState.WITH_MISSING_FIELDS if any(self.missing_fields.values()) else RunState.COMPLETED
+        is_partial = self.left_out or any(self.missing_fields.values())
+        return RunState.WITH_MISSING_FIELDS if is_partial else RunState.COMPLETED
 
     def sentence(self) -> str:
         """Say what happened in one sentence."""
@@ -79,6 +81,8 @@ class SyncSummary:
             said += f"; {counted(self.rejected, 'record')} could not be used"
         for sobject, names in self.missing_fields.items():
             said += f"; {sobject} does not show {', '.join(names)}" if names else ""
+        for sobject, why in self.left_out.items():
+            said += f"; {sobject} was left out: {why}"
         if self.total.conflicts:
             said += f"; {counted(self.total.conflicts, 'field')} changed here too, where Salesforce won"
         for sobject in self.hidden_consent:

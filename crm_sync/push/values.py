@@ -8,7 +8,7 @@ import pandas as pd
 from crm_sync.mapping.customer_fields import FieldType
 from crm_sync.mapping.model import FieldLink
 from crm_sync.mapping.transform import convert
-from crm_sync.mapping.words import NO, NUMBER_TYPES, YES
+from crm_sync.mapping.words import NO, NUMBER_TYPES, YES, plain_type
 from crm_sync.salesforce.schema.describe import FieldDescription
 from crm_sync.salesforce.write.records import CLEAR
 
@@ -28,7 +28,7 @@ def comparable(values: pd.Series, link: FieldLink, described_type: str) -> pd.Se
         return texts.str.lower().fillna("false")
     if link.field_type is FieldType.DATE:
         return texts
-    if described_type in NUMBER_TYPES:
+    if plain_type(described_type) in NUMBER_TYPES:
         texts = _plain_number(texts)
     elif described_type == "datetime":
         texts = _moments(texts).fillna(texts)

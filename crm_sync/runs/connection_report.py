@@ -6,6 +6,9 @@ from crm_sync.runs.states import RunState
 from crm_sync.salesforce.schema.describe import Identity
 from crm_sync.sobject import SObject
 
+# Of formulas, roll-ups and fields of a parent: they change without their record.
+COMES_WEEKLY = "a change of it alone comes with the full sync of each week"
+
 
 @dataclass(frozen=True)
 class FieldReport:
@@ -20,13 +23,16 @@ class FieldReport:
     customer_field: str
     is_unique: bool
     sounds_like_no: bool = False
+    is_formula: bool = False
 
     @property
     def finding(self) -> str:
         """Say whether the link works."""
-        if self.salesforce_type is not None:
-            return "does true mean No in it? Then tick 'Says the opposite'" if self.sounds_like_no else "ok"
-        return "NOT VISIBLE: correct the name, or give the integration user access to the field"
+        if self.salesforce_type is None:
+            return "NOT VISIBLE: correct the name, or give the integration user access to the field"
+        if self.sounds_like_no:
+            return "does true mean No in it? Then tick 'Says the opposite'"
+        return f"ok; {COMES_WEEKLY}" if self.is_formula or "." in self.salesforce_field else "ok"
 
 
 @dataclass(frozen=True)
@@ -45,6 +51,7 @@ class ConnectionReport:
     fields: list[FieldReport]
     requests_used: int
     without_opt_out: list[SObject] = field(default_factory=list)
+    left_out: dict[SObject, str] = field(default_factory=dict)
 
     @property
     def missing(self) -> list[FieldReport]:
@@ -54,12 +61,15 @@ class ConnectionReport:
     @property
     def state(self) -> RunState:
         """What a person should know first."""
-        return RunState.WITH_MISSING_FIELDS if self.missing else RunState.COMPLETED
+        return RunState.WITH_MISSING_FIELDS if self.missing or self.left_out else RunState.COMPLETED
 
     def sentence(self) -> str:
         """Say in one sentence whether a sync can run."""
         who = f"Logged in to {self.identity.organization_name} at {self.identity.host}"
-        if not self.missing:
+        if not self.missing and not self.left_out:
             return f"{who}; all {len(self.fields)} mapped fields are there."
-        names = ", ".join(f"{one.sobject}.{one.salesforce_field}" for one in self.missing)
-        return f"{who}, but Salesforce does not show {names}; correct the mapping or the user's field permissions."
+        names = ", ".join(
+            f"{one.sobject}.{one.salesforce_field}" for one in self.missing if one.sobject not in self.left_out
+        )
+        shown = f"Salesforce does not show {names}: correct the mapping or the user's field permissions"
+        return f"{who}, but {'; '.join([*self.left_out.values(), *([shown] if names else [])])}."

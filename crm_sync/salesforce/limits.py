@@ -30,6 +30,8 @@ LONGEST_INLINE = 100_000
 FIRST_POLL = 1.0
 LONGEST_POLL = 120.0
 USUAL_POLLS = 2
+# Seconds that a job is waited for, where no setting has another time. Salesforce itself keeps one for seven days.
+LONGEST_WAIT = 4 * 3600.0
 RECORDS_INGESTED_PER_SECOND = 2_000
 
 # Seconds until the whole of an answer is there. LQR: Salesforce works up to ten minutes on a call; reads take seconds.

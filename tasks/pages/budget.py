@@ -56,7 +56,7 @@ def refresh_budget_quietly(database: CustomerDatabase, org_key: str, now: dateti
 
 def _publish(figures: BudgetFigures, rules: BudgetRules, sentence: str) -> None:
     kinds = [(*key, figures.hour.get(key, 0), figures.day[key]) for key in sorted(figures.day)]
-    runs = [(run.flow, f"{run.started_at:%Y-%m-%d %H:%M}", run.forecast, run.used) for run in figures.runs]
+    runs = [(run.flow, f"{run.started_at:%Y-%m-%d %H:%M} UTC", run.forecast, run.used) for run in figures.runs]
     by_hour = {f"{start:%H}": requests for start, requests in figures.by_hour.items()}
     publish_page(
         "api-budget",
@@ -77,7 +77,7 @@ def _state(figures: BudgetFigures, rules: BudgetRules) -> list[str]:
     items: list[str] = [
         Markdown(
             f"{bold(f'{closed.scope.capitalize()} are stopped')}: Salesforce refused them at "
-            f"{closed.closed_at:%H:%M} UTC; one request tries again after {closed.until:%Y-%m-%d %H:%M} UTC."
+            f"{closed.closed_at:%Y-%m-%d %H:%M} UTC; one request tries again after {closed.until:%Y-%m-%d %H:%M} UTC."
         )
         for closed in figures.breakers
     ]
@@ -88,8 +88,8 @@ def _state(figures: BudgetFigures, rules: BudgetRules) -> list[str]:
     if org:
         used = f"{org.used / max(org.allowed, 1):.0%}"
         items.append(
-            f"The org as a whole, all programs: {org.used:,} of {org.allowed:,} ({used}) at {org.seen_at:%H:%M} "
-            f"UTC; nothing is sent above {rules.stop_when_org_used:.0f}%."
+            f"The org as a whole, all programs: {org.used:,} of {org.allowed:,} ({used}) at "
+            f"{org.seen_at:%Y-%m-%d %H:%M} UTC; nothing is sent above {rules.stop_when_org_used:.0f}%."
         )
     if org and org.app_allowed is not None:
         items.append(f"This app by Salesforce's count: {org.app_used:,} of {org.app_allowed:,}.")

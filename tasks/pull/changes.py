@@ -14,7 +14,7 @@ from crm_sync.customers.landing import land_batch
 from crm_sync.customers.landing_context import LandingContext
 from crm_sync.customers.mirror import holds_any
 from crm_sync.database.engine import CustomerDatabase
-from crm_sync.errors import UnknownFieldError
+from crm_sync.errors import AuthorizationError, UnknownFieldError
 from crm_sync.holds.rule import HeldChange
 from crm_sync.mapping.checked import ResolvedMapping, without_missing_fields
 from crm_sync.mapping.model import MappingRules
@@ -32,7 +32,7 @@ from tasks.pull.held import land_held
 from tasks.pull.landing import judge_consent, landing_of
 from tasks.pull.whole_object import mapped_batches
 from tasks.run.forecasts import announce_forecast
-from tasks.run.mapping import check_mapping
+from tasks.run.mapping import check_mapping, no_access
 from tasks.run.reading import read_changes, read_frames, read_in_bulk
 from tasks.run.retry_policy import IN_MEMORY
 from tasks.run.run import Run
@@ -48,16 +48,26 @@ def read_changed(
     run: Run, rules: MappingRules, marks: dict[SObject, Watermark], overlap: timedelta
 ) -> tuple[ResolvedMapping, dict[str, Changes]]:
     """Read every object's changes since its watermark, and what bystanders say of consent; a field that has vanished is
-    left out of the mapping."""
+    left out of the mapping, and so is an object. Raises AuthorizationError when Salesforce shows none of them."""
     if not marks:
         return ResolvedMapping(rules, {}, {}, rules), {}
     checked = _resolve_mapping(run, rules, marks)
     try:
-        return checked, _read(run, checked, marks, overlap)
+        found = _read(run, checked, marks, overlap)
     except UnknownFieldError:
         get_run_logger().warning("A mapped field is not there any more; Salesforce is asked what it shows.")
-        checked = check_mapping(run.org, rules, list(marks))
-        return checked, _read(run, checked, marks, overlap)
+        checked = _ask_anew(run, rules, marks)
+        found = _read(run, checked, marks, overlap)
+    refused = {changes.query.sobject for changes in found.values() if changes.refusal}
+    left_out = checked.left_out | {sobject: no_access(sobject) for sobject in refused}
+    if len(left_out) == len(checked.rules.mapped):
+        raise AuthorizationError(f"Nothing can be read from Salesforce, since {' and '.join(left_out.values())}.")
+    read = {name: changes for name, changes in found.items() if changes.query.sobject not in refused}
+    return replace(checked, left_out=left_out), read
+
+
+def _ask_anew(run: Run, rules: MappingRules, marks: dict[SObject, Watermark]) -> ResolvedMapping:
+    return check_mapping(run.org, rules, list(marks), {sobject: mark.field_types for sobject, mark in marks.items()})
 
 
 def _resolve_mapping(run: Run, rules: MappingRules, marks: dict[SObject, Watermark]) -> ResolvedMapping:
@@ -73,7 +83,7 @@ def _resolve_mapping(run: Run, rules: MappingRules, marks: dict[SObject, Waterma
         known = marks[sobject].field_types if sobject in marks else {}
         paths = rules.of(sobject).salesforce_fields
         if not set(paths) <= known.keys():
-            return check_mapping(run.org, rules, list(marks))
+            return _ask_anew(run, rules, marks)
         found[sobject] = {path: known[path] for path in paths}
     return without_missing_fields(rules, found)
 
@@ -82,7 +92,7 @@ def _read(
     run: Run, checked: ResolvedMapping, marks: dict[SObject, Watermark], overlap: timedelta
 ) -> dict[str, Changes]:
     # Contacts first: a lead that is converted in between is then seen as converted, and its customer follows it.
-    asked = [sobject for sobject in checked.rules.mapped if sobject in marks]
+    asked = [sobject for sobject in checked.readable if sobject in marks]
     since = {sobject: marks[sobject].stored_until - overlap for sobject in asked}
     queries = [checked.changes(sobject, since[sobject]) for sobject in asked]
     queries += [query for sobject in asked if (query := checked.bystanders(sobject, since[sobject]))]
@@ -107,6 +117,8 @@ def store_changed(
     """
     counts, shown, landing = {}, list[RecordChange](), landing_of(run, checked)
     for sobject, known in marks.items():
+        if sobject not in found:
+            continue
         until = min(changes.asked_at for changes in found.values() if changes.query.sobject is sobject)
         mark = replace(known, stored_until=until, field_types=checked.field_types(sobject))
         counts[sobject] = Counts()

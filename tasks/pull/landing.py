@@ -53,11 +53,18 @@ def _reads_anew(checked: ResolvedMapping, sobject: SObject, mark: Watermark | No
     return mark is not None and mark.mapping_fingerprint not in {"", checked.saved.fingerprint(sobject)}
 
 
+def known_types(run: Run) -> dict[SObject, dict[str, str | None]]:
+    """Return the types of each object's fields as they were read last."""
+    with run.database.transaction() as connection:
+        return {sobject: mark.field_types for sobject, mark in read_watermarks(connection, run.org_key).items()}
+
+
 def hidden_consent(checked: ResolvedMapping) -> dict[SObject, list[Channel]]:
     """Return the channels whose linked field Salesforce no longer shows, by object."""
     hidden = {}
     for one in checked.rules.mapped:
-        gone = _channels(checked.saved.of(one)) - _channels(checked.rules.of(one))
+        shown = set() if one in checked.left_out else _channels(checked.rules.of(one))
+        gone = _channels(checked.saved.of(one)) - shown
         if gone:
             hidden[one] = sorted(gone)
     return hidden
@@ -94,5 +101,6 @@ def judge_consent(
 @task(task_run_name="judge consent", **IN_MEMORY)
 def _judge(database: CustomerDatabase, cycle: Cycle, hidden: dict[SObject, list[Channel]]) -> Judged:
     with database.transaction() as connection:
-        note_gaps(connection, hidden, cycle.linked, cycle.now)
+        shown = {one: set(via) - set(hidden.get(one, ())) for one, via in cycle.linked.items()}
+        note_gaps(connection, hidden, shown, cycle.now)
         return close_cycle(connection, cycle)

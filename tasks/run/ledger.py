@@ -31,7 +31,9 @@ def open_ledger(
         if left >= longest:
             return False
         # Not all at the same instant, and never without a pause.
-        Waiting(f"the hour's budget until {refusal.until:%H:%M:%S} UTC").sleep(max(left.total_seconds(), 0) + 0.1)
+        Waiting(f"the hour's budget until {refusal.until:%Y-%m-%d %H:%M:%S} UTC").sleep(
+            max(left.total_seconds(), 0) + 0.1
+        )
         return True
 
     return RequestLedger(database, org=org, flow=flow, rules=block, clock=clock, wait=wait if waits else None)

@@ -45,6 +45,12 @@ def look_at_bulk_job(org: SalesforceOrg, sobject: SObject, job_id: str) -> bulk.
     return bulk.read_job(org, job_id)
 
 
+@task(task_run_name="give up Bulk job of {sobject}", **TALKS_TO_SALESFORCE)
+def give_up_bulk_job(org: SalesforceOrg, sobject: SObject, job_id: str) -> None:
+    """End a job that has taken too long in Salesforce too."""
+    bulk.abort_job(org, job_id)
+
+
 @task(task_run_name="download {sobject} page {number}", **TALKS_TO_SALESFORCE)
 def download_page(
     org: SalesforceOrg, sobject: SObject, number: int, *, job_id: str, locator: str | None, target: Path
@@ -54,8 +60,12 @@ def download_page(
 
 
 def wait_for_bulk_job(run: Run, sobject: SObject, job_id: str) -> bulk.QueryJob:
-    """Wait until the results can be read; every look is a request, so looks get rarer."""
-    return bulk.wait_for_job(partial(look_at_bulk_job, run.org, sobject, job_id), run.sleep)
+    """Wait until the results can be read, as long as the settings say; every look is a request, so looks get rarer."""
+    look, give_up = (
+        partial(look_at_bulk_job, run.org, sobject, job_id),
+        partial(give_up_bulk_job, run.org, sobject, job_id),
+    )
+    return bulk.wait_for_job(look, run.sleep, give_up, run.longest_wait)
 
 
 def download_pages(run: Run, sobject: SObject, job_id: str, locator: str | None = None) -> Iterator[bulk.ResultsPage]:

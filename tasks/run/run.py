@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from prefect import get_run_logger, runtime
 
+from blocks.api_budget import load_budget
 from blocks.customer_database import CustomerDatabase
 from blocks.load import load_block
 from blocks.salesforce_credentials import SalesforceCredentials
@@ -19,11 +20,12 @@ from crm_sync.organisation.bound_store import OtherOrg
 from crm_sync.runs.counts import Counts
 from crm_sync.runs.history_store import end_run, start_run
 from crm_sync.runs.states import RunState, state_after
+from crm_sync.salesforce.limits import LONGEST_WAIT
 from crm_sync.salesforce.org import SalesforceOrg
 from crm_sync.sobject import SObject
 from tasks.run.ledger import open_ledger
 from tasks.run.organisation import OrgGuard, recognise_org
-from tasks.run.throttle import create_missing_limits, open_throttle
+from tasks.run.throttle import create_missing_limits, mend_limits, open_throttle
 from tasks.run.waiting import no_pause, pause
 
 
@@ -34,7 +36,8 @@ def utc_now() -> datetime:
 
 @dataclass
 class Run:
-    """What the steps of one run share; `number` is its row in sync_run, `sleep` pauses between two looks or tries."""
+    """What the steps of one run share; `number` is its row in sync_run, `sleep` pauses between two looks or tries,
+    and `longest_wait` is how many seconds something is waited for in Salesforce."""
 
     database: OpenDatabase
     org: SalesforceOrg
@@ -43,6 +46,7 @@ class Run:
     number: int
     started_at: datetime
     sleep: Callable[[float], None]
+    longest_wait: float = LONGEST_WAIT
     _is_ended: bool = False
 
     @property
@@ -91,6 +95,8 @@ def open_run(
         stack.callback(customers.close)
         for name in create_missing_limits():
             get_run_logger().warning("The concurrency limit %s did not exist; it was created with its default.", name)
+        for said in mend_limits():
+            get_run_logger().warning("%s", said)
         clock = shared_clock(customers, utc_now)
         ledger = open_ledger(customers, credentials.org_key, flow, clock, waits=not while_closed)
         throttle = stack.enter_context(open_throttle(flow))
@@ -102,7 +108,8 @@ def open_run(
             flow_run_id = str(runtime.flow_run.id) if runtime.flow_run.id else None
             number = start_run(connection, flow, credentials.org_key, flow_run_id, started_at)
         sleep = no_pause if credentials.endpoint_url else pause
-        run = Run(customers, org, ledger, credentials.org_key, number, started_at, sleep)
+        longest_wait = load_budget().longest_job_hours * 3600
+        run = Run(customers, org, ledger, credentials.org_key, number, started_at, sleep, longest_wait)
         stack.callback(lambda: at_end(customers, credentials.org_key, utc_now()))
         try:
             if not while_closed:

@@ -7,6 +7,8 @@ from functools import partial
 
 import httpx
 from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.actions import GlobalConcurrencyLimitUpdate
+from prefect.client.schemas.responses import GlobalConcurrencyLimitResponse
 from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 
 from crm_sync.budget.rules import BACKGROUND
@@ -28,6 +30,8 @@ LIMITS = {
     BULK_REQUESTS: (20 * SLOTS_PER_REQUEST, 0.96 * SLOTS_PER_REQUEST),
 }
 
+# What the product promises: requests in an hour, and the seconds of one.
+_PROMISE, _HOUR = 3600, 3600
 _BUSY_TRIES = 100
 _BUSY_SECONDS = 0.1
 
@@ -90,25 +94,53 @@ def _unasked(reason: str) -> RetriableError:
 
 
 def create_missing_limits() -> list[str]:
-    """Create the limits that do not exist, with their safe defaults, and return their names.
-
-    A limit that somebody has set differently stays as it is; one that is smaller than a single request was written
-    in whole requests, and now stands there in hundredths.
-    """
+    """Create the limits that do not exist, with their safe defaults, and return their names."""
     created = []
     with get_client(sync_client=True) as client:
-        for name, (slots, per_second) in LIMITS.items():
-            try:
-                found = client.read_global_concurrency_limit_by_name(name)
-            except ObjectNotFound:
+        for name in LIMITS:
+            if _read_limit(client, name) is None:
                 with suppress(ObjectAlreadyExists):  # by another run, in this very moment
-                    client.upsert_global_concurrency_limit_by_name(name, limit=slots, slot_decay_per_second=per_second)
+                    _set_default(client, name)
                     created.append(name)
-                continue
-            if found.limit < SLOTS_PER_REQUEST:
-                client.upsert_global_concurrency_limit_by_name(
-                    name,
-                    limit=found.limit * SLOTS_PER_REQUEST,
-                    slot_decay_per_second=found.slot_decay_per_second * SLOTS_PER_REQUEST,
-                )
     return created
+
+
+def mend_limits() -> list[str]:
+    """Mend limits that somebody has set so that nothing is held back, or nothing could pass; returns what to tell.
+
+    A limit that is only slower stays. One that is faster than the promise stays too, and is told: the ledger in the
+    customer database refuses what is too much.
+    """
+    said = []
+    with get_client(sync_client=True) as client:
+        for name, (slots, per_second) in LIMITS.items():
+            found = _read_limit(client, name)
+            if found is None:
+                continue
+            if not found.active:
+                client.update_global_concurrency_limit(name, GlobalConcurrencyLimitUpdate(active=True))
+                said.append(f"The concurrency limit {name} was switched off, so nothing was held back; it is on again.")
+            if found.limit < SLOTS_PER_REQUEST or found.slot_decay_per_second <= 0:
+                _set_default(client, name)
+                said.append(
+                    f"The concurrency limit {name} of {found.limit} slots, with {found.slot_decay_per_second:g} given "
+                    f"back a second, lets nothing pass, since a request takes {SLOTS_PER_REQUEST} slots; it has its "
+                    f"default again, {slots} and {per_second:g}."
+                )
+            elif found.limit + _HOUR * found.slot_decay_per_second > _PROMISE * SLOTS_PER_REQUEST:
+                said.append(
+                    f"The concurrency limit {name} lets more than {_PROMISE:,} requests pass in an hour; the ledger "
+                    f"refuses the rest. Set it to {slots} slots, with {per_second:g} given back a second."
+                )
+    return said
+
+
+def _read_limit(client: SyncPrefectClient, name: str) -> GlobalConcurrencyLimitResponse | None:
+    with suppress(ObjectNotFound):
+        return client.read_global_concurrency_limit_by_name(name)
+    return None
+
+
+def _set_default(client: SyncPrefectClient, name: str) -> None:
+    slots, per_second = LIMITS[name]
+    client.upsert_global_concurrency_limit_by_name(name, limit=slots, slot_decay_per_second=per_second)

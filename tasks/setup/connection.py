@@ -3,13 +3,14 @@
 from prefect import task
 
 from crm_sync.consent_words import Channel
-from crm_sync.mapping.model import MappingRules, perhaps_says_opposite
+from crm_sync.mapping.model import FieldLink, MappingRules, perhaps_says_opposite
 from crm_sync.runs.connection_report import ConnectionReport, FieldReport
 from crm_sync.runs.history_store import count_customers
 from crm_sync.salesforce.org import SalesforceOrg
-from crm_sync.salesforce.schema.describe import Identity, identity
+from crm_sync.salesforce.schema.describe import FieldDescription, Identity, identity
+from crm_sync.sobject import SObject
 from tasks.run.forecasts import count_records
-from tasks.run.mapping import find_mapped_types
+from tasks.run.mapping import find_mapped_fields
 from tasks.run.retry_policy import TALKS_TO_SALESFORCE
 from tasks.run.run import Run
 
@@ -24,20 +25,13 @@ def read_identity(org: SalesforceOrg) -> Identity:
 def inspect_connection(run: Run, rules: MappingRules) -> ConnectionReport:
     """Log in, and hold every link of the mapping against Salesforce."""
     who = read_identity(run.org)
-    found = find_mapped_types(run.org, rules)
+    found, left_out = find_mapped_fields(run.org, rules)
     fields = [
-        FieldReport(
-            sobject=sobject,
-            salesforce_field=link.salesforce_field,
-            salesforce_type=found[sobject][link.salesforce_field],
-            customer_field=link.name,
-            is_unique=link.unique,
-            sounds_like_no=link.is_consent and not link.opposite and perhaps_says_opposite(link.salesforce_field),
-        )
+        _report(sobject, link, found.get(sobject, {}).get(link.salesforce_field))
         for sobject in rules.mapped
         for link in rules.of(sobject).links
     ]
-    records = count_records(run.org, [str(sobject) for sobject in rules.mapped])
+    records = count_records(run.org, [str(sobject) for sobject in found])
     with run.database.transaction() as connection:
         customers = count_customers(connection)
     usage = run.ledger.last_usage
@@ -51,4 +45,17 @@ def inspect_connection(run: Run, rules: MappingRules) -> ConnectionReport:
         fields=fields,
         requests_used=run.ledger.used,
         without_opt_out=[one for one in rules.mapped if Channel.EMAIL not in rules.consent_links(one)],
+        left_out=left_out,
+    )
+
+
+def _report(sobject: SObject, link: FieldLink, field: FieldDescription | None) -> FieldReport:
+    return FieldReport(
+        sobject=sobject,
+        salesforce_field=link.salesforce_field,
+        salesforce_type=field.type if field else None,
+        customer_field=link.name,
+        is_unique=link.unique,
+        is_formula=bool(field and field.calculated),
+        sounds_like_no=link.is_consent and not link.opposite and perhaps_says_opposite(link.salesforce_field),
     )

@@ -49,4 +49,4 @@ def open_writer(run: Run, options: WriteOptions = _USUAL, *, still_here: Callabl
         )
 
     ways = as_the_org_takes_it(run, options)
-    return Writer(run.org, send, sleep, random.random, polls_of_a_job(run), ways, found_size)
+    return Writer(run.org, send, sleep, random.random, polls_of_a_job(run), ways, found_size, run.longest_wait)

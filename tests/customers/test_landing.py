@@ -20,7 +20,7 @@ def test_lead_becomes_a_prospect(story: Story) -> None:
     counts = story.land(story.lead(1, " Ada@X.org ", Company="Acme", Score__c="1.50"))
     made = story.customer(ADA)
     assert counts.inserted == 1
-    assert (made["status"], made["email_address"], made["company_name"]) == ("Prospect", " Ada@X.org ", "Acme")
+    assert (made["status"], made["email_address"], made["company_name"]) == ("Prospect", "Ada@X.org", "Acme")
     assert made["opt_in"] is True
     assert made["options"] == {"score": 1.5, "lead id": "00Q000000000000001"}
 

@@ -225,3 +225,24 @@ def test_refused_row_is_not_told(database: CustomerDatabase) -> None:
         connection.execute(insert(sync_run).values(row))
     assert "ada@x.org" not in str(refused.value)
     assert refused.value.__cause__ is None
+
+
+def test_blanks_around_the_url_do_no_harm() -> None:
+    assert parse_url(" sqlite:////tmp/x.db\n") == parse_url("sqlite:////tmp/x.db")
+
+
+@pytest.mark.parametrize("setting", ["", "?prepare_threshold=0", "?prepare_threshold=5"])
+def test_nothing_is_prepared_so_that_a_pooler_may_stand_between(postgresql_url: str, setting: str) -> None:
+    opened = CustomerDatabase(postgresql_url + (setting if "?" not in postgresql_url else setting.replace("?", "&")))
+    with opened.transaction() as connection:
+        for _ in range(8):
+            connection.execute(text("SELECT 1"))
+        assert connection.scalar(text("SELECT count(*) FROM pg_prepared_statements")) == 0
+    opened.close()
+
+
+def test_a_pooler_that_mixes_statements_up_is_named(postgresql_url: str) -> None:
+    opened = CustomerDatabase(postgresql_url)
+    with pytest.raises(DatabaseUnavailableError, match="PgBouncer"), opened.transaction() as connection:
+        connection.exec_driver_sql("PREPARE _pg3_0 AS SELECT 1; PREPARE _pg3_0 AS SELECT 1")
+    opened.close()

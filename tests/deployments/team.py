@@ -5,7 +5,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -16,13 +15,10 @@ import httpx
 import psutil
 import pytest
 
-from tests.rigs.databases import PostgresqlServer
+from tests.rigs.databases import PostgresqlServer, debian_postgresql
 
 T = TypeVar("T")
 _SECONDS = 180
-_DEBIAN = Path("/usr/lib/postgresql")
-# Root may not run PostgreSQL; Debian's package makes this user.
-_OWNER = "postgres"
 
 
 def until(look: Callable[[], T | None], what: str, seconds: float = _SECONDS) -> T:
@@ -41,29 +37,8 @@ def postgresql_with_extensions() -> Iterator[PostgresqlServer]:
     if given := os.environ.get("TEST_POSTGRESQL_URL"):
         yield PostgresqlServer(given)
         return
-    programs = sorted(_DEBIAN.glob("*/bin"))
-    if not programs:
-        # Where the tests are asked for, as in CI, what is missing is a failure.
-        (pytest.fail if os.environ.get("REQUIRE_POSTGRESQL") else pytest.skip)(
-            "NOT TESTED: Prefect on PostgreSQL. Install Debian's `postgresql`, or set TEST_POSTGRESQL_URL."
-        )
-    port = free_port()
-    owner = _OWNER if os.geteuid() == 0 else None
-    with tempfile.TemporaryDirectory(prefix="team-postgresql-", ignore_cleanup_errors=True) as folder:
-        Path(folder).chmod(0o777)
-        data = f"{folder}/data"
-
-        def run(program: str, *options: str) -> None:
-            command = [str(programs[-1] / program), "-D", data, *options]
-            subprocess.run(command, user=owner, cwd=folder, check=True, stdout=subprocess.DEVNULL)
-
-        run("initdb", "--auth", "trust", "--username", "postgres", "--encoding", "UTF8", "--no-sync")
-        settings = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off -c max_connections=200"
-        run("pg_ctl", "--log", f"{folder}/log", "--wait", "-o", settings, "start")
-        try:
-            yield PostgresqlServer(f"postgresql://postgres@127.0.0.1:{port}/postgres")
-        finally:
-            run("pg_ctl", "--mode", "immediate", "stop")
+    with debian_postgresql("Prefect on PostgreSQL") as url:
+        yield PostgresqlServer(url)
 
 
 @contextmanager

@@ -1,7 +1,10 @@
 """Customer databases: SQLite files, and databases of one PostgreSQL server that the whole test session shares."""
 
 import os
+import socket
 import sqlite3
+import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from itertools import count
@@ -14,6 +17,10 @@ from sqlalchemy.engine import URL, make_url
 
 from crm_sync.database.engine import CustomerDatabase
 from tests.rigs.shared import one_at_a_time, shared_folder
+
+_DEBIAN = Path("/usr/lib/postgresql")
+# Root may not run PostgreSQL; Debian's package makes this user.
+_OWNER = "postgres"
 
 # A process of its own may share the server of TEST_POSTGRESQL_URL with others.
 _PREFIX = f"crm_sync_test_{os.getpid()}"
@@ -87,9 +94,58 @@ def _text(url: URL) -> str:
     return url.render_as_string(hide_password=False)
 
 
+@contextmanager
+def debian_postgresql(why: str) -> Iterator[str]:
+    """Start the PostgreSQL of Debian's package, whose version is older than that of the tests, and give its URL."""
+    programs = sorted(_DEBIAN.glob("*/bin"))
+    if not programs:
+        # Where the tests are asked for, as in CI, what is missing is a failure.
+        (pytest.fail if os.environ.get("REQUIRE_POSTGRESQL") else pytest.skip)(
+            f"NOT TESTED: {why}. Install Debian's `postgresql`, or set TEST_POSTGRESQL_URL."
+        )
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    owner = _OWNER if os.geteuid() == 0 else None
+    with tempfile.TemporaryDirectory(prefix="debian-postgresql-", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o777)
+
+        def run(program: str, *options: str) -> None:
+            command = [str(programs[-1] / program), "-D", f"{folder}/data", *options]
+            subprocess.run(command, user=owner, cwd=folder, check=True, stdout=subprocess.DEVNULL)
+
+        run("initdb", "--auth", "trust", "--username", "postgres", "--encoding", "UTF8", "--no-sync")
+        settings = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off -c max_connections=200"
+        run("pg_ctl", "--log", f"{folder}/log", "--wait", "-o", settings, "start")
+        try:
+            yield f"postgresql://postgres@127.0.0.1:{port}/postgres"
+        finally:
+            run("pg_ctl", "--mode", "immediate", "stop")
+
+
 @pytest.fixture(scope="session")
-def postgresql_server() -> Iterator[PostgresqlServer]:
-    """Give the server of TEST_POSTGRESQL_URL, or one for the whole session; without either, the test fails."""
+def debian_server() -> Iterator[PostgresqlServer]:
+    """Give a server of Debian's version for the whole session."""
+    with debian_postgresql("Debian's version of PostgreSQL") as url:
+        yield PostgresqlServer(url)
+
+
+@pytest.fixture(params=["newest", "debian"])
+def each_postgresql_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Yield the URL of a migrated database without rows, on each version of PostgreSQL that is at hand."""
+    server = request.getfixturevalue({"newest": "postgresql_server", "debian": "debian_server"}[request.param])
+    yield from server.new_database()
+
+
+@pytest.fixture(scope="session")
+def postgresql_server(request: pytest.FixtureRequest) -> Iterator[PostgresqlServer]:
+    """Give the server of TEST_POSTGRESQL_URL, or one for the whole session; without either, the test fails.
+
+    With --postgresql debian it is of Debian's version.
+    """
+    if request.config.getoption("postgresql") == "debian":
+        yield request.getfixturevalue("debian_server")
+        return
     with _server() as url:
         server = PostgresqlServer(url)
         yield server

@@ -15,6 +15,7 @@ hypothesis.settings.register_profile("long", deadline=None, max_examples=200)
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add --long: the tests that `make test` leaves out, and more of what it does a little of."""
+    parser.addoption("--postgresql", choices=["newest", "debian"], default="newest", help="which version to test with")
     parser.addoption("--long", action="store_true", help="run what is marked long or deeper, and all property tests")
 
 

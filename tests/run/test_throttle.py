@@ -5,7 +5,7 @@ from datetime import datetime
 
 import pytest
 from prefect.client.orchestration import SyncPrefectClient, get_client
-from prefect.client.schemas.actions import GlobalConcurrencyLimitCreate
+from prefect.client.schemas.actions import GlobalConcurrencyLimitCreate, GlobalConcurrencyLimitUpdate
 from prefect.client.schemas.responses import GlobalConcurrencyLimitResponse
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
@@ -16,6 +16,7 @@ from tasks.run.throttle import (
     LIMITS,
     SLOTS_PER_REQUEST,
     create_missing_limits,
+    mend_limits,
     open_throttle,
 )
 from tests.rigs.org import Rig
@@ -74,13 +75,30 @@ def test_limit_that_somebody_has_set_stays(prefect: SyncPrefectClient) -> None:
     assert _limit(prefect, ALL_REQUESTS).limit == 700
 
 
-def test_limit_written_in_whole_requests_means_the_same_in_hundredths(prefect: SyncPrefectClient) -> None:
-    prefect.upsert_global_concurrency_limit_by_name(ALL_REQUESTS, limit=60, slot_decay_per_second=0.98)
+@pytest.mark.parametrize("name", LIMITS)
+def test_limit_that_was_switched_off_is_on_again_and_said(prefect: SyncPrefectClient, name: str) -> None:
+    create_missing_limits()
+    prefect.update_global_concurrency_limit(name, GlobalConcurrencyLimitUpdate(active=False))
+    (said,) = [one for one in mend_limits() if "switched off" in one]
+    assert name in said
+    assert prefect.read_global_concurrency_limit_by_name(name).active
+    assert not [one for one in mend_limits() if "switched off" in one]
 
-    assert create_missing_limits() == []
 
-    made = _limit(prefect, ALL_REQUESTS)
-    assert (made.limit, made.slot_decay_per_second) == (6000, 98)
+@pytest.mark.parametrize(("slots", "per_second"), [(50, 98.0), (99, 1.0), (6000, 0.0)])
+def test_limit_that_lets_nothing_pass_has_its_default_again_and_never_more(
+    prefect: SyncPrefectClient, slots: int, per_second: float
+) -> None:
+    prefect.upsert_global_concurrency_limit_by_name(ALL_REQUESTS, limit=slots, slot_decay_per_second=per_second)
+    assert any("lets nothing pass" in one for one in mend_limits())
+    limit = prefect.read_global_concurrency_limit_by_name(ALL_REQUESTS)
+    assert (limit.limit, limit.slot_decay_per_second) == LIMITS[ALL_REQUESTS]
+
+
+def test_limit_above_the_promise_is_said_and_one_below_it_is_not(prefect: SyncPrefectClient) -> None:
+    for slots, is_said in ((6000, False), (360_000, True), (3000, False)):
+        prefect.upsert_global_concurrency_limit_by_name(ALL_REQUESTS, limit=slots, slot_decay_per_second=98.0)
+        assert any("more than 3,600 requests" in one and ALL_REQUESTS in one for one in mend_limits()) is is_said
 
 
 def test_every_request_takes_a_slot(rig: Rig, prefect: SyncPrefectClient) -> None:

@@ -21,6 +21,7 @@ from crm_sync.salesforce.org import SalesforceOrg
 from crm_sync.salesforce.read.bulk_csv import read_batches
 from crm_sync.salesforce.read.bulk_query import (
     ResultsPage,
+    abort_job,
     create_query_job,
     download_page,
     poll_delays,
@@ -260,3 +261,13 @@ def test_rows_are_counted_wherever_the_pieces_end() -> None:
                 counter.add(body[start : start + size])
             counter.add(b"")
             assert counter.rows == rows, (body, size)
+
+
+def test_a_job_that_never_ends_is_given_up_here_and_in_salesforce(rig: Rig) -> None:
+    rig.standin.settings.bulk_polls = 10_000
+    job, waits = create_query_job(rig.org, SOQL), list[float]()
+    with pytest.raises(JobFailedError, match=r"within 2 hours.*given up here and in Salesforce"):
+        wait_for_job(partial(read_job, rig.org, job.id), waits.append, partial(abort_job, rig.org, job.id), 7_200)
+    assert sum(waits) == 7_200
+    with pytest.raises(JobFailedError, match="Aborted"):
+        read_job(rig.org, job.id)

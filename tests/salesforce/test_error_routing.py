@@ -151,6 +151,7 @@ LOGIN_CASES: list[tuple[int, bytes, str]] = [
     (400, oauth("invalid_grant", "invalid assertion"), "private key"),
     (400, oauth("invalid_grant", "ip restricted"), "IP address"),
     (400, oauth("invalid_grant", "ip not allowed"), "IP address"),
+    (400, oauth("invalid_grant", "activation secret invalid"), "IP address"),
     (400, oauth("invalid_grant", "invalid login hours"), "Login Hours"),
     (400, oauth("invalid_grant", "user is inactive"), "activate it"),
     (400, oauth("invalid_grant", "inactive user"), "activate it"),

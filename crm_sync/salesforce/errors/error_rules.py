@@ -136,8 +136,8 @@ RULES = (
     Rule(
         "",
         QueryError,
-        "The Bulk API does not read compound fields such as MailingAddress; map their parts, such as "
-        "MailingStreet and MailingCity.",
+        "The Bulk API does not read compound fields, such as an address or a location; map their parts "
+        "(check_connection names them).",
         says="compound data",
     ),
     Rule(

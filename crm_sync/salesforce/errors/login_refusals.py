@@ -65,7 +65,7 @@ _REFUSALS = (
         "the API is not enabled for the org or the user; give the user the permission 'API Enabled'.",
     ),
     # OAuth has one code for many refusals; its description tells them apart (OAuth guide, "OAuth 2.0 Error Codes").
-    ("INVALID_GRANT", r"\bip\b", _NOT_FROM_HERE),
+    ("INVALID_GRANT", r"\bip\b|activation", _NOT_FROM_HERE),
     ("INVALID_GRANT", r"\bhours?\b|restricted time", _NOT_NOW),
     ("INVALID_GRANT", r"\borg(ani[sz]ation)?\b.*\b(lock|inactive|suspend)|inactive org", _ORG_LOCKED),
     ("INVALID_GRANT", r"inactive|frozen|deactivated", _INACTIVE),

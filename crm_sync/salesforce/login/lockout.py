@@ -31,7 +31,7 @@ class RefusedLogin:
             return None
         return AuthenticationError(
             f"{self.sentence.removesuffix('.')}; so as not to lock the user out, the same are tried again after "
-            f"{self.until:%d %B %H:%M} UTC, or by check_connection.",
+            f"{self.until:%Y-%m-%d %H:%M} UTC, or by check_connection.",
             code=self.code,
         )
 

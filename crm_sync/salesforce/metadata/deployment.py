@@ -12,7 +12,8 @@ from xml.sax.saxutils import escape
 
 from simple_salesforce.api import Salesforce
 
-from crm_sync.errors import AuthorizationError, SalesforceUnavailableError
+from crm_sync.errors import AuthorizationError, FatalError, SalesforceUnavailableError
+from crm_sync.salesforce.limits import LONGEST_WAIT
 from crm_sync.salesforce.metadata.package import METADATA_NAMESPACE
 from crm_sync.salesforce.org import SalesforceOrg
 from crm_sync.salesforce.read.bulk_query import poll_delays
@@ -100,8 +101,11 @@ def wait_for_deployment(look: Callable[[], Deployment], sleep: Callable[[float],
         sleep(delay)
         deployment = look()
         if deployment.is_done:
-            break
-    return deployment
+            return deployment
+    raise FatalError(
+        f"Salesforce has not finished deployment {deployment.id} within {LONGEST_WAIT / 3600:g} hours (Setup > "
+        "Deployment Status shows it, and can cancel it); run this again when it has ended."
+    )
 
 
 def _failure(found: ElementTree.Element) -> ComponentFailure:

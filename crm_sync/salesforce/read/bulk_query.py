@@ -17,7 +17,7 @@ from crm_sync.errors import JobFailedError, JobLimitError, PaginationError, Sale
 from crm_sync.requests import RequestKind
 from crm_sync.salesforce.errors.error_codes import limit_in, query_detail
 from crm_sync.salesforce.http.json_body import read_json
-from crm_sync.salesforce.limits import FIRST_POLL, LONGEST_POLL
+from crm_sync.salesforce.limits import FIRST_POLL, LONGEST_POLL, LONGEST_WAIT
 from crm_sync.salesforce.org import SalesforceOrg
 from crm_sync.salesforce.read.csv_rows import RowCounter
 
@@ -96,22 +96,44 @@ def _job(answer: Any) -> QueryJob:
     )
 
 
-def poll_delays(first: float = FIRST_POLL) -> Iterator[float]:
-    """Yield the seconds to wait before each poll, such as 1, 2, 4 … 120, 120: every poll counts as a request."""
-    delay = min(max(FIRST_POLL, first), LONGEST_POLL)
-    while True:
-        yield delay
+def abort_job(org: SalesforceOrg, job_id: str) -> None:
+    """Give a job up in Salesforce too; one request. Rule: Bulk 2.0 guide, "Abort a Query Job"."""
+    org.request("PATCH", f"jobs/query/{job_id}", RequestKind.BULK_JOB, json={"state": "Aborted"})
+
+
+def poll_delays(first: float = FIRST_POLL, longest: float = LONGEST_WAIT) -> Iterator[float]:
+    """Yield the seconds to wait before each poll, such as 1, 2, 4 … 120, 120: every poll counts as a request.
+
+    They end when all together are `longest` seconds.
+    """
+    delay, waited = min(max(FIRST_POLL, first), LONGEST_POLL), 0.0
+    while waited < longest:
+        yield min(delay, longest - waited)
+        waited += delay
         delay = min(2 * delay, LONGEST_POLL)
 
 
-def wait_for_job(look: Callable[[], QueryJob], sleep: Callable[[float], None]) -> QueryJob:
-    """Poll with `look`, more and more rarely, until the job is complete, and return it."""
-    for delay in poll_delays():
+def wait_for_job(
+    look: Callable[[], QueryJob],
+    sleep: Callable[[float], None],
+    give_up: Callable[[], None] = lambda: None,
+    longest: float = LONGEST_WAIT,
+) -> QueryJob:
+    """Poll with `look`, more and more rarely, until the job is complete, and return it.
+
+    After `longest` seconds it is given up with `give_up`; raises JobFailedError.
+    """
+    for delay in poll_delays(longest=longest):
         sleep(delay)
         job = look()
         if job.is_complete:
-            break
-    return job
+            return job
+    give_up()
+    raise JobFailedError(
+        f"Salesforce has not finished Bulk job {job.id} within {longest / 3600:g} hours, so it was given up here and "
+        "in Salesforce (Setup > Bulk Data Load Jobs); the next run starts another one.",
+        code="WAITED_TOO_LONG",
+    )
 
 
 def download_page(

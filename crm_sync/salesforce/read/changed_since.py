@@ -12,7 +12,14 @@ from typing import Any
 
 import pandas as pd
 
-from crm_sync.errors import JobGoneError, PaginationError, QueryError, SyncError, UnknownFieldError
+from crm_sync.errors import (
+    JobGoneError,
+    PaginationError,
+    QueryError,
+    SyncError,
+    UnknownFieldError,
+    UnknownObjectError,
+)
 from crm_sync.salesforce.limits import QUERIES_PER_REQUEST
 from crm_sync.salesforce.read.composite import Answers, Page, query_path
 from crm_sync.salesforce.read.json_rows import records_frame
@@ -86,12 +93,13 @@ class ChangeQuery:
 @dataclass
 class Changes:
     """The changes of one object as of `asked_at` by Salesforce's clock: its records as parsed, or, with `needs_bulk`,
-    that they have to be read with the Bulk API."""
+    that they have to be read with the Bulk API; `refusal`: that Salesforce does not show the object."""
 
     query: ChangeQuery
     asked_at: datetime
     records: list[dict[str, Any]] = field(default_factory=list)
     needs_bulk: bool = False
+    refusal: UnknownObjectError | None = None
 
     def frames(self) -> Iterator[pd.DataFrame]:
         """Give the wanted records in batches of text, one column a field."""
@@ -107,13 +115,17 @@ def changed_since(
 ) -> dict[str, Changes]:
     """Read what changed, deleted records too; `announce` gets the plan for what the first pages left, if they left any.
 
-    Returned by the queries' names. Raises QueryError when Salesforce refuses a query.
+    Returned by the queries' names. Raises QueryError when Salesforce refuses a query for another reason than that it
+    does not show the object.
     """
     found: dict[str, Changes] = {}
     further: deque[tuple[Changes, str]] = deque()
     left: list[Remainder] = []
     for query, page, asked_at in _first_pages(queries, ask):
         changes = found.setdefault(query.name, Changes(query, asked_at))
+        if isinstance(page, UnknownObjectError):
+            changes.refusal = page
+            continue
         changes.records += page.records
         if page.next_path:
             further.append((changes, page.next_path))
@@ -128,7 +140,9 @@ def changed_since(
     return found
 
 
-def _first_pages(queries: Sequence[ChangeQuery], ask: Ask) -> Iterator[tuple[ChangeQuery, Page, datetime]]:
+def _first_pages(
+    queries: Sequence[ChangeQuery], ask: Ask
+) -> Iterator[tuple[ChangeQuery, Page | UnknownObjectError, datetime]]:
     firsts = [
         (query, query_path(soql))
         for query in queries
@@ -139,7 +153,7 @@ def _first_pages(queries: Sequence[ChangeQuery], ask: Ask) -> Iterator[tuple[Cha
         objects = " and ".join(dict.fromkeys(query.sobject for query, _ in asked))
         answers = ask([path for _, path in asked], f"changed {objects} records")
         for (query, _), answer in zip(asked, answers.pages, strict=True):
-            yield query, _page(answer), answers.asked_at
+            yield query, answer if isinstance(answer, UnknownObjectError) else _page(answer), answers.asked_at
 
 
 def _page(answer: Page | SyncError) -> Page:

@@ -1,7 +1,7 @@
 """Builds SOQL from a mapping; every name and condition is checked before it enters a query."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime
 
 from simple_salesforce.format import format_soql
@@ -48,18 +48,6 @@ def build_select(
     if len(query) > LONGEST_QUERY:
         raise MappingError(f"The query for {sobject} is longer than Salesforce takes; map fewer fields.")
     return query
-
-
-def refuse_compound_fields(sobject: str, types: Mapping[str, str]) -> None:
-    """Raise MappingError for a field that Salesforce only gives in parts.
-
-    Rule: compound fields guide, "Compound Field Considerations": Bulk queries refuse addresses and locations.
-    """
-    compound = [path for path, kind in types.items() if kind in {"address", "location"}]
-    if compound:
-        raise MappingError(
-            f"{sobject}.{compound[0]} is made of several fields; map its parts, such as MailingStreet and MailingCity."
-        )
 
 
 def select_columns(sobject: str, fields: Iterable[str]) -> list[str]:

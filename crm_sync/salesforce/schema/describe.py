@@ -24,6 +24,18 @@ class FieldDescription:
     picklist_values: tuple[str, ...] = ()
     relationship_name: str = ""
     refers_to: tuple[str, ...] = ()
+    # Of a number, where described.
+    scale: int | None = None
+    # A formula or a roll-up: its value changes without its record.
+    calculated: bool = False
+    # The field that this one is a part of.
+    compound: str = ""
+
+    @property
+    def kept_type(self) -> str:
+        """The type with what is needed of it to show a value, such as `double(2)`."""
+        has_decimals = self.type in {"double", "currency", "percent"} and self.scale is not None
+        return f"{self.type}({self.scale})" if has_decimals else self.type
 
 
 @dataclass(frozen=True)
@@ -60,6 +72,9 @@ def _describe_field(field: dict[str, Any]) -> FieldDescription:
         picklist_values=picklist,
         relationship_name=field.get("relationshipName") or "",
         refers_to=tuple(field.get("referenceTo") or ()),
+        scale=None if field.get("scale") is None else int(field["scale"]),
+        calculated=bool(field.get("calculated")),
+        compound=field.get("compoundFieldName") or "",
     )
 
 

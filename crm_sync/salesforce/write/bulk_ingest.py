@@ -13,7 +13,7 @@ from crm_sync.errors import FatalError, JobFailedError, JobGoneError, QueryError
 from crm_sync.requests import RequestKind
 from crm_sync.salesforce.errors.row_refusals import is_past_its_step
 from crm_sync.salesforce.http.json_body import read_json
-from crm_sync.salesforce.limits import LONGEST_FILE, RECORDS_INGESTED_PER_SECOND
+from crm_sync.salesforce.limits import LONGEST_FILE, LONGEST_WAIT, RECORDS_INGESTED_PER_SECOND
 from crm_sync.salesforce.org import SalesforceOrg
 from crm_sync.salesforce.read.bulk_query import poll_delays
 from crm_sync.salesforce.write.records import RecordWrites, csv_file
@@ -103,14 +103,30 @@ def read_ingest_job(org: SalesforceOrg, job_id: str) -> IngestJob:
     return job
 
 
-def wait_for_ingest(look: Callable[[], IngestJob], records: int, sleep: Callable[[float], None]) -> IngestJob:
-    """Poll with `look` until a job of so many records has ended, well or not, and return it."""
-    for delay in poll_delays(records / RECORDS_INGESTED_PER_SECOND):
+def abort_ingest_job(org: SalesforceOrg, job_id: str) -> None:
+    """Give a job up in Salesforce too; one request. Its results then tell what was written and what was not."""
+    with _about_ingest(job_id), _unless_done_before():
+        org.request("PATCH", f"jobs/ingest/{job_id}", RequestKind.BULK_JOB, json={"state": "Aborted"})
+
+
+def wait_for_ingest(
+    look: Callable[[], IngestJob],
+    records: int,
+    sleep: Callable[[float], None],
+    give_up: Callable[[], None] = lambda: None,
+    longest: float = LONGEST_WAIT,
+) -> IngestJob:
+    """Poll with `look` until a job of so many records has ended, well or not, and return it.
+
+    After `longest` seconds it is given up with `give_up`, which ends it too.
+    """
+    for delay in poll_delays(records / RECORDS_INGESTED_PER_SECOND, longest):
         sleep(delay)
         job = look()
         if job.has_ended:
-            break
-    return job
+            return job
+    give_up()
+    return look()
 
 
 def _job(answer: Any) -> IngestJob:

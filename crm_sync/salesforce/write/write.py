@@ -14,6 +14,7 @@ from crm_sync.errors import JobFailedError, LimitReachedError, UnknownOutcomeErr
 from crm_sync.outcomes import RefusalClass
 from crm_sync.salesforce.errors.error_rules import Complaint
 from crm_sync.salesforce.errors.row_refusals import refusal_classes
+from crm_sync.salesforce.limits import LONGEST_WAIT
 from crm_sync.salesforce.org import SalesforceOrg
 from crm_sync.salesforce.write import bulk_ingest
 from crm_sync.salesforce.write.collections import split_requests, write_records
@@ -58,7 +59,8 @@ class Writer:
     """Writes records to one org; `random` gives numbers from 0 to 1.
 
     `polls`: how often a Bulk job is polled, by experience, until it has ended. `found_size` is told how many records at
-    once the org takes, when it did not take so many as the options say.
+    once the org takes, when it did not take so many as the options say. `longest_wait`: seconds after which a job is
+    given up, here and in Salesforce.
     """
 
     org: SalesforceOrg
@@ -68,6 +70,7 @@ class Writer:
     polls: int = 1
     options: WriteOptions = _USUAL
     found_size: Callable[[int], None] = lambda _: None
+    longest_wait: float = LONGEST_WAIT
 
     def write(self, *groups: Sequence[RecordWrites]) -> Iterator[Delivery]:
         """Write records, one group after the other, and yield their outcomes as Salesforce answers.
@@ -162,7 +165,10 @@ class Writer:
         def look() -> bulk_ingest.IngestJob:
             return self.attempt(f"look at Bulk job {job_id}", lambda _: bulk_ingest.read_ingest_job(self.org, job_id))
 
-        ended = bulk_ingest.wait_for_ingest(look, len(writes), self.sleep)
+        def give_up() -> None:
+            self.attempt(f"give up Bulk job {job_id}", lambda _: bulk_ingest.abort_ingest_job(self.org, job_id))
+
+        ended = bulk_ingest.wait_for_ingest(look, len(writes), self.sleep, give_up, self.longest_wait)
         reading = f"read results of Bulk job {job_id}"
         results = self.attempt(reading, lambda _: read_ingest_results(self.org, ended, writes))
         note_limits(self.org, [results])

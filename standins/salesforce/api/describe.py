@@ -22,7 +22,7 @@ _SEARCH_FILTERS = (
     "AccountId", "ParentId", "ReportsToId", "ConvertedAccountId", "ConvertedContactId", "ConvertedOpportunityId",
 )  # fmt: skip
 _NEVER = (
-    "aiPredictionField", "calculated", "cascadeDelete", "caseSensitive", "dependentPicklist", "deprecatedAndHidden",
+    "aiPredictionField", "cascadeDelete", "caseSensitive", "dependentPicklist", "deprecatedAndHidden",
     "displayLocationInDecimal", "encrypted", "formulaTreatNullNumberAsZero", "highScaleNumber", "htmlFormatted",
     "restrictedDelete", "writeRequiresMasterRead",
 )  # fmt: skip
@@ -83,6 +83,7 @@ def describe_field(field: Field) -> dict[str, Any]:
         **dict.fromkeys(_ABSENT),
         "autoNumber": bool(field.number_format),
         "aggregatable": field.sortable and field.type != "boolean",
+        "calculated": field.calculated,
         "byteLength": field.length if field.type in _IDS else field.length * _UTF8_WIDTH,
         "compoundFieldName": field.compound,
         "createable": field.createable,

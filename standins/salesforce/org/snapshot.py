@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from standins.salesforce.soql.paths import Column
 from standins.salesforce.soql.sql import Statement
 
 _BLOCK = 1000
+_ARGUMENTS = 100
+_DOUBLES = ("double", "currency", "percent")
 
 
 class Snapshot:
@@ -24,6 +27,7 @@ class Snapshot:
         self._path = path
         self._lock = threading.Lock()
         self._database = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+        self._database.create_function("JAVA_DOUBLE", 1, _java_double, deterministic=True)
         self._database.execute("PRAGMA mmap_size = 4294967296")
         self._database.execute("BEGIN")
         self.total = self._count()
@@ -61,8 +65,12 @@ class Snapshot:
         SQLite writes each line itself: in Python a million lines take several times as long.
         """
         columns = [_csv_column(column) for column in self.statement.columns]
-        pattern = ",".join(['"%w"'] * len(columns)) + "\n"
-        cursor = self._select(f"CAST(PRINTF('{pattern}', {', '.join(columns)}) AS BLOB)", offset, limit)
+        # A function of SQLite takes 127 arguments at most.
+        parts = [columns[start : start + _ARGUMENTS] for start in range(0, len(columns), _ARGUMENTS)]
+        patterns = (",".join(['"%w"'] * len(part)) for part in parts)
+        printed = (f"PRINTF('{pattern}', {', '.join(part)})" for pattern, part in zip(patterns, parts, strict=True))
+        line = " || ',' || ".join(printed)
+        cursor = self._select(f"CAST({line} || CHAR(10) AS BLOB)", offset, limit)
         while rows := cursor.fetchmany(_BLOCK):
             yield b"".join([line for (line,) in rows])
 
@@ -100,8 +108,21 @@ def _json_column(column: Column) -> str:
 
 
 def _csv_column(column: Column) -> str:
+    if column.field.type in _DOUBLES:
+        return f"IFNULL(JAVA_DOUBLE({column.sql}), '')"
     if column.field.type != "boolean":
         return f"IFNULL({column.sql}, '')"
     # Without a parent its flags are empty, neither true nor false.
     no = "'false'" if not column.place.path else f"IIF({column.sql} IS NULL, '', 'false')"
     return f"IIF({column.sql}, 'true', {no})"
+
+
+def _java_double(value: float | str | None) -> str | None:
+    """Write a number as Salesforce's CSV does: 12.0, 1.6147805824397E13 (Java's Double.toString)."""
+    if value is None:
+        return None
+    number = float(value)
+    if number == 0 or 1e-3 <= abs(number) < 1e7:  # noqa: PLR2004  # where Java changes to powers of ten
+        return repr(number)
+    digits, _, power = f"{Decimal(repr(number)).normalize():E}".partition("E")
+    return f"{digits if '.' in digits else digits + '.0'}E{int(power)}"

@@ -31,6 +31,7 @@ class Field:
     values: tuple[str, ...] = ()
     restricted: bool = False
     number_format: str = ""
+    calculated: bool = False
 
     @property
     def custom(self) -> bool:

@@ -1,0 +1,49 @@
+"""A batch looks its records up: what it reads of the tables grows with the batch and not with the tables."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from sqlalchemy import Connection, text
+
+from crm_sync.database.engine import CustomerDatabase
+from tests.rigs.story import HASHES, Story
+
+_KNOWN = 3_000
+_BATCH = 6
+_READ = text("SELECT relname, seq_tup_read + coalesce(idx_tup_fetch, 0) FROM pg_stat_xact_user_tables")
+_TABLES = ("customer", "salesforce_record", "rejected_record", "address_consent", "consent_event")
+
+
+@pytest.mark.parametrize("analysed", [False, True], ids=["fresh", "analysed"])
+def test_landing_reads_as_many_rows_as_its_batch_needs(
+    each_postgresql_url: str, request: pytest.FixtureRequest, *, analysed: bool
+) -> None:
+    database = CustomerDatabase(each_postgresql_url, HASHES.key)
+    request.addfinalizer(database.close)
+    read: dict[str, int] = {}
+
+    @contextmanager
+    def transaction() -> Iterator[Connection]:
+        with database.transaction() as connection:
+            yield connection
+            read.update({name: rows for name, rows in connection.execute(_READ) if name in _TABLES})
+
+    story = Story(transaction)
+    story.land(*(story.contact(number, f"p{number}@x.org") for number in range(_KNOWN)))
+    story.land(*(story.lead(number, f"l{number}@x.org") for number in range(_KNOWN)))
+    if analysed:
+        with database.transaction() as connection:
+            connection.execute(text("ANALYZE"))
+    some = range(0, _KNOWN, _KNOWN // _BATCH)
+    converted = {"IsConverted": "true", "ConvertedContactId": "003000000000000001"}
+    batches = {
+        "changed": [story.contact(number, f"p{number}@x.org", at=1, LastName="King") for number in some],
+        "new": [story.contact(_KNOWN + number, f"new{number}@x.org") for number in some],
+        "rekeyed": [story.contact(number, f"moved{number}@x.org", at=2) for number in some],
+        "converted": [story.lead(number, f"l{number}@x.org", at=1, **converted) for number in some],
+    }
+    for kind, batch in batches.items():
+        read.clear()
+        story.land(*batch)
+        assert {name: rows for name, rows in read.items() if rows > _KNOWN / 4} == {}, kind
