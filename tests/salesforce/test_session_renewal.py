@@ -104,7 +104,7 @@ def test_wrong_password_does_not_lock_the_user_out(rig: Rig) -> None:
 def test_wrong_password_names_the_moment_of_the_next_try(rig: Rig) -> None:
     with pytest.raises(AuthenticationError):
         ask(wrong(rig))
-    with pytest.raises(AuthenticationError, match=f"after {NOW + timedelta(minutes=15):%d %B %H:%M} UTC"):
+    with pytest.raises(AuthenticationError, match=f"after {NOW + timedelta(minutes=15):%Y-%m-%d %H:%M} UTC"):
         ask(wrong(rig, NOW + timedelta(minutes=14)))
     assert rig.stop_and_count_logins() == 1
 
