@@ -23,7 +23,7 @@ from crm_sync.salesforce.errors.error_codes import error_for
 from crm_sync.salesforce.http.endpoints import is_salesforce_host
 from crm_sync.salesforce.http.limit_info import read_api_usage
 from crm_sync.salesforce.http.request_kinds import kind_of
-from crm_sync.salesforce.http.whole_answer import DeadlineAdapter, DeadlineError, end_with, read_whole
+from crm_sync.salesforce.http.whole_answer import DeadlineAdapter, end_with, read_whole
 from crm_sync.salesforce.limits import LARGEST_ANSWER, PAGE_DEADLINE, READ_DEADLINE, WRITE_DEADLINE
 
 USER_AGENT = "deployteq-salesforce"
@@ -183,7 +183,7 @@ class Transport(requests.Session):
                 read_whole(response, LARGEST_ANSWER, deadline)
             status, usage = response.status_code, read_api_usage(response.headers)
         except requests.RequestException as error:
-            failure = _failure(DeadlineError() if deadline.is_over else error)
+            failure = _failure(requests.ReadTimeout() if deadline.is_over else error)
             deadline.cancel()
         finally:
             self._ledger.complete(request_id, status, usage)

@@ -18,14 +18,6 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 _CHUNK = 1 << 16
 
 
-class TooLargeError(requests.RequestException):
-    """An answer that is larger than any answer of its kind."""
-
-
-class DeadlineError(requests.RequestException):
-    """An answer that did not end in time."""
-
-
 class DeadlineAdapter(HTTPAdapter):
     """Cuts the connection of a request whose answer has not ended in time, wherever it is waited for."""
 
@@ -83,18 +75,18 @@ class Deadline:
 
 
 def read_whole(response: requests.Response, at_most: int, deadline: Deadline) -> None:
-    """Read the body into the response, and end its deadline; raises TooLargeError, DeadlineError."""
+    """Read the body into the response, and end its deadline; raises ContentDecodingError for its size, ReadTimeout for its time."""
     parts, size = [], 0
     for chunk in response.iter_content(_CHUNK):
         size += len(chunk)
         if size > at_most:
             response.close()
-            raise TooLargeError
+            raise requests.exceptions.ContentDecodingError
         parts.append(chunk)
     deadline.cancel()
     if deadline.is_over:
         # Where an answer has no length, a connection that was cut looks like its end.
-        raise DeadlineError
+        raise requests.ReadTimeout
     response._content = b"".join(parts)
 
 
