@@ -117,7 +117,7 @@ def _is_news(channel: Channel) -> ColumnElement[bool]:
     Records of one address that differ when they are first seen are left so: Salesforce holds the no.
     """
     said = or_(
-        address_consent.c.cause != Cause.FIRST_SIGHT.value, address_consent.c.since < salesforce_record.c.read_at
+        address_consent.c.cause != Cause.FIRST_SIGHT.value, address_consent.c.seen_at < salesforce_record.c.read_at
     )
     same_address = address_consent.c.address_hash == customer.c.address_hash
     noes = select(address_consent.c.id).where(same_address, address_consent.c.channel == channel.value, said)
