@@ -30,7 +30,7 @@ from crm_sync.database.confirmed_values import store_confirmed_values
 from crm_sync.database.dialects import insert_for, write_and_count
 from crm_sync.database.frames import frame_of
 from crm_sync.database.staging import stage
-from crm_sync.database.tables.consent import address_consent, consent_delivery
+from crm_sync.database.tables.consent import address_consent, consent_candidate, consent_delivery
 from crm_sync.database.tables.customers import Instant, customer, salesforce_record
 from crm_sync.sobject import SObject
 
@@ -99,9 +99,19 @@ def _records(
             ~record.is_deleted,
             ~record.is_converted,
             record[SAYS_NO[channel]].is_(says_no),
-            true() if says_no else or_(~_is_held(channel), _is_news(channel)),
+            true() if says_no else and_(or_(~_is_held(channel), _is_news(channel)), ~_is_being_judged(channel)),
         )
     )
+
+
+def _is_being_judged(channel: Channel) -> ColumnElement[bool]:
+    """Tell whether the record's yes waits for a person's approval, and nobody has said no since: it is left there."""
+    yes, no = consent_candidate.c, address_consent.c
+    later = exists(
+        select(no.id).where(no.address_hash == yes.address_hash, no.channel == channel.value, no.seen_at > yes.seen_at)
+    )
+    own = and_(yes.reference == salesforce_record.c.id, yes.channel == channel.value)
+    return exists(select(yes.id).where(own, ~later).correlate(salesforce_record))
 
 
 def _is_held(channel: Channel) -> ColumnElement[bool]:

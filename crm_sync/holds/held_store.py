@@ -115,8 +115,10 @@ def _find_effects(connection: Connection, staged: Table, mapping: ObjectMapping,
     """Return `id`, `customer_id`, `effects` of the staged records that would harm the customers they stand for."""
     known = salesforce_record.c
     is_deletion = and_(staged.c.is_deleted, staged.c.master_record_id.is_(None))
+    # A converted lead goes to its contact's key, as it should, and has to land before the contact does.
     has_other_key = and_(
         ~staged.c.is_deleted,
+        ~staged.c.is_converted,
         or_(
             *(
                 and_(known[n].is_not(None), known[n].is_distinct_from(staged.c[n]))

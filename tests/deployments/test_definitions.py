@@ -23,7 +23,8 @@ from tasks.run.throttle import LIMITS
 
 _NAMES = (
     "full_sync", "incremental_pull", "contact_moment_export", "api_budget", "campaign_push", "retry_outputs",
-    "propose_mapping", "check_connection", "consent_proof", "install_contact_moment_objects",
+    "propose_mapping", "check_connection", "consent_proof", "install_contact_moment_objects", "undo_run",
+    "erase_customer",
 )  # fmt: skip
 # Only with a Deployteq account.
 _DEPLOYTEQ_NAMES = ("deployteq_exchange", "deployteq_pairing", "deployteq_reconcile")

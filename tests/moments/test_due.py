@@ -126,18 +126,21 @@ def test_other_names_or_settings_make_everything_due(exporter: Exporter, databas
 def test_refused_moment_is_due_when_that_can_help(exporter: Exporter) -> None:
     refusals = {"transient": True, "limit": True, "data": False, "target_deleted": False, "permission": False}
     refusals |= {"automation": False, "too_many": True, "unknown": True}
-    exporter.story.land(*(Story.contact(n, refusal) for n, refusal in enumerate(refusals)))
+    exporter.story.land(*(Story.contact(n, f"{refusal}@x") for n, refusal in enumerate(refusals)))
     for refusal in refusals:
-        exporter.record(refusal)
-        exporter.export(refusal=refusal, code="ANY", only=refusal)
+        exporter.record(f"{refusal}@x")
+        exporter.export(refusal=refusal, code="ANY", only=f"{refusal}@x")
 
-    assert set(exporter.due()) == {refusal for refusal, is_due in refusals.items() if is_due}
-    assert set(exporter.due(refused_again=True)) == set(refusals)
+    def due(**more: bool) -> set[str]:
+        return {address.removesuffix("@x") for address in exporter.due(**more)}
+
+    assert due() == {refusal for refusal, is_due in refusals.items() if is_due}
+    assert due(refused_again=True) == set(refusals)
     exporter.started_at += timedelta(days=1)
     daily = {"permission", "automation", "unknown"}
-    assert set(exporter.due()) == {"transient", "too_many", "limit", *daily}, "an administrator may have mended it"
-    exporter.story.land(*(Story.contact(n, refusal, at=1) for n, refusal in enumerate(refusals)))
-    assert set(exporter.due()) == set(refusals), "their contacts changed"
+    assert due() == {"transient", "too_many", "limit", *daily}, "an administrator may have mended it"
+    exporter.story.land(*(Story.contact(n, f"{refusal}@x", at=1) for n, refusal in enumerate(refusals)))
+    assert due() == set(refusals), "their contacts changed"
 
 
 def test_tries_are_counted_until_one_goes_well(exporter: Exporter) -> None:
@@ -193,11 +196,11 @@ def test_results_are_counted_by_object_and_cause(exporter: Exporter) -> None:
 
 
 def test_volume_controls_choose_the_moments(exporter: Exporter) -> None:
-    exporter.story.land(*(Story.contact(n, key) for n, key in enumerate("abcd")))
-    exporter.record("a", sent_at=SENT - timedelta(days=30), bounced_at=at(1))
-    exporter.record("b", campaign="Spring", first_clicked_at=at(1))
-    exporter.record("c", campaign="Autumn", first_opened_at=at(1))
-    exporter.record("d", campaign="spring", first_machine_opened_at=at(1))
+    exporter.story.land(*(Story.contact(n, f"{key}@x") for n, key in enumerate("abcd")))
+    exporter.record("a@x", sent_at=SENT - timedelta(days=30), bounced_at=at(1))
+    exporter.record("b@x", campaign="Spring", first_clicked_at=at(1))
+    exporter.record("c@x", campaign="Autumn", first_opened_at=at(1))
+    exporter.record("d@x", campaign="spring", first_machine_opened_at=at(1))
     chosen: list[tuple[dict[str, Any], str]] = [
         ({}, "abcd"),
         ({"max_age_days": 3}, "bcd"),
@@ -209,7 +212,8 @@ def test_volume_controls_choose_the_moments(exporter: Exporter) -> None:
     ]
 
     for settings, moments in chosen:
-        assert "".join(exporter.due(MomentRules(**{"max_age_days": 0, **settings}))) == moments, settings
+        due = exporter.due(MomentRules(**{"max_age_days": 0, **settings}))
+        assert "".join(due).replace("@x", "") == moments, settings
 
 
 def test_a_run_takes_the_moments_of_one_record_together_and_none_twice(exporter: Exporter) -> None:

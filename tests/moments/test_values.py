@@ -106,19 +106,19 @@ def test_values_that_a_setting_or_a_correction_removes_are_cleared_in_salesforce
 def test_refused_moment_does_not_stop_the_rest_and_is_left_alone_until_it_changes(org: MomentRig) -> None:
     org.record_many(6, "ada", "grace")
     planted = "ada.planted@person.example is not allowed"
-    org.rig.org.refusals.add("m00003", times=9, code="FIELD_CUSTOM_VALIDATION_EXCEPTION", message=planted)
+    org.rig.org.refusals.add("m00003", times=9, code="INVALID_EMAIL_ADDRESS", message=planted)
 
     state = org.state()
 
     assert (state.name, state.is_completed()) == ("CompletedWithRefusals", True)
     assert "1 were refused (see moment_export)" in str(state.message)
     row = org.exports()["m00003"]
-    assert (row["refusal"], row["error_code"], row["attempts"]) == ("data", "FIELD_CUSTOM_VALIDATION_EXCEPTION", 1)
+    assert (row["refusal"], row["error_code"], row["attempts"]) == ("data", "INVALID_EMAIL_ADDRESS", 1)
     assert row["error_message"] == planted
     errors, refused = artifact("contact-moment-export-errors"), artifact("contact-moment-export-refused")
-    assert "FIELD_CUSTOM_VALIDATION_EXCEPTION" in errors
+    assert "INVALID_EMAIL_ADDRESS" in errors
     (person,) = org.rig.people("Contact")
-    expected = {"object": "Contact", "code": "FIELD_CUSTOM_VALIDATION_EXCEPTION", "moment": "m00003", "tries": 1}
+    expected = {"object": "Contact", "code": "INVALID_EMAIL_ADDRESS", "moment": "m00003", "tries": 1}
     assert json.loads(refused) == [expected | {"lead or contact": person["Id"]}]
     assert "planted" not in errors + refused + artifact("contact-moment-export-summary")
     assert len(org.shown(LEAD) | org.shown(CONTACT)) == 5

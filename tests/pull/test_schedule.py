@@ -56,7 +56,9 @@ def test_runs_that_were_missed_are_left_to_the_newest(
     """Also when the worker's clock is fast: by that clock, every run would come too late."""
 
     @flow
-    def pulled(salesforce: str, database: str, mapping: str) -> str:
+    def pulled(
+        dry_run: bool, show_values: bool, overlap_minutes: int, full_sync_first: bool, approve_changes: bool
+    ) -> str:
         return end_in_a_sentence(lambda: "Done.", every=EVERY, clock=lambda: utc_now() + worker_is_ahead)
 
     def pull(run_id: UUID) -> str:

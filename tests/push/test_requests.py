@@ -70,5 +70,7 @@ def test_always_send_writes_what_is_the_same(pushes: Pushes) -> None:
 
 
 def test_empty_queue_is_no_failure(pushes: Pushes) -> None:
+    pushes.enter_changed(1)
+    pushes.push()
     result = pushes.push()
     assert (result.state, len(result.continued), result.requests_used) == ("Completed", 0, 0)

@@ -75,7 +75,10 @@ class Deadline:
 
 
 def read_whole(response: requests.Response, at_most: int, deadline: Deadline) -> None:
-    """Read the body into the response, and end its deadline; raises ContentDecodingError for its size, ReadTimeout for its time."""
+    """Read the body into the response, and end its deadline.
+
+    Raises ContentDecodingError for its size, and ReadTimeout for its time.
+    """
     parts, size = [], 0
     for chunk in response.iter_content(_CHUNK):
         size += len(chunk)
