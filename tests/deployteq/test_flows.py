@@ -1,0 +1,60 @@
+"""The flows of a Deployteq account as the UI runs them: pairing, first delivery, an opt-out on its way."""
+
+from typing import Any
+
+import pytest
+
+from blocks.deployteq_account import DeployteqAccount
+from blocks.deployteq_delivery import DeployteqDelivery
+from crm_sync.database.tables.customers import customer
+from crm_sync.database.tables.deployteq import deployteq_customer
+from flows.deployteq_exchange import deployteq_exchange
+from flows.deployteq_pairing import deployteq_pairing
+from flows.deployteq_reconcile import deployteq_reconcile
+from standins.deployteq.brand import Brand
+from standins.deployteq.people import People
+from standins.deployteq.server import Server
+from tests.deployteq.constants import TOKEN
+from tests.rigs.org import Rig as Org
+
+pytestmark = pytest.mark.flow
+
+
+def _account(server: Server, token: str = TOKEN) -> DeployteqAccount:
+    return DeployteqAccount(portal_host="secure.myclang.com", brand="brand", token=token, endpoint_url=server.url)
+
+
+def test_an_account_is_paired_filled_and_its_opt_outs_reach_salesforce(
+    synced: Org, brand: Brand, people: People, deployteq: Server
+) -> None:
+    brand.option_fields |= {"salesforce_contact_id", "salesforce_lead_id"}
+    settings = DeployteqDelivery(outbox_group=brand.outbox, first_customers=10)
+    sides: dict[str, Any] = synced.blocks() | {"account": _account(deployteq), "delivery": settings}
+
+    def state(flow: Any, **options: Any) -> str:
+        return str(flow(**sides, **options, return_state=True).name)
+
+    assert state(deployteq_exchange) == "NotConfigured"
+    assert state(deployteq_pairing, may_write_test_customers=True) == "NeedsApproval"
+    assert brand.customers == {}
+    assert state(deployteq_exchange) == "NeedsApproval"
+    assert state(deployteq_pairing, accept_the_pairing=True) == "Completed"
+    assert state(deployteq_exchange) == "NeedsApproval"
+    assert len(brand.customers) == 10
+    assert state(deployteq_exchange, approve_new_customers=True) == "Completed"
+    pairs = {row["deployteq_id"]: row["customer_id"] for row in synced.rows(deployteq_customer)}
+    assert {*pairs} == {*brand.customers}
+    calls = len(brand.journal)
+    assert state(deployteq_exchange) == "Completed"
+    assert len(brand.journal) - calls <= 4
+    mailed = {
+        row["id"]: row for row in synced.rows(customer) if row["opt_in"] and row["salesforce_object"] == "Contact"
+    }
+    number = next(number for number, person in pairs.items() if person in mailed)
+    people.unsubscribe(number)
+    assert state(deployteq_exchange) == "Completed"
+    record = mailed[pairs[number]]["salesforce_id"]
+    assert next(row for row in synced.people("Contact") if row["Id"] == record)["HasOptedOutOfEmail"]
+    assert state(deployteq_reconcile) == "Completed"
+    sides["account"] = _account(deployteq, "another")
+    assert state(deployteq_exchange) == "NotConfigured"
