@@ -131,8 +131,8 @@ def test_refused_moment_is_due_when_that_can_help(exporter: Exporter) -> None:
         exporter.record(f"{refusal}@x")
         exporter.export(refusal=refusal, code="ANY", only=f"{refusal}@x")
 
-    def due(**more: bool) -> set[str]:
-        return {address.removesuffix("@x") for address in exporter.due(**more)}
+    def due(*, refused_again: bool = False) -> set[str]:
+        return {address.removesuffix("@x") for address in exporter.due(refused_again=refused_again)}
 
     assert due() == {refusal for refusal, is_due in refusals.items() if is_due}
     assert due(refused_again=True) == set(refusals)

@@ -2,6 +2,7 @@
 
 import ssl
 from email.message import Message
+from io import BytesIO
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 import requests
 import trustme
+from urllib3 import HTTPResponse
 
 from crm_sync.errors import ConfigurationError, SalesforceUnavailableError, SessionExpiredError
 from crm_sync.http.loopback import loopback_endpoint
@@ -61,8 +63,8 @@ def test_cookies_are_neither_kept_nor_sent_back() -> None:
             answer.status_code, answer.request = 200, request
             message = Message()
             message["Set-Cookie"] = "BrowserId=x; path=/"
-            answer._content = b""
-            answer.raw = SimpleNamespace(_original_response=SimpleNamespace(msg=message))
+            connection: Any = SimpleNamespace(msg=message, isclosed=lambda: True)
+            answer.raw = HTTPResponse(BytesIO(), original_response=connection)
             return answer
 
     with make_transport() as transport:
