@@ -11,7 +11,7 @@ from blocks.customer_database import CustomerDatabase
 from blocks.load import load_block
 from blocks.salesforce_synchronize import SalesforceSynchronize
 from crm_sync.push.queue_store import enter_campaign
-from deployments.demo.customers import change_customers, choose_contacts
+from deployments.demo.customers import change_customers, choose_contacts, let_the_pause_pass
 from deployments.env_file import is_saved
 
 CAMPAIGN = "spring"
@@ -52,6 +52,7 @@ def mend_demo_customers(org_url: str) -> None:
     with _customers() as connection:
         ids = list(choose_contacts(connection, _TOO_LONG, with_title=_LONG_TITLE))
         change_customers(connection, ids, datetime.now(UTC), job_title=_TITLE)
+        let_the_pause_pass(connection, datetime.now(UTC))
     httpx.post(f"{org_url}/__control", json={"clear_refusals": True}, timeout=10)
 
 
