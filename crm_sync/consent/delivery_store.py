@@ -105,10 +105,10 @@ def _records(
 
 
 def _is_being_judged(channel: Channel) -> ColumnElement[bool]:
-    """Tell whether the record's yes waits for a person's approval, and nobody has said no since: it is left there."""
+    """Tell whether the record's yes waits for approval, and no no was seen with it or since: it is left there."""
     yes, no = consent_candidate.c, address_consent.c
     later = exists(
-        select(no.id).where(no.address_hash == yes.address_hash, no.channel == channel.value, no.seen_at > yes.seen_at)
+        select(no.id).where(no.address_hash == yes.address_hash, no.channel == channel.value, no.seen_at >= yes.seen_at)
     )
     own = and_(yes.reference == salesforce_record.c.id, yes.channel == channel.value)
     return exists(select(yes.id).where(own, ~later).correlate(salesforce_record))
