@@ -8,21 +8,17 @@ from blocks.customer_database import CustomerDatabase
 from blocks.data_mapping import DataMapping
 from blocks.load import load_block
 from blocks.salesforce_credentials import SalesforceCredentials
-from crm_sync.consent.ledger_store import Judged
 from crm_sync.organisation.bound_store import OtherOrg
 from crm_sync.pull.summary import SyncSummary
 from tasks.consent.deliver import deliver_consent
 from tasks.pages.budget import refresh_budget_quietly
-from tasks.pages.held import publish_held
-from tasks.pages.sync import publish_summary
-from tasks.pull.held import land_held
-from tasks.pull.landing import hidden_consent, judge_consent, known_types, landing_of
+from tasks.pages.sync import publish_sync
+from tasks.pull.landing import complete_landing, known_types, landing_of
 from tasks.pull.organisation import bind_org
 from tasks.pull.summary import end_sync
 from tasks.pull.upkeep import forget_what_is_over
 from tasks.pull.whole_object import begin_or_resume, drop_checkpoints, store_object
 from tasks.run.ending import end_in_a_sentence
-from tasks.run.forecasts import forecast_sync
 from tasks.run.mapping import check_mapping
 from tasks.run.run import open_run
 
@@ -71,37 +67,17 @@ def full_sync(
             checked = check_mapping(run.org, rules, wanted, known_types(run))
             wanted = [sobject for sobject in wanted if sobject in checked.readable]
             bind_org(run, rules.mapped, OtherOrg(other_org))
-            if start_again:
-                drop_checkpoints(run, wanted)
-            if wanted:
-                forecast_sync(run, wanted, twice=[sobject for sobject in wanted if checked.bystanders(sobject)])
-            # All jobs first: Salesforce prepares one object's records while another's are stored.
-            begun = {sobject: begin_or_resume(run, checked, sobject) for sobject in wanted}
+            begun = begin_or_resume(run, checked, wanted, start_again=start_again)
             landing = landing_of(run, checked, repair=repair)
             counts = {sobject: store_object(run, checked, landing, reached) for sobject, reached in begun.items()}
             drop_checkpoints(run, wanted)
-            held = land_held(run, checked, landing, counts, is_approved=approve_changes)
-            judged = (
-                judge_consent(run, checked, landing, lifts_approved=approve_changes)
-                if wanted == rules.mapped
-                else Judged()
-            )
+            whole = wanted == rules.mapped
+            landed = complete_landing(run, checked, landing, counts, is_approved=approve_changes, judges=whole)
             forget_what_is_over(run, rules.safeguards)
             deliver_consent(run, rules)
             resumed = [sobject for sobject, reached in begun.items() if reached.sync_run_id != run.number]
-            missing = {sobject: checked.missing[sobject] for sobject in wanted}
-            summary = end_sync(
-                run,
-                counts,
-                resumed=resumed,
-                missing_fields=missing,
-                held_back=judged.held_back,
-                held=held,
-                hidden_consent=hidden_consent(checked),
-                left_out=checked.left_out,
-            )
-        publish_summary(_FLOW, summary)
-        publish_held(_FLOW, summary)
+            summary = end_sync(run, checked, landed, resumed=resumed)
+        publish_sync(_FLOW, summary)
         return summary
 
     return end_in_a_sentence(sync)

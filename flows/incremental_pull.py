@@ -10,17 +10,12 @@ from blocks.customer_database import CustomerDatabase
 from blocks.data_mapping import DataMapping
 from blocks.load import load_block
 from blocks.salesforce_credentials import SalesforceCredentials
-from crm_sync.consent.ledger_store import Judged
-from crm_sync.holds.rule import HeldChange
-from crm_sync.pull.record_changes_store import RecordChange
 from crm_sync.pull.summary import SyncSummary
 from flows.full_sync import full_sync
 from tasks.consent.deliver import deliver_consent
 from tasks.pages.budget import refresh_budget_quietly
-from tasks.pages.held import publish_held
-from tasks.pages.sync import publish_changes, publish_record_changes, publish_summary
+from tasks.pages.sync import publish_sync
 from tasks.pull.changes import find_pull_scope, preview_changed, read_changed, store_changed
-from tasks.pull.landing import hidden_consent
 from tasks.pull.summary import end_sync
 from tasks.pull.upkeep import forget_what_is_over
 from tasks.run.ending import end_in_a_sentence
@@ -73,32 +68,15 @@ def incremental_pull(
                 scope = find_pull_scope(run, rules)
             checked, found = read_changed(run, rules, scope.marks, timedelta(minutes=overlap_minutes))
             read = {sobject: found[sobject].asked_at for sobject in scope.marks if sobject in found}
-            preview, changes, judged = None, list[RecordChange](), Judged()
-            held = list[HeldChange]()
             if dry_run:
-                counts, preview = preview_changed(run, checked, found, show_values=show_values)
+                landed = preview_changed(run, checked, found, show_values=show_values)
             else:
-                counts, changes, judged, held = store_changed(
-                    run, checked, found, scope.marks, is_approved=approve_changes
-                )
+                landed = store_changed(run, checked, found, scope.marks, is_approved=approve_changes)
                 forget_what_is_over(run, rules.safeguards)
                 deliver_consent(run, rules)
-            summary = end_sync(
-                run,
-                counts,
-                own_rejects=True,
-                missing_fields={sobject: checked.missing[sobject] for sobject in read},
-                full_sync_due=scope.reasons_after(read),
-                changes=preview,
-                held_back=judged.held_back,
-                held=held,
-                hidden_consent=hidden_consent(checked),
-                left_out=checked.left_out,
-            )
-        publish_summary(_FLOW, summary)
-        publish_held(_FLOW, summary)
-        publish_changes(_FLOW, summary)
-        publish_record_changes(_FLOW, changes, summary)
+            due = scope.reasons_after(read)
+            summary = end_sync(run, checked, landed, own_rejects=True, full_sync_due=due)
+        publish_sync(_FLOW, summary, landed.shown)
         return summary
 
     return end_in_a_sentence(pull, every=EVERY)

@@ -7,5 +7,6 @@ pytest_plugins = [
     "tests.rigs.databases",
     "tests.rigs.prefect_server",
     "tests.rigs.org",
+    "tests.rigs.flow_runs",
     "tests.rigs.story",
 ]

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from crm_sync.consent_words import Channel
 from crm_sync.mapping.bystanders import consent_of_bystanders
-from crm_sync.mapping.model import MappingRules
+from crm_sync.mapping.model import MappingRules, ObjectMapping
 from crm_sync.salesforce.read import soql as queries
 from crm_sync.salesforce.read.changed_since import ChangeQuery
 from crm_sync.sobject import SObject
@@ -30,6 +31,16 @@ class ResolvedMapping:
         """The mapped objects that can be read."""
         return [sobject for sobject in self.rules.mapped if sobject not in self.left_out]
 
+    @property
+    def hidden_consent(self) -> dict[SObject, list[Channel]]:
+        """The channels whose linked field Salesforce no longer shows, by object."""
+        hidden = {}
+        for one in self.rules.mapped:
+            shown = set() if one in self.left_out else _channels(self.rules.of(one))
+            if gone := _channels(self.saved.of(one)) - shown:
+                hidden[one] = sorted(gone)
+        return hidden
+
     def columns(self, sobject: SObject) -> list[str]:
         """Return the fields to read of `sobject`: the mapped ones and those that every sync needs."""
         return queries.select_columns(sobject, self.rules.of(sobject).salesforce_fields)
@@ -52,6 +63,11 @@ class ResolvedMapping:
     def field_types(self, sobject: SObject) -> dict[str, str | None]:
         """Return the type of each mapped field, None for one that Salesforce does not show."""
         return self.types[sobject] | dict.fromkeys(self.missing[sobject])
+
+
+def _channels(mapping: ObjectMapping) -> set[Channel]:
+    linked = {link.name for link in mapping.links if link.is_consent}
+    return {channel for channel in Channel if channel.customer_field in linked}
 
 
 def without_missing_fields(rules: MappingRules, found: Mapping[SObject, Mapping[str, str | None]]) -> ResolvedMapping:

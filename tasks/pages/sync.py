@@ -10,6 +10,7 @@ from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from crm_sync.pull.record_changes_store import SHOWN_CHANGES, RecordChange
 from crm_sync.pull.summary import SyncSummary
 from crm_sync.sobject import SObject
+from tasks.pages.held import publish_held
 from tasks.pages.markdown import Markdown, bold, bullets, escape, heading, link, publish_page, publish_table, table
 
 _EXAMPLES = 10
@@ -40,6 +41,14 @@ class Progress:
         self._done += records
         update_progress_artifact(self._artifact, self._percent, self._sentence)
         get_run_logger().info("%s: %s of %s records", self._sobject, f"{self._done:,}", f"{self._expected:,}")
+
+
+def publish_sync(flow: str, summary: SyncSummary, shown: list[RecordChange] | None = None) -> None:
+    """Leave the run's pages: counts, rejects, what is held back, what a dry run found, `shown`: what a pull brought."""
+    publish_summary(flow, summary)
+    publish_held(flow, summary)
+    publish_changes(flow, summary)
+    publish_record_changes(flow, shown or [], summary)
 
 
 def publish_summary(flow: str, summary: SyncSummary) -> None:

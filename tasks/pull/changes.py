@@ -7,7 +7,6 @@ from datetime import timedelta
 import pandas as pd
 from prefect import get_run_logger, task
 
-from crm_sync.consent.ledger_store import Judged
 from crm_sync.customers.bystanders_store import land_bystanders
 from crm_sync.customers.dry_run import preview_batches
 from crm_sync.customers.landing import land_batch
@@ -15,7 +14,6 @@ from crm_sync.customers.landing_context import LandingContext
 from crm_sync.customers.mirror import holds_any
 from crm_sync.database.engine import CustomerDatabase
 from crm_sync.errors import AuthorizationError, UnknownFieldError
-from crm_sync.holds.rule import HeldChange
 from crm_sync.mapping.checked import ResolvedMapping, without_missing_fields
 from crm_sync.mapping.model import MappingRules
 from crm_sync.mapping.transform import map_records
@@ -28,8 +26,7 @@ from crm_sync.salesforce.read.changed_since import Changes
 from crm_sync.salesforce.read.read_plan import ReadPlan
 from crm_sync.sobject import SObject
 from tasks.pull.bystanders import bystanders
-from tasks.pull.held import land_held
-from tasks.pull.landing import judge_consent, landing_of
+from tasks.pull.landing import Landed, complete_landing, landing_of
 from tasks.pull.whole_object import mapped_batches
 from tasks.run.forecasts import announce_forecast
 from tasks.run.mapping import check_mapping, no_access
@@ -110,11 +107,8 @@ def store_changed(
     marks: dict[SObject, Watermark],
     *,
     is_approved: bool = False,
-) -> tuple[dict[SObject, Counts], list[RecordChange], Judged, list[HeldChange]]:
-    """Store each object's changes, and with the last batch how far it is stored; then judge what was said of consent.
-
-    Returns the counts, some changes to show, what the judging came to, and what is held back.
-    """
+) -> Landed:
+    """Store each object's changes, and with the last batch how far it is stored; then judge consent."""
     counts, shown, landing = {}, list[RecordChange](), landing_of(run, checked)
     for sobject, known in marks.items():
         if sobject not in found:
@@ -129,18 +123,16 @@ def store_changed(
             )
             counts[sobject] += stored
             shown += brought
-    held = land_held(run, checked, landing, counts, is_approved=is_approved)
-    judged = judge_consent(run, checked, landing, lifts_approved=is_approved)
-    return counts, shown, judged, held
+    return replace(complete_landing(run, checked, landing, counts, is_approved=is_approved), shown=shown)
 
 
-def preview_changed(
-    run: Run, checked: ResolvedMapping, found: dict[str, Changes], *, show_values: bool
-) -> tuple[dict[SObject, Counts], pd.DataFrame]:
+def preview_changed(run: Run, checked: ResolvedMapping, found: dict[str, Changes], *, show_values: bool) -> Landed:
     """Find out what the changes would do; all are read before, for no transaction waits for Salesforce."""
     objects = [sobject for sobject in SObject if sobject in found]
     batches = [(sobject, batch) for sobject in objects for batch in _batches(run, checked, found[sobject])]
-    return preview(run.database, batches, replace(landing_of(run, checked), sets_aside=False), show_values=show_values)
+    landing = replace(landing_of(run, checked), sets_aside=False)
+    counts, would_change = preview(run.database, batches, landing, show_values=show_values)
+    return Landed(counts, would_change=would_change)
 
 
 @dataclass(frozen=True)

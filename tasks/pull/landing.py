@@ -1,7 +1,9 @@
 """How a run lands what it reads, and what it does about consent when every object is in."""
 
+from dataclasses import dataclass, field
 from datetime import timedelta
 
+import pandas as pd
 from prefect import get_run_logger, task
 
 from crm_sync.consent.cycle_store import Cycle, close_cycle
@@ -11,11 +13,15 @@ from crm_sync.consent.overview_store import read_candidates
 from crm_sync.consent_words import Channel
 from crm_sync.customers.landing_context import LandingContext
 from crm_sync.database.engine import CustomerDatabase
+from crm_sync.holds.rule import HeldChange
 from crm_sync.mapping.checked import ResolvedMapping
-from crm_sync.mapping.model import DeletedPeople, ObjectMapping, Overwrite, Resubscription
+from crm_sync.mapping.model import DeletedPeople, Overwrite, Resubscription
+from crm_sync.pull.record_changes_store import RecordChange
 from crm_sync.pull.watermarks_store import Watermark, read_watermarks
+from crm_sync.runs.counts import Counts
 from crm_sync.sobject import SObject
 from tasks.pages.consent import publish_held_back
+from tasks.pull.held import land_held
 from tasks.run.retry_policy import IN_MEMORY
 from tasks.run.run import Run
 
@@ -43,7 +49,7 @@ def landing_of(run: Run, checked: ResolvedMapping, *, repair: bool = False) -> L
         overwrites=repair or is_new or rules.overwrite is Overwrite.ALL_LINKED_FIELDS,
         known_until={one: mark.stored_until - _OVERLAP for one, mark in marks.items()},
         new_consent=[one for one in mapped if one in marks and marks[one].consent_links != rules.of(one).consent_links],
-        hidden_consent=sorted({via for some in hidden_consent(checked).values() for via in some}),
+        hidden_consent=sorted({via for some in checked.hidden_consent.values() for via in some}),
         stop_mailing=rules.deleted is DeletedPeople.STOP_MAILING,
         sets_aside=True,
     )
@@ -59,35 +65,44 @@ def known_types(run: Run) -> dict[SObject, dict[str, str | None]]:
         return {sobject: mark.field_types for sobject, mark in read_watermarks(connection, run.org_key).items()}
 
 
-def hidden_consent(checked: ResolvedMapping) -> dict[SObject, list[Channel]]:
-    """Return the channels whose linked field Salesforce no longer shows, by object."""
-    hidden = {}
-    for one in checked.rules.mapped:
-        shown = set() if one in checked.left_out else _channels(checked.rules.of(one))
-        gone = _channels(checked.saved.of(one)) - shown
-        if gone:
-            hidden[one] = sorted(gone)
-    return hidden
+@dataclass(frozen=True)
+class Landed:
+    """What a run landed: counts by object, what judging consent came to, what is held back; of a pull also some changes
+    to show, of a dry run all changes that would come (`crm_sync.customers.dry_run`)."""
+
+    counts: dict[SObject, Counts]
+    judged: Judged = field(default_factory=Judged)
+    held: list[HeldChange] = field(default_factory=list)
+    shown: list[RecordChange] = field(default_factory=list)
+    would_change: pd.DataFrame | None = None
 
 
-def _channels(mapping: ObjectMapping) -> set[Channel]:
-    linked = {link.name for link in mapping.links if link.is_consent}
-    return {channel for channel in Channel if channel.customer_field in linked}
+def complete_landing(
+    run: Run,
+    checked: ResolvedMapping,
+    landing: LandingContext,
+    counts: dict[SObject, Counts],
+    *,
+    is_approved: bool,
+    judges: bool = True,
+) -> Landed:
+    """Land what was set aside, as far as it may; then judge consent, but for a run that left some objects to others."""
+    held = land_held(run, checked, landing, counts, is_approved=is_approved)
+    judged = _judge_consent(run, checked, landing, is_approved=is_approved) if judges else Judged()
+    return Landed(counts, judged, held)
 
 
-def judge_consent(
-    run: Run, checked: ResolvedMapping, landing: LandingContext, *, lifts_approved: bool = False
-) -> Judged:
-    """Judge the yeses that wait, now that every mapped object was read, and queue what Salesforce is to be written."""
+def _judge_consent(run: Run, checked: ResolvedMapping, landing: LandingContext, *, is_approved: bool) -> Judged:
+    """Judge the yeses that wait, and queue what Salesforce is to be written."""
     cycle = Cycle(
         run.database.hashes,
         run.number,
         run.started_at,
         landing.linked_consent,
         users_may_lift=checked.saved.resubscription is Resubscription.PERSON_OR_USER,
-        lifts_approved=lifts_approved,
+        lifts_approved=is_approved,
     )
-    judged = _judge(run.database, cycle, hidden_consent(checked))
+    judged = _judge(run.database, cycle, checked.hidden_consent)
     if judged.held_back:
         with run.database.transaction() as connection:
             publish_held_back(read_candidates(connection))

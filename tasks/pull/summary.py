@@ -2,21 +2,24 @@
 
 from typing import Any
 
+from crm_sync.mapping.checked import ResolvedMapping
 from crm_sync.pull.summary import SyncSummary
-from crm_sync.runs.counts import Counts
 from crm_sync.runs.history_store import count_rejects, read_reject_examples
-from crm_sync.sobject import SObject
+from tasks.pull.landing import Landed
 from tasks.run.run import Run
 
 # So many rejects a run lists one by one; more make the pages' server slow.
 _LISTED = 10_000
 
 
-def end_sync(run: Run, counts: dict[SObject, Counts], *, own_rejects: bool = False, **findings: Any) -> SyncSummary:
+def end_sync(
+    run: Run, checked: ResolvedMapping, landed: Landed, *, own_rejects: bool = False, **findings: Any
+) -> SyncSummary:
     """Record the run as done and return its summary; `findings` are further parts of the summary.
 
     `own_rejects`: show only the records that this run could not use, not those of earlier ones too.
     """
+    counts = landed.counts
     with run.database.transaction() as connection:
         only = run.number if own_rejects else None
         rejects = count_rejects(connection, counts.keys(), only)
@@ -30,6 +33,12 @@ def end_sync(run: Run, counts: dict[SObject, Counts], *, own_rejects: bool = Fal
         rejects=rejects,
         reject_examples=examples,
         org_host=run.org.host,
+        missing_fields={sobject: checked.missing[sobject] for sobject in counts if sobject in checked.missing},
+        changes=landed.would_change,
+        held_back=landed.judged.held_back,
+        held=landed.held,
+        hidden_consent=checked.hidden_consent,
+        left_out=checked.left_out,
         **findings,
     )
     run.end(summary.state, counts)

@@ -22,14 +22,28 @@ from crm_sync.sobject import SObject
 from tasks.pages.sync import Progress
 from tasks.pull.bystanders import read_all_bystanders
 from tasks.pull.vanished import store_vanished
+from tasks.run.forecasts import forecast_sync
 from tasks.run.prefetch import prefetch_one
 from tasks.run.reading import download_pages, start_bulk_job, wait_for_bulk_job
 from tasks.run.retry_policy import IN_MEMORY
 from tasks.run.run import Run
 
 
-def begin_or_resume(run: Run, checked: ResolvedMapping, sobject: SObject) -> Checkpoint:
-    """Return where an earlier run stopped, if the mapping is still the same; else start a Bulk job."""
+def begin_or_resume(
+    run: Run, checked: ResolvedMapping, objects: list[SObject], *, start_again: bool
+) -> dict[SObject, Checkpoint]:
+    """Return where an earlier run stopped with each object, if the mapping is still the same; else start a Bulk job.
+
+    All jobs first: Salesforce prepares one object's records while another's are stored.
+    """
+    if start_again:
+        drop_checkpoints(run, objects)
+    if objects:
+        forecast_sync(run, objects, twice=[sobject for sobject in objects if checked.bystanders(sobject)])
+    return {sobject: _begin_or_resume(run, checked, sobject) for sobject in objects}
+
+
+def _begin_or_resume(run: Run, checked: ResolvedMapping, sobject: SObject) -> Checkpoint:
     fingerprint = checked.rules.fingerprint(sobject)
     with run.database.transaction() as connection:
         reached = read_checkpoint(connection, run.org_key, sobject)
@@ -56,7 +70,7 @@ def store_object(run: Run, checked: ResolvedMapping, landing: LandingContext, re
     except JobGoneError:
         get_run_logger().warning("Salesforce no longer has the Bulk job of %s; it is read again.", reached.sobject)
         drop_checkpoints(run, [reached.sobject])
-        return _store_pages(run, checked, landing, begin_or_resume(run, checked, reached.sobject))
+        return _store_pages(run, checked, landing, _begin_or_resume(run, checked, reached.sobject))
     except (JobFailedError, JobLimitError, PaginationError):
         # The next run would only come to the same end.
         drop_checkpoints(run, [reached.sobject])

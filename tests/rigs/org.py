@@ -1,7 +1,6 @@
 """A stand-in org with invented people, and the three blocks that lead from it into an empty customer database."""
 
 import itertools
-import logging
 import os
 import shutil
 import sqlite3
@@ -33,7 +32,6 @@ from standins.salesforce.org.org import Org
 from standins.salesforce.org.settings import OrgSettings
 from standins.salesforce.people.seed import seed
 from standins.salesforce.server import Server
-from tasks.run.throttle import LIMITS
 from tests.rigs.databases import copy_database, copy_sqlite, database_named
 from tests.rigs.shared import shared_folder
 
@@ -168,31 +166,6 @@ def artifact(key: str) -> str:
 
 def _is_salesforce_id(name: str, table: Table) -> bool:
     return name == "id" and table is not customer
-
-
-@pytest.fixture
-def _no_waiting(prefect_home: Path) -> None:
-    """Let nothing wait for a turn."""
-    with get_client(sync_client=True) as client:
-        for name in LIMITS:
-            client.upsert_global_concurrency_limit_by_name(name, limit=100_000, slot_decay_per_second=1000)
-
-
-@pytest.fixture
-def _prefect_logs_are_caught() -> Iterator[None]:
-    """Hand Prefect's log lines on to pytest."""
-    logger = logging.getLogger("prefect")
-    logger.propagate = True
-    yield
-    logger.propagate = False
-
-
-@pytest.fixture(autouse=True)
-def _flow_runs_quickly(request: pytest.FixtureRequest) -> None:
-    """Let tests marked `flow` run flows that never wait, against the tests' own Prefect server."""
-    if request.node.get_closest_marker("flow"):
-        request.getfixturevalue("_no_waiting")
-        request.getfixturevalue("_prefect_logs_are_caught")
 
 
 @contextmanager

@@ -78,7 +78,7 @@ def _free_port() -> int:
 
 @pytest.fixture(scope="module")
 def prefect_home(_server_home: Path) -> Iterator[Path]:
-    """Yield the home of a server without saved blocks and deployments: which modules ran before makes no difference.
+    """Yield the home of a server without saved blocks, flows and runs: which modules ran before makes no difference.
 
     The key of the addresses stays: the prepared databases of the session are hashed with it.
     """
@@ -91,6 +91,7 @@ def prefect_home(_server_home: Path) -> Iterator[Path]:
         while saved := [one for one in client.read_block_documents() if one.name != SECRET_NAME]:
             for document in saved:
                 client.delete_block_document(document.id)
-        while deployments := client.read_deployments():
-            for deployment in deployments:
-                client.delete_deployment(deployment.id)
+        # With its deployments and runs: a run that failed on purpose is an alert on the page of the next module.
+        while flows := client.read_flows():
+            for flow in flows:
+                client.delete_flow(flow.id)

@@ -23,6 +23,7 @@ _TEXT, _INTEGER, _BOOLEAN, _DATE = sa.Text(), sa.Integer(), sa.Boolean(), sa.Dat
 def upgrade() -> None:
     """Make the tables."""
     _make_customers()
+    _make_records()
     _make_runs()
     _make_campaigns()
     _make_moments()
@@ -79,6 +80,9 @@ def _make_customers() -> None:
         ),
         sa.Index("ix_customer_merged_into", "merged_into_customer_id", **_where("merged_into_customer_id IS NOT NULL")),
     )
+
+
+def _make_records() -> None:
     op.create_table(
         "salesforce_record",
         sa.Column("id", _TEXT, primary_key=True),
