@@ -55,7 +55,7 @@ def campaign_push(
         customer_ids: Customers that enter the step now, by their numbers in the customer database: some 60,000 at most,
             since Prefect keeps the parameters of a run; for more, a selection or several runs.
         dry_run: Show how many would enter and how many would be written, by field; nobody enters, nothing is written.
-        approve_changes: Let the selection enter although it is more than half of all customers; a dry run shows whom.
+        approve_changes: Let the selection enter although it is more than half of all customers; a dry run shows them.
     """
 
     def push() -> PushResult:

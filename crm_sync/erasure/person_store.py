@@ -1,4 +1,4 @@
-"""Erases people from every table: the one that was asked for, and those whom Salesforce has deleted long ago."""
+"""Erases people from every table: the one that was asked for, and those that were deleted in Salesforce long ago."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""Whom a push is for: the customers that enter now and those that wait, known before anything happens.
+"""The customers of a push: those that enter now and those that wait, known before anything happens.
 
 A name that a person typed and under which nothing is known is refused here, with the names that are.
 """
@@ -43,7 +43,7 @@ def find_audience(
     selection: Collection[FieldEquals] = (),
     linked_options: Collection[str] = (),
 ) -> Audience:
-    """Return whom a push is for.
+    """Return the customers of a push.
 
     Raises ConfigurationError for an impossible selection, NobodyWaitsError where a name or a selection leads to nobody.
     """
@@ -65,7 +65,7 @@ def find_audience(
 def find_audience_again(
     connection: Connection, campaign: str, step: str, which: str, of_run: int | None, owner: ClaimOwner, now: datetime
 ) -> Audience:
-    """Return whom a retry is for: those whose last output was `which`, a run's own or any's.
+    """Return the customers of a retry: those whose last output was `which`, a run's own or any's.
 
     With *limit* also those who still wait, because a limit or a kill left open what became of them. Raises
     NobodyWaitsError for a campaign, an output or a run of which nothing is known.

@@ -101,7 +101,7 @@ class RunState(StrEnum):
         "NobodyWaits",
         "push",
         "nobody was sent: the campaign, *which* or the run is not known, or no customer meets the selection",
-        "compare the name with those in the state's sentence; a dry run shows whom a selection finds",
+        "compare the name with those in the state's sentence; a dry run shows which customers a selection finds",
     )
     SKIPPED = (
         "Skipped",

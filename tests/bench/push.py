@@ -31,7 +31,7 @@ from tests.bench.forecasts import last_forecast, print_errors
 from tests.bench.sync import DEMO_USER, MAPPING
 
 _HEADINGS = ("database", "members", "before writing", "requests", "forecast", "seconds", "records/s", "peak MB")
-# A live contact in twenty speaks for nobody: it has no e-mail address, or shares one.
+# A live contact in twenty is the source of no customer: it has no e-mail address, or shares one.
 _SPARE = 1.25
 
 

@@ -1,4 +1,4 @@
-"""Nobody who said no is mailed, whoever edits what in Salesforce, and Salesforce hears of every no by itself."""
+"""Nobody who said no is mailed, whoever edits what in Salesforce, and every no reaches Salesforce by itself."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

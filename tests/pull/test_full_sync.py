@@ -27,7 +27,7 @@ def _key(record: Record) -> str:
 
 
 def _speakers(rig: Rig) -> dict[str, Record]:
-    """Return for each e-mail address the record that speaks: contact, then open lead, then converted lead."""
+    """Return for each e-mail address its source record: contact, then open lead, then converted lead."""
     speakers: dict[str, tuple[Any, Record]] = {}
     for rank, sobject in ((2, "Contact"), (1, "Lead")):
         for record in rig.people(sobject):

@@ -86,7 +86,7 @@ def _go_wrong(rig: Rig, dice: random.Random) -> AbstractContextManager[None]:
 
 
 def _reckon(rig: Rig, unique: str) -> dict[str, Row]:
-    """Say who speaks for each key, from nothing but what the org holds in the end."""
+    """Return each key's source record, from nothing but what the org holds in the end."""
     speakers: dict[str, tuple[Any, Row]] = {}
     for sobject in ("Lead", "Contact"):
         for record in rig.people(sobject):
@@ -107,7 +107,7 @@ def _key(record: Row, unique: str) -> str:
 
 
 def _reckon_joined(rig: Rig, unique: str, speakers: dict[str, Row]) -> dict[str, str]:
-    """Say for which keys only a converted lead speaks whose contact has another key, and which."""
+    """Return the keys whose only source is a converted lead with a contact of another key, and that key."""
     contacts = {record["Id"]: record for record in rig.people("Contact")}
     joined = {}
     for key, record in speakers.items():

@@ -37,7 +37,7 @@ def processes() -> Processes:
 
 
 class Load:
-    """People whom four flows bring to and fro, and limits that are too small for all of it at once."""
+    """People that four flows change at once, with limits that are too small for all of it."""
 
     def __init__(self, rig: Rig, home: Path, processes: Processes) -> None:
         """Begin with everybody synced, and moments to be exported; all of that was a day ago."""

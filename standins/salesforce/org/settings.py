@@ -43,7 +43,7 @@ class OrgSettings:
     hour: timedelta = timedelta(hours=1)
     block_for: timedelta = timedelta(hours=4)
 
-    # The owner to whom an active assignment rule gives each lead that is written without "Sforce-Auto-Assign: FALSE".
+    # The owner that an active assignment rule gives to each lead written without "Sforce-Auto-Assign: FALSE".
     leads_are_assigned_to: str | None = None
 
     # How many records of one call the org's triggers and flows take; and what they say of more.
