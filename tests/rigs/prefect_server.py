@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
+import certifi
 import pytest
 
 from tests.rigs.databases import copy_sqlite
@@ -19,7 +20,7 @@ def _server_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     # Imported here: most tests need no Prefect, which takes a second to import.
     from prefect.server.api.server import SubprocessASGIServer  # noqa: PLC0415
     from prefect.settings import (  # noqa: PLC0415
-        PREFECT_API_TLS_INSECURE_SKIP_VERIFY,
+        PREFECT_API_SSL_CERT_FILE,
         PREFECT_API_URL,
         PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
         PREFECT_HOME,
@@ -40,8 +41,7 @@ def _server_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         # Both write at every step of a task, and on SQLite keep each other and the throttle waiting for a minute.
         PREFECT_SERVER_SERVICES_EVENT_PERSISTER_ENABLED: False,
         PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_ENABLED: False,
-        # A server without a certificate; to read those of this machine takes a tenth of a second for each client.
-        PREFECT_API_TLS_INSECURE_SKIP_VERIFY: True,
+        PREFECT_API_SSL_CERT_FILE: str(_one_certificate(home)),
     }
     with ExitStack() as stack:
         stack.enter_context(temporary_settings(settings))
@@ -58,6 +58,13 @@ def _server_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
                 copy_sqlite(database, made)
         stack.enter_context(temporary_settings({PREFECT_API_URL: server.api_url}))
         yield home
+
+
+def _one_certificate(folder: Path) -> Path:
+    """Keep one authority in a file: each client would read all of them, for a server that has no certificate."""
+    file, end = folder / "authority.pem", "-----END CERTIFICATE-----\n"
+    file.write_text(Path(certifi.where()).read_text(encoding="utf-8").partition(end)[0] + end, encoding="utf-8")
+    return file
 
 
 def _send_what_waits() -> None:
