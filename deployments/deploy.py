@@ -25,12 +25,10 @@ from deployments.definitions import build_deployments, keep_switched_off
 from deployments.env_file import save_own_blocks
 from deployments.register import register
 from deployments.version import git_version
+from tasks.run.flow import ACCESS_DENIED, NO_SERVER, NOT_LET_IN
 
 # Where the flows are on the machine or in the container in which they run.
 FOLDER = "DEPLOYTEQ_FOLDER"
-NO_SERVER = "No Prefect server answers at PREFECT_API_URL; check the address, or unset it."
-NOT_LET_IN = "The Prefect server did not let you in; set PREFECT_API_AUTH_STRING or PREFECT_API_KEY."
-_ACCESS_DENIED = (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN)
 # The content of a deployment; its other fields are ids and times that the server sets.
 _CONTENT = {
     "version", "description", "tags", "parameters", "entrypoint", "pull_steps", "work_pool_name", "job_variables",
@@ -44,14 +42,14 @@ def main() -> None:
     try:
         for line in deploy(options.pool, options.type, options.folder, options.image):
             sys.stdout.write(f"{line}\n")
-        if _lets_everybody_in():
+        if lets_everybody_in(PREFECT_API_URL.value()):
             sys.stdout.write(
                 "Careful: this server shows every password to whoever calls it; see deployments/README.md.\n"
             )
     except ConfigurationError as problem:
         raise SystemExit(str(problem)) from None
     except httpx.HTTPStatusError as refusal:
-        if refusal.response.status_code not in _ACCESS_DENIED:
+        if refusal.response.status_code not in ACCESS_DENIED:
             raise
         raise SystemExit(NOT_LET_IN) from None
     except httpx.TransportError:
@@ -81,10 +79,9 @@ def deploy(pool: str, kind: str = "process", folder: str = "", image: str = "") 
             yield f"deployment {deployment.full_name}: {_apply(client, deployment, pool, image)}"
 
 
-def _lets_everybody_in() -> bool:
+def lets_everybody_in(api_url: str) -> bool:
     """Ask for the blocks as a stranger would, a page of another site for example."""
-    answer = httpx.post(f"{PREFECT_API_URL.value()}/block_documents/count", json={}, timeout=30)
-    return answer.is_success
+    return httpx.post(f"{api_url}/block_documents/count", json={}, timeout=30).is_success
 
 
 def _make_pool(client: SyncPrefectClient, name: str, kind: str) -> str:

@@ -11,7 +11,7 @@ from blocks.load import load_block
 from crm_sync.errors import ConfigurationError, SyncError
 from crm_sync.mapping.model import MappingRules
 from crm_sync.mapping.yaml_file import describe_changes, read_mapping, write_mapping
-from deployments.deploy import NO_SERVER
+from tasks.run.flow import NO_SERVER
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -10,7 +10,7 @@ from blocks.load import load_block
 from crm_sync.database.copy import copy_database
 from crm_sync.database.engine import CustomerDatabase as OpenDatabase
 from crm_sync.errors import ConfigurationError, SyncError
-from deployments.deploy import NO_SERVER
+from tasks.run.flow import NO_SERVER
 
 
 def main(arguments: list[str] | None = None) -> int:

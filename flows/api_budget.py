@@ -2,8 +2,6 @@
 
 from contextlib import closing
 
-from prefect import flow
-
 from blocks.api_budget import ApiBudget
 from blocks.customer_database import CustomerDatabase
 from blocks.load import load_block
@@ -12,6 +10,7 @@ from tasks.pages.activity import publish_activity
 from tasks.pages.budget import refresh_budget
 from tasks.pages.consent import refresh_consent_page
 from tasks.run.ending import end_in_a_sentence
+from tasks.run.flow import flow
 from tasks.run.run import utc_now
 
 # Those whose failure raises an alert.

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from prefect import flow, runtime
+from prefect import runtime
 
 from blocks.customer_database import CustomerDatabase
 from blocks.data_mapping import DataMapping
@@ -17,6 +17,7 @@ from tasks.pages.budget import refresh_budget_quietly
 from tasks.pages.push import publish_push
 from tasks.push.push import enter, find_customers, hold_entering, preview_push, push_queue
 from tasks.run.ending import end_in_a_sentence
+from tasks.run.flow import flow
 from tasks.run.run import open_run
 
 _FLOW = "campaign_push"

@@ -1,7 +1,5 @@
 """Logs in to Salesforce, opens the customer database and holds the mapping against both, without changing anything."""
 
-from prefect import flow
-
 from blocks.customer_database import CustomerDatabase
 from blocks.data_mapping import DataMapping
 from blocks.load import load_block
@@ -10,6 +8,7 @@ from crm_sync.runs.connection_report import ConnectionReport
 from tasks.pages.budget import refresh_budget_quietly
 from tasks.pages.connection import publish_connection
 from tasks.run.ending import end_in_a_sentence
+from tasks.run.flow import flow
 from tasks.run.run import open_run
 from tasks.setup.connection import inspect_connection
 

@@ -1,12 +1,11 @@
 """Shows the consent of one person: who said what when, when it was seen, and where it was delivered when."""
 
-from prefect import flow
-
 from blocks.customer_database import CustomerDatabase
 from blocks.load import load_block
 from crm_sync.consent.proof_store import ConsentChain, read_chain
 from tasks.pages.consent import publish_proof
 from tasks.run.ending import end_in_a_sentence
+from tasks.run.flow import flow
 
 
 @flow(name="consent_proof", flow_run_name="consent of one person")

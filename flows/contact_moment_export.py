@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from prefect import flow, runtime
+from prefect import runtime
 
 from blocks.contact_moment_objects import ContactMomentObjects
 from blocks.contact_moment_settings import ContactMomentSettings
@@ -17,6 +17,7 @@ from tasks.moments.export import announce_cost, export_due, prepare_export, sum_
 from tasks.pages.budget import refresh_budget_quietly
 from tasks.pages.moments import publish_moments
 from tasks.run.ending import end_in_a_sentence
+from tasks.run.flow import flow
 from tasks.run.run import open_run
 
 _FLOW = "contact_moment_export"

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from prefect import flow, runtime
+from prefect import runtime
 
 from blocks.customer_database import CustomerDatabase
 from blocks.data_mapping import DataMapping
@@ -20,6 +20,7 @@ from tasks.exchange.opening import open_exchange
 from tasks.exchange.steps import collect_changes, deliver_customers, write_consent
 from tasks.pages.exchange import publish_exchange
 from tasks.run.ending import end_in_a_sentence
+from tasks.run.flow import flow
 from tasks.run.run import open_run
 
 _FLOW = "deployteq_exchange"

@@ -1,7 +1,5 @@
 """By hand, before anything is delivered to Deployteq: who is who, and what the interface does where nobody says."""
 
-from prefect import flow
-
 from blocks.customer_database import CustomerDatabase
 from blocks.data_mapping import DataMapping
 from blocks.deployteq_account import DeployteqAccount
@@ -14,6 +12,7 @@ from tasks.exchange.opening import open_exchange
 from tasks.exchange.steps import measure, read_whole_account
 from tasks.pages.exchange import publish_pairing
 from tasks.run.ending import end_in_a_sentence
+from tasks.run.flow import flow
 from tasks.run.run import open_run, utc_now
 
 _FLOW = "deployteq_pairing"

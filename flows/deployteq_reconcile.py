@@ -1,7 +1,5 @@
 """Every night, with a Deployteq account: reads all customers there, finds what no change ever announced."""
 
-from prefect import flow
-
 from blocks.customer_database import CustomerDatabase
 from blocks.data_mapping import DataMapping
 from blocks.deployteq_account import DeployteqAccount
@@ -15,6 +13,7 @@ from tasks.exchange.opening import open_exchange
 from tasks.exchange.steps import read_whole_account, write_consent
 from tasks.pages.exchange import publish_pairing
 from tasks.run.ending import end_in_a_sentence
+from tasks.run.flow import flow
 from tasks.run.run import open_run
 
 _FLOW = "deployteq_reconcile"

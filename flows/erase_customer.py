@@ -1,11 +1,10 @@
 """Erases one person from the customer database, and sees to it that no sync brings the person back unnoticed."""
 
-from prefect import flow
-
 from blocks.customer_database import CustomerDatabase
 from blocks.load import load_block
 from tasks.pages.erasure import publish_erasure
 from tasks.run.ending import end_in_a_sentence
+from tasks.run.flow import flow
 from tasks.safety.erase import erase_person
 
 

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from prefect import flow, runtime
+from prefect import runtime
 
 from blocks.customer_database import CustomerDatabase
 from blocks.data_mapping import DataMapping
@@ -19,6 +19,7 @@ from tasks.pull.summary import end_sync
 from tasks.pull.upkeep import forget_what_is_over
 from tasks.pull.whole_object import begin_or_resume, drop_checkpoints, store_object
 from tasks.run.ending import end_in_a_sentence
+from tasks.run.flow import flow
 from tasks.run.mapping import check_mapping
 from tasks.run.run import open_run
 

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Annotated
 
-from prefect import flow, runtime
+from prefect import runtime
 from pydantic import Field
 
 from blocks.customer_database import CustomerDatabase
@@ -19,6 +19,7 @@ from tasks.pull.changes import find_pull_scope, preview_changed, read_changed, s
 from tasks.pull.summary import end_sync
 from tasks.pull.upkeep import forget_what_is_over
 from tasks.run.ending import end_in_a_sentence
+from tasks.run.flow import flow
 from tasks.run.run import open_run
 
 _FLOW = "incremental_pull"

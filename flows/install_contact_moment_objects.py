@@ -1,7 +1,5 @@
 """Installs the Salesforce objects that show contact moments on leads and contacts, and checks them."""
 
-from prefect import flow
-
 from blocks.contact_moment_objects import ContactMomentObjects
 from blocks.customer_database import CustomerDatabase
 from blocks.load import load_block
@@ -12,6 +10,7 @@ from tasks.moments.objects import install_or_check, requeue_refused
 from tasks.pages.budget import refresh_budget_quietly
 from tasks.pages.moment_objects import publish_moment_objects
 from tasks.run.ending import end_in_a_sentence
+from tasks.run.flow import flow
 from tasks.run.run import open_run
 
 

@@ -2,14 +2,13 @@
 
 from dataclasses import replace
 
-from prefect import flow
-
 from blocks.customer_database import CustomerDatabase
 from blocks.salesforce_credentials import SalesforceCredentials
 from crm_sync.mapping.proposal import MappingProposal
 from tasks.pages.budget import refresh_budget_quietly
 from tasks.pages.mapping_proposal import publish_proposal
 from tasks.run.ending import end_in_a_sentence
+from tasks.run.flow import flow
 from tasks.run.run import open_run
 from tasks.setup.mapping_proposal import propose, refuse_taken_name, save_proposal
 

@@ -1,6 +1,6 @@
 """Sends customers again that left a Salesforce Synchronize step by *limit* or by an error."""
 
-from prefect import flow, runtime
+from prefect import runtime
 
 from blocks.customer_database import CustomerDatabase
 from blocks.data_mapping import DataMapping
@@ -14,6 +14,7 @@ from tasks.pages.budget import refresh_budget_quietly
 from tasks.pages.push import publish_push
 from tasks.push.push import enter, find_customers_again, preview_push, push_queue
 from tasks.run.ending import end_in_a_sentence
+from tasks.run.flow import flow
 from tasks.run.run import open_run
 
 _FLOW = "retry_outputs"

@@ -1,11 +1,12 @@
 """Takes back what a run changed in the customer database: which customers, which fields."""
 
-from prefect import flow, runtime
+from prefect import runtime
 
 from blocks.customer_database import CustomerDatabase
 from blocks.load import load_block
 from tasks.pages.undo import publish_runs, publish_undo
 from tasks.run.ending import end_in_a_sentence
+from tasks.run.flow import flow
 from tasks.safety.undo import list_runs, take_back
 
 

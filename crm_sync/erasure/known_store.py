@@ -4,10 +4,10 @@ from collections.abc import Collection
 from datetime import datetime
 
 import pandas as pd
-from sqlalchemy import BigInteger, Connection, exists, select
+from sqlalchemy import BigInteger, Connection, delete, exists, select
 
-from crm_sync.columns.address_hash import AddressHash
-from crm_sync.database.dialects import insert_for
+from crm_sync.columns.address_hash import AddressHash, normalise_address
+from crm_sync.database.dialects import insert_for, write_and_count
 from crm_sync.database.staging import stage
 from crm_sync.database.tables.safety import erased
 from crm_sync.runs.counts import Counts
@@ -18,6 +18,16 @@ def remember(connection: Connection, hashes: Collection[int], now: datetime) -> 
     rows = [{"hash": one, "at": now} for one in sorted(set(hashes))]
     if rows:
         connection.execute(insert_for(connection, erased).values(rows).on_conflict_do_nothing())
+
+
+def readmit(connection: Connection, hashes: AddressHash, *names: str) -> int:
+    """Let a person who asks to be a customer again come with the next full sync; returns how many hashes went.
+
+    `names`: the address, and the Id (18 characters) of each record that is to count again. The noes of before stand.
+    """
+    addresses = [hashes.of(normalise_address(name)) for name in names]
+    records = record_hashes(hashes, pd.Series([name.strip() for name in names], dtype="str"))
+    return write_and_count(connection, delete(erased).where(erased.c.hash.in_([*addresses, *map(int, records)])))
 
 
 def record_hashes(hashes: AddressHash, ids: pd.Series) -> pd.Series:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from difflib import get_close_matches
 from enum import StrEnum
 from hashlib import sha256
-from typing import Self
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -75,6 +75,15 @@ class DeletedPeople(StrEnum):
     KEEP_MAILING = "go on mailing"
 
 
+def _offer_names(schema: dict[str, Any]) -> None:
+    """Let the form offer the names of the standard fields to choose from, beside a box for any other."""
+    del schema["type"]
+    schema["anyOf"] = [
+        {"title": "Standard field", "type": "string", "enum": [*CUSTOMER_FIELDS]},
+        {"title": "Option field", "type": "string"},
+    ]
+
+
 class FieldLink(BaseModel):
     """One row of the mapping: a Salesforce field and the customer field it fills."""
 
@@ -91,7 +100,8 @@ class FieldLink(BaseModel):
     )
     name: str = Field(
         title="Customer field",
-        description="Name of that field, for example email_address, firstname, or your own option name.",
+        description="Choose a standard field, or write the name of an option field of your own.",
+        json_schema_extra=_offer_names,
     )
     unique: bool = Field(
         default=False,

@@ -8,9 +8,11 @@ from sqlalchemy import ColumnElement, Connection, Table, func, select
 
 from crm_sync.database.tables.budget import alert, backlog
 from crm_sync.database.tables.campaigns import campaign_member, campaign_output
-from crm_sync.database.tables.consent import consent_delivery, consent_gap
+from crm_sync.database.tables.consent import consent_candidate, consent_delivery, consent_gap
 from crm_sync.database.tables.customers import customer, rejected_record, salesforce_record, sync_run
+from crm_sync.database.tables.deployteq import deployteq_connection, deployteq_customer
 from crm_sync.database.tables.moments import moment_export
+from crm_sync.database.tables.safety import held_record
 from crm_sync.runs.counts import Counts
 from crm_sync.runs.states import NOT_GREEN, RUNNING, RunState
 from crm_sync.sobject import SObject
@@ -21,9 +23,23 @@ DIRECTIONS: Mapping[str, timedelta | None] = {
     "incremental_pull": timedelta(hours=1),
     "campaign_push": None,
     "contact_moment_export": timedelta(hours=2),
+    "deployteq_exchange": timedelta(hours=1),
+    "deployteq_reconcile": timedelta(days=2),
 }
-_NO_SUCCESS = frozenset({RunState.FAILED, RunState.NOT_CONFIGURED, RunState.NOBODY_WAITS, RunState.DRY_RUN, *NOT_GREEN})
+# Only there once an account is connected.
+_OF_DEPLOYTEQ = "deployteq"
+_NO_SUCCESS = frozenset(
+    {
+        *NOT_GREEN,
+        RunState.DEPLOYTEQ_UNAVAILABLE,
+        RunState.DRY_RUN,
+        RunState.FAILED,
+        RunState.NOBODY_WAITS,
+        RunState.NOT_CONFIGURED,
+    }
+)
 _DAYS = 7
+_AGAIN = "people to be mailed again"
 
 
 @dataclass(frozen=True)
@@ -50,8 +66,9 @@ class Day:
 
 @dataclass(frozen=True)
 class Health:
-    """`records` by object in Salesforce as they were last read; `waiting` and `refused` by what waits; `alerts` and
-    `gaps` in words; `days` oldest first."""
+    """`records` by object in Salesforce as they were last read, and `in_deployteq` where an account is connected;
+    `waiting`, `refused` and `held` (back until a person approves) by what waits; `alerts` and `gaps` in words; `days`
+    oldest first."""
 
     directions: tuple[Direction, ...]
     records: Mapping[SObject, int]
@@ -59,6 +76,8 @@ class Health:
     joined: int
     waiting: Mapping[str, int]
     refused: Mapping[str, int]
+    held: Mapping[str, int]
+    in_deployteq: int | None = None
     alerts: tuple[str, ...] = ()
     gaps: tuple[str, ...] = ()
     days: Mapping[date, Day] = field(default_factory=dict)
@@ -66,8 +85,11 @@ class Health:
     def problems(self, now: datetime) -> list[str]:
         """Return what somebody should look at, the worst first."""
         found = [f"it is not known which {sobject} records said no" for sobject in self.gaps]
+        found += [
+            f"{number:,} {name} held back until somebody approves" for name, number in self.held.items() if number
+        ]
         for one in self.directions:
-            most, name = DIRECTIONS[one.flow], one.flow.replace("_", " ")
+            most, name = DIRECTIONS[one.flow], one.flow.replace("_", " ").replace(_OF_DEPLOYTEQ, "Deployteq")
             if one.last_state in _NO_SUCCESS:
                 found.append(f"the last {name} ended as {one.last_state}")
             elif most and one.succeeded_at and now - one.succeeded_at > most:
@@ -90,19 +112,30 @@ def read_health(connection: Connection, now: datetime) -> Health:
     """Return how things stand; cheap on a large database too, and without a request."""
     gaps = select(consent_gap.c.sobject).distinct()
     is_refused = consent_delivery.c.error_code.is_not(None)
+    is_connected = bool(_count(connection, deployteq_connection))
+    there = deployteq_customer.c
+    flows = [flow for flow in DIRECTIONS if is_connected or not flow.startswith(_OF_DEPLOYTEQ)]
+    directions = tuple(_direction(connection, flow) for flow in flows)
+    # Yeses that nobody was asked about are judged by the next pull.
+    yeses, is_asked = _yeses(connection), any(one.last_state == RunState.NEEDS_APPROVAL for one in directions)
     return Health(
-        directions=tuple(_direction(connection, flow) for flow in DIRECTIONS),
+        directions=directions,
         records={
             sobject: _count(connection, salesforce_record, *_has_prefix(sobject.id_prefix)) for sobject in SObject
         },
         customers=_count(connection, customer),
         joined=_count(connection, customer, customer.c.merged_into_customer_id.is_not(None)),
-        waiting=_waiting(connection),
+        waiting=_waiting(connection) | {_AGAIN: 0 if is_asked else yeses},
         refused={
             "records from Salesforce": _count(connection, rejected_record),
             "contact moments": _count(connection, moment_export, moment_export.c.refusal.is_not(None)),
             "withdrawals of consent": _count(connection, consent_delivery, is_refused, *_open()),
         },
+        held={
+            "customers with changes": connection.scalar(select(func.count(held_record.c.customer_id.distinct()))) or 0,
+            _AGAIN: yeses if is_asked else 0,
+        },
+        in_deployteq=_count(connection, deployteq_customer, there.deleted_there_at.is_(None)) if is_connected else None,
         alerts=tuple(connection.scalars(select(alert.c.reason).distinct().order_by(alert.c.reason))),
         gaps=tuple(sorted(connection.scalars(gaps))),
         days=_days(connection, now),
@@ -125,6 +158,11 @@ def _waiting(connection: Connection) -> dict[str, int]:
     }
     others = select(backlog.c.name, func.sum(backlog.c.waiting)).group_by(backlog.c.name)
     return waiting | {name: int(number) for name, number in connection.execute(others)}
+
+
+def _yeses(connection: Connection) -> int:
+    """Return of how many addresses a yes waits to be judged."""
+    return connection.scalar(select(func.count(consent_candidate.c.address_hash.distinct()))) or 0
 
 
 def _open() -> tuple[ColumnElement[bool], ...]:

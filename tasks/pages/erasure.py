@@ -28,7 +28,8 @@ def publish_erasure(erased: Erased, host: str, *, dry_run: bool) -> str:
                 "one), and pages of dry runs that showed values; delete those runs in the UI.",
                 "In backups of both databases, until they are overwritten.",
                 "Here: keyed hashes of addresses and record Ids, by which a record that comes again is passed over and "
-                "counted; and the ledger of consent, under the hash of the address.",
+                "counted; and the ledger of consent: who said no where (with the Ids of records) under the hash of the "
+                "address.",
             ]
         ),
     )

@@ -2,6 +2,7 @@
 
 from dataclasses import astuple
 from datetime import datetime
+from itertools import chain
 
 from crm_sync.database.engine import CustomerDatabase
 from crm_sync.runs.health_store import Health, read_health
@@ -14,6 +15,8 @@ _NAMES = {
     "incremental_pull": ("Salesforce → here, changes", "incremental-pull-summary"),
     "campaign_push": ("here → Salesforce, campaigns", "campaign-push-summary"),
     "contact_moment_export": ("here → Salesforce, contact moments", "contact-moment-export-summary"),
+    "deployteq_exchange": ("here ↔ Deployteq, changes and opt-outs", "deployteq-exchange"),
+    "deployteq_reconcile": ("Deployteq → here, all customers", "deployteq-pairing"),
 }
 _PAGES = {
     "activity": "the last runs, and what waits",
@@ -22,6 +25,9 @@ _PAGES = {
     "full-sync-rejected-records": "records that could not be used",
     "campaign-push-refused": "customers that left a campaign by error",
     "contact-moment-export-refused": "contact moments that Salesforce refused",
+    "full-sync-held-back": "what a full sync held back",
+    "incremental-pull-held-back": "what a pull held back",
+    "consent-held-back": "people who said no, and would be mailed again",
     "connection": "the login, the org and the mapped fields",
 }
 
@@ -37,9 +43,9 @@ def publish_health(database: CustomerDatabase, now: datetime) -> None:
         health.sentence(now),
         table(("direction", "last succeeded (UTC)", "last run ended as"), _directions(health)),
         heading("There and here"),
-        table(("", "records in Salesforce", "customers here"), _sides(health)),
-        heading("What waits, and what was refused"),
-        table(("", "waiting", "refused"), _waiting(health)),
+        table(("", "there", "here"), _sides(health)),
+        heading("What waits, was refused, or is held back"),
+        table(("", "waiting", "refused", "held back"), _waiting(health)),
         heading("The last days"),
         table(
             ("day (UTC)", "read", "changed here", "pushed", "moments", "requests", "wait at its end"),
@@ -66,12 +72,14 @@ def _directions(health: Health) -> list[tuple[object, ...]]:
 
 def _sides(health: Health) -> list[tuple[object, ...]]:
     rows: list[tuple[object, ...]] = [
-        (f"{sobject}s, as last read", number, None) for sobject, number in health.records.items()
+        (f"{sobject}s in Salesforce, as last read", number, None) for sobject, number in health.records.items()
     ]
+    if health.in_deployteq is not None:
+        rows.append(("customers in Deployteq, as last read", health.in_deployteq, None))
     rows.append(("customers", None, health.customers - health.joined))
     return [*rows, ("joined to another customer", None, health.joined)]
 
 
 def _waiting(health: Health) -> list[tuple[object, ...]]:
-    names = dict.fromkeys((*health.waiting, *health.refused))
-    return [(name, health.waiting.get(name, 0), health.refused.get(name, 0)) for name in names]
+    sides = (health.waiting, health.refused, health.held)
+    return [(name, *(side.get(name) for side in sides)) for name in dict.fromkeys(chain(*sides))]

@@ -1,9 +1,7 @@
 """The page of what a run held back: how many customers, which records and fields; values stay in the database."""
 
-from prefect.artifacts import create_table_artifact
-
 from crm_sync.pull.summary import SyncSummary
-from tasks.pages.markdown import Markdown, bold, links, publish_page, table
+from tasks.pages.markdown import Markdown, bold, link, link_to_page, links, publish_page, publish_table, table
 
 _EXAMPLES = 20
 # So many rows the UI can show and give as JSON; the table has all.
@@ -30,15 +28,16 @@ def publish_held(flow: str, summary: SyncSummary) -> None:
             f"If it is right, start the next run with {bold('approve changes')}. If not, put it right in Salesforce: "
             "what comes again as it was is not held any more (a full sync sees who is back in sight)."
         ),
+        Markdown(f"Each of them is in the list {link_to_page(f'{key}-list')}."),
         Markdown(
-            "The list is in the page `…-held-back-list`. With the values of now, and those that wait: "
+            "With the values of now, and those that wait: "
             "`SELECT * FROM held_record JOIN customer ON customer.id = held_record.customer_id`."
         ),
     )
     listed = [
-        {"customer": customer, "record": record, "what": change.words}
+        {"customer": customer, "record": str(link(summary.org_host, record)), "what": change.words}
         for change in summary.held
         for customer, record in zip(change.customer_ids, change.records, strict=True)
     ]
     if listed:
-        create_table_artifact(listed[:_LISTED], key=f"{key}-list", description=f"{len(listed):,} records wait")
+        publish_table(f"{key}-list", listed[:_LISTED], f"{len(listed):,} records wait.", in_all=len(listed))

@@ -2,13 +2,12 @@
 
 from collections.abc import Sequence
 
-from prefect.artifacts import create_table_artifact
-
 from crm_sync.history.undo_store import KeptRun, UndoPlan
 from crm_sync.runs.counts import counted
-from tasks.pages.markdown import publish_page, table
+from tasks.pages.markdown import Markdown, link_to_page, publish_page, publish_table, table
 
 _LISTED = 10_000
+_LIST = "undo-run-list"
 # Follows from another field, and is not shown.
 _HASH = "address_hash"
 
@@ -36,11 +35,12 @@ def publish_undo(run: int, plan: UndoPlan, *, dry_run: bool) -> str:
         f"Run {run} taken back" + (": dry run" if dry_run else ""),
         sentence,
         table(("field", "customers"), [(str(field), int(number)) for field, number in by_field.items()]),
+        Markdown(f"Each value's customer is in the list {link_to_page(_LIST)}.") if len(changes) else Markdown(),
     )
     listed = [
         {"customer": int(one), "field": field}
         for one, field in changes[["customer_id", "field"]].head(_LISTED).itertuples(index=False)
     ]
     if listed:
-        create_table_artifact(listed, key="undo-run-list", description=f"{len(changes):,} values")
+        publish_table(_LIST, listed, sentence, in_all=len(changes))
     return sentence

@@ -7,6 +7,7 @@ import pytest
 
 from crm_sync.database.engine import CustomerDatabase
 from crm_sync.database.tables.customers import customer
+from crm_sync.exchange.connection_store import note_connection
 from crm_sync.push.queue_store import enter_campaign
 from crm_sync.runs.counts import Counts
 from crm_sync.runs.health_store import Health, read_health
@@ -51,6 +52,20 @@ def test_first_words_are_the_verdict(database_url: str) -> None:
             assert health.sentence(NOW).startswith(sentence), run
 
 
+def test_an_account_has_directions_and_people_of_its_own(database_url: str) -> None:
+    with closing(CustomerDatabase(database_url)) as database:
+        health = _health(database, ("full_sync", "Completed", 30))
+        assert not [one for one in health.directions if "deployteq" in one.flow]
+        assert health.in_deployteq is None
+
+        with database.transaction() as connection:
+            note_connection(connection, "brand", paired_at=NOW)
+        health = _health(database, ("deployteq_exchange", "DeployteqUnavailable", 0.1))
+
+    assert health.in_deployteq == 0
+    assert health.sentence(NOW).startswith("Needs a look: the last Deployteq exchange ended as DeployteqUnavailable;")
+
+
 def test_days_add_up_what_the_runs_did(database_url: str) -> None:
     with closing(CustomerDatabase(database_url)) as database:
         health = _health(
@@ -70,7 +85,7 @@ def test_page_has_both_sides_and_leads_to_the_others(rig: Rig) -> None:
 
     page = artifact("health")
     assert page.splitlines()[2].startswith("All is well: every direction works, 3 wait for the next run")
-    assert "| customers in campaigns | 3 | 0 |" in page
-    assert f"| records from Salesforce | 0 | {rejected} |" in page
-    assert f"| Contacts, as last read | {len(rig.people('Contact')):,} |  |" in page
+    assert "| customers in campaigns | 3 |  |  |" in page
+    assert f"| records from Salesforce |  | {rejected} |  |" in page
+    assert f"| Contacts in Salesforce, as last read | {len(rig.people('Contact')):,} |  |" in page
     assert "(/v2/artifacts/key/activity)" in page

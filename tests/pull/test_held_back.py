@@ -97,6 +97,7 @@ def test_who_comes_back_into_sight_is_not_held_any_more(many: Rig) -> None:
     assert (many.rows(held_record), _deleted(many)) == ([], 0)
 
 
+@pytest.mark.both
 def test_fields_blanked_for_many_wait_and_the_rest_is_done(many: Rig) -> None:
     _change(many, 150, lambda _: {"MailingCity": None, "FirstName": None})
     last = sorted(row["Id"] for row in many.people("Contact"))[-1]
@@ -105,6 +106,9 @@ def test_fields_blanked_for_many_wait_and_the_rest_is_done(many: Rig) -> None:
     with pytest.raises(PersonNeededError, match="150 customers would lose their value of MailingCity"):
         many.pull()
     assert sum(row["city"] == "Utrecht" for row in many.rows(customer)) == _PEOPLE
+    health = artifact("health")
+    assert "Needs a look: 150 customers with changes held back until somebody approves; the last incremental" in health
+    assert "| customers with changes |  |  | 150 |" in health
     assert [row["salesforce_id"] for row in many.rows(customer) if row["job_title"] == "Poet"] == [last]
 
     many.pull(approve_changes=True)
@@ -141,6 +145,7 @@ def test_opt_outs_unticked_for_many_wait(many: Rig) -> None:
 
     with pytest.raises(PersonNeededError, match="150 people would be mailed again"):
         many.pull()
+    assert "| people to be mailed again | 0 |  | 150 |" in artifact("health")
     assert {row["opt_in"] for row in many.rows(customer)} == {False}
 
     many.pull(approve_changes=True)

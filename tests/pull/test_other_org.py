@@ -29,19 +29,20 @@ def _person(rig: Rig, email: str, days_ago: int, **fields: Any) -> str:
 
 
 @pytest.fixture
-def sandbox(empty_rig: Rig) -> Rig:
+def sandbox(tmp_path: Path, database_url: str) -> Iterator[Rig]:
     """Sync a sandbox whose contact was edited today."""
-    _person(empty_rig, OLD, 0, Title="Pilot")
-    empty_rig.sync()
-    return empty_rig
+    with start_rig(tmp_path, database_url, people=0) as rig:
+        _person(rig, OLD, 0, Title="Pilot")
+        rig.sync()
+        yield rig
 
 
 @pytest.fixture
-def production(sandbox: Rig, tmp_path: Path, sqlite_url: str) -> Iterator[Rig]:
+def production(sandbox: Rig, tmp_path: Path, database_url: str) -> Iterator[Rig]:
     """Start an org with the same record Id, last edited a month ago, opted out, with another address."""
     folder = tmp_path / "production"
     folder.mkdir()
-    with start_rig(folder, sqlite_url, people=0, organization_number=2, organization_name="Production") as rig:
+    with start_rig(folder, database_url, people=0, organization_number=2, organization_name="Production") as rig:
         same_id = _person(rig, NEW, 30, HasOptedOutOfEmail=True)
         assert same_id == sandbox.rows(salesforce_record)[0]["id"]
         yield rig
@@ -76,6 +77,7 @@ def test_every_flow_refuses_another_org_before_anything_is_written(production: R
     assert set(rig.requests()) <= {"login"}
 
 
+@pytest.mark.both
 def test_same_org_moved_gives_its_own_values_and_keeps_every_no(production: Rig) -> None:
     rig = production
 
@@ -101,6 +103,7 @@ def test_no_of_the_org_before_stands_where_the_other_one_says_yes(production: Ri
     assert customers_by_key(rig)[NEW]["opt_in"] is False
 
 
+@pytest.mark.both
 def test_new_start_forgets_the_records_and_keeps_the_customers(production: Rig, sandbox: Rig) -> None:
     rig = production
 

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, select
 from crm_sync.consent.record_store import record_consent
 from crm_sync.database.engine import CustomerDatabase
 from crm_sync.database.tables.customers import metadata
+from crm_sync.erasure.known_store import readmit
 from crm_sync.erasure.person_store import erase, find_person, forget_deleted
 from crm_sync.errors import ConfigurationError
 from crm_sync.push.queue_store import enter_campaign
@@ -71,6 +72,21 @@ def test_the_person_comes_back_as_a_number_only(keyed: CustomerDatabase, story: 
     assert (counts.rejected, counts.erased, counts.inserted) == (2, 2, 1)
     assert set(story.customers()) == {OTHER, "c@x.org"}
     assert story.rejects() == {}
+
+
+def test_who_asks_to_be_a_customer_again_is_one_and_stands_at_the_noes_of_before(
+    keyed: CustomerDatabase, story: Story
+) -> None:
+    record = str(story.contact(1, ADA)["Id"])
+    with keyed.transaction() as connection:
+        erase(connection, HASHES, find_person(connection, HASHES, ADA), START)
+        assert readmit(connection, HASHES, "nobody@x.org") == 0
+
+        assert readmit(connection, HASHES, " Ada@X.org", record) == 2
+
+    counts = story.land(story.contact(1, ADA, at=9), story.lead(1, ADA, at=9))
+    assert (counts.inserted, counts.erased) == (1, 1)
+    assert story.customer(ADA)["opt_in"] is False
 
 
 def test_who_shares_nothing_but_a_word_with_the_person_stays(keyed: CustomerDatabase, story: Story) -> None:

@@ -13,6 +13,7 @@ import requests
 from crm_sync.errors import AuthenticationError, SalesforceUnavailableError
 from crm_sync.requests import RequestKind
 from crm_sync.salesforce.http.endpoints import is_salesforce_host
+from crm_sync.salesforce.http.json_body import read_json
 from crm_sync.salesforce.login.logins import ClientCredentialsLogin, Login, UserPasswordLogin
 from tests.salesforce.conftest import Ledger, make_transport
 
@@ -135,3 +136,12 @@ class _Answering(requests.adapters.BaseAdapter):
 
     def close(self) -> None:
         """Hold nothing."""
+
+
+@pytest.mark.parametrize("opening", [b"[", b'{"records":'])
+def test_answer_that_is_nested_without_end_is_no_answer(opening: bytes) -> None:
+    answer = requests.Response()
+    answer._content = opening * 100_000
+
+    with pytest.raises(SalesforceUnavailableError, match="is no JSON"):
+        read_json(answer)

@@ -1,0 +1,67 @@
+"""`python -m deployments.list_as_csv KEY > list.csv`: a list that a run left as a page, with all its rows, for a
+spreadsheet.
+"""
+
+import argparse
+import csv
+import json
+import re
+import sys
+from typing import Any
+
+import httpx
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
+from prefect.client.schemas.objects import Artifact
+from prefect.client.schemas.sorting import ArtifactSort
+
+from crm_sync.errors import ConfigurationError
+from tasks.run.flow import NO_SERVER
+
+_LINK = re.compile(r"\[(.*)\]\(.*\)")
+
+
+def main() -> None:
+    """Write the rows, or say why there are none."""
+    parser = argparse.ArgumentParser(prog="python -m deployments.list_as_csv", description=__doc__)
+    parser.add_argument("key", help="name of the page, such as full-sync-rejected-records")
+    try:
+        rows = read_list(parser.parse_args().key)
+    except ConfigurationError as problem:
+        raise SystemExit(str(problem)) from None
+    except httpx.TransportError:
+        raise SystemExit(NO_SERVER) from None
+    sheet = csv.DictWriter(sys.stdout, fieldnames=list(rows[0]) if rows else [], lineterminator="\n")
+    sheet.writeheader()
+    sheet.writerows(rows)
+
+
+def read_list(key: str) -> list[dict[str, Any]]:
+    """Return the rows of the newest list under a key, also those that the page itself does not show.
+
+    Raises ConfigurationError when there is no such page, or it is no list.
+    """
+    with get_client(sync_client=True) as client:
+        found = _newest(client, key)
+        if found and f"/{key}-all)" in (found.description or ""):
+            found = _newest(client, f"{key}-all") or found
+    if found is None:
+        raise ConfigurationError(f"No run has left a page {key!r}; its name stands in the tab Artifacts of the run.")
+    if found.type != "table":
+        raise ConfigurationError(f"The page {key!r} is no list; the lists of a run stand beside it.")
+    return [{name: _plain(value) for name, value in row.items()} for row in json.loads(str(found.data))]
+
+
+def _newest(client: SyncPrefectClient, key: str) -> Artifact | None:
+    under_key = ArtifactFilter(key=ArtifactFilterKey(any_=[key]))
+    return next(iter(client.read_artifacts(limit=1, sort=ArtifactSort.UPDATED_DESC, artifact_filter=under_key)), None)
+
+
+def _plain(value: Any) -> Any:
+    """Return the text of a link alone: the Id of a record."""
+    linked = _LINK.fullmatch(value) if isinstance(value, str) else None
+    return linked[1] if linked else value
+
+
+if __name__ == "__main__":
+    main()
