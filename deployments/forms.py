@@ -18,7 +18,13 @@ _TITLES = {
     "campaign": "Campaign",
     "which": "Which output to send again",
     "of_run": "Only the outputs of run number",
-    "who": "E-mail address or Salesforce Id",
+    "objects": "Records to read",
+    "other_org": "When it is another org",
+    "own_fields": "Also fields that your org added",
+    "run": "Number of the run",
+    "customers": "Only these customers, by their numbers",
+    "fields": "Only these fields",
+    "who": "Person",
     "customer_ids": "Customers by their numbers",
     "selection": "Customers by their fields",
     "overlap_minutes": "Minutes to read again",
@@ -75,6 +81,8 @@ def _box(name: str, box: dict[str, Any], definitions: Mapping[str, Any]) -> dict
     block = _block(box, definitions)
     if block:
         title = _BLOCK_NAMES[definitions[block]["block_type_slug"]]
+        # That the box of a block holds the block says nothing; which one it is without any, does.
+        said = said.removeprefix(f"{title}.").strip() or f"Left empty: the one named '{box['default']}'."
         return {"$ref": f"#/definitions/{block}", "title": title, "description": said}
     shown = {key: value for key, value in box.items() if key != "anyOf"}
     if _is_number(box):

@@ -46,7 +46,7 @@ def contact_moment_export(
         salesforce: Salesforce credentials, a saved block or its name.
         database: Customer database, a saved block or its name.
         objects: Contact moment objects, a saved block or its name. Leave empty for those that
-            install_contact_moment_objects installs.
+            install-contact-moment-objects installs.
         settings: Contact moment settings, a saved block or its name: which moments go, and how many. Leave empty for
             all of the last year.
         dry_run: Only forecast the cost of a run in requests and in Salesforce storage.

@@ -46,7 +46,7 @@ def retry_outputs(
         which: limit, error, or an error code such as UNABLE_TO_LOCK_ROW, as the page of the push shows it. With limit
             also those who still wait, because a limit or a kill left open what became of them.
         of_run: Only the outputs of this run; its number is on the page of the push.
-        dry_run: Show how many would be sent and written, by field; nobody enters, nothing is written.
+        dry_run: Show how many would be sent and written, by field; nothing is written.
         salesforce: Salesforce credentials, a saved block or its name.
         database: Customer database, a saved block or its name.
         mapping: Data mapping, a saved block or its name.

@@ -19,6 +19,7 @@ from crm_sync.database.staging import stage
 from crm_sync.database.tables.customers import JSON_OBJECT, Instant, customer
 from crm_sync.database.tables.deployteq import deployteq_customer
 from crm_sync.deployteq.customers import Customer
+from crm_sync.erasure.known_store import without_erased
 from crm_sync.exchange.settings import ExchangeSettings
 from crm_sync.exchange.values import BLACKLIST, FIELDS, OPTION, STATUS
 from crm_sync.salesforce.schema.record_ids import full_ids
@@ -56,7 +57,9 @@ def land(
     """
     if not found:
         return pd.Series(dtype="Int64")
-    frame = _frame(reading, found)
+    frame = _without_erased(connection, reading, _frame(reading, found))
+    if frame.empty:
+        return pd.Series(dtype="Int64")
     hashes = _enter(connection, reading, frame, wrote_no or {})
     _store(connection, reading, frame)
     return hashes
@@ -93,6 +96,13 @@ def _frame(reading: Reading, found: Sequence[Customer]) -> pd.DataFrame:
     # A clock of theirs that is ahead of ours does not put a word into the future.
     stamps = stamps.fillna(now)
     return frame.assign(stamp=stamps.mask(stamps > now, now).astype("datetime64[us, UTC]"))
+
+
+def _without_erased(connection: Connection, reading: Reading, frame: pd.DataFrame) -> pd.DataFrame:
+    """Leave out who was erased here: Deployteq has the person still."""
+    by_record = frame.assign(id=frame["salesforce_id"], is_deleted=False)
+    known, _ = without_erased(connection, reading.hashes, by_record)
+    return known[frame.columns].reset_index(drop=True)
 
 
 def _says_no(one: Customer) -> bool:

@@ -23,9 +23,10 @@ from crm_sync.database.tables.safety import customer_history
 from crm_sync.errors import ConfigurationError
 from crm_sync.mapping.customer_fields import CONSENT_FIELDS, CUSTOMER_FIELDS
 
-_MARKS = ("mail_status", "mail_status_before", "deleted_in_salesforce_at", "merged_into_customer_id")
+_MAIL = ("mail_status", "mail_status_before")
+_MARKS = ("deleted_in_salesforce_at", "merged_into_customer_id")
 # What follows from consent, and what tells customers apart, stays.
-_COLUMNS = [*(name for name in CUSTOMER_FIELDS if name not in CONSENT_FIELDS), "status", *_MARKS]
+_COLUMNS = [*(name for name in CUSTOMER_FIELDS if name not in CONSENT_FIELDS), "status", *_MAIL, *_MARKS]
 _OPTION = "option "
 _BLACKLIST = "blacklist"
 _AT_ONCE = 5_000
@@ -162,7 +163,11 @@ def _compare(
         if is_now is None:
             continue
         after = later.get(customer_id, is_now)
+        # Only with such a mark has a run touched `mail_status`, which people here set without one.
+        is_marked = any(was.get(mark) != after.get(mark) for mark in _MARKS)
         for field in sorted({*was, *after}):
+            if field in _MAIL and not is_marked:
+                continue
             if was.get(field) == after.get(field) or (fields and not _is_wanted(field, fields)):
                 continue
             is_blacklisted = field == "status" and str(is_now.get(field)).lower() == _BLACKLIST

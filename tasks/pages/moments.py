@@ -20,7 +20,7 @@ _MEANINGS = {
     RefusalClass.DATA: "Salesforce does not take its values; "
     "tried again when the moment or its lead or contact changes.",
     RefusalClass.PERMISSION: "A permission or a setting of the org; "
-    "run install_contact_moment_objects, which says what is missing. Tried again once a day, or with 'refused again'.",
+    "run install-contact-moment-objects, which says what is missing. Tried again once a day, or with 'refused again'.",
     RefusalClass.AUTOMATION: "A flow, a trigger or a rule of the org refuses it; its administrator finds which one in "
     "the message (moment_export). Tried again once a day, or with 'refused again'.",
     RefusalClass.UNKNOWN: "A code that is not known here; the next runs write it again, then once a day.",

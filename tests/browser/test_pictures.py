@@ -1,11 +1,25 @@
 """Pictures of every page and form, wide and narrow, light and dark, for a person to look at: build/pictures."""
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 
+from blocks.deployteq_account import DeployteqAccount
+from blocks.deployteq_delivery import DeployteqDelivery
+from crm_sync.push.queue_store import enter_campaign
+from deployments.definitions import build_deployments
+from deployments.demo.customers import change_customers, choose_contacts, let_the_pause_pass
+from deployments.demo.moments import demo_moments
+from flows.api_budget import api_budget
+from flows.deployteq_exchange import deployteq_exchange
+from flows.deployteq_pairing import deployteq_pairing
+from standins.deployteq.brand import Brand
+from standins.deployteq.server import Server
+from tasks.run.run import utc_now
 from tests.browser.marketer import Marketer
 
 pytestmark = pytest.mark.long
@@ -13,27 +27,17 @@ pytestmark = pytest.mark.long
 _PICTURES = Path(__file__).parents[2] / "build" / "pictures"
 _LOOKS = [(width, scheme) for width in (1440, 1280) for scheme in ("light", "dark")]
 _RUN_SECONDS = 300
-_RUNS: tuple[tuple[str, dict[str, Any]], ...] = (
-    ("check-connection", {}),
-    ("full-sync", {}),
-    ("incremental-pull", {"dry_run": True}),
-    ("campaign-push", {"campaign": "spring", "selection": [{"field": "city", "equals": "Utrecht"}], "dry_run": True}),
-    ("campaign-push", {"campaign": "spring", "selection": [{"field": "city", "equals": "Utrecht"}]}),
-    ("contact-moment-export", {}),
-    ("api-budget", {}),
-)
-_PAGES = (
-    "health",
-    "activity",
+_UTRECHT = [{"field": "city", "equals": "Utrecht"}]
+_BLOCKS = (
+    "salesforce-credentials",
+    "customer-database",
+    "salesforce-data-mapping",
+    "salesforce-synchronize",
+    "contact-moment-settings",
+    "contact-moment-objects",
     "api-budget",
-    "consent",
-    "connection",
-    "full-sync-summary",
-    "full-sync-rejected-records",
-    "campaign-push-dry-run",
-    "campaign-push-summary",
-    "contact-moment-export-summary",
-    "consent-proof",
+    "deployteq-account",
+    "deployteq-delivery",
 )
 
 
@@ -59,24 +63,112 @@ def _look(marketer: Marketer, name: str, address: str) -> None:
         marketer.page.screenshot(path=_PICTURES / f"{name}-{width}-{scheme}.png", full_page=True)
 
 
+def _change_the_org(marketer: Marketer) -> None:
+    """Let people change a little in Salesforce, and in the campaign some be in trouble."""
+    served = marketer.served
+    with served.customers() as connection:
+        contacts = choose_contacts(connection, 40, without_title="Guest")
+        records = list(contacts.values())
+        change_customers(connection, list(contacts)[:30], utc_now(), job_title="Guest")
+        change_customers(connection, list(contacts)[:3], utc_now(), job_title="x" * 129)
+        enter_campaign(connection, "spring", list(contacts)[:30], utc_now())
+    changed = [["update", "Contact", one, {"Title": "Poet", "Phone": "+31 6 555"}] for one in records[30:35]]
+    served.tell_org(records=[*changed, ["delete", "Contact", records[35]]])
+    limit = {"keys": records[3:5], "code": "REQUEST_LIMIT_EXCEEDED", "message": "Limit."}
+    served.tell_org(refusals=[limit])
+
+
+def _after_the_limit(marketer: Marketer) -> None:
+    """Let the org take requests again, and record moments."""
+    marketer.served.tell_org(clear_refusals=True)
+    with marketer.served.customers() as connection:
+        let_the_pause_pass(connection, utc_now())
+    with marketer.served.database() as database:
+        demo_moments(database, seed=1, now=utc_now(), customers=20)
+
+
+def _delete_many(marketer: Marketer) -> None:
+    """Delete a third of all contacts in Salesforce by mistake."""
+    with marketer.served.customers() as connection:
+        records = choose_contacts(connection, 120).values()
+    marketer.served.tell_org(records=[["delete", "Contact", one] for one in records])
+
+
+def _connect_deployteq(marketer: Marketer, picture: Callable[[str], None]) -> None:
+    """Connect a Deployteq account, as somebody who has one would, and deliver its first customers."""
+    brand = Brand("1f0c-planted-token", option_fields={"salesforce_contact_id", "salesforce_lead_id"})
+    brand.outbox = brand.make_group("outbox")
+    server = {PREFECT_API_URL: f"{marketer.served.url}/api", PREFECT_API_AUTH_STRING: marketer.served.login}
+    with Server(brand) as there, temporary_settings(server):
+        account = DeployteqAccount(
+            portal_host="secure.myclang.com", brand="brand", token=brand.token, endpoint_url=there.url
+        )
+        account.save("deployteq")
+        DeployteqDelivery(outbox_group=brand.outbox, first_customers=10).save("deployteq-delivery")
+        for deployment in build_deployments(deployteq=True):
+            if deployment.name and deployment.name.startswith("deployteq"):
+                deployment.apply()
+        deployteq_pairing(may_write_test_customers=True, return_state=True)
+        picture("deployteq-pairing")
+        deployteq_pairing(accept_the_pairing=True, return_state=True)
+        deployteq_exchange(return_state=True)
+        picture("deployteq-exchange")
+        api_budget()
+        picture("health")
+
+
 def test_every_page_and_form_can_be_looked_at(marketer: Marketer) -> None:
     shutil.rmtree(_PICTURES, ignore_errors=True)
     _PICTURES.mkdir(parents=True)
     served = marketer.served
-    ended = {deployment: _run(marketer, deployment, parameters) for deployment, parameters in _RUNS}
-    with served.customers() as connection:
-        person = connection.exec_driver_sql("SELECT salesforce_id FROM customer WHERE NOT opt_in").scalar()
-    _run(marketer, "consent-proof", {"who": person})
+    ended: list[str] = []
 
+    def run(deployment: str, *pages: str, **parameters: Any) -> None:
+        ended.append(f"{deployment}: {_run(marketer, deployment, parameters)}")
+        for key in pages:
+            picture(key)
+
+    def picture(key: str) -> None:
+        newest = served.ask("/artifacts/latest/filter", artifacts={"key": {"any_": [key]}})
+        assert newest, (key, ended)
+        _look(marketer, f"page-{key}-{len(ended)}", f"/v2/artifacts/artifact/{newest[0]['latest_id']}")
+
+    run("check-connection", "connection")
+    run("full-sync", "full-sync-summary", "full-sync-rejects", "full-sync-rejected-records", "full-sync-contact")
+    _change_the_org(marketer)
+    run("incremental-pull", "incremental-pull-dry-run", dry_run=True)
+    run("incremental-pull", "incremental-pull-changes", "incremental-pull-summary")
+    run("undo-run", "undo-run")
+    with served.customers() as connection:
+        number = connection.exec_driver_sql("SELECT max(id) FROM sync_run WHERE flow = 'incremental_pull'").scalar()
+        person, record = connection.exec_driver_sql(
+            "SELECT id, salesforce_id FROM customer WHERE NOT opt_in AND salesforce_id IS NOT NULL LIMIT 1"
+        ).one()  # fmt: skip
+    run("undo-run", "undo-run", "undo-run-list", run=number)
+    run("campaign-push", "campaign-push-dry-run", campaign="spring", selection=_UTRECHT, dry_run=True)
+    run("campaign-push", "campaign-push-summary", "campaign-push-errors", "campaign-push-refused", campaign="spring")
+    _after_the_limit(marketer)
+    run("retry-outputs", "retry-outputs-summary", campaign="spring")
+    run("install-contact-moment-objects", "contact-moment-objects")
+    run("contact-moment-export", "contact-moment-export-summary")
+    run("propose-mapping", "mapping-proposal")
+    run("consent-proof", "consent-proof", who=record)
+    run("erase-customer", "erase-customer", who=str(person), dry_run=True)
+    run("api-budget", "health", "activity", "api-budget", "consent")
+    _delete_many(marketer)
+    run("incremental-pull", "incremental-pull-held-back", "incremental-pull-held-back-list", "health")
+    ended.append("deployteq")
+    _connect_deployteq(marketer, picture)
+    newest = served.ask("/flow_runs/filter", limit=30, sort="START_TIME_DESC")
+    for one in newest:
+        if one["state_name"] in {"NeedsApproval", "CompletedWithRejects"} and one["name"].startswith(("incr", "full")):
+            _look(marketer, f"run-{one['state_name']}-{one['name'][:4]}", f"/v2/runs/flow-run/{one['id']}")
     for name, deployment in served.deployments().items():
         _look(marketer, f"form-{name}", f"/v2/deployments/deployment/{deployment['id']}/run")
-    for key in _PAGES:
-        newest = served.ask("/artifacts/latest/filter", artifacts={"key": {"any_": [key]}})
-        assert newest, key
-        _look(marketer, f"page-{key}", f"/v2/artifacts/artifact/{newest[0]['latest_id']}")
-    _look(marketer, "artifacts", "/v2/artifacts")
-    for kind in ("salesforce-credentials", "salesforce-data-mapping", "salesforce-synchronize"):
+    for kind in _BLOCKS:
         _look(marketer, f"block-{kind}", f"/v2/blocks/catalog/{kind}/create")
+    _look(marketer, "artifacts", "/v2/artifacts")
 
-    assert "Failed" not in ended.values(), ended
-    assert len(list(_PICTURES.glob("*.png"))) >= len(_LOOKS) * (len(_PAGES) + len(served.deployments()))
+    (_PICTURES / "runs.txt").write_text("\n".join(ended))
+    assert not [one for one in ended if one.endswith((": Failed", ": Crashed"))], ended
+    assert len(list(_PICTURES.glob("*.png"))) >= len(_LOOKS) * (len(_BLOCKS) + len(served.deployments()))

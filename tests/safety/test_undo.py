@@ -85,9 +85,12 @@ def test_a_no_is_never_taken_back(keyed: CustomerDatabase, story: Story) -> None
     record_consent(keyed, ADA, "no", START + timedelta(hours=1))
     with keyed.transaction() as connection:
         connection.execute(update(customer).where(customer.c.unique_key == BOB).values(status="Blacklist"))
+        # By hand, with no moment of its own.
+        connection.execute(update(customer).where(customer.c.unique_key == ADA).values(mail_status="INACTIVE"))
 
     take_back(keyed, story)
 
+    assert (story.customer(ADA)["lastname"], story.customer(ADA)["mail_status"]) == ("Lovelace", "INACTIVE")
     assert story.customer(ADA)["opt_in"] is False
     assert story.customer(BOB)["status"] == "Blacklist"
 
