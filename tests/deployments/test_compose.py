@@ -1,6 +1,8 @@
 """The compose file: what runs, what it waits for, and that its settings are documented and hold no secret."""
 
+import os
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +12,8 @@ import yaml
 _PROJECT = Path(__file__).parents[2]
 _FOLDER = _PROJECT / "deployments"
 _COMPOSE = (_FOLDER / "compose.yaml").read_text()
-_VARIABLE = re.compile(r"\$\{([A-Z_]+)(:[?-][^}]*)?\}")
-_SECRETS = {"PREFECT_DATABASE_PASSWORD", "CUSTOMER_DATABASE_PASSWORD", "PREFECT_AUTH_STRING"}
+_VARIABLE = re.compile(r"\$\{([A-Z_]+)(:-[^}]*)?\}")
+_SECRETS = {"prefect-database-password", "customer-database-password", "prefect-login"}
 
 
 @pytest.fixture(scope="module")
@@ -40,14 +42,6 @@ def test_two_databases_a_server_and_two_workers(services: dict[str, Any]) -> Non
     assert volumes == set(yaml.safe_load(_COMPOSE)["volumes"])
     names = {services[worker]["command"][services[worker]["command"].index("--name") + 1] for worker in _workers()}
     assert names == set(_workers())
-
-
-def test_prefect_keeps_everything_in_its_postgresql(services: dict[str, Any]) -> None:
-    url = services["prefect-server"]["environment"]["PREFECT_API_DATABASE_CONNECTION_URL"]
-    user = services["prefect-database"]["environment"]["POSTGRES_USER"]
-
-    assert url.startswith(f"postgresql+asyncpg://{user}:")
-    assert url.endswith("@prefect-database/prefect")
 
 
 def test_all_that_stays_up_tells_whether_it_is_well(services: dict[str, Any]) -> None:
@@ -98,12 +92,52 @@ def test_server_may_write_the_pages_of_its_ui() -> None:
     assert f"useradd --create-home --uid 1000 {user}" in image
 
 
-def test_clients_know_the_way_in(services: dict[str, Any]) -> None:
-    password = services["prefect-server"]["environment"]["PREFECT_SERVER_API_AUTH_STRING"]
-    for name in ("deploy", *_workers()):
-        environment = services[name]["environment"]
-        assert environment["PREFECT_API_URL"] == "http://prefect-server:4200/api"
-        assert environment["PREFECT_API_AUTH_STRING"] == password
+def test_each_gets_the_secrets_that_it_needs_as_files(services: dict[str, Any]) -> None:
+    secrets = {name: set(service["secrets"]) for name, service in services.items()}
+    assert secrets.pop("prefect-database") == {"prefect-database-password"}
+    assert secrets.pop("customer-database") == {"customer-database-password"}
+    assert secrets.pop("prefect-server") == {"prefect-database-password", "prefect-login"}
+    for name, own in secrets.items():
+        assert own == {"prefect-login"}, name
+        assert services[name]["environment"]["PREFECT_API_URL"] == "http://prefect-server:4200/api"
+    for database in ("prefect-database", "customer-database"):
+        file = services[database]["environment"]["POSTGRES_PASSWORD_FILE"]
+        assert file == f"/run/secrets/{database}-password"
+
+
+def _started(folder: Path, *program: str) -> subprocess.CompletedProcess[str]:
+    """Start a program as the image does, with the secrets of a folder."""
+    entry = re.findall(r"^ENTRYPOINT (.*)$", (_FOLDER / "Dockerfile").read_text(), re.MULTILINE)
+    assert entry == ['["sh", "/opt/deployteq/deployments/with_secrets.sh"]']
+    return subprocess.run(
+        ["sh", str(_FOLDER / "with_secrets.sh"), *program],  # noqa: S607  # whichever shell there is
+        env={"SECRETS_FOLDER": str(folder), "PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_programs_of_the_image_are_given_what_is_in_the_files(tmp_path: Path) -> None:
+    assert "planted" not in _started(tmp_path, "env").stdout
+    (tmp_path / "prefect-login").write_text("admin:planted\n")
+    (tmp_path / "prefect-database-password").write_text("planted\n")
+
+    given = dict(line.partition("=")[::2] for line in _started(tmp_path, "env").stdout.splitlines())
+
+    assert given["PREFECT_API_AUTH_STRING"] == given["PREFECT_SERVER_API_AUTH_STRING"] == "admin:planted"
+    url = "postgresql+asyncpg://prefect:planted@prefect-database/prefect"
+    assert given["PREFECT_API_DATABASE_CONNECTION_URL"] == url
+
+
+def test_a_secret_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    # A folder cannot be read by anybody, not by root either.
+    (tmp_path / "prefect-login").mkdir()
+
+    refused = _started(tmp_path, "echo", "started")
+
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert refused.stderr.startswith("The secret prefect-login cannot be read by user")
 
 
 def test_every_setting_is_documented_none_is_left_over_and_examples_are_the_defaults(example: dict[str, str]) -> None:
@@ -115,12 +149,18 @@ def test_every_setting_is_documented_none_is_left_over_and_examples_are_the_defa
             assert default.removeprefix(":-") == example[name]
 
 
-def test_no_secret_has_a_value_and_none_may_be_left_out(example: dict[str, str]) -> None:
-    assert {name for name, default in _VARIABLE.findall(_COMPOSE) if default.startswith(":?")} == _SECRETS
-    assert {example[name] for name in _SECRETS} == {""}
-    for line in _COMPOSE.splitlines():
-        if re.search(r"PASSWORD|AUTH_STRING", line):
-            assert "${" in line, line
+def test_no_secret_is_in_the_files_that_are_shared(services: dict[str, Any], example: dict[str, str]) -> None:
+    secrets = yaml.safe_load(_COMPOSE)["secrets"]
+    assert {name: f"${{DEPLOYTEQ_SECRETS:-./secrets}}/{name}" for name in _SECRETS} == {
+        name: secret["file"] for name, secret in secrets.items()
+    }
+    for name in [*example, *(name for service in services.values() for name in service.get("environment", {}))]:
+        assert not re.search(r"PASSWORD$|AUTH_STRING", name), name
+    assert "deployments/secrets/" in (_PROJECT / ".gitignore").read_text().splitlines()
+    assert "deployments/secrets" in (_FOLDER / "Dockerfile.dockerignore").read_text().splitlines()
+    readme = (_FOLDER / "README.md").read_text()
+    assert "$name-database-password" in readme
+    assert "> prefect-login" in readme
 
 
 def test_ui_listens_on_this_machine_only_unless_told_otherwise(services: dict[str, Any]) -> None:
