@@ -4,6 +4,23 @@ from crm_sync.erasure.person_store import Erased
 from crm_sync.runs.counts import counted
 from tasks.pages.markdown import Markdown, bullets, heading, links, publish_page, table
 
+# What the rows of each table are, to a person.
+WORDS = {
+    "campaign_member": "places in campaigns",
+    "campaign_output": "outputs of campaigns",
+    "consent_delivery": "words on consent for Salesforce",
+    "contact_moment": "contact moments",
+    "customer": "customers",
+    "customer_history": "values of before earlier runs",
+    "deployteq_conflict": "conflicts with Deployteq",
+    "deployteq_customer": "copies of the person's customer in Deployteq",
+    "deployteq_pending": "customers on their way to Deployteq",
+    "held_record": "records held back",
+    "moment_export": "notes on exported contact moments",
+    "rejected_record": "records that could not be used",
+    "salesforce_record": "copies of leads and contacts",
+}
+
 
 def publish_erasure(erased: Erased, host: str, *, dry_run: bool) -> str:
     """Leave the page, without anything of the person but links to records, and return its sentence."""
@@ -16,7 +33,7 @@ def publish_erasure(erased: Erased, host: str, *, dry_run: bool) -> str:
         "erase-customer",
         "Erasure of one person",
         sentence,
-        table(("table", "rows"), [(name, rows) for name, rows in erased.rows.items() if rows]),
+        table(("what", "rows"), [(WORDS[name], rows) for name, rows in erased.rows.items() if rows]),
         heading("What is left"),
         bullets(
             [

@@ -13,6 +13,7 @@ from crm_sync.erasure.known_store import readmit
 from crm_sync.erasure.person_store import erase, find_person, forget_deleted
 from crm_sync.errors import ConfigurationError
 from crm_sync.push.queue_store import enter_campaign
+from tasks.pages.erasure import WORDS
 from tests.rigs.story import HASHES, START, Story
 
 ADA, OTHER = "ada@x.org", "other@x.org"
@@ -107,3 +108,10 @@ def test_people_deleted_in_salesforce_lose_their_values_after_their_time(keyed: 
         assert ADA not in everything(connection)
     story.land(story.contact(1, ADA, at=12))
     assert story.customer(ADA)["opt_in"] is False
+
+
+def test_every_table_of_an_erasure_has_a_word_of_its_own(keyed: CustomerDatabase, story: Story) -> None:
+    with keyed.transaction() as connection:
+        erased = erase(connection, HASHES, find_person(connection, HASHES, ADA), START)
+
+    assert set(erased.rows) == set(WORDS)

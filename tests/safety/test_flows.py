@@ -133,8 +133,8 @@ def test_an_erased_person_is_nowhere_and_comes_back_with_no_sync(known_everywher
     assert said.endswith("were erased; in Salesforce 1 record of the person stays.")
     page = artifact("erase-customer")
     assert f"/{record})" in page
-    assert "| contact_moment | 1 |" in page
-    assert "| campaign_output |" in page
+    assert "| contact moments | 1 |" in page
+    assert "| outputs of campaigns | 1 |" in page
     for planted in (ADA, NEW, NAME, RENAMED):
         assert planted not in page + _everything(rig)
     # The ledger says which record said no, under the hash of the address; nothing else leads to it.
