@@ -5,7 +5,6 @@ spreadsheet.
 import argparse
 import csv
 import json
-import re
 import sys
 from typing import Any
 
@@ -17,8 +16,6 @@ from prefect.client.schemas.sorting import ArtifactSort
 
 from crm_sync.errors import ConfigurationError
 from tasks.run.flow import NO_SERVER
-
-_LINK = re.compile(r"\[(.*)\]\(.*\)")
 
 
 def main() -> None:
@@ -49,18 +46,13 @@ def read_list(key: str) -> list[dict[str, Any]]:
         raise ConfigurationError(f"No run has left a page {key!r}; its name stands in the tab Artifacts of the run.")
     if found.type != "table":
         raise ConfigurationError(f"The page {key!r} is no list; the lists of a run stand beside it.")
-    return [{name: _plain(value) for name, value in row.items()} for row in json.loads(str(found.data))]
+    rows: list[dict[str, Any]] = json.loads(str(found.data))
+    return rows
 
 
 def _newest(client: SyncPrefectClient, key: str) -> Artifact | None:
     under_key = ArtifactFilter(key=ArtifactFilterKey(any_=[key]))
     return next(iter(client.read_artifacts(limit=1, sort=ArtifactSort.UPDATED_DESC, artifact_filter=under_key)), None)
-
-
-def _plain(value: Any) -> Any:
-    """Return the text of a link alone: the Id of a record."""
-    linked = _LINK.fullmatch(value) if isinstance(value, str) else None
-    return linked[1] if linked else value
 
 
 if __name__ == "__main__":

@@ -12,7 +12,9 @@ from tasks.safety.undo import list_runs, take_back
 
 def _run_name() -> str:
     given = runtime.flow_run.parameters
-    return f"undo of run {given.get('run') or '…'}" + (", dry run" if given.get("dry_run", True) else "")
+    if not given.get("run"):
+        return "runs that can be taken back"
+    return f"undo of run {given['run']}" + (", dry run" if given.get("dry_run", True) else "")
 
 
 @flow(name="undo_run", flow_run_name=_run_name)

@@ -12,25 +12,25 @@ FIELD_NOT_LINKED = "FIELD_NOT_LINKED"
 
 _EXAMPLES = 5
 _BY_CLASS = {
-    RefusalClass.TRANSIENT: ("Salesforce was busy; send again with retry_outputs.", True),
+    RefusalClass.TRANSIENT: ("Salesforce was busy; send again with retry-outputs.", True),
     RefusalClass.TOO_MANY: (
         "The org's triggers and flows do not take even one of these records; its administrator can mend them.",
         True,
     ),
-    RefusalClass.LIMIT: ("A limit was reached; send again with retry_outputs when Salesforce takes requests.", True),
+    RefusalClass.LIMIT: ("A limit was reached; send again with retry-outputs when Salesforce takes requests.", True),
     RefusalClass.TARGET_DELETED: ("The record is deleted or merged; the next pull tells which customer it was.", False),
     RefusalClass.CONVERTED: ("The lead was converted; switch on 'Follow converted leads', or pull first.", True),
-    RefusalClass.DATA: ("Salesforce does not take the value; correct the customer, then retry_outputs.", False),
+    RefusalClass.DATA: ("Salesforce does not take the value; correct the customer, then retry-outputs.", False),
     RefusalClass.PERMISSION: (
-        "The integration user may not write this; change it in Salesforce, then retry_outputs.",
+        "The integration user may not write this; change it in Salesforce, then retry-outputs.",
         True,
     ),
     RefusalClass.AUTOMATION: (
         "Automation of the org refuses the record; its administrator finds it by Salesforce's message in "
-        "campaign_output, then retry_outputs.",
+        "campaign_output, then retry-outputs.",
         True,
     ),
-    RefusalClass.UNKNOWN: ("See Salesforce's message in campaign_output; then send again with retry_outputs.", True),
+    RefusalClass.UNKNOWN: ("See Salesforce's message in campaign_output; then send again with retry-outputs.", True),
 }
 _BY_CODE = {
     NEWER_IN_SALESFORCE: (
@@ -92,7 +92,7 @@ def _advice(code: str, row_class: RefusalClass, automation: str) -> tuple[str, b
     if automation:
         said = "does not take" if row_class is RefusalClass.TOO_MANY else "refuses"
         return (
-            f"The {automation} of the org {said} the record; its administrator can mend it, then retry_outputs.",
+            f"The {automation} of the org {said} the record; its administrator can mend it, then retry-outputs.",
             True,
         )
     # A code's own advice is about its usual meaning; a lock or a limit may be told under any code.

@@ -1,7 +1,7 @@
 """The page of what a run held back: how many customers, which records and fields; values stay in the database."""
 
 from crm_sync.pull.summary import SyncSummary
-from tasks.pages.markdown import Markdown, bold, link, link_to_page, links, publish_page, publish_table, table
+from tasks.pages.markdown import Markdown, address, bold, link_to_page, links, publish_page, publish_table, table
 
 _EXAMPLES = 20
 # So many rows the UI can show and give as JSON; the table has all.
@@ -35,7 +35,7 @@ def publish_held(flow: str, summary: SyncSummary) -> None:
         ),
     )
     listed = [
-        {"customer": customer, "record": str(link(summary.org_host, record)), "what": change.words}
+        {"customer": customer, "record": record, "what": change.words, "address": address(summary.org_host, record)}
         for change in summary.held
         for customer, record in zip(change.customer_ids, change.records, strict=True)
     ]

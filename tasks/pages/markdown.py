@@ -40,6 +40,11 @@ def link(host: str, record: str = "") -> Markdown:
     return Markdown(f"[{escape(record or host)}](https://{host}/{record})")
 
 
+def address(host: str, record: str) -> str:
+    """Return the address of a record, for a list, whose cells show no links; empty where it is not known."""
+    return f"https://{host}/{record}" if host else ""
+
+
 def links(host: str, records: Iterable[str]) -> Markdown:
     """Return links to records of an org, with commas between them."""
     return Markdown(", ".join(link(host, record) for record in records))
@@ -69,6 +74,12 @@ def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> Markdown:
     rule = ["---:" if any(isinstance(value, Real) for value in column) else "---" for column in columns]
     lines: list[Sequence[object]] = [header, rule, *filled]
     return Markdown("\n".join(f"| {' | '.join(map(_cell, line))} |" for line in lines))
+
+
+def counts_table(counted: str, counts: Mapping[str, Mapping[str, int]], total: Mapping[str, int]) -> Markdown:
+    """Return a row for each outcome and a column for each object: the page is narrow, and there are many outcomes."""
+    sides = [*counts.values(), total]
+    return table((counted, *counts, "all"), [(name, *(side[name] for side in sides)) for name in total])
 
 
 def code(text: str, language: str = "") -> Markdown:
@@ -102,7 +113,8 @@ def publish_table(
 
 def _verdict_first(sentence: str, state: RunState | None) -> Markdown:
     """Return the sentence behind its verdict, so that it is seen where a list of pages cuts it off."""
-    return escape(f"{state.verdict}: {sentence}" if state else sentence)
+    verdict = f"{state.verdict}: " if state else ""
+    return escape(verdict + sentence.removeprefix(verdict))
 
 
 def _cell(value: object) -> Markdown:

@@ -6,7 +6,7 @@ from crm_sync.moments.forecast import Backlog
 from crm_sync.moments.results_store import RefusedMoment
 from crm_sync.moments.summary import MomentExportSummary
 from crm_sync.outcomes import RefusalClass
-from tasks.pages.markdown import Markdown, bold, escape, heading, publish_page, publish_table, table
+from tasks.pages.markdown import Markdown, counts_table, escape, heading, publish_page, publish_table, table
 
 _KEY = "contact-moment-export"
 # The meaning of each class of refusal, for a person.
@@ -38,7 +38,7 @@ def publish_moments(summary: MomentExportSummary) -> None:
         "Contact moment export",
         summary.sentence(),
         escape(f"Forecast: {summary.forecast.sentence()}."),
-        table(("object", *total), [(name, *row.values()) for name, row in [*counts.items(), (bold("all"), total)]]),
+        counts_table("moments", counts, total),
         Markdown("Unchanged: what Salesforce has is what would be written, so no request was made for it."),
         heading("What waits"),
         table(

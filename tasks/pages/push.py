@@ -2,7 +2,7 @@
 
 from crm_sync.push.result import PushPreview, PushResult
 from crm_sync.push.settings import CheckedSettings
-from tasks.pages.markdown import Markdown, heading, link, links, publish_page, publish_table, table
+from tasks.pages.markdown import Markdown, address, heading, links, publish_page, publish_table, table
 
 
 def publish_push(flow: str, result: PushResult, checked: CheckedSettings) -> None:
@@ -25,7 +25,7 @@ def publish_push(flow: str, result: PushResult, checked: CheckedSettings) -> Non
         *_conflicts(result),
         heading("Fields"),
         table(("customer field", "", "Salesforce field"), _fields(checked)),
-        Markdown("`<->` is pulled and sent, `<-` is only pulled."),
+        Markdown("↔ is pulled and sent, ← is only pulled. A no goes by itself, before everything else."),
         state=result.state,
     )
     if result.causes:
@@ -41,7 +41,12 @@ def publish_push(flow: str, result: PushResult, checked: CheckedSettings) -> Non
         said = f"{len(result.error):,} customers left by error, by cause."
         publish_table(f"{key}-errors", causes, said)
         refused = [
-            {"customer": one.customer_id, "record": str(link(result.org_host, one.record)), "cause": one.code}
+            {
+                "customer": one.customer_id,
+                "record": one.record,
+                "cause": one.code,
+                "address": address(result.org_host, one.record),
+            }
             for one in result.refused
         ]
         publish_table(f"{key}-refused", refused, f"{said[:-9]}one by one.")
@@ -105,12 +110,12 @@ def _left_out(result: PushResult) -> list[Markdown]:
 def _left(result: PushResult) -> list[Markdown]:
     parts = []
     if result.limit:
-        parts.append(Markdown("Customers in *limit* were not sent; `retry_outputs` sends them again."))
+        parts.append(Markdown("Customers in *limit* were not sent; **retry-outputs** sends them again."))
     if result.waiting:
         parts.append(
             Markdown(
                 f"{result.waiting:,} customers wait in the queue: they came later, another run is at work on them, or "
-                "Salesforce has their records and has not answered. The next push goes on with them, `retry_outputs` "
+                "Salesforce has their records and has not answered. The next push goes on with them, **retry-outputs** "
                 "of *limit* only with the last."
             )
         )
@@ -130,9 +135,9 @@ def _conflicts(result: PushResult) -> list[Markdown]:
 def _fields(checked: CheckedSettings) -> list[tuple[object, ...]]:
     rows: list[tuple[object, ...]] = []
     for sobject, sent_links in checked.links.items():
-        sent = {one.salesforce_field for one in sent_links}
+        sent, consent = {one.salesforce_field for one in sent_links}, checked.rules.consent_links(sobject)
         for one in checked.rules.of(sobject).links:
-            # The Id says which record it is; it is read, and never written.
-            arrow = Markdown("<->" if one.salesforce_field in sent else "<-")
+            # The Id says which record it is; it is read, and never written. Consent goes by itself.
+            arrow = "↔" if one.salesforce_field in sent or one in consent.values() else "←"
             rows.append((one.name, arrow, f"{sobject}.{one.salesforce_field}"))
     return rows

@@ -11,7 +11,19 @@ from crm_sync.pull.record_changes_store import SHOWN_CHANGES, RecordChange
 from crm_sync.pull.summary import SyncSummary
 from crm_sync.sobject import SObject
 from tasks.pages.held import publish_held
-from tasks.pages.markdown import Markdown, bold, bullets, escape, heading, link, publish_page, publish_table, table
+from tasks.pages.markdown import (
+    Markdown,
+    address,
+    bold,
+    bullets,
+    counts_table,
+    escape,
+    heading,
+    link,
+    publish_page,
+    publish_table,
+    table,
+)
 
 _EXAMPLES = 10
 
@@ -62,7 +74,7 @@ def publish_summary(flow: str, summary: SyncSummary) -> None:
         f"{key}-summary",
         _title(flow),
         summary.sentence(),
-        table(("object", *total), [(name, *row.values()) for name, row in [*counts.items(), (bold("all"), total)]]),
+        counts_table("records", counts, total),
         Markdown(
             "Superseded: another record of the same person is the customer's source. Deleted: in Salesforce's recycle "
             "bin, or gone."
@@ -81,7 +93,8 @@ def publish_summary(flow: str, summary: SyncSummary) -> None:
         said = f"{summary.rejected:,} records could not be used"
         publish_table(f"{key}-rejects", rejects, f"{said}, by reason.")
         records = [
-            {"record": str(link(summary.org_host, record)), "reason": why} for record, why in summary.reject_examples
+            {"record": record, "reason": why, "address": address(summary.org_host, record)}
+            for record, why in summary.reject_examples
         ]
         publish_table(f"{key}-rejected-records", records, f"{said}, one by one.", in_all=summary.rejected)
 
@@ -112,7 +125,8 @@ def publish_changes(flow: str, summary: SyncSummary) -> None:
     """Leave the changes that a dry run found as a table."""
     if summary.changes is None:
         return
-    rows = cast(list[dict[str, Any]], summary.changes.fillna("").to_dict("records"))
+    changes = summary.changes.fillna("").rename(columns={"salesforce_id": "record"})
+    rows = cast(list[dict[str, Any]], changes.to_dict("records"))
     publish_table(f"{flow.replace('_', '-')}-dry-run", rows, summary.sentence(), state=summary.state)
 
 

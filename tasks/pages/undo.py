@@ -8,14 +8,17 @@ from tasks.pages.markdown import Markdown, link_to_page, publish_page, publish_t
 
 _LISTED = 10_000
 _LIST = "undo-run-list"
-# Follows from another field, and is not shown.
-_HASH = "address_hash"
+# They follow from other fields, and are not shown.
+_UNSHOWN = ("address_hash", "mail_status_before")
 
 
 def publish_runs(runs: Sequence[KeptRun]) -> str:
     """Leave the list of runs, and return the sentence of the page."""
     sentence = f"{counted(len(runs), 'run')} can be taken back."
-    rows = [(str(run.number), run.flow, f"{run.started_at:%Y-%m-%d %H:%M} UTC", run.customers) for run in runs]
+    rows = [
+        (str(run.number), run.flow.replace("_", "-"), f"{run.started_at:%Y-%m-%d %H:%M} UTC", run.customers)
+        for run in runs
+    ]
     publish_page(
         "undo-run", "Runs that can be taken back", sentence, table(("run", "flow", "started", "customers"), rows)
     )
@@ -24,10 +27,10 @@ def publish_runs(runs: Sequence[KeptRun]) -> str:
 
 def publish_undo(run: int, plan: UndoPlan, *, dry_run: bool) -> str:
     """Leave what changes by field, with the list of customers, and return the sentence of the page."""
-    changes = plan.changes[plan.changes["field"].ne(_HASH)]
+    changes = plan.changes[~plan.changes["field"].isin(_UNSHOWN)]
     customers = counted(int(changes["customer_id"].nunique()), "customer")
     verb = "would get back" if dry_run else "got back"
-    sentence = f"{customers} {verb} {counted(len(changes), 'value')} of before run {run}"
+    sentence = f"{customers} {verb} {counted(len(changes), 'value')} from before run {run}"
     sentence += f"; {counted(plan.left, 'value')} changed again since and stay." if plan.left else "."
     by_field = changes.groupby("field")["customer_id"].nunique().sort_values(ascending=False)
     publish_page(

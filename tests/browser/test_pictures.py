@@ -55,7 +55,7 @@ def _run(marketer: Marketer, deployment: str, parameters: dict[str, Any]) -> str
 
 def _look(marketer: Marketer, name: str, address: str) -> None:
     for width, scheme in _LOOKS:
-        marketer.page.set_viewport_size({"width": width, "height": 1000})
+        marketer.page.set_viewport_size({"width": width, "height": 1800})
         marketer.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]  # one of its two
         marketer.page.goto(f"{marketer.served.url}{address}")
         marketer.page.wait_for_load_state("networkidle")

@@ -1,5 +1,6 @@
 """The contact moment export: which moments go, where to, with how many requests, and what is said of the others."""
 
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -190,7 +191,7 @@ def test_run_is_recorded_with_its_state_and_its_page_adds_up(org: MomentRig) -> 
     last = org.rows(sync_run)[-1]
     recorded = (last["flow"], last["state"], last["requests_used"])
     assert recorded == ("contact_moment_export", "Completed", summary.requests_used)
-    assert "| **all** | 4 | 0 | 0 | 0 |" in artifact("contact-moment-export-summary")
+    assert re.search(r"^\| added \|.* 4 \|$", artifact("contact-moment-export-summary"), re.MULTILINE)
     assert '"added": 4' in artifact("contact-moment-export-counts")
 
 

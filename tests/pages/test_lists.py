@@ -26,7 +26,7 @@ def publish_lists() -> None:
     rows = [{"name": f"row {number}"} for number in range(1200)]
     publish_table("long-list", rows, "1,200 rows.", state=RunState.WITH_REJECTS)
     publish_table("short-list", rows[:3], "3 rows.", in_all=5000)
-    publish_table("records", [{"record": "[003A](https://x.example/003A)", "reason": "a, b"}], "1 record.")
+    publish_table("records", [{"record": "003A", "reason": "a, b"}], "1 record.")
     publish_page("a-page", "Page", "Ten customers left.", state=RunState.COMPLETED)
 
 

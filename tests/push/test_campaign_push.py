@@ -251,7 +251,7 @@ def test_page_of_a_run_tells_causes_and_directions_and_nothing_about_people(push
     page = artifact("campaign-push-summary") + artifact("campaign-push-errors") + artifact("campaign-push-outputs")
     assert "STRING_TOO_LONG" in page
     assert "shorten it here" in page
-    assert "| job_title | <-> | Contact.Title |" in page
-    assert "| firstname | <- | Contact.FirstName |" in page
+    assert "| job_title | ↔ | Contact.Title |" in page
+    assert "| firstname | ← | Contact.FirstName |" in page
     assert secret not in page
     assert "x" * 20 not in page

@@ -64,7 +64,7 @@ def _number(page: str, flow: str) -> int:
 def test_a_run_is_found_on_the_page_shown_and_taken_back_but_for_the_no(spoiled: Rig) -> None:
     rig = spoiled
     undo_run(database=rig.customers)
-    run = _number(artifact("undo-run"), "incremental_pull")
+    run = _number(artifact("undo-run"), "incremental-pull")
     before = rig.rows(customer)
 
     shown = undo_run(run, database=rig.customers)
@@ -91,11 +91,11 @@ def test_a_run_is_found_on_the_page_shown_and_taken_back_but_for_the_no(spoiled:
 def test_what_was_taken_back_can_be_taken_back_itself(spoiled: Rig) -> None:
     rig = spoiled
     undo_run(database=rig.customers)
-    run = _number(artifact("undo-run"), "incremental_pull")
+    run = _number(artifact("undo-run"), "incremental-pull")
     undo_run(run, database=rig.customers, dry_run=False)
     undo_run(database=rig.customers)
 
-    undo_run(_number(artifact("undo-run"), "undo_run"), database=rig.customers, dry_run=False)
+    undo_run(_number(artifact("undo-run"), "undo-run"), database=rig.customers, dry_run=False)
 
     ada = next(row for row in rig.rows(customer) if row["city"] == "Utrecht")
     assert (ada["lastname"], ada["email_address"], ada["opt_in"]) == (RENAMED, NEW, False)
