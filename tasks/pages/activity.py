@@ -47,7 +47,7 @@ def publish_activity(database: CustomerDatabase, now: datetime) -> None:
         *(_chart(title, counted, runs[flow]) for flow, (title, counted) in _COUNTED.items() if runs[flow]),
         heading("Last runs"),
         table(
-            ("run", "began (UTC)", "ended as", "read or sent", "changed", "requests", "seconds"),
+            ("run", "began (UTC)", "ended as", "read or sent", "changed", "requests"),
             map(_row, latest[:_LISTED_RUNS]),
         ),
         Markdown(f"As of {now:%Y-%m-%d %H:%M} UTC."),
@@ -79,5 +79,5 @@ def _row(run: PastRun) -> tuple[object, ...]:
     # With spaces at which no line breaks.
     began = f"{run.started_at:%d %b %H:%M}".replace(" ", "\N{NO-BREAK SPACE}")
     counts = (None, None) if run.flow in _UNCOUNTED else (run.read, run.changed)
-    seconds = None if run.seconds is None else round(run.seconds, 1)
-    return run.flow, began, run.state, *counts, run.requests, seconds
+    ended = next((one.verdict for one in RunState if one == run.state), run.state)
+    return run.flow.replace("_", "-"), began, ended, *counts, run.requests

@@ -8,8 +8,11 @@ import pandas as pd
 
 from crm_sync.consent.overview_store import ConsentOverview, read_overview
 from crm_sync.consent.proof_store import ConsentChain
+from crm_sync.consent_words import Side
 from crm_sync.database.engine import CustomerDatabase
 from tasks.pages.markdown import Markdown, heading, publish_page, table
+
+_SIDES = {Side.SALESFORCE.value: "Salesforce", Side.DEPLOYTEQ.value: "Deployteq"}
 
 
 def refresh_consent_page(database: CustomerDatabase, now: datetime) -> None:
@@ -36,7 +39,11 @@ def publish_consent(overview: ConsentOverview) -> None:
         overview.sentence(),
         table(("", "number"), facts),
         _part("What Salesforce refuses", ("code", "withdrawals"), overview.refusals),
-        _part("Not known any more", ("object", "channel", "since"), [list(map(_shown, gap)) for gap in overview.gaps]),
+        _part(
+            "Not known any more",
+            ("object", "channel", "since (UTC)"),
+            [(sobject, channel, _moment(since)) for sobject, channel, since in overview.gaps],
+        ),
     )
 
 
@@ -47,7 +54,14 @@ def publish_held_back(waiting: pd.DataFrame) -> None:
         "Yeses held back",
         f"{len(waiting):,} yeses wait: more at once than usual. Tick 'Approve changes' in the form of the next "
         "pull if they are meant.",
-        _part("Who would be mailed again", tuple(waiting.columns), _rows(waiting)),
+        _part(
+            "Who would be mailed again",
+            ("customer", "yes to", "said at", "seen (UTC)"),
+            [
+                (_text(one.customer_id), one.channel, _place(one.side, one.record), _moment(one.seen_at))
+                for one in _rows(waiting)
+            ],
+        ),
     )
 
 
@@ -58,11 +72,60 @@ def publish_proof(chain: ConsentChain) -> str:
         "consent-proof",
         "Consent of one person",
         sentence,
-        _part("Customers", tuple(chain.customers.columns), _rows(chain.customers)),
-        _part("Noes that stand", tuple(chain.standing.columns), _rows(chain.standing)),
-        _part("What was said", tuple(chain.events.columns), _rows(chain.events)),
-        _part("Yeses that wait to be judged", tuple(chain.candidates.columns), _rows(chain.candidates)),
-        _part("Written to Salesforce", tuple(chain.deliveries.columns), _rows(chain.deliveries)),
+        _part(
+            "Customers",
+            ("customer", "may be mailed", "why not"),
+            [
+                (_text(one.customer_id), "yes" if one.is_mailable else "no", one.reason)
+                for one in _rows(chain.customers)
+            ],
+        ),
+        _part(
+            "Noes that stand",
+            ("no to", "said at", "how", "since (UTC)", "seen (UTC)"),
+            [
+                (one.channel, _place(one.side, one.reference), one.cause, _moment(one.since), _moment(one.seen_at))
+                for one in _rows(chain.standing)
+            ],
+        ),
+        _part(
+            "Everything that was said",
+            ("said", "at", "how", "when (UTC)", "seen (UTC)", "run"),
+            [
+                (
+                    f"{one.said} to {one.channel}",
+                    _place(one.side, one.reference),
+                    f"{one.cause}, {one.kind}",
+                    _span(one.not_before, one.not_after),
+                    _moment(one.seen_at),
+                    _text(one.sync_run_id),
+                )
+                for one in _rows(chain.events)
+            ],
+        ),
+        _part(
+            "Yeses that wait to be judged",
+            ("yes to", "said at", "by", "seen (UTC)"),
+            [
+                (one.channel, _place(one.side, one.reference), one.kind, _moment(one.seen_at))
+                for one in _rows(chain.candidates)
+            ],
+        ),
+        _part(
+            "Written to Salesforce",
+            ("written", "record", "queued (UTC)", "there since (UTC)", "tries", "refused with"),
+            [
+                (
+                    f"{one.said} to {one.channel}",
+                    one.record_id,
+                    _moment(one.queued_at),
+                    _moment(one.delivered_at) or ("not needed any more" if one.ended_at else "not yet"),
+                    _text(one.tries),
+                    one.error_code,
+                )
+                for one in _rows(chain.deliveries)
+            ],
+        ),
     )
     return sentence
 
@@ -79,19 +142,29 @@ def _verdict(chain: ConsentChain) -> str:
     return f"This person may not be mailed{why}{under_way}."
 
 
-def _part(title: str, header: Sequence[str], rows: Sequence[Sequence[Any]]) -> Markdown:
-    named = [name.replace("_", " ") for name in header]
-    return Markdown(f"{heading(title)}\n\n{table(named, rows)}") if rows else Markdown()
+def _part(title: str, header: Sequence[str], rows: Sequence[Sequence[object]]) -> Markdown:
+    return Markdown(f"{heading(title)}\n\n{table(header, rows)}") if rows else Markdown()
 
 
-def _rows(frame: pd.DataFrame) -> list[list[object]]:
-    """Return the rows as they are shown: moments to the minute, and nothing where there is nothing."""
-    return [[_shown(value) for value in row] for row in frame.astype("object").itertuples(index=False)]
+def _rows(frame: pd.DataFrame) -> list[Any]:
+    """Return the rows by the names of their columns; None where there is nothing."""
+    return [*frame.astype("object").where(frame.notna(), None).itertuples(index=False)]
 
 
-def _shown(value: Any) -> object:
-    if value is None or value != value:  # noqa: PLR0124  # NaN and NaT are not themselves
-        return None
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return f"{value:%Y-%m-%d %H:%M} UTC" if hasattr(value, "strftime") else str(value)
+def _text(number: float | None) -> str | None:
+    """Return a number of a row, which is no quantity."""
+    return None if number is None else str(int(number))
+
+
+def _place(side: str, reference: str | None) -> str:
+    """Return where something was said: the side, and the record there."""
+    return f"{_SIDES.get(side, side)} {reference or ''}".rstrip()
+
+
+def _moment(value: datetime | None) -> str:
+    return f"{value:%Y-%m-%d %H:%M}" if value else ""
+
+
+def _span(earliest: datetime | None, latest: datetime | None) -> str:
+    """Return between which moments something was said, as far as it is known."""
+    return " to ".join(filter(None, [_moment(earliest), _moment(latest)]))

@@ -22,13 +22,17 @@ _PAGES = {
     "activity": "the last runs, and what waits",
     "consent": "who said no, and whether Salesforce knows",
     "api-budget": "the requests made and left",
-    "full-sync-rejected-records": "records that could not be used",
-    "campaign-push-refused": "customers that left a campaign by error",
-    "contact-moment-export-refused": "contact moments that Salesforce refused",
-    "full-sync-held-back": "what a full sync held back",
-    "incremental-pull-held-back": "what a pull held back",
-    "consent-held-back": "people who said no, and would be mailed again",
     "connection": "the login, the org and the mapped fields",
+}
+# Only there when something of the kind is; by what waits for it.
+_LISTS = {
+    "records from Salesforce": {"full-sync-rejected-records": "records that could not be used"},
+    "contact moments": {"contact-moment-export-refused": "contact moments that Salesforce refused"},
+    "customers with changes": {
+        "full-sync-held-back": "what a full sync held back",
+        "incremental-pull-held-back": "what a pull held back",
+    },
+    "people to be mailed again": {"consent-held-back": "people who said no, and would be mailed again"},
 }
 
 
@@ -55,9 +59,14 @@ def publish_health(database: CustomerDatabase, now: datetime) -> None:
             "day (UTC)", "changed here or pushed", {name: day.changed + day.pushed for name, day in days.items()}
         ),
         heading("More pages"),
-        table(("page", "shows"), [(link_to_page(key), said) for key, said in _PAGES.items()]),
+        table(("page", "shows"), [(link_to_page(key), said) for key, said in _pages(health).items()]),
         Markdown(f"As of {now:%Y-%m-%d %H:%M} UTC."),
     )
+
+
+def _pages(health: Health) -> dict[str, str]:
+    numbers = {**health.refused, **health.held}
+    return _PAGES | {key: said for name, pages in _LISTS.items() if numbers.get(name) for key, said in pages.items()}
 
 
 def _directions(health: Health) -> list[tuple[object, ...]]:

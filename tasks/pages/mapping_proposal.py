@@ -31,7 +31,17 @@ def publish_proposal(proposal: MappingProposal) -> None:
             )
             for name in proposal.sound_like_no
         ),
-        table(("object", "Salesforce field", "label", "type", "goes into", "because"), map(_row, proposal.links)),
+        *(
+            part
+            for sobject in dict.fromkeys(link.sobject for link in proposal.links)
+            for part in (
+                heading(sobject),
+                table(
+                    ("Salesforce field", "label", "type", "goes into", "because"),
+                    [_row(link) for link in proposal.links if link.sobject == sobject],
+                ),
+            )
+        ),
         heading("Fields that nothing is proposed for"),
         bullets(left_over),
         heading("The same as a file"),
@@ -48,4 +58,4 @@ def _row(proposed: ProposedLink) -> tuple[object, ...]:
     opposite = " (says the opposite)" if link.opposite else ""
     target = Markdown(f"{escape(link.name)}{option}{unique}{opposite}")
     weekly = f"; {COMES_WEEKLY}" if field.calculated else ""
-    return proposed.sobject, field.name, field.label, field.type, target, proposed.because + weekly
+    return field.name, field.label, field.type, target, proposed.because + weekly

@@ -42,7 +42,7 @@ def test_proposal_shows_what_goes_where_and_the_same_as_a_file(rig: Rig) -> None
 
     page = artifact("mapping-proposal")
     assert proposal.sentence() in page
-    assert "| Contact | Email | Email | email | email_address **unique** | standard field |" in page
+    assert "| Email | Email | email | email_address **unique** | standard field |" in page
     assert "| Lead | Website | Website | url | website | same name |" in page
     assert "| Lead | Score__c | Score | double | Score (option) | field of your own |" in page
     assert re.search(r"- Lead: .*\bLeadSource \(picklist\)", page)
