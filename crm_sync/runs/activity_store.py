@@ -22,7 +22,6 @@ class PastRun:
     flow: str
     state: str
     started_at: datetime
-    seconds: float | None
     requests: int
     read: int
     changed: int
@@ -73,7 +72,6 @@ def _past_run(row: Row[Any], pushed: Mapping[str, int]) -> PastRun:
         flow=row.flow,
         state=row.state,
         started_at=row.started_at,
-        seconds=(row.ended_at - row.started_at).total_seconds() if row.ended_at else None,
         requests=row.requests_used,
         read=sum(count.read for count in counts) + sum(pushed.values()),
         changed=sum(count.written for count in counts) + pushed.get("success", 0),

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import asdict
 
-from prefect.logging.handlers import APILogHandler
 from rich.console import Console
 from rich.table import Table
 
@@ -43,8 +42,6 @@ def tell(port: int, records: int = _RECORDS) -> int:
             _unsubscribe(console, Person(org_url))
             _moments(console)
             _push(console, org_url)
-            # What the runs have logged goes to the server while it is there.
-            APILogHandler().flush()
     except SyncError as error:
         console.print(f"[red]{error}[/red]")
         return 1

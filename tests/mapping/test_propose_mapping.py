@@ -43,8 +43,8 @@ def test_proposal_shows_what_goes_where_and_the_same_as_a_file(rig: Rig) -> None
     page = artifact("mapping-proposal")
     assert proposal.sentence() in page
     assert "| Email | Email | email | email_address **unique** | standard field |" in page
-    assert "| Lead | Website | Website | url | website | same name |" in page
-    assert "| Lead | Score__c | Score | double | Score (option) | field of your own |" in page
+    assert "| Website | Website | url | website | same name |" in page
+    assert "| Score__c | Score | double | Score (option) | field of your own |" in page
     assert re.search(r"- Lead: .*\bLeadSource \(picklist\)", page)
     (text,) = re.findall(r"```yaml\n(.*?)\n```", page, re.DOTALL)
     assert read_mapping(text) == proposal.rules

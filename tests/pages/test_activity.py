@@ -65,4 +65,4 @@ def test_activity_shows_runs_as_bars_and_what_waits(rig: Rig) -> None:
     assert "### Full syncs" in page
     assert "### Pulls" not in page
     assert "█" in page
-    assert page.count("| full_sync |") == 2
+    assert page.count("| full-sync |") == 2
