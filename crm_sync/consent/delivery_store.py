@@ -72,7 +72,8 @@ def queue_lifts(
 
 
 def _objects_by_channel(linked: Mapping[SObject, Collection[Channel]]) -> dict[Channel, list[str]]:
-    return {channel: [str(one) for one, channels in linked.items() if channel in channels] for channel in Channel}
+    objects = {channel: [str(one) for one, channels in linked.items() if channel in channels] for channel in Channel}
+    return {channel: some for channel, some in objects.items() if some}
 
 
 def _records(

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 import pandas as pd
-from sqlalchemy import Connection, Table, and_, case, delete, exists, literal, select, true
+from sqlalchemy import ColumnElement, Connection, FromClause, Table, and_, case, delete, exists, literal, select, true
 
 from crm_sync.consent.rule import find_lifted
 from crm_sync.consent_words import Cause, Kind, Said
@@ -43,9 +44,17 @@ def enter_sayings(connection: Connection, sayings: pd.DataFrame, *, run: int | N
     sayings = sayings.reindex(columns=_EVENT)
     staged = _stage(connection, "staged_saying", sayings)
     _append(connection, staged, run, now)
-    stand(connection, sayings[sayings["said"].eq(Said.NO.value)], now)
+    if sayings["said"].eq(Said.NO.value).any():
+        _stand(connection, staged, staged.c.said == Said.NO.value, now)
     yeses = sayings[sayings["said"].eq(Said.YES.value) & sayings["kind"].isin([Kind.PERSON.value, Kind.USER.value])]
     _await_judgement(connection, yeses, now)
+
+
+def enter_noes(connection: Connection, noes: FromClause, *, run: int | None, now: datetime) -> None:
+    """Enter noes that the database holds: `address_hash`, `channel`, `side`, `reference`, `kind`, `cause`, `not_after`;
+    a place once."""
+    _append(connection, noes, run, now, said=Said.NO)
+    _stand(connection, noes, true(), now)
 
 
 def affirm(connection: Connection, readings: pd.DataFrame, *, now: datetime) -> None:
@@ -59,11 +68,16 @@ def affirm(connection: Connection, readings: pd.DataFrame, *, now: datetime) -> 
 
 def drop_candidates(connection: Connection, places: pd.DataFrame) -> None:
     """Forget waiting yeses of places that said no since. `places`: `address_hash`, `channel`, `side`, `reference`."""
-    if places.empty:
+    if places.empty or not waits_any(connection):
         return
     staged = _stage(connection, "staged_place", places[_PLACE])
     same = and_(*(consent_candidate.c[name] == staged.c[name] for name in _PLACE))
     connection.execute(delete(consent_candidate).where(exists(select(literal(1)).select_from(staged).where(same))))
+
+
+def waits_any(connection: Connection) -> bool:
+    """Return whether any yes waits to be judged."""
+    return bool(connection.scalar(select(exists(select(consent_candidate.c.id)))))
 
 
 def carry_over(connection: Connection, moved: pd.DataFrame, *, run: int | None, now: datetime) -> None:
@@ -166,21 +180,28 @@ def _lift(
     connection.execute(delete(address_consent).where(address_consent.c.id.in_(select(staged.c.no_id))))
 
 
-def _append(connection: Connection, staged: Table, run: int | None, now: datetime) -> None:
-    values = [literal(now, Instant()), literal(run, consent_event.c.sync_run_id.type)]
-    source = select(*(staged.c[name] for name in _EVENT), *values)
-    connection.execute(consent_event.insert().from_select([*_EVENT, "seen_at", "sync_run_id"], source))
+def _append(
+    connection: Connection, sayings: FromClause, run: int | None, now: datetime, *, said: Said | None = None
+) -> None:
+    row: dict[str, ColumnElement[Any]] = {column.name: column for column in sayings.c}
+    row |= {"seen_at": literal(now, Instant()), "sync_run_id": literal(run, consent_event.c.sync_run_id.type)}
+    if said:
+        row["said"] = literal(said.value)
+    connection.execute(consent_event.insert().from_select([*row], select(*row.values())))
 
 
 def stand(connection: Connection, noes: pd.DataFrame, now: datetime) -> None:
     """Let noes stand. `noes`: `address_hash`, `channel`, `side`, `reference`, `cause`, `not_after`; a place once."""
     if noes.empty:
         return
-    staged = _stage(connection, "staged_no", noes[[*_PLACE, "cause", "not_after"]])
+    # Without a WHERE, SQLite reads ON CONFLICT as part of the FROM clause.
+    _stand(connection, _stage(connection, "staged_no", noes[[*_PLACE, "cause", "not_after"]]), true(), now)
+
+
+def _stand(connection: Connection, noes: FromClause, which: ColumnElement[bool], now: datetime) -> None:
     moment = literal(now, Instant())
     names = [*_PLACE, "cause", "not_after", "since", "seen_at"]
-    # Without a WHERE, SQLite reads ON CONFLICT as part of the FROM clause.
-    source = select(*(staged.c[name] for name in names[:-2]), staged.c.not_after, moment).where(true())
+    source = select(*(noes.c[name] for name in names[:-2]), noes.c.not_after, moment).where(which)
     insert = insert_for(connection, address_consent).from_select(names, source)
     new, old = insert.excluded, address_consent.c
     connection.execute(

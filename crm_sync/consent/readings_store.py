@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import ColumnElement, Connection, Select, Table, and_, false, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, Table, and_, false, func, literal, or_, select
 
-from crm_sync.consent.ledger_store import affirm, drop_candidates, enter_sayings
+from crm_sync.consent.ledger_store import affirm, drop_candidates, enter_noes, enter_sayings, waits_any
 from crm_sync.consent.rule import Observation, observe
 from crm_sync.consent_words import SAYS_NO, Cause, Channel, Kind, Said, Side
 from crm_sync.database.confirmed_values import is_own_write
@@ -35,12 +35,17 @@ class ReadingContext:
     is_first_reading: Collection[SObject] = ()
 
 
-def enter_readings(connection: Connection, staged: Table, sobject: SObject, context: ReadingContext) -> pd.Series:
+def enter_readings(
+    connection: Connection, staged: Table, sobject: SObject, context: ReadingContext, *, has_matches: bool = True
+) -> pd.Series:
     """Enter what the staged records of an object say about consent; returns the address hashes it is about.
 
     `staged`: `id`, `system_modstamp`, `is_deleted`, `field_values`, `address_hash`, `says_no_email`, `says_no_sms`,
-    `master_record_id`, `converted_contact_id`. A deleted record can say no, and nothing else.
+    `master_record_id`, `converted_contact_id`. A deleted record can say no, and nothing else. `has_matches`: whether
+    the mirror holds any of them.
     """
+    if not has_matches and not waits_any(connection):
+        return pd.concat([_enter_first(connection, staged, channel, context) for channel in Channel]).drop_duplicates()
     found = _read(connection, staged)
     if found.empty:
         return pd.Series(dtype="Int64")
@@ -55,6 +60,24 @@ def enter_readings(connection: Connection, staged: Table, sobject: SObject, cont
 def read_until() -> ColumnElement[datetime]:
     """The stamp of the version of a record from which consent was last read."""
     return func.coalesce(salesforce_record.c.consent_stamp, salesforce_record.c.system_modstamp)
+
+
+def _enter_first(connection: Connection, staged: Table, channel: Channel, context: ReadingContext) -> pd.Series:
+    """Enter the noes of records that are new to the mirror: each is found, none was seen to be said."""
+    columns: dict[str, ColumnElement[Any]] = {
+        "address_hash": staged.c.address_hash,
+        "channel": literal(channel.value),
+        "side": literal(Side.SALESFORCE.value),
+        "reference": staged.c.id,
+        "kind": literal(Kind.SEEN.value),
+        "cause": literal(Cause.FIRST_SIGHT.value),
+        "not_after": staged.c.system_modstamp,
+    }
+    says_no = (staged.c[SAYS_NO[channel]], staged.c.address_hash.is_not(None))
+    noes = select(*(value.label(name) for name, value in columns.items())).where(*says_no)
+    enter_noes(connection, noes.subquery("noes"), run=context.run, now=context.now)
+    hashes = connection.scalars(select(staged.c.address_hash).where(*says_no).distinct()).all()
+    return pd.Series(hashes, dtype="Int64")
 
 
 def _read(connection: Connection, staged: Table) -> pd.DataFrame:
@@ -96,6 +119,9 @@ def _enter(
     connection: Connection, found: pd.DataFrame, sobject: SObject, channel: Channel, context: ReadingContext
 ) -> pd.Series:
     readings = found.rename(columns={f"says_{channel.value}": "says_no", f"said_{channel.value}": "said_no"})
+    readings = readings[(readings["says_no"].eq(True) | readings["said_no"].eq(True)).fillna(False).astype(bool)]
+    if readings.empty:
+        return pd.Series(dtype="Int64")
     seen = readings.assign(observed=observe(readings))
     seen = _for_both_addresses(seen[seen["observed"].ne(Observation.NOTHING.value)])
     if seen.empty:

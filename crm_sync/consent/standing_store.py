@@ -4,13 +4,13 @@ from collections.abc import Collection
 from datetime import datetime
 
 import pandas as pd
-from sqlalchemy import ColumnElement, Connection, FromClause, Select, and_, exists, literal, or_, select, update
+from sqlalchemy import ColumnElement, Connection, FromClause, Select, and_, exists, literal, or_, select, union, update
 
 from crm_sync.consent.ledger_store import carry_over
 from crm_sync.consent_words import Channel
 from crm_sync.database.dialects import write_and_count
 from crm_sync.database.frames import frame_of
-from crm_sync.database.staging import stage
+from crm_sync.database.staging import stage, stage_query
 from crm_sync.database.tables.consent import address_consent
 from crm_sync.database.tables.customers import customer, salesforce_record
 
@@ -25,6 +25,13 @@ def stands_at_no(person: FromClause, channel: Channel) -> ColumnElement[bool]:
         .where(joined.c.merged_into_customer_id == person.c.id)
     )
     return or_(own, of_joined)
+
+
+def gather(connection: Connection, *queries: Select[tuple[int]]) -> Select[tuple[int]] | None:
+    """Return a query of the customers (ids) that any of the queries gives, which are asked once; None for none."""
+    found = union(*queries).subquery()
+    staged = stage_query(connection, "staged_concerned", select(found.c[0].label("id")))
+    return None if staged is None else select(staged.c.id)
 
 
 def customers_with(connection: Connection, ids: pd.Series) -> Select[tuple[int]]:

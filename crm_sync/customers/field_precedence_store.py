@@ -9,11 +9,11 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 import pandas as pd
-from sqlalchemy import ColumnElement, Connection, Text, and_, cast, func, select, type_coerce
+from sqlalchemy import ColumnElement, Connection, Text, cast, func, select, type_coerce
 
 from crm_sync.columns.json_objects import json_objects, raw_literals
 from crm_sync.columns.membership import among
-from crm_sync.customers.mirror import read_records, to_records
+from crm_sync.customers.mirror import read_staged_records, to_records
 from crm_sync.customers.upsert import RecordGroup
 from crm_sync.database.frames import frame_of
 from crm_sync.database.staging import stage
@@ -21,6 +21,9 @@ from crm_sync.database.tables.customers import customer, rejected_record, salesf
 from crm_sync.mapping.model import OPTION_COLUMN, CustomerFieldKind, FieldLink, MappingRules
 from crm_sync.mapping.transform import customer_values
 from crm_sync.sobject import SObject
+
+# Stands for a missing value where an empty text is another one.
+_MISSING = "\0"
 
 
 class FieldRules(Protocol):
@@ -69,13 +72,15 @@ def _own_values(connection: Connection, part: RecordGroup, fields: FieldRules, s
     here = _read_customers(connection, part.records, links, source)
     given = _given_before(connection, here, rules, types)
     here = here[here["source_id"].isin(given.index)].set_index("unique_key")
-    rows = part.records[part.records["unique_key"].isin(here.index)]
+    names = [link.column for link in links]
+    before = given.reindex(here["source_id"], columns=names).set_axis(here.index).astype("str")
+    # Whoever has what Salesforce gave takes what it gives now.
+    here = here[_differ(here[names], before, missing=_MISSING).any(axis=1)]
+    rows = part.records[among(part.records["unique_key"], here.index.to_series())]
     if rows.empty:
         return nothing, 0
-    names = [link.column for link in links]
     now = _given(rows, part.sobject, rules, types).set_axis(rows.index)[names]
-    own = here.reindex(rows["unique_key"]).set_axis(rows.index)
-    was = given.reindex(own["source_id"]).set_axis(rows.index).reindex(columns=names).astype("str")
+    own, was = (frame.reindex(rows["unique_key"]).set_axis(rows.index) for frame in (here, before))
     changed = _changed(now, was, links)
     conflicts = changed & _differ(own[names], was) & _differ(own[names], now)
     return now.where(changed, own[names]), int(conflicts.to_numpy().sum())
@@ -116,14 +121,12 @@ def _given_before(
     Not of a record that was deleted, rejected or left for another key since: what changed with that was never given.
     """
     sources = here[["source_id", "unique_key"]].dropna().rename(columns={"source_id": "id"}).drop_duplicates()
-    known = read_records(connection, sources["id"].drop_duplicates())
-    rejected = select(rejected_record.c.id).where(rejected_record.c.id == salesforce_record.c.id)
     staged = stage(connection, "staged_source", sources)
-    is_source = and_(salesforce_record.c.id == staged.c.id, salesforce_record.c.unique_key == staged.c.unique_key)
-    query = select(staged.c.id).join(salesforce_record, is_source).where(~salesforce_record.c.is_deleted)
-    giving = pd.Series(list(connection.scalars(query.where(~rejected.exists()))), dtype="str")
+    rejected = select(rejected_record.c.id).where(rejected_record.c.id == salesforce_record.c.id)
+    has_key = salesforce_record.c.unique_key == staged.c.unique_key
+    known = read_staged_records(connection, staged, has_key, ~salesforce_record.c.is_deleted, ~rejected.exists())
     frames = [pd.DataFrame()]
-    for name, group in known[among(known["id"], giving)].groupby("sobject"):
+    for name, group in known.groupby("sobject"):
         if (sobject := SObject(str(name))) in rules.mapped:
             frames.append(_given(group, sobject, rules, types).set_axis(group["id"].to_numpy()))
     return pd.concat(frames)
@@ -157,8 +160,8 @@ def _changed(now: pd.DataFrame, was: pd.DataFrame, links: list[FieldLink]) -> pd
     return changed
 
 
-def _differ(one: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
-    return one.fillna("").ne(other.fillna(""))
+def _differ(one: pd.DataFrame, other: pd.DataFrame, *, missing: str = "") -> pd.DataFrame:
+    return one.fillna(missing).ne(other.fillna(missing))
 
 
 def _with_values(part: RecordGroup, values: pd.DataFrame, rules: MappingRules) -> pd.DataFrame:

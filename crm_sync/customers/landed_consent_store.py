@@ -1,12 +1,12 @@
 """Consent in the landing of a batch: taken from the records before, settled for the customers after it."""
 
 import pandas as pd
-from sqlalchemy import Connection, Select, Table, select, union
+from sqlalchemy import Connection, Select, Table, exists, select, union
 
 from crm_sync.consent.delivery_store import queue_withdrawals
 from crm_sync.consent.here_store import notice_changes_here
 from crm_sync.consent.readings_store import ReadingContext, customers_of, enter_readings
-from crm_sync.consent.standing_store import customers_with, follow_addresses, refresh_consent
+from crm_sync.consent.standing_store import customers_with, follow_addresses, gather, refresh_consent
 from crm_sync.customers.landing_context import LandingContext
 from crm_sync.database.staging import stage
 from crm_sync.database.tables.consent import address_consent
@@ -23,7 +23,7 @@ def take_consent(
     """
     noticed = notice_changes_here(connection, landing.hashes, run=landing.sync_run_id, now=landing.now)
     context = ReadingContext(landing.sync_run_id, landing.now, landing.known_until, landing.new_consent)
-    hashes = enter_readings(connection, staged, sobject, context)
+    hashes = enter_readings(connection, staged, sobject, context, has_matches=has_matches)
     concerned = [customers_of(connection, hashes)]
     if len(noticed):
         concerned.append(customers_with(connection, noticed))
@@ -50,13 +50,13 @@ def settle_consent(
     if has_matches:
         follow_addresses(connection, of_batch, run=landing.sync_run_id, now=landing.now)
         into = select(customer.c.merged_into_customer_id).join(staged, staged.c.unique_key == customer.c.unique_key)
-        touched = union(of_batch, concerned, into.where(customer.c.merged_into_customer_id.is_not(None))).subquery()
+        touched = gather(connection, of_batch, concerned, into.where(customer.c.merged_into_customer_id.is_not(None)))
     else:
-        stands = address_consent.c.address_hash == staged.c.address_hash
-        at_no = of_batch.join(address_consent, stands)
-        touched = union(at_no, concerned).subquery()
-    ids = select(touched.c[0])
+        stands = exists(select(address_consent.c.id).where(address_consent.c.address_hash == staged.c.address_hash))
+        touched = gather(connection, of_batch.where(stands), concerned)
+    if touched is None:
+        return
     linked = landing.linked_consent
     channels = {channel for some in linked.values() for channel in some}
-    refresh_consent(connection, ids, landing.now, linked=channels)
-    queue_withdrawals(connection, ids, linked, landing.now)
+    refresh_consent(connection, touched, landing.now, linked=channels)
+    queue_withdrawals(connection, touched, linked, landing.now)

@@ -17,7 +17,6 @@ from sqlalchemy import (
     cast,
     delete,
     exists,
-    false,
     func,
     insert,
     literal,
@@ -27,6 +26,7 @@ from sqlalchemy import (
 )
 
 from crm_sync.columns.json_objects import text_fields
+from crm_sync.columns.membership import among
 from crm_sync.consent.readings_store import read_until
 from crm_sync.database.confirmed_values import is_own_write
 from crm_sync.database.dialects import insert_for, write_and_count
@@ -67,8 +67,8 @@ def stage_records(connection: Connection, records: pd.DataFrame) -> Table:
     )
 
 
-def match_mirror(connection: Connection, staged: Table, *, only_changed: bool) -> MirrorMatch:
-    """Compare the staged records with the mirror.
+def match_mirror(connection: Connection, staged: Table, records: pd.Series, *, only_changed: bool) -> MirrorMatch:
+    """Compare the staged records, whose Ids are `records`, with the mirror.
 
     A record brings nothing new when the mirror holds a newer version; with `only_changed` also when it holds the
     very same one.
@@ -78,23 +78,28 @@ def match_mirror(connection: Connection, staged: Table, *, only_changed: bool) -
         salesforce_record.c.unique_key.is_not(None),
         salesforce_record.c.unique_key.is_distinct_from(staged.c.unique_key),
     )
-    is_same: ColumnElement[bool] = false()
-    if only_changed:
-        names = [name for name in RECORD_COLUMNS if name != "id"]
-        is_same = and_(*(salesforce_record.c[name].is_not_distinct_from(staged.c[name]) for name in names))
     edited_at = edited_before(connection, dict(staged.c.items()))
-    known = select(staged.c.id, salesforce_record.c.unique_key, is_stale, is_same, is_rekeyed, edited_at).join_from(
-        staged, salesforce_record, salesforce_record.c.id == staged.c.id
+    is_known = salesforce_record.c.id == staged.c.id
+    known = select(staged.c.id, salesforce_record.c.unique_key, is_stale, is_rekeyed, edited_at).join_from(
+        staged, salesforce_record, is_known
     )
     has_matches = bool(connection.scalar(select(known.exists())))
-    news = known.where(or_(is_stale, is_rekeyed, is_same, edited_at.is_not(None)))
+    news = known.where(or_(is_stale, is_rekeyed, edited_at.is_not(None)))
     rows = connection.execute(news).all() if has_matches else []
-    found = frame_of(rows, ["id", "old_key", "is_stale", "is_same", "is_rekeyed", "edited_at"])
-    ids, old_keys = found["id"].astype("str"), found["old_key"].astype("str")
-    stale, same = (found[name].astype("bool") for name in ("is_stale", "is_same"))
-    rekeyed = pd.DataFrame({"id": ids, "old_key": old_keys})[~stale & ~same & found["is_rekeyed"].eq(True)]
+    found = frame_of(rows, ["id", "old_key", "is_stale", "is_rekeyed", "edited_at"])
+    ids, old_keys, stale = found["id"].astype("str"), found["old_key"].astype("str"), found["is_stale"].astype("bool")
+    same = records[~among(records, _news(connection, staged))] if has_matches and only_changed else ids[:0]
+    rekeyed = pd.DataFrame({"id": ids, "old_key": old_keys})[~stale & found["is_rekeyed"].eq(True)]
     edited = pd.to_datetime(found["edited_at"], utc=True).set_axis(ids).dropna()
-    return MirrorMatch(ids[stale], ids[same], rekeyed, edited, has_matches)
+    return MirrorMatch(ids[stale], same, rekeyed, edited, has_matches)
+
+
+def _news(connection: Connection, staged: Table) -> pd.Series:
+    """Return the Ids of the staged records that the mirror does not hold just so; of a repeat these are few."""
+    differs = (salesforce_record.c[name].is_distinct_from(staged.c[name]) for name in RECORD_COLUMNS)
+    mirrored = salesforce_record.c.id == staged.c.id
+    query = select(staged.c.id).join_from(staged, salesforce_record, mirrored, isouter=True).where(or_(*differs))
+    return pd.Series(connection.scalars(query).all(), dtype="str")
 
 
 def edited_before(connection: Connection, read: Mapping[str, ColumnElement[Any]]) -> ColumnElement[Any]:
@@ -107,15 +112,17 @@ def edited_before(connection: Connection, read: Mapping[str, ColumnElement[Any]]
 
 def read_records(connection: Connection, ids: pd.Series) -> pd.DataFrame:
     """Return the mirror's rows with these Ids: RECORD_COLUMNS, `field_values` and `address_hash` as text."""
-    wanted = stage(connection, "staged_id", ids.to_frame("id"))
+    return read_staged_records(connection, stage(connection, "staged_id", ids.to_frame("id")))
+
+
+def read_staged_records(connection: Connection, wanted: Table, *conditions: ColumnElement[bool]) -> pd.DataFrame:
+    """Return the mirror's rows with the Ids of a staged table (`id`) that meet the conditions, as `read_records`."""
     columns = [
         cast(salesforce_record.c[name], Text).label(name) if name in _AS_TEXT else salesforce_record.c[name]
         for name in RECORD_COLUMNS
     ]
-    rows = connection.execute(
-        select(*columns).join_from(wanted, salesforce_record, salesforce_record.c.id == wanted.c.id)
-    )
-    return frame_of(rows, RECORD_COLUMNS)
+    query = select(*columns).join_from(wanted, salesforce_record, salesforce_record.c.id == wanted.c.id)
+    return frame_of(connection.execute(query.where(*conditions)), RECORD_COLUMNS)
 
 
 def holds_any(connection: Connection, sobject: SObject) -> bool:

@@ -6,6 +6,7 @@ large frame is written by Arrow's own driver into a file of its own, which is at
 
 import sqlite3
 from contextlib import closing
+from functools import lru_cache
 from io import RawIOBase
 from typing import Any
 
@@ -14,9 +15,10 @@ import psycopg
 import pyarrow as pa
 from adbc_driver_sqlite import dbapi as arrow_sqlite
 from pyarrow import csv
-from sqlalchemy import Boolean, Column, Connection, MetaData, Table, Text
+from sqlalchemy import Boolean, Column, Connection, MetaData, Select, Table, Text
 from sqlalchemy.types import TypeEngine
 
+from crm_sync.database.dialects import write_and_count
 from crm_sync.database.tables.customers import Instant
 from crm_sync.own_files import own_folder
 
@@ -27,6 +29,7 @@ _ROWS_FOR_A_WRITE = 1_000
 # SQLite attaches ten at most, if it was not built otherwise (limits of SQLite, no. 11).
 _FILES_AT_ONCE = 8
 _ATTACHED = "staged files"
+_BOOLEAN, _INSTANT, _TEXT = Boolean(), Instant(), Text()
 # Where temporary tables are; without it, SQLite would also find one in an attached file.
 _TEMPORARY = {"sqlite": "temp", "postgresql": "pg_temp"}
 
@@ -41,25 +44,35 @@ def stage(
     """
     # In one chunk: pyarrow 26 writes an empty chunk as CSV by writing whatever the memory held before.
     content = pa.Table.from_pandas(frame, preserve_index=False).combine_chunks()
-    columns = [
-        Column(field.name, (types or {}).get(field.name) or _column_type(field.type)) for field in content.schema
-    ]
+    columns = tuple((field.name, (types or {}).get(field.name) or _column_type(field.type)) for field in content.schema)
     if connection.dialect.name == "sqlite" and len(frame) >= _ROWS_FOR_A_FILE:
         attached = connection.info.setdefault(_ATTACHED, [])
         if len(attached) < _FILES_AT_ONCE:
             schema = f"{name}_{len(attached) + 1}"
             _attach(connection, schema, name, content)
             attached.append(schema)
-            return Table(name, MetaData(), *columns, schema=schema)
-    table = Table(name, MetaData(), *columns, prefixes=["TEMPORARY"])
+            return _table(name, columns, schema)
+    table = _table(name, columns)
     connection.exec_driver_sql(f"DROP TABLE IF EXISTS {_TEMPORARY[connection.dialect.name]}.{name}")
     table.create(connection)
     if connection.dialect.name == "postgresql":
         _copy(connection, table, content)
-        # Else the planner takes every staged table for some two thousand rows. So few samples take a millisecond.
-        connection.exec_driver_sql(f"SET LOCAL default_statistics_target = 1; ANALYZE {name}")
+        _analyse(connection, name)
     else:
         _execute_many(connection, table, content)
+    return table
+
+
+def stage_query(connection: Connection, name: str, query: Select[Any]) -> Table | None:
+    """Make the temporary table `name` with the rows of a query, as they are now; None where there are none."""
+    columns = tuple((column.name, column.type) for column in query.selected_columns)
+    table = _table(name, columns)
+    connection.exec_driver_sql(f"DROP TABLE IF EXISTS {_TEMPORARY[connection.dialect.name]}.{name}")
+    table.create(connection)
+    if not write_and_count(connection, table.insert().from_select([column for column, _ in columns], query)):
+        return None
+    if connection.dialect.name == "postgresql":
+        _analyse(connection, name)
     return table
 
 
@@ -81,10 +94,23 @@ def _attach(connection: Connection, schema: str, name: str, content: pa.Table) -
         connection.exec_driver_sql(f"ATTACH ? AS {schema}", (path,))
 
 
+@lru_cache(maxsize=512)
+def _table(name: str, columns: tuple[tuple[str, TypeEngine[Any]], ...], schema: str | None = None) -> Table:
+    """Return the same table for the same columns: SQLAlchemy knows a statement again only by its tables, and to
+    compile the statements of a small batch takes longer than the database takes to run them."""
+    prefixes = [] if schema else ["TEMPORARY"]
+    return Table(name, MetaData(), *(Column(*column) for column in columns), schema=schema, prefixes=prefixes)
+
+
 def _column_type(arrow_type: pa.DataType) -> TypeEngine[Any]:
     if pa.types.is_boolean(arrow_type):
-        return Boolean()
-    return Instant() if pa.types.is_timestamp(arrow_type) else Text()
+        return _BOOLEAN
+    return _INSTANT if pa.types.is_timestamp(arrow_type) else _TEXT
+
+
+def _analyse(connection: Connection, name: str) -> None:
+    # Else the planner takes every staged table for some two thousand rows. So few samples take a millisecond.
+    connection.exec_driver_sql(f"SET LOCAL default_statistics_target = 1; ANALYZE {name}")
 
 
 def _copy(connection: Connection, table: Table, content: pa.Table) -> None:

@@ -22,6 +22,7 @@ _DATETIME = _DATE + r"T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?(?:Z|[+-]00:?00)"
 
 # One address and nothing else: no name, no second address, no mailto:, nothing that nobody sees.
 _ADDRESS = r"[^\s@<>()\[\],;:\"\u200b-\u200d\u2060\ufeff\xad]+@[^\s@<>(),;:\"\u200b-\u200d\u2060\ufeff\xad]+"
+_PLAIN_ADDRESS = r"[A-Za-z0-9._%+'-]+@[A-Za-z0-9.-]+"
 _ADDRESSES = frozenset({"email_address", "alternate_email_address"})
 EMAIL_ADDRESS = (CustomerFieldKind.STANDARD, "email_address")
 
@@ -67,6 +68,32 @@ def map_records(
     record can be used); a column per linked customer field (text, `YYYY-MM-DD` text, or boolean); `options`
     (JSON object text of the linked option fields).
     """
+    mapped = _as_mirrored(records, sobject, mapping, types, hashes)
+    reasons = _no_unique_value(mapped["unique_key"], mapping.unique_link)
+    options: dict[str, pa.Array] = {}
+    for link in mapping.links:
+        converted = convert(records[link.salesforce_field], link, types[link.salesforce_field])
+        if converted.bad is not None and converted.bad.any():
+            reason = f"{link.salesforce_field} does not convert to {converted.what} for {link.name}"
+            reasons = reasons.mask(converted.bad & reasons.isna(), reason)
+        if link.kind is CustomerFieldKind.OPTION:
+            options[link.name] = _literals(converted.content, types[link.salesforce_field])
+        else:
+            mapped[link.name] = converted.content
+    mapped["options"] = json_objects(options, index=records.index)
+    # A deleted record is no customer's source, so it need not be usable.
+    mapped["reject_reason"] = reasons.mask(mapped["is_deleted"])
+    return mapped
+
+
+def _as_mirrored(
+    records: pd.DataFrame,
+    sobject: SObject,
+    mapping: ObjectMapping,
+    types: Mapping[str, str],
+    hashes: AddressHash | None,
+) -> pd.DataFrame:
+    """Return what the mirror keeps of records: RECORD_COLUMNS."""
     mapped = pd.DataFrame(index=records.index)
     mapped["sobject"] = pd.Series(str(sobject), index=records.index, dtype="str")
     mapped["id"] = records["Id"]
@@ -82,27 +109,11 @@ def map_records(
     mapped["field_values"] = json_objects(
         {field: text_literals(records[field]) for field in mapping.salesforce_fields}, index=records.index
     )
-
     mapped["address_hash"] = _address_hashes(records, mapped["unique_key"], mapping, hashes)
     says_no = {link.name: says_no_of(records[link.salesforce_field], link) for link in mapping.links if link.is_consent}
     unread = pd.Series(pd.NA, index=records.index, dtype="boolean")
     mapped["says_no_email"] = says_no.get("opt_in", unread)
     mapped["says_no_sms"] = says_no.get("sms_opt_in", unread)
-
-    reasons = _no_unique_value(mapped["unique_key"], mapping.unique_link)
-    options: dict[str, pa.Array] = {}
-    for link in mapping.links:
-        converted = convert(records[link.salesforce_field], link, types[link.salesforce_field])
-        if converted.bad is not None and converted.bad.any():
-            reason = f"{link.salesforce_field} does not convert to {converted.what} for {link.name}"
-            reasons = reasons.mask(converted.bad & reasons.isna(), reason)
-        if link.kind is CustomerFieldKind.OPTION:
-            options[link.name] = _literals(converted.content, types[link.salesforce_field])
-        else:
-            mapped[link.name] = converted.content
-    mapped["options"] = json_objects(options, index=records.index)
-    # A deleted record is no customer's source, so it need not be usable.
-    mapped["reject_reason"] = reasons.mask(mapped["is_deleted"])
     return mapped
 
 
@@ -135,8 +146,9 @@ def _address_hashes(
     by_key = "key:" + keys
     if not links:
         return hashes.of_column(by_key)
-    addresses = normalised(records[links[0].salesforce_field])
-    return hashes.of_column(addresses if links[0].unique else addresses.fillna(by_key))
+    if links[0].unique:
+        return hashes.of_column(keys)
+    return hashes.of_column(normalised(records[links[0].salesforce_field]).fillna(by_key))
 
 
 def says_no_of(values: pd.Series, link: FieldLink) -> pd.Series:
@@ -186,7 +198,11 @@ def _text(values: pd.Series, described_type: str) -> pd.Series:
 def _addresses(values: pd.Series) -> _Column:
     """Return e-mail addresses as they are typed, without what stands around them."""
     clean = values.str.strip(AROUND_ADDRESSES)
-    return _matching(clean.mask(clean == ""), _ADDRESS, "an e-mail address")
+    clean = clean.mask(clean == "")
+    bad = ~clean.str.fullmatch(_PLAIN_ADDRESS, na=True)
+    # The few others one by one: Arrow has no name for what is blank or invisible in any script.
+    bad[bad] = ~clean[bad].str.fullmatch(_ADDRESS)
+    return _Column(clean.mask(bad), bad, "an e-mail address")
 
 
 def _option(values: pd.Series, described_type: str) -> _Column:
