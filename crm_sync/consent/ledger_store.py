@@ -2,10 +2,9 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 import pandas as pd
-from sqlalchemy import ColumnElement, Connection, FromClause, Table, and_, case, delete, exists, literal, select, true
+from sqlalchemy import ColumnElement, Connection, Table, and_, case, delete, exists, literal, select, true
 
 from crm_sync.consent.rule import find_lifted
 from crm_sync.consent_words import Cause, Kind, Said
@@ -50,13 +49,6 @@ def enter_sayings(connection: Connection, sayings: pd.DataFrame, *, run: int | N
     _await_judgement(connection, yeses, now)
 
 
-def enter_noes(connection: Connection, noes: FromClause, *, run: int | None, now: datetime) -> None:
-    """Enter noes that the database holds: `address_hash`, `channel`, `side`, `reference`, `kind`, `cause`, `not_after`;
-    a place once."""
-    _append(connection, noes, run, now, said=Said.NO)
-    _stand(connection, noes, true(), now)
-
-
 def affirm(connection: Connection, readings: pd.DataFrame, *, now: datetime) -> None:
     """Let a no that may have been said again stand from its record's last edit on.
 
@@ -68,16 +60,11 @@ def affirm(connection: Connection, readings: pd.DataFrame, *, now: datetime) -> 
 
 def drop_candidates(connection: Connection, places: pd.DataFrame) -> None:
     """Forget waiting yeses of places that said no since. `places`: `address_hash`, `channel`, `side`, `reference`."""
-    if places.empty or not waits_any(connection):
+    if places.empty or not connection.scalar(select(exists(select(consent_candidate.c.id)))):
         return
     staged = _stage(connection, "staged_place", places[_PLACE])
     same = and_(*(consent_candidate.c[name] == staged.c[name] for name in _PLACE))
     connection.execute(delete(consent_candidate).where(exists(select(literal(1)).select_from(staged).where(same))))
-
-
-def waits_any(connection: Connection) -> bool:
-    """Return whether any yes waits to be judged."""
-    return bool(connection.scalar(select(exists(select(consent_candidate.c.id)))))
 
 
 def carry_over(connection: Connection, moved: pd.DataFrame, *, run: int | None, now: datetime) -> None:
@@ -180,14 +167,10 @@ def _lift(
     connection.execute(delete(address_consent).where(address_consent.c.id.in_(select(staged.c.no_id))))
 
 
-def _append(
-    connection: Connection, sayings: FromClause, run: int | None, now: datetime, *, said: Said | None = None
-) -> None:
-    row: dict[str, ColumnElement[Any]] = {column.name: column for column in sayings.c}
-    row |= {"seen_at": literal(now, Instant()), "sync_run_id": literal(run, consent_event.c.sync_run_id.type)}
-    if said:
-        row["said"] = literal(said.value)
-    connection.execute(consent_event.insert().from_select([*row], select(*row.values())))
+def _append(connection: Connection, staged: Table, run: int | None, now: datetime) -> None:
+    values = [literal(now, Instant()), literal(run, consent_event.c.sync_run_id.type)]
+    source = select(*(staged.c[name] for name in _EVENT), *values)
+    connection.execute(consent_event.insert().from_select([*_EVENT, "seen_at", "sync_run_id"], source))
 
 
 def stand(connection: Connection, noes: pd.DataFrame, now: datetime) -> None:
@@ -198,7 +181,7 @@ def stand(connection: Connection, noes: pd.DataFrame, now: datetime) -> None:
     _stand(connection, _stage(connection, "staged_no", noes[[*_PLACE, "cause", "not_after"]]), true(), now)
 
 
-def _stand(connection: Connection, noes: FromClause, which: ColumnElement[bool], now: datetime) -> None:
+def _stand(connection: Connection, noes: Table, which: ColumnElement[bool], now: datetime) -> None:
     moment = literal(now, Instant())
     names = [*_PLACE, "cause", "not_after", "since", "seen_at"]
     source = select(*(noes.c[name] for name in names[:-2]), noes.c.not_after, moment).where(which)

@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import ColumnElement, Connection, Select, Table, and_, false, func, literal, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, Table, and_, false, func, or_, select
 
-from crm_sync.consent.ledger_store import affirm, drop_candidates, enter_noes, enter_sayings, waits_any
+from crm_sync.consent.ledger_store import affirm, drop_candidates, enter_sayings
 from crm_sync.consent.rule import Observation, observe
 from crm_sync.consent_words import SAYS_NO, Cause, Channel, Kind, Said, Side
 from crm_sync.database.confirmed_values import is_own_write
@@ -35,23 +35,37 @@ class ReadingContext:
     is_first_reading: Collection[SObject] = ()
 
 
-def enter_readings(
-    connection: Connection, staged: Table, sobject: SObject, context: ReadingContext, *, has_matches: bool = True
-) -> pd.Series:
+def enter_readings(connection: Connection, staged: Table, sobject: SObject, context: ReadingContext) -> pd.Series:
     """Enter what the staged records of an object say about consent; returns the address hashes it is about.
 
     `staged`: `id`, `system_modstamp`, `is_deleted`, `field_values`, `address_hash`, `says_no_email`, `says_no_sms`,
-    `master_record_id`, `converted_contact_id`. A deleted record can say no, and nothing else. `has_matches`: whether
-    the mirror holds any of them.
+    `master_record_id`, `converted_contact_id`. A deleted record can say no, and nothing else.
     """
-    if not has_matches and not waits_any(connection):
-        return pd.concat([_enter_first(connection, staged, channel, context) for channel in Channel]).drop_duplicates()
     found = _read(connection, staged)
-    if found.empty:
-        return pd.Series(dtype="Int64")
     if sobject in context.is_first_reading:
         for channel in Channel:
             found[f"said_{channel.value}"] = pd.array([pd.NA] * len(found), dtype="boolean")
+    return _enter_all(connection, found, sobject, context)
+
+
+def enter_first_readings(
+    connection: Connection, records: pd.DataFrame, sobject: SObject, context: ReadingContext
+) -> pd.Series:
+    """As `enter_readings`, of records that are all new to the mirror: what they say is found."""
+    names = {"id": "id", "system_modstamp": "stamp", "address_hash": "address_hash"}
+    names |= {name: f"says_{channel.value}" for channel, name in SAYS_NO.items()}
+    says_no = (records["says_no_email"] | records["says_no_sms"]).fillna(False).astype(bool)
+    found = records.loc[says_no, [*names]].rename(columns=names)
+    before = {"old_hash": "Int64", "last_read_at": "datetime64[us, UTC]"}
+    before |= {f"said_{channel.value}": "boolean" for channel in Channel}
+    nothing = {name: pd.Series(pd.NA, index=found.index, dtype=kind) for name, kind in before.items()}
+    found = found.assign(**nothing, is_own_write=False, is_same_person=False)
+    return _enter_all(connection, found, sobject, context)
+
+
+def _enter_all(connection: Connection, found: pd.DataFrame, sobject: SObject, context: ReadingContext) -> pd.Series:
+    if found.empty:
+        return pd.Series(dtype="Int64")
     entered = [_enter(connection, found, sobject, channel, context) for channel in Channel]
     hashes: pd.Series[int] = pd.concat(entered).dropna().drop_duplicates()
     return hashes
@@ -60,24 +74,6 @@ def enter_readings(
 def read_until() -> ColumnElement[datetime]:
     """The stamp of the version of a record from which consent was last read."""
     return func.coalesce(salesforce_record.c.consent_stamp, salesforce_record.c.system_modstamp)
-
-
-def _enter_first(connection: Connection, staged: Table, channel: Channel, context: ReadingContext) -> pd.Series:
-    """Enter the noes of records that are new to the mirror: each is found, none was seen to be said."""
-    columns: dict[str, ColumnElement[Any]] = {
-        "address_hash": staged.c.address_hash,
-        "channel": literal(channel.value),
-        "side": literal(Side.SALESFORCE.value),
-        "reference": staged.c.id,
-        "kind": literal(Kind.SEEN.value),
-        "cause": literal(Cause.FIRST_SIGHT.value),
-        "not_after": staged.c.system_modstamp,
-    }
-    says_no = (staged.c[SAYS_NO[channel]], staged.c.address_hash.is_not(None))
-    noes = select(*(value.label(name) for name, value in columns.items())).where(*says_no)
-    enter_noes(connection, noes.subquery("noes"), run=context.run, now=context.now)
-    hashes = connection.scalars(select(staged.c.address_hash).where(*says_no).distinct()).all()
-    return pd.Series(hashes, dtype="Int64")
 
 
 def _read(connection: Connection, staged: Table) -> pd.DataFrame:

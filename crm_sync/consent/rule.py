@@ -7,6 +7,7 @@ record was last read with the other value (`not_before`) and not after the recor
 
 from enum import StrEnum
 
+import numpy as np
 import pandas as pd
 
 from crm_sync.consent_words import Kind, Side
@@ -39,13 +40,17 @@ def observe(readings: pd.DataFrame) -> pd.Series:
     no, yes = now.fillna(False).astype(bool), (~now).fillna(False).astype(bool)
     was_no, was_yes = before.fillna(False).astype(bool), (~before).fillna(False).astype(bool)
     was_edited = (readings["stamp"] > readings["last_read_at"]) & ~readings["is_own_write"]
-    observed = pd.Series(Observation.NOTHING.value, index=readings.index, dtype="str")
-    observed = observed.mask(no & before.isna(), Observation.FIRST_NO.value)
-    observed = observed.mask(no & was_yes, Observation.NO.value)
-    # Of another address it was not said before.
-    observed = observed.mask(no & was_no & (was_edited | ~readings["is_same_person"]), Observation.NO_AGAIN.value)
-    observed = observed.mask(yes & was_no, Observation.YES.value)
-    return observed.mask(yes & was_no & ~readings["is_same_person"], Observation.FOUND_YES.value)
+    is_same = readings["is_same_person"].astype(bool)
+    observed = {
+        Observation.FIRST_NO: no & before.isna(),
+        Observation.NO: no & was_yes,
+        # Of another address it was not said before.
+        Observation.NO_AGAIN: no & was_no & (was_edited | ~is_same),
+        Observation.YES: yes & was_no & is_same,
+        Observation.FOUND_YES: yes & was_no & ~is_same,
+    }
+    words = np.select([*observed.values()], [one.value for one in observed], default=Observation.NOTHING.value)
+    return pd.Series(words, index=readings.index, dtype="str")
 
 
 def find_lifted(noes: pd.DataFrame, yeses: pd.DataFrame, *, users_may_lift: bool) -> pd.DataFrame:

@@ -5,7 +5,7 @@ from sqlalchemy import Connection, Select, Table, exists, select, union
 
 from crm_sync.consent.delivery_store import queue_withdrawals
 from crm_sync.consent.here_store import notice_changes_here
-from crm_sync.consent.readings_store import ReadingContext, customers_of, enter_readings
+from crm_sync.consent.readings_store import ReadingContext, customers_of, enter_first_readings, enter_readings
 from crm_sync.consent.standing_store import customers_with, follow_addresses, gather, refresh_consent
 from crm_sync.customers.landing_context import LandingContext
 from crm_sync.database.staging import stage
@@ -15,15 +15,24 @@ from crm_sync.sobject import SObject
 
 
 def take_consent(
-    connection: Connection, staged: Table, sobject: SObject, landing: LandingContext, *, has_matches: bool
+    connection: Connection,
+    records: pd.DataFrame,
+    staged: Table,
+    sobject: SObject,
+    landing: LandingContext,
+    *,
+    has_matches: bool,
 ) -> Select[tuple[int]]:
-    """Enter what was said here, and what the staged records say, about consent.
+    """Enter what was said here, and what the records say, about consent. `has_matches`: as for `settle_consent`.
 
     Returns a query of the customers who may be concerned, apart from those of the records themselves.
     """
     noticed = notice_changes_here(connection, landing.hashes, run=landing.sync_run_id, now=landing.now)
     context = ReadingContext(landing.sync_run_id, landing.now, landing.known_until, landing.new_consent)
-    hashes = enter_readings(connection, staged, sobject, context, has_matches=has_matches)
+    if has_matches:
+        hashes = enter_readings(connection, staged, sobject, context)
+    else:
+        hashes = enter_first_readings(connection, records, sobject, context)
     concerned = [customers_of(connection, hashes)]
     if len(noticed):
         concerned.append(customers_with(connection, noticed))

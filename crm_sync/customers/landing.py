@@ -90,7 +90,7 @@ def _find_news(connection: Connection, newest: pd.DataFrame, sobject: SObject, l
     match = mirror.match_mirror(connection, staged, newest["id"], only_changed=landing.only_changed)
     records, staged = _without(connection, records, staged, pd.concat([match.stale, match.same]))
     # Before anything is decided about the records, and before the mirror forgets what they said.
-    concerned = take_consent(connection, staged, sobject, landing, has_matches=match.has_matches)
+    concerned = take_consent(connection, records, staged, sobject, landing, has_matches=match.has_matches)
     held = _set_aside(connection, staged, sobject, landing) if match.has_matches else seen_again[:0]
     records, staged = _without(connection, records, staged, held)
     drop_held(connection, seen_again[~among(seen_again, held)])
