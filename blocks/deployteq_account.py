@@ -7,6 +7,7 @@ from pydantic import ConfigDict, Field, SecretStr, field_validator
 
 from blocks.saved_block import SavedBlock, picked_from_a_list
 from crm_sync.deployteq.account import DeployteqAccount as OpenAccount
+from crm_sync.deployteq.account import ResourceKeeper
 from crm_sync.deployteq.host import endpoint, portal_host
 from crm_sync.deployteq.limits import VERSION
 from crm_sync.deployteq.transport import CallLedger, Transport
@@ -61,7 +62,12 @@ class DeployteqAccount(SavedBlock):
             loopback_endpoint(self.endpoint_url)
 
     def get_client(
-        self, *, throttle: Callable[[], None], ledger: CallLedger, clock: Callable[[], datetime]
+        self,
+        *,
+        throttle: Callable[[], None],
+        ledger: CallLedger,
+        clock: Callable[[], datetime],
+        resources: ResourceKeeper | None = None,
     ) -> OpenAccount:
         """Return the account; nothing is sent before its first call."""
         transport = Transport(
@@ -71,4 +77,4 @@ class DeployteqAccount(SavedBlock):
             clock=clock,
             endpoint_url=self.endpoint_url,
         )
-        return OpenAccount(self.token.get_secret_value().strip(), transport, brand=self.brand)
+        return OpenAccount(self.token.get_secret_value().strip(), transport, brand=self.brand, resources=resources)

@@ -1,5 +1,6 @@
 """Every ten minutes, with a Deployteq account: opt-outs and changes from there, what differs to there."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 from prefect import runtime
@@ -10,18 +11,18 @@ from blocks.deployteq_account import DeployteqAccount
 from blocks.deployteq_delivery import DeployteqDelivery
 from blocks.load import load_block
 from blocks.salesforce_credentials import SalesforceCredentials
-from crm_sync.errors import PersonNeededError
+from crm_sync.errors import PersonNeededError, SyncError
 from crm_sync.exchange.collection import Collected
-from crm_sync.exchange.consent import ConsentDelivered
-from crm_sync.exchange.delivery import Delivered
+from crm_sync.exchange.exchange import Exchange
 from crm_sync.exchange.summary import ExchangeSummary
+from crm_sync.mapping.model import MappingRules
 from tasks.consent.deliver import deliver_consent
 from tasks.exchange.opening import open_exchange
-from tasks.exchange.steps import collect_changes, deliver_customers, write_consent
+from tasks.exchange.steps import collect_changes, deliver_customers, or_note, write_consent
 from tasks.pages.exchange import publish_exchange
 from tasks.run.ending import end_in_a_sentence
 from tasks.run.flow import flow
-from tasks.run.run import open_run
+from tasks.run.run import Run, open_run
 
 _FLOW = "deployteq_exchange"
 EVERY = timedelta(minutes=10)
@@ -40,11 +41,11 @@ def deployteq_exchange(
     delivery: DeployteqDelivery | str = "deployteq-delivery",
     *,
     dry_run: bool = False,
-    approve_new_customers: bool = False,
+    approve_changes: bool = False,
 ) -> ExchangeSummary:
     """Collect opt-outs and changes from Deployteq, tell Salesforce of opt-outs, deliver what differs to Deployteq.
 
-    A no is never undone by it. Running it again changes nothing.
+    A no is never undone by it, and no side waits for the other. Running it again changes nothing.
 
     Args:
         salesforce: Salesforce credentials, a saved block or its name.
@@ -53,35 +54,46 @@ def deployteq_exchange(
         account: Deployteq account, a saved block or its name.
         delivery: Deployteq delivery, a saved block or its name.
         dry_run: Say how many customers would be made and updated, and in how many calls; write nothing.
-        approve_new_customers: Go on after the first customers, or with more new ones at once than usual.
+        approve_changes: Go on after the first customers, with more new ones at once than usual, or with values that
+            somebody emptied for many in Deployteq.
     """
 
     def exchange() -> ExchangeSummary:
         rules = load_block(DataMapping, mapping).rules()
         with (
-            open_run(_FLOW, salesforce, database, while_closed=True) as run,
+            open_run(_FLOW, salesforce, database, while_closed=True, while_away=True) as run,
             open_exchange(run, rules, _FLOW, account, delivery) as opened,
         ):
-            collected, consent, delivered, person_needed = Collected(), ConsentDelivered(), Delivered(), ""
+            problems: list[SyncError] = []
+            done = ExchangeSummary(dry_run=dry_run)
             if not dry_run:
-                collected = collect_changes(opened)
-                deliver_consent(run, rules)
-                consent = write_consent(opened)
-            try:
-                delivered = deliver_customers(opened, approved=approve_new_customers, dry_run=dry_run)
-            except PersonNeededError as needed:
-                person_needed = str(needed)
-            summary = ExchangeSummary(
-                collected,
-                consent,
-                delivered,
-                opened.account.calls,
-                person_needed,
-                dry_run,
-                frozenset(opened.account.unknown_fields),
-            )
-            run.end(summary.state)
-        publish_exchange(summary)
-        return summary
+                done = _both_ways(run, rules, opened, problems)
+            if not done.is_cut:
+                done = _deliver(opened, done, approved=approve_changes)
+            done = replace(done, calls=opened.account.calls, unknown_fields=frozenset(opened.account.unknown_fields))
+            publish_exchange(done)
+            for problem in problems:
+                raise problem
+            run.end(done.state)
+        return done
 
     return end_in_a_sentence(exchange, every=EVERY)
+
+
+def _both_ways(run: Run, rules: MappingRules, opened: Exchange, problems: list[SyncError]) -> ExchangeSummary:
+    """Collect, and write the noes of either side to the other; the problem of one keeps nothing back on the other."""
+    collected = or_note(lambda: collect_changes(opened), Collected(), problems)
+    is_cut = bool(problems)
+    or_note(lambda: deliver_consent(run, rules), None, problems)
+    consent = write_consent(opened)
+    for problem in problems:
+        collected.problems.add(str(problem))
+    return ExchangeSummary(collected, consent, is_cut=is_cut)
+
+
+def _deliver(opened: Exchange, done: ExchangeSummary, *, approved: bool) -> ExchangeSummary:
+    try:
+        delivered = deliver_customers(opened, approved=approved, dry_run=done.dry_run)
+    except PersonNeededError as needed:
+        return replace(done, person_needed=str(needed))
+    return replace(done, delivered=delivered)

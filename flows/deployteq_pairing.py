@@ -45,7 +45,7 @@ def deployteq_pairing(
     def pair() -> PairingSummary:
         rules = load_block(DataMapping, mapping).rules()
         with (
-            open_run(_FLOW, salesforce, database, while_closed=True) as run,
+            open_run(_FLOW, salesforce, database, while_closed=True, while_away=True) as run,
             open_exchange(run, rules, _FLOW, account, delivery) as opened,
         ):
             findings = measure(opened) if may_write_test_customers else []

@@ -6,11 +6,12 @@ from blocks.deployteq_account import DeployteqAccount
 from blocks.deployteq_delivery import DeployteqDelivery
 from blocks.load import load_block
 from blocks.salesforce_credentials import SalesforceCredentials
+from crm_sync.errors import SyncError
 from crm_sync.exchange.collection import connection_of
 from crm_sync.exchange.summary import PairingSummary
 from tasks.consent.deliver import deliver_consent
 from tasks.exchange.opening import open_exchange
-from tasks.exchange.steps import read_whole_account, write_consent
+from tasks.exchange.steps import or_note, read_whole_account, write_consent
 from tasks.pages.exchange import publish_pairing
 from tasks.run.ending import end_in_a_sentence
 from tasks.run.flow import flow
@@ -40,16 +41,19 @@ def deployteq_reconcile(
     def reconcile() -> PairingSummary:
         rules = load_block(DataMapping, mapping).rules()
         with (
-            open_run(_FLOW, salesforce, database, while_closed=True) as run,
+            open_run(_FLOW, salesforce, database, while_closed=True, while_away=True) as run,
             open_exchange(run, rules, _FLOW, account, delivery) as opened,
         ):
             found = read_whole_account(opened)
-            deliver_consent(run, rules)
+            problems: list[SyncError] = []
+            or_note(lambda: deliver_consent(run, rules), None, problems)
             write_consent(opened)
             state, unsafe = connection_of(opened)
             summary = PairingSummary(found, opened.account.calls, 0, state.is_accepted, tuple(unsafe))
+            publish_pairing(summary, [])
+            for problem in problems:
+                raise problem
             run.end(summary.state)
-        publish_pairing(summary, [])
         return summary
 
     return end_in_a_sentence(reconcile)

@@ -1,7 +1,7 @@
 """A Deployteq account: the token, the transport, and what becomes of a fault."""
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 from crm_sync.deployteq.envelope import Fault, build_call, read_answer
 from crm_sync.deployteq.transport import Transport, token_refused
@@ -13,11 +13,26 @@ UNKNOWN_TOKEN, ALREADY_DONE, NOT_FOUND = "202", "107", "213"
 CLOCK_TOLERANCE = timedelta(minutes=2)
 
 
+class ResourceKeeper(Protocol):
+    """Keeps which results are in use in Deployteq, beyond the end of this process."""
+
+    def hold(self, number: int) -> None:
+        """Keep that a result is in use."""
+        ...
+
+    def release(self, number: int, *, is_freed: bool) -> None:
+        """Forget a result that is freed, or keep that it has to be."""
+        ...
+
+
 class DeployteqAccount:
     """Sends calls with the token of a brand."""
 
-    def __init__(self, token: str, transport: Transport, *, brand: str) -> None:
+    def __init__(
+        self, token: str, transport: Transport, *, brand: str, resources: ResourceKeeper | None = None
+    ) -> None:
         """Keep the parts; nothing is sent before the first call."""
+        self.resources = resources
         self._token = token
         self._transport = transport
         self.brand = brand

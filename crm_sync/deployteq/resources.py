@@ -1,13 +1,12 @@
 """Large results: the call gives a number, which is asked until it is ready, read in pages, and always freed."""
 
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from typing import Any
 
 from crm_sync.deployteq.account import DeployteqAccount
 from crm_sync.deployteq.envelope import read_record
 from crm_sync.deployteq.limits import FIRST_PAUSE, LONGEST_PAUSE, LONGEST_WAIT, PAGE
-from crm_sync.errors import DeployteqRefusedError, DeployteqUnavailableError, RetriableError
+from crm_sync.errors import DeployteqRefusedError, DeployteqUnavailableError, SyncError
 from crm_sync.requests import RequestKind
 
 _READY, _PROCESSING = "READY", "PROCESSING"
@@ -26,7 +25,7 @@ def read_pages(
             expected = min(PAGE, size - offset)
             yield _page(account, number, offset, expected)
     finally:
-        _free(account, number)
+        free(account, number)
 
 
 def _page(account: DeployteqAccount, number: int, offset: int, expected: int) -> list[Any]:
@@ -46,12 +45,14 @@ def _ready(
     status = ""
     for _ in range(2):
         number = int(account.call(operation, **arguments).text or 0)
+        if account.resources:
+            account.resources.hold(number)
         status, size = "", 0
         try:
             status, size = _awaited(account, number, sleep)
         finally:
             if status != _READY:
-                _free(account, number)
+                free(account, number)
         if status == _READY:
             return number, size
     raise DeployteqUnavailableError(
@@ -72,7 +73,14 @@ def _awaited(account: DeployteqAccount, number: int, sleep: Callable[[float], No
         waited, pause = waited + pause, min(2 * pause, LONGEST_PAUSE)
 
 
-def _free(account: DeployteqAccount, number: int) -> None:
-    # It does no harm when it stays, and what went wrong before is the news.
-    with suppress(DeployteqRefusedError, RetriableError):
+def free(account: DeployteqAccount, number: int) -> None:
+    """Free a result; one that cannot be freed now is kept for a later run. What went wrong before is the news."""
+    is_freed = True
+    try:
         account.call("resource_free", RequestKind.OTHER, resourceId=number)
+    except DeployteqRefusedError:
+        pass  # it is gone
+    except SyncError:
+        is_freed = False
+    if account.resources:
+        account.resources.release(number, is_freed=is_freed)

@@ -1,23 +1,14 @@
 """Sends batches: halves what is refused down to the bad record, and matches answers by the identity, not by place."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
-from crm_sync.deployteq.customers import Customer, UniqueField, find_by, insert_or_update
+from crm_sync.deployteq.customers import Customer, find_by, insert_or_update
 from crm_sync.errors import DeployteqRefusedError, DeployteqUnavailableError
 from crm_sync.exchange.exchange import Exchange
+from crm_sync.exchange.records import Outgoing
 
 NOT_TAKEN = "not taken"
-
-
-@dataclass(frozen=True)
-class Outgoing:
-    """A customer's values as a call takes them, with its identity there."""
-
-    customer_id: int
-    identity: str
-    record: Mapping[str, Any]
 
 
 @dataclass
@@ -65,16 +56,19 @@ def _matched(
     exchange: Exchange, batch: Sequence[Outgoing], answers: Sequence[Customer | None], *, may_repeat: bool
 ) -> Sent:
     unique = exchange.settings.unique
-    by_identity = {unique.of(one).lower(): one for one in answers if one is not None}
+    by_identity: dict[str, list[Customer]] = {}
+    for answer in answers:
+        if answer is not None:
+            by_identity.setdefault(unique.of(answer).lower(), []).append(answer)
     sent = Sent()
     for one in batch:
-        found = by_identity.get(one.identity.lower())
+        found = _own(one, by_identity.get(one.identity.lower(), []))
         if found is not None:
             sent.taken[one.customer_id] = found
         elif len(batch) == 1:
             looked = [] if answers else find_by(exchange.account, unique, one.identity, exchange.sleep)
-            if looked:
-                sent.taken[one.customer_id] = looked[0]
+            if (there := _own(one, looked)) is not None:
+                sent.taken[one.customer_id] = there
             else:
                 sent.refused[one.customer_id] = NOT_TAKEN
         else:
@@ -83,6 +77,6 @@ def _matched(
     return sent
 
 
-def unique_values(unique: UniqueField, identity: str) -> dict[str, Any]:
-    """Return the identity as a part of a record."""
-    return {"options": {unique.name: identity}} if unique.is_option else {unique.name: identity}
+def _own(one: Outgoing, answers: Iterable[Customer]) -> Customer | None:
+    """Return the record that the customer is paired with, where several have its identity; else any of them."""
+    return min(answers, key=lambda answer: answer.id != one.deployteq_id, default=None)

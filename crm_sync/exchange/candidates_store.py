@@ -12,19 +12,22 @@ from crm_sync.database.frames import frame_of
 from crm_sync.database.staging import stage
 from crm_sync.database.tables.customers import FIELD_COLUMN_TYPES, JSON_OBJECT, Instant, customer
 from crm_sync.database.tables.deployteq import deployteq_conflict, deployteq_customer, deployteq_pending
-from crm_sync.exchange.values import FIELDS, STATUS
+from crm_sync.exchange.values import FIELDS, STATUS, identities
 from crm_sync.mapping.customer_fields import CUSTOMER_FIELDS, FieldType
 
 _MIRRORED = ["deployteq_id", "identity", "field_values", "sent_values", "agreed_values"]
-_READ = ["id", *FIELDS.values(), STATUS, "options", "opt_in", "salesforce_id", "modified_at"]
+_READ = [
+    *("id", *FIELDS.values(), STATUS, "options", "opt_in", "sms_opt_in", "salesforce_id", "created_at", "modified_at"),
+]
 _AGAIN_AFTER = timedelta(days=1)
 
 
 def read_candidates(connection: Connection, brand: str, now: datetime, *, after: int, limit: int) -> pd.DataFrame:
     """Return customers that changed since they were last compared, or that Deployteq has no record of, by their id.
 
-    The columns of the table `customer` that are exchanged, and of the mirror `deployteq_id` (missing for a new one),
-    `identity`, `field_values`, `sent_values`, `agreed_values`; `is_in_doubt`: an insert was sent and not answered.
+    The columns of the table `customer` that are exchanged, `own_identity`, and of the mirror `deployteq_id` (missing
+    for a new one), `identity`, `field_values`, `sent_values`, `agreed_values`; `is_in_doubt`: an insert was sent and
+    not answered.
     """
     mirror, pending = deployteq_customer.c, deployteq_pending.c
     columns = [*(customer.c[name] for name in _READ), *(mirror[name] for name in _MIRRORED)]
@@ -42,7 +45,8 @@ def read_candidates(connection: Connection, brand: str, now: datetime, *, after:
         .limit(limit)
     )
     found = frame_of(connection.execute(query), [*_READ, *_MIRRORED, "is_in_doubt"], dtype="object")
-    return found.assign(deployteq_id=found["deployteq_id"].astype("Int64")).set_index("id", drop=False)
+    known = found["deployteq_id"].astype("Int64")
+    return found.assign(deployteq_id=known, own_identity=identities(found)).set_index("id", drop=False)
 
 
 def _is_due(now: datetime) -> ColumnElement[bool]:
@@ -82,6 +86,15 @@ def count_new(connection: Connection, brand: str, now: datetime) -> int:
         .where(customer.c.merged_into_customer_id.is_(None), mirror.deployteq_id.is_(None), _is_due(now))
     )
     return connection.scalar(query) or 0
+
+
+def count_changed_there(connection: Connection, brand: str) -> tuple[int, int]:
+    """Return how many customers changed in Deployteq since they were compared, and how many were ever compared."""
+    mirror = deployteq_customer.c
+    is_compared = and_(mirror.brand == brand, mirror.agreed_values.is_not(None), mirror.deleted_there_at.is_(None))
+    query = select(func.count().filter(mirror.compared_at.is_(None)), func.count()).where(is_compared)
+    changed, compared = connection.execute(query).one()
+    return changed, compared
 
 
 def take_values(connection: Connection, taken: pd.DataFrame, now: datetime) -> None:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from crm_sync.deployteq.account import NOT_FOUND
 from crm_sync.deployteq.customers import Customer, read_all, read_matching, read_members
 from crm_sync.deployteq.groups import remove_member
+from crm_sync.deployteq.resources import free
 from crm_sync.errors import DeployteqRefusedError
 from crm_sync.exchange.candidates_store import count_new
 from crm_sync.exchange.connection_store import ConnectionState, note_connection, read_connection
@@ -18,6 +19,7 @@ from crm_sync.exchange.missing_store import Missing, note_missing
 from crm_sync.exchange.pairing_store import Paired, PairingFigures, carry_noes, pair, read_figures
 from crm_sync.exchange.probe import look_at_fields
 from crm_sync.exchange.probe_store import unsafe_findings
+from crm_sync.exchange.resources_store import read_leftovers
 from crm_sync.exchange.values import BLACKLIST
 
 _SWEEP_EVERY = timedelta(hours=1)
@@ -47,6 +49,7 @@ class Account:
 def collect(exchange: Exchange) -> Collected:
     """Bring what was said and changed in Deployteq since the last run into the customer database."""
     collected = Collected()
+    free_leftovers(exchange)
     group = exchange.settings.outbox_group
     if group:
         try:
@@ -80,6 +83,14 @@ def read_account(exchange: Exchange) -> Account:
         settle(connection, exchange, carry_noes(connection, exchange.brand, run=exchange.run, now=exchange.clock()))
         note_connection(connection, exchange.brand, paired_at=exchange.clock(), customers_there=len(set(ids)))
     return Account(figures, paired, missing, len(ids))
+
+
+def free_leftovers(exchange: Exchange) -> None:
+    """Free results that a run before could not, or that it held when it was lost."""
+    with exchange.database.transaction() as connection:
+        left = read_leftovers(connection, exchange.brand, exchange.clock())
+    for number in left:
+        free(exchange.account, number)
 
 
 def accept_pairing(exchange: Exchange, at: datetime) -> None:

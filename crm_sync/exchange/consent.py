@@ -6,10 +6,10 @@ from crm_sync.deployteq.account import NOT_FOUND
 from crm_sync.deployteq.customers import Customer, read_one, update_one
 from crm_sync.errors import DeployteqRefusedError
 from crm_sync.exchange.candidates_store import note_deleted_there
-from crm_sync.exchange.consent_store import DueConsent, may_be_mailed, read_due_consent, settle
+from crm_sync.exchange.consent_store import DueConsent, is_free, read_due_consent, settle
 from crm_sync.exchange.exchange import Exchange
 from crm_sync.exchange.mirror_store import land
-from crm_sync.exchange.values import BLACKLIST
+from crm_sync.exchange.values import BLACKLIST, CONSENT
 
 
 @dataclass
@@ -44,19 +44,20 @@ def _deliver(exchange: Exchange, due: DueConsent) -> bool:
     seen = read_one(exchange.account, due.deployteq_id)
     with exchange.database.transaction() as connection:
         settle(connection, exchange, land(connection, exchange.reading(), [seen]))
-        is_free = may_be_mailed(connection, due.customer_id)
+        may = is_free(connection, due.customer_id, due.channel)
     # Somebody may have said the opposite since the last reading: then what stands now counts.
-    if is_free is due.says_no or not _is_to_be_written(seen, says_no=due.says_no):
+    if may is due.says_no or not _is_to_be_written(seen, due):
         return False
-    answer = update_one(exchange.account, due.deployteq_id, {"optIn": "N" if due.says_no else "Y"})
+    answer = update_one(exchange.account, due.deployteq_id, {CONSENT[due.channel]: "N" if due.says_no else "Y"})
     with exchange.database.transaction() as connection:
-        hashes = land(connection, exchange.reading(), [answer], {answer.id: due.says_no})
+        hashes = land(connection, exchange.reading(), [answer], {due.channel: {answer.id: due.says_no}})
         settle(connection, exchange, hashes)
     return True
 
 
-def _is_to_be_written(seen: Customer, *, says_no: bool) -> bool:
-    if says_no:
-        return seen.fields["optIn"] == "Y"
+def _is_to_be_written(seen: Customer, due: DueConsent) -> bool:
+    field = CONSENT[due.channel]
+    if due.says_no:
+        return seen.fields.get(field) == "Y"
     is_stopped = seen.fields.get("status") == BLACKLIST or seen.fields.get("complaintCount", "0") not in {"", "0"}
-    return seen.fields["optIn"] == "N" and not is_stopped
+    return seen.fields.get(field) == "N" and not is_stopped

@@ -1,28 +1,32 @@
 """Consent on its way to Deployteq, and what follows here from what Deployteq says."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
-from sqlalchemy import Connection, and_, case, or_, select
+from sqlalchemy import Connection, and_, case, literal, or_, select
 
 from crm_sync.consent.delivery_store import queue_withdrawals
 from crm_sync.consent.readings_store import customers_of
 from crm_sync.consent.standing_store import refresh_consent, stands_at_no
-from crm_sync.consent_words import Channel, Side
+from crm_sync.consent_words import SAYS_NO, Channel, Side
+from crm_sync.database.staging import stage
 from crm_sync.database.tables.consent import consent_candidate
 from crm_sync.database.tables.customers import customer
 from crm_sync.database.tables.deployteq import deployteq_customer
 from crm_sync.exchange.exchange import Exchange
+from crm_sync.exchange.values import CONSENT
 
 _MOST_AT_ONCE = 2_000
 
 
 @dataclass(frozen=True)
 class DueConsent:
-    """A record there whose consent to e-mail is to be written; `says_no` is the new value."""
+    """A record there whose consent is to be written; `says_no` is the new value."""
 
     deployteq_id: int
     customer_id: int
+    channel: Channel
     says_no: bool
 
 
@@ -43,14 +47,21 @@ def read_due_consent(connection: Connection, brand: str) -> list[DueConsent]:
     A customer that was joined to another one is not mailed by itself. Nothing is written over a yes of Deployteq
     that waits to be judged by the next pull.
     """
-    mirror = deployteq_customer.c
-    is_no = or_(customer.c.opt_in.is_(False), customer.c.merged_into_customer_id.is_not(None))
-    is_lift = and_(customer.c.opt_in.is_(True), mirror.says_no_email, ~stands_at_no(customer, Channel.EMAIL), ~is_no)
+    due = [one for channel in Channel for one in _due(connection, brand, channel)]
+    return sorted(due, key=lambda one: not one.says_no)[:_MOST_AT_ONCE]
+
+
+def _due(connection: Connection, brand: str, channel: Channel) -> list[DueConsent]:
+    mirror, stands, says = deployteq_customer.c, customer.c[channel.customer_field], SAYS_NO[channel]
+    is_no = or_(stands.is_(False), customer.c.merged_into_customer_id.is_not(None))
+    # Deployteq's own default for SMS is no, which nobody said and a yes from elsewhere does not lift.
+    may_lift = and_(literal(channel is Channel.EMAIL), ~mirror.is_double)
+    is_lift = and_(may_lift, stands.is_(True), mirror[says], ~stands_at_no(customer, channel), ~is_no)
     waits = (
         select(consent_candidate.c.id)
         .where(
             consent_candidate.c.side == Side.DEPLOYTEQ.value,
-            consent_candidate.c.channel == Channel.EMAIL.value,
+            consent_candidate.c.channel == channel.value,
             consent_candidate.c.address_hash == customer.c.address_hash,
         )
         .exists()
@@ -61,20 +72,28 @@ def read_due_consent(connection: Connection, brand: str) -> list[DueConsent]:
         .where(
             mirror.brand == brand,
             mirror.deleted_there_at.is_(None),
-            or_(and_(is_no, mirror.says_no_email.is_(False), ~waits), and_(is_lift, ~mirror.is_double)),
+            or_(and_(is_no, mirror[says].is_(False), ~waits), is_lift),
         )
         .order_by(case((is_no, 0), else_=1), mirror.deployteq_id)
         .limit(_MOST_AT_ONCE)
     )
-    return [DueConsent(row[0], row[1], bool(row[2])) for row in connection.execute(query)]
+    return [DueConsent(row[0], row[1], channel, bool(row[2])) for row in connection.execute(query)]
 
 
-def may_be_mailed(connection: Connection, customer_id: int) -> bool:
-    """Return whether no no stands for a customer."""
+def is_free(connection: Connection, customer_id: int, channel: Channel) -> bool:
+    """Return whether a customer stands at yes."""
     query = select(customer.c.id).where(
         customer.c.id == customer_id,
-        customer.c.opt_in.is_(True),
+        customer.c[channel.customer_field].is_(True),
         customer.c.merged_into_customer_id.is_(None),
-        ~stands_at_no(customer, Channel.EMAIL),
+        ~stands_at_no(customer, channel),
     )
     return connection.scalar(query) is not None
+
+
+def read_consents(connection: Connection, customers: Sequence[int]) -> dict[int, dict[str, bool]]:
+    """Return what customers stand at now, by Deployteq's names; nothing known is a no."""
+    staged = stage(connection, "staged_consents", pd.DataFrame({"id": customers}), {"id": customer.c.id.type})
+    fields = {field: customer.c[channel.customer_field] for channel, field in CONSENT.items()}
+    rows = connection.execute(select(customer.c.id, *fields.values()).join(staged, staged.c.id == customer.c.id))
+    return {row[0]: {field: bool(value) for field, value in zip(fields, row[1:], strict=True)} for row in rows}

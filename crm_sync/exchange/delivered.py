@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pandas as pd
@@ -19,18 +19,20 @@ from crm_sync.exchange.candidates_store import (
     take_values,
 )
 from crm_sync.exchange.comparison import Compared, compare
-from crm_sync.exchange.consent_store import settle
+from crm_sync.exchange.consent_store import read_consents, settle
 from crm_sync.exchange.exchange import Exchange
-from crm_sync.exchange.mirror_store import land, values_of
+from crm_sync.exchange.mirror_store import is_mirrored, land, values_of
+from crm_sync.exchange.pairing_store import carry_noes, pair, paired_of
 from crm_sync.exchange.settings import ChangesThere
-from crm_sync.exchange.values import BLACKLIST, IDENTITY_PREFIX, OPTION, STATUS, as_frame, as_objects
+from crm_sync.exchange.values import BLACKLIST, CONSENT, OPTION, STATUS, as_frame, as_objects
 
 
 @dataclass(frozen=True)
 class Difference:
     """What is to be sent, by customer id; `by_id`: those whose identity is not there yet.
 
-    `sent`, `agreed`: by customer id, what both hold apart from that.
+    `sent`, `agreed`: by customer id, what both hold apart from that. `emptied`: customers of whom a value that stands
+    here was emptied there.
     """
 
     sends: dict[int, dict[str, str]] = field(default_factory=dict)
@@ -39,12 +41,22 @@ class Difference:
     agreed: dict[int, dict[str, str]] = field(default_factory=dict)
     taken: int = 0
     conflicts: int = 0
+    emptied: frozenset[int] = frozenset()
 
 
 def compare_page(
-    exchange: Exchange, known: pd.DataFrame, ours: pd.DataFrame, linked: set[str], *, dry_run: bool
+    exchange: Exchange,
+    known: pd.DataFrame,
+    ours: pd.DataFrame,
+    linked: set[str],
+    *,
+    dry_run: bool,
+    holds_emptied: bool = False,
 ) -> Difference:
-    """Compare customers that are paired; take what changed there, and note what both hold."""
+    """Compare customers that are paired; take what changed there, and note what both hold.
+
+    `holds_emptied`: customers of whom a value was emptied there wait as a whole.
+    """
     if known.empty:
         return Difference()
     theirs, sent, agreed = (
@@ -53,14 +65,18 @@ def compare_page(
     compared = compare(ours, theirs, sent, agreed, linked)
     theirs = theirs.fillna("")
     take = _to_take(exchange, compared, theirs, linked)
+    is_emptied = (take & theirs.isin([""]) & ~ours.isin([""])).any(axis=1)
+    emptied: frozenset[int] = frozenset(known.index[is_emptied])
+    if holds_emptied and emptied:
+        rest = compare_page(exchange, known[~is_emptied], ours[~is_emptied], linked, dry_run=dry_run)
+        return replace(rest, emptied=emptied)
     # What is not settled: about to be sent, or only reported.
     is_open = compared.send | (compared.take & ~take & ~_ignored(theirs))
     kept_sent = ours.where(~take, theirs).where(~is_open, sent)
     kept_agreed = theirs.where(~is_open, agreed)
     sends = ours.where(compared.send)
     rows = compared.send.any(axis=1)
-    identities = known["identity"].astype("object")
-    unknown = identities.ne(IDENTITY_PREFIX + known["id"].astype("str"))
+    unknown = known["identity"].astype("str").str.lower().ne(known["own_identity"])
     is_out = rows | unknown
     difference = Difference(
         dict(zip(known.index[is_out], as_objects(sends[is_out]), strict=True)),
@@ -69,6 +85,7 @@ def compare_page(
         dict(zip(known.index, as_objects(kept_agreed), strict=True)),
         int(take.any(axis=1).sum()),
         int(compared.conflict.to_numpy().sum()),
+        emptied,
     )
     if not dry_run:
         _keep_compared(exchange, known, difference, theirs, take, compared.conflict, is_out)
@@ -145,14 +162,20 @@ def keep_updated(
 
 
 def keep_made(
-    exchange: Exchange, new: pd.DataFrame, values: Mapping[int, dict[str, str]], taken: Mapping[int, Customer]
+    exchange: Exchange,
+    new: pd.DataFrame,
+    values: Mapping[int, dict[str, str]],
+    taken: Mapping[int, Customer],
+    consents: Mapping[int, Mapping[str, bool]],
 ) -> None:
-    """Keep customers that were made."""
+    """Keep customers that were made, with these consents."""
     if not taken:
         return
     rows = new.loc[[*taken]]
-    opted_in = rows["opt_in"].astype("boolean").fillna(False)
-    wrote = {answer.id: not bool(opted_in[one]) for one, answer in taken.items()}
+    wrote = {
+        channel: {answer.id: not consents[one][field] for one, answer in taken.items()}
+        for channel, field in CONSENT.items()
+    }
     agreed = {one: values_of(answer) for one, answer in taken.items()}
     agreements = pd.DataFrame(
         {
@@ -194,10 +217,34 @@ def keep_refused(exchange: Exchange, page: pd.DataFrame, refused: Mapping[int, s
                 note_refused(connection, exchange.brand, int(number), code, stamp, now)
 
 
-def note_intents(exchange: Exchange, customers: Sequence[int]) -> None:
-    """Keep, before the call, that customers are about to be made."""
+def note_intents(exchange: Exchange, customers: Sequence[int]) -> dict[int, dict[str, bool]]:
+    """Keep, before the call, that customers are about to be made; returns what stands of their consent, by field."""
     with exchange.database.transaction() as connection:
         note_intent(connection, exchange.brand, pd.Index(customers), exchange.clock())
+        return read_consents(connection, customers)
+
+
+def keep_seen(exchange: Exchange, seen: Sequence[Customer]) -> None:
+    """Keep customers that were read by the way."""
+    with exchange.database.transaction() as connection:
+        settle(connection, exchange, land(connection, exchange.reading(), seen))
+
+
+def pair_seen(exchange: Exchange, seen: Sequence[Customer], customers: pd.Index) -> set[int]:
+    """Keep customers that were looked for, pair them, and return which of `customers` are paired by that."""
+    if not seen:
+        return set()
+    with exchange.database.transaction() as connection:
+        settle(connection, exchange, land(connection, exchange.reading(), seen))
+        pair(connection, exchange.brand)
+        settle(connection, exchange, carry_noes(connection, exchange.brand, run=exchange.run, now=exchange.clock()))
+        return paired_of(connection, exchange.brand, customers)
+
+
+def is_known_there(exchange: Exchange, number: int) -> bool:
+    """Tell whether a customer of Deployteq was ever read before."""
+    with exchange.database.transaction() as connection:
+        return is_mirrored(connection, exchange.brand, number)
 
 
 def note_gone(exchange: Exchange, number: int) -> None:

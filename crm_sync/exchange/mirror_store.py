@@ -49,18 +49,18 @@ def land(
     connection: Connection,
     reading: Reading,
     found: Sequence[Customer],
-    wrote_no: Mapping[int, bool] | None = None,
+    wrote: Mapping[Channel, Mapping[int, bool]] | None = None,
 ) -> pd.Series:
     """Store customers of Deployteq in the mirror and enter what they say; returns the address hashes it is about.
 
-    `wrote_no`: by Deployteq id, what this very call has written of consent to e-mail; its echo says nothing.
+    `wrote`: by channel and Deployteq id, whether this very call has written a no; its echo says nothing.
     """
     if not found:
         return pd.Series(dtype="Int64")
     frame = _without_erased(connection, reading, _frame(reading, found))
     if frame.empty:
         return pd.Series(dtype="Int64")
-    hashes = _enter(connection, reading, frame, wrote_no or {})
+    hashes = _enter(connection, reading, frame, wrote or {})
     _store(connection, reading, frame)
     return hashes
 
@@ -125,17 +125,20 @@ def values_of(one: Customer) -> dict[str, str]:
     return {**fields, **{OPTION + name: value for name, value in one.options.items()}}
 
 
-def _enter(connection: Connection, reading: Reading, frame: pd.DataFrame, wrote: Mapping[int, bool]) -> pd.Series:
+def _enter(
+    connection: Connection, reading: Reading, frame: pd.DataFrame, wrote: Mapping[Channel, Mapping[int, bool]]
+) -> pd.Series:
     known = _known(connection, reading.brand, frame)
     both = frame.merge(known, on="deployteq_id", how="left")
     of_customer = both["own_hash"].astype("Int64")
     is_own = both["modified_at"].eq(both["known_modified_at"]).fillna(False).astype(bool)
     same_person = both["known_hash"].astype("Int64").eq(both["address_hash"]) | both["known_hash"].isna()
+    is_own |= both["deployteq_id"].isin({number for numbers in wrote.values() for number in numbers})
     hashes = [pd.Series(dtype="Int64")]
     for channel in (Channel.EMAIL, Channel.SMS):
         said = both[f"said_{channel.value}"].astype("boolean")
-        if channel is Channel.EMAIL and wrote:
-            written = both["deployteq_id"].map(wrote).astype("boolean")
+        if channel in wrote:
+            written = both["deployteq_id"].map(wrote[channel]).astype("boolean")
             said = written.where(written.notna(), said)
         says = both[SAYS_NO[channel]].astype("boolean")
         # Deployteq's default for SMS is no: only where it was yes has somebody said it.
@@ -146,7 +149,7 @@ def _enter(connection: Connection, reading: Reading, frame: pd.DataFrame, wrote:
                 "said_no": said,
                 "stamp": both["stamp"],
                 "last_read_at": pd.to_datetime(both["known_read_at"], utc=True),
-                "is_own_write": is_own | both["deployteq_id"].isin([*wrote]),
+                "is_own_write": is_own,
                 "is_same_person": same_person.fillna(True).astype(bool),
             }
         )
@@ -181,6 +184,13 @@ def _enter_channel(connection: Connection, reading: Reading, seen: pd.DataFrame,
     affirm(connection, sayings[again], now=reading.now)
     hashes: pd.Series = sayings["address_hash"].astype("Int64")
     return hashes
+
+
+def is_mirrored(connection: Connection, brand: str, number: int) -> bool:
+    """Tell whether a customer of Deployteq was ever read."""
+    mirror = deployteq_customer.c
+    query = select(mirror.deployteq_id).where(mirror.brand == brand, mirror.deployteq_id == number)
+    return connection.scalar(query) is not None
 
 
 def _known(connection: Connection, brand: str, frame: pd.DataFrame) -> pd.DataFrame:

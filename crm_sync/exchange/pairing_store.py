@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import ColumnElement, Connection, Select, Text, and_, cast, func, literal, select, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, select, update
 
 from crm_sync.consent.ledger_store import enter_sayings
 from crm_sync.consent_words import Cause, Channel, Kind, Said, Side
@@ -14,7 +14,7 @@ from crm_sync.database.frames import frame_of
 from crm_sync.database.staging import stage
 from crm_sync.database.tables.customers import customer, salesforce_record
 from crm_sync.database.tables.deployteq import deployteq_customer
-from crm_sync.exchange.values import IDENTITY_PREFIX
+from crm_sync.exchange.values import IDENTITY, identities
 
 _PAIR = ["deployteq_id", "customer_id", "modified_at", "is_taken"]
 
@@ -48,8 +48,7 @@ def _ways(connection: Connection, brand: str) -> Iterator[tuple[str, pd.DataFram
     query = _pairs(brand)
     by_record = query.join_from(deployteq_customer, salesforce_record, record.id == mirror.salesforce_id)
     yield "Salesforce Id", _read(connection, by_record.join(customer, customer.c.unique_key == record.unique_key))
-    identity = literal(IDENTITY_PREFIX) + cast(customer.c.id, Text)
-    yield "identity", _read(connection, query.join_from(customer, deployteq_customer, mirror.identity == identity))
+    yield "identity", _read_by_identity(connection, brand)
     same_address = mirror.address_hash == customer.c.address_hash
     yield "e-mail address", _read(connection, query.join_from(deployteq_customer, customer, same_address))
 
@@ -71,6 +70,27 @@ def _read(connection: Connection, pairs: Select[Any]) -> pd.DataFrame:
     return frame_of(connection.execute(pairs), _PAIR)
 
 
+def _read_by_identity(connection: Connection, brand: str) -> pd.DataFrame:
+    mirror = deployteq_customer.c
+    unpaired = select(mirror.deployteq_id, mirror.identity).where(
+        mirror.brand == brand, mirror.customer_id.is_(None), mirror.identity.is_not(None)
+    )
+    named = frame_of(connection.execute(unpaired), ["deployteq_id", "identity"])
+    named = named.assign(id=named["identity"].astype("str").str.lower().str.extract(IDENTITY)[0])
+    types = {"deployteq_id": mirror.deployteq_id.type, "id": customer.c.id.type}
+    known = named.dropna(subset=["id"])[["deployteq_id", "id"]]
+    staged = stage(connection, "staged_identity", known.astype("Int64"), types)
+    pairs = (
+        _pairs(brand)
+        .add_columns(customer.c.created_at, mirror.identity)
+        .join_from(staged, deployteq_customer, mirror.deployteq_id == staged.c.deployteq_id)
+        .join(customer, customer.c.id == staged.c.id)
+    )
+    found = frame_of(connection.execute(pairs), [*_PAIR, "created_at", "identity"])
+    is_own = identities(found.rename(columns={"customer_id": "id"})).eq(found["identity"].astype("str").str.lower())
+    return found.loc[is_own, _PAIR]
+
+
 def _store(connection: Connection, brand: str, pairs: pd.DataFrame, way: str) -> None:
     if pairs.empty:
         return
@@ -82,6 +102,14 @@ def _store(connection: Connection, brand: str, pairs: pd.DataFrame, way: str) ->
         .values(customer_id=staged.c.customer_id, is_double=staged.c.is_double, paired_by=way, compared_at=None)
         .where(mirror.brand == brand, mirror.deployteq_id == staged.c.deployteq_id)
     )
+
+
+def paired_of(connection: Connection, brand: str, customers: pd.Index) -> set[int]:
+    """Return which of these customers have a record of their own in Deployteq."""
+    mirror = deployteq_customer.c
+    staged = stage(connection, "staged_asked", pd.DataFrame({"id": customers}), {"id": customer.c.id.type})
+    query = select(mirror.customer_id).join(staged, staged.c.id == mirror.customer_id)
+    return {*connection.scalars(query.where(mirror.brand == brand, ~mirror.is_double))}
 
 
 def carry_noes(connection: Connection, brand: str, *, run: int | None, now: datetime) -> pd.Series:

@@ -4,27 +4,31 @@ from dataclasses import dataclass, field
 
 from crm_sync.exchange.collection import Account, Collected
 from crm_sync.exchange.consent import ConsentDelivered
-from crm_sync.exchange.delivery import Delivered
+from crm_sync.exchange.outcome import Delivered
 from crm_sync.runs.counts import counted
 from crm_sync.runs.states import RunState
 
 
 @dataclass(frozen=True)
 class ExchangeSummary:
-    """What was collected, written and delivered. `person_needed`: why the delivery waits for a person, if it does."""
+    """What was collected, written and delivered. `person_needed`: why the delivery waits for a person, if it does.
 
-    collected: Collected
-    consent: ConsentDelivered
-    delivered: Delivered
-    calls: int
+    `is_cut`: Deployteq could not be read whole, so nothing was delivered.
+    """
+
+    collected: Collected = field(default_factory=Collected)
+    consent: ConsentDelivered = field(default_factory=ConsentDelivered)
+    delivered: Delivered = field(default_factory=Delivered)
+    calls: int = 0
     person_needed: str = ""
     dry_run: bool = False
+    is_cut: bool = False
     unknown_fields: frozenset[str] = field(default_factory=frozenset)
 
     @property
     def state(self) -> RunState:
         """The run's final state."""
-        if self.person_needed or self.delivered.waiting:
+        if self.person_needed or self.delivered.waiting or self.delivered.held:
             return RunState.NEEDS_APPROVAL
         if self.delivered.refused or self.consent.refused:
             return RunState.WITH_REFUSALS
@@ -47,18 +51,19 @@ class ExchangeSummary:
         parts = [
             done,
             f"{refused:,} refused" if refused else "",
-            f"{counted(self.delivered.waiting, 'new customer')} wait until a person approves" if self.waits else "",
+            f"{counted(self.delivered.waiting, 'new customer')} wait until a person approves"
+            if self.delivered.waiting
+            else "",
+            f"{counted(self.delivered.held, 'customer')} wait until a person approves, since values of so many were "
+            "emptied in Deployteq at once"
+            if self.delivered.held
+            else "",
             f"Deployteq lacks the option fields {', '.join(sorted(self.delivered.lacking))}"
             if self.delivered.lacking
             else "",
             *(sentence.rstrip(".") for sentence in self.collected.problems.sentences),
         ]
         return "; ".join(part for part in parts if part) + f" ({counted(self.calls, 'call')})."
-
-    @property
-    def waits(self) -> bool:
-        """Whether new customers wait for a person."""
-        return bool(self.delivered.waiting)
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,15 @@ from typing import Any
 
 import pandas as pd
 
+from crm_sync.consent_words import Channel
 from crm_sync.mapping.customer_fields import CONSENT_FIELDS, CUSTOMER_FIELDS
 from crm_sync.mapping.model import CustomerFieldKind, MappingRules
 
 OPTION = "option:"
-IDENTITY_PREFIX = "crm-"
+# Of a customer's number and the second it was made in.
+IDENTITY = r"^crm-(\d{1,18})-[0-9a-f]+$"
+# The field of each channel's consent, which is no field to be compared.
+CONSENT = {Channel.EMAIL: "optIn", Channel.SMS: "smsOptIn"}
 STATUS = "status"
 BLACKLIST = "BLACKLIST"
 _FORBIDDEN = "[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
@@ -78,6 +82,16 @@ def our_values(customers: pd.DataFrame, linked: set[str], salesforce_id_field: s
         cleaned |= safe.ne(values)
         columns[name] = _fitting(name, safe)
     return pd.DataFrame(columns), int(cleaned.sum())
+
+
+def identities(customers: pd.DataFrame) -> pd.Series:
+    """Return the identity in Deployteq of customers, from their `id` and `created_at`.
+
+    A number alone is given again where a database is restored or begun anew, and would lead to somebody else.
+    """
+    seconds = pd.to_datetime(customers["created_at"], utc=True).dt.as_unit("s").astype("int64")
+    own = "crm-" + customers["id"].astype("str") + "-" + seconds.map(lambda second: f"{second:x}").astype("str")
+    return own.astype("object")
 
 
 def _text(values: pd.Series) -> pd.Series:

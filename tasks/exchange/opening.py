@@ -12,6 +12,7 @@ from blocks.deployteq_delivery import DeployteqDelivery
 from blocks.load import load_block
 from crm_sync.budget.calls_store import CallLedger
 from crm_sync.exchange.exchange import Exchange
+from crm_sync.exchange.resources_store import KeptResources
 from crm_sync.mapping.model import MappingRules
 from tasks.run.run import Run, utc_now
 from tasks.run.throttle import SLOTS_PER_REQUEST, take_turn
@@ -40,7 +41,8 @@ def open_exchange(
                 )
         # A stand-in on this machine needs no mercy.
         throttle = (lambda: None) if block.endpoint_url else partial(take_turn, client, [ALL_CALLS])
-        opened = block.get_client(throttle=throttle, ledger=ledger, clock=utc_now)
+        kept = KeptResources(run.database, block.brand, utc_now)
+        opened = block.get_client(throttle=throttle, ledger=ledger, clock=utc_now, resources=kept)
         try:
             sleep = no_pause if block.endpoint_url else pause
             yield Exchange(opened, run.database, settings, rules, utc_now, sleep, run.number)

@@ -1,14 +1,31 @@
 """The steps of an exchange in Prefect; each may be tried again as a whole: what is due follows from what is kept."""
 
+from collections.abc import Callable
+from typing import TypeVar
+
 from prefect import task
 
+from crm_sync.errors import SyncError
 from crm_sync.exchange.collection import Account, Collected, collect, read_account
 from crm_sync.exchange.consent import ConsentDelivered, deliver_consent_there
-from crm_sync.exchange.delivery import Delivered, deliver
+from crm_sync.exchange.delivery import deliver
 from crm_sync.exchange.exchange import Exchange
+from crm_sync.exchange.outcome import Delivered
 from crm_sync.exchange.probe import probe
 from crm_sync.exchange.probe_store import Finding
+from tasks.run.organisation import AWAY
 from tasks.run.retry_policy import TALKS_TO_SALESFORCE
+
+Done = TypeVar("Done")
+
+
+def or_note(step: Callable[[], Done], instead: Done, problems: list[SyncError]) -> Done:
+    """Do a step; when its side does not answer, note it for the end of the run, for the other steps do not wait."""
+    try:
+        return step()
+    except AWAY as problem:
+        problems.append(problem)
+        return instead
 
 
 @task(task_run_name="collect from Deployteq", **TALKS_TO_SALESFORCE)

@@ -21,7 +21,9 @@ def publish_exchange(summary: ExchangeSummary) -> None:
         ("fields changed on both sides, where Salesforce wins", delivered.conflicts),
         ("customers gone from Deployteq, not made again", delivered.gone),
         ("customers with characters left out that XML cannot hold", delivered.cleaned),
+        ("new customers found in Deployteq by their address, and paired", delivered.found),
         ("new customers that wait for a person", delivered.waiting),
+        ("customers that wait for a person, for values emptied in Deployteq", delivered.held),
         ("calls", summary.calls),
         ("calls of the delivery, as forecast", delivered.calls_forecast),
     ]

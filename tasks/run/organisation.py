@@ -6,12 +6,15 @@ from urllib.parse import urlsplit
 from prefect import task
 
 from crm_sync.database.engine import CustomerDatabase
-from crm_sync.errors import LimitReachedError
+from crm_sync.errors import AuthenticationError, AuthorizationError, LimitReachedError, QueryError, RetriableError
 from crm_sync.organisation.bound_store import Organisation, OtherOrg, read_bound, refuse_other
 from crm_sync.salesforce.login.logins import Session
 from crm_sync.salesforce.login.organisation import organisation_of
 from crm_sync.salesforce.org import SalesforceOrg
 from tasks.run.retry_policy import TALKS_TO_SALESFORCE
+
+# What keeps Salesforce from answering, and nobody else from working on.
+AWAY = (RetriableError, AuthenticationError, AuthorizationError, QueryError)
 
 
 class OrgGuard:
@@ -34,14 +37,16 @@ class OrgGuard:
             refuse_other(self._bound, organisation_behind(session))
 
 
-def recognise_org(org: SalesforceOrg, *, while_closed: bool) -> None:
+def recognise_org(org: SalesforceOrg, *, while_closed: bool, while_away: bool = False) -> None:
     """Have the org's guard look at the session; without a kept one, log in.
 
-    Where no login is possible for a limit, a flow that works on while it is closed meets the guard with its session.
+    Where no login is possible for a limit, or in an outage, a flow that works on without one meets the guard with its
+    session.
     """
     if org.use_kept_session():
         return
-    with suppress(*([LimitReachedError] if while_closed else [])):
+    closed = [LimitReachedError] if while_closed else []
+    with suppress(*closed, *(AWAY if while_away else ())):
         log_in(org)
 
 

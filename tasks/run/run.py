@@ -77,6 +77,7 @@ def open_run(
     database: CustomerDatabase | str,
     *,
     while_closed: bool = False,
+    while_away: bool = False,
     other_org: OtherOrg = OtherOrg.REFUSE,
     at_end: Callable[[OpenDatabase, str, datetime], None] = lambda *_: None,
 ) -> Iterator[Run]:
@@ -84,9 +85,9 @@ def open_run(
 
     Raises ConfigurationError before any request is made when a block is missing or the database does not open, and
     LimitReachedError when Salesforce has lately refused requests for a limit, unless the flow has an answer of its own
-    to limits (`while_closed`): it then does not wait for the hour either. `other_org`: what a person said of an org
-    that is not the one the database belongs to; without a word it is refused. `at_end` gets the database, the org's
-    key and the time, after the end is recorded.
+    to limits (`while_closed`): it then does not wait for the hour either. `while_away`: it has work to do without
+    Salesforce. `other_org`: what a person said of an org that is not the one the database belongs to; without a word it
+    is refused. `at_end` gets the database, the org's key and the time, after the end is recorded.
     """
     use_jemalloc()
     credentials = load_block(SalesforceCredentials, salesforce)
@@ -115,7 +116,7 @@ def open_run(
             if not while_closed:
                 ledger.check_open(clock())
             if guard.is_bound:
-                recognise_org(org, while_closed=while_closed)
+                recognise_org(org, while_closed=while_closed, while_away=while_away)
             yield run
             run.end(RunState.COMPLETED)
         except SyncError as error:

@@ -14,8 +14,9 @@ from crm_sync.database.tables.deployteq import deployteq_customer
 from crm_sync.deployteq.account import DeployteqAccount
 from crm_sync.exchange.collection import accept_pairing, collect, read_account
 from crm_sync.exchange.consent import deliver_consent_there
-from crm_sync.exchange.delivery import Delivered, deliver
+from crm_sync.exchange.delivery import deliver
 from crm_sync.exchange.exchange import Exchange
+from crm_sync.exchange.outcome import Delivered
 from crm_sync.exchange.settings import ExchangeSettings
 from standins.deployteq.brand import Brand
 from standins.deployteq.people import People as Readers

@@ -41,7 +41,7 @@ def test_an_account_is_paired_filled_and_its_opt_outs_reach_salesforce(
     assert state(deployteq_pairing, accept_the_pairing=True) == "Completed"
     assert state(deployteq_exchange) == "NeedsApproval"
     assert len(brand.customers) == 10
-    assert state(deployteq_exchange, approve_new_customers=True) == "Completed"
+    assert state(deployteq_exchange, approve_changes=True) == "Completed"
     pairs = {row["deployteq_id"]: row["customer_id"] for row in synced.rows(deployteq_customer)}
     assert {*pairs} == {*brand.customers}
     calls = len(brand.journal)

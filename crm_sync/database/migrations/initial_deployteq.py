@@ -13,7 +13,13 @@ _TEXT = sa.Text()
 
 
 def make_deployteq() -> None:
-    """Make the mirror of Deployteq's customers, and what is under way to it."""
+    """Make the mirror of Deployteq's customers, what is under way to it, and what is known of the account."""
+    _make_mirror()
+    _make_delivery()
+    _make_connection()
+
+
+def _make_mirror() -> None:
     op.create_table(
         "deployteq_customer",
         sa.Column("brand", _TEXT, primary_key=True),
@@ -33,6 +39,9 @@ def make_deployteq() -> None:
         sa.Column("refused_at", _INSTANT),
         *(sa.Index(f"ix_deployteq_customer_{name}", name) for name in ("customer_id", "address_hash", "identity")),
     )
+
+
+def _make_delivery() -> None:
     op.create_table(
         "deployteq_pending",
         sa.Column("brand", _TEXT, primary_key=True),
@@ -51,6 +60,9 @@ def make_deployteq() -> None:
         sa.Column("sync_run_id", _ROW_ID),
         sa.Column("at", _INSTANT, nullable=False),
     )
+
+
+def _make_connection() -> None:
     op.create_table(
         "deployteq_probe",
         sa.Column("brand", _TEXT, primary_key=True),
@@ -67,6 +79,13 @@ def make_deployteq() -> None:
         sa.Column("accepted_at", _INSTANT),
         sa.Column("accepted_customers", sa.Integer()),
         *_columns("approved_at swept_at", _INSTANT),
+    )
+    op.create_table(
+        "deployteq_resource",
+        sa.Column("brand", _TEXT, primary_key=True),
+        sa.Column("resource_id", sa.BigInteger(), primary_key=True, autoincrement=False),
+        sa.Column("held_at", _INSTANT, nullable=False),
+        sa.Column("is_over", sa.Boolean(), nullable=False),
     )
 
 

@@ -91,3 +91,13 @@ deployteq_connection = Table(
     Column("approved_at", Instant),
     Column("swept_at", Instant),
 )
+
+# Results in Deployteq that a run has asked for and not freed yet; `is_over`: nobody reads them any more.
+deployteq_resource = Table(
+    "deployteq_resource",
+    metadata,
+    Column("brand", Text, primary_key=True),
+    Column("resource_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("held_at", Instant, nullable=False),
+    Column("is_over", Boolean, nullable=False),
+)

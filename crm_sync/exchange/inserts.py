@@ -1,0 +1,70 @@
+"""Makes customers in Deployteq: each is looked for first where that is due, and always made with what stands of its
+consent."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from crm_sync.deployteq.customers import Customer, UniqueField, find_by
+from crm_sync.exchange.batches import send
+from crm_sync.exchange.delivered import keep_found, keep_made, keep_refused, note_intents, pair_seen
+from crm_sync.exchange.exchange import Exchange
+from crm_sync.exchange.outcome import Delivered
+from crm_sync.exchange.records import Outgoing, outgoing, parts
+from crm_sync.exchange.values import OPTION, as_objects
+
+_EMAIL = UniqueField("emailAddress", is_option=False)
+
+
+def without_known(exchange: Exchange, page: pd.DataFrame, *, looks_up: bool) -> tuple[pd.DataFrame, int]:
+    """Leave out those who are there after all, for the next run, and say how many.
+
+    An insert that was never answered is looked for by the identity: sent again, it would be an update that says yes to
+    somebody who may have said no since. `looks_up`: the others are looked for by their address, since somebody may have
+    come to Deployteq by a form after the account was last read.
+    """
+    new = page[page["deployteq_id"].isna()]
+    found: dict[int, Customer] = {}
+    for person, identity in new.loc[new["is_in_doubt"].astype(bool), "own_identity"].items():
+        there = find_by(exchange.account, exchange.settings.unique, identity, exchange.sleep)
+        if there:
+            found[int(str(person))] = there[0]
+    keep_found(exchange, found)
+    known = {*found}
+    if looks_up:
+        others = new.drop(index=[*found])
+        addresses = others["email_address"].dropna().drop_duplicates()
+        there = [one for address in addresses for one in find_by(exchange.account, _EMAIL, address, exchange.sleep)]
+        known |= pair_seen(exchange, there, others.index)
+    return page.drop(index=[*known]), len(known)
+
+
+def insert(exchange: Exchange, new: pd.DataFrame, ours: pd.DataFrame, stamp: str, delivered: Delivered) -> None:
+    """Make customers; each is noted before the call, so that one whose answer never comes is looked for first."""
+    values = dict(zip(new.index, as_objects(ours.loc[new.index]), strict=True))
+    identities = new["own_identity"].to_dict()
+    for part in parts([*new.index], exchange.settings.batch):
+        consents = note_intents(exchange, part)
+        batch = [_record(exchange, one, identities[one], values[one], stamp, consents[one]) for one in part]
+        sent = send(exchange, batch, may_repeat=False)
+        keep_made(exchange, new, values, sent.taken, consents)
+        delivered.made += len(sent.taken)
+        delivered.refuse(sent.refused)
+        keep_refused(exchange, new, sent.refused)
+
+
+def _record(
+    exchange: Exchange,
+    customer_id: int,
+    identity: str,
+    values: Mapping[str, str],
+    stamp: str,
+    consents: Mapping[str, bool],
+) -> Outgoing:
+    filled = {name: value for name, value in values.items() if value}
+    if stamp:
+        filled[OPTION + exchange.settings.stamp_field] = stamp
+    made = outgoing(exchange.settings.unique, customer_id, identity, filled)
+    # The fields' default may be yes: what nobody said is a no.
+    said = {field: "Y" if may else "N" for field, may in consents.items()}
+    return Outgoing(customer_id, identity, {**made.record, **said})
