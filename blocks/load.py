@@ -26,6 +26,17 @@ def load_block(kind: type[B], block: B | str) -> B:
     return saved
 
 
+def is_given(kind: type[B], block: B | str, usual: str) -> bool:
+    """Tell whether a block was given, or is saved under its usual name."""
+    if block != usual:
+        return True
+    try:
+        kind.load(usual, validate=False)
+    except ValueError:  # Prefect's answer for a block that is not there
+        return False
+    return True
+
+
 def _load(kind: type[B], name: str, shown: str) -> B:
     try:
         return cast(B, kind.load(name.strip()))

@@ -13,7 +13,7 @@ from crm_sync.exchange.delivered import Difference, compare_page
 from crm_sync.exchange.exchange import Exchange
 from crm_sync.exchange.inserts import insert, without_known
 from crm_sync.exchange.outcome import Delivered
-from crm_sync.exchange.probe_store import missing_options, unsafe_findings
+from crm_sync.exchange.probe_store import clearing_value, missing_options, unsafe_findings
 from crm_sync.exchange.updates import update, ways
 from crm_sync.exchange.values import OPTION, linked_fields, our_values
 
@@ -23,8 +23,8 @@ _FIRST_DELIVERY = timedelta(days=7)
 _AT_LEAST = 50
 # Of the customers: when values of more were emptied in Deployteq, a person looks first.
 _MOST_EMPTIED = 0.2
-# So few new ones are looked for by their address, when the account was read longer ago than this.
-_LOOKED_UP, _FRESH = 100, timedelta(hours=1)
+# So few new ones are looked for by their address: somebody may have come there by a form since the last reading.
+_LOOKED_UP = 100
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,8 @@ class _Plan:
     stamp: str
     lacking: frozenset[str]
     linked: set[str]
-    holds_emptied: bool = False
+    clears_with: str | None
+    holds_emptied: bool
 
 
 def deliver(exchange: Exchange, *, approved: bool = False, dry_run: bool = False) -> Delivered:
@@ -70,7 +71,7 @@ def deliver(exchange: Exchange, *, approved: bool = False, dry_run: bool = False
             delivered.made += len(new)
             delivered.updated += len(difference.sends)
         else:
-            update(exchange, known, difference, delivered)
+            update(exchange, known, difference, delivered, clears_with=plan.clears_with)
             insert(exchange, new, ours, plan.stamp, delivered)
         left -= len(new)
     delivered.waiting = max(plan.new - plan.most_new, 0)
@@ -86,15 +87,15 @@ def _plan(exchange: Exchange, *, approved: bool, dry_run: bool) -> _Plan:
         new = count_new(connection, exchange.brand, now)
         unsafe = unsafe_findings(connection, exchange.brand)
         lacking = frozenset(missing_options(connection, exchange.brand))
+        clears = clearing_value(connection, exchange.brand)
     _refuse_unready(state, unsafe)
     linked = linked_fields(exchange.rules) - {OPTION + name for name in lacking}
     if exchange.settings.salesforce_id_field:
         linked.add(OPTION + exchange.settings.salesforce_id_field)
     most_new, is_stamped = _most_new(exchange, state, new, now, approved=approved)
-    looks_up = new <= _LOOKED_UP and state.paired_at is not None and now - state.paired_at > _FRESH
     stamp = f"{now:%Y-%m-%d}" if exchange.settings.stamp_field and is_stamped else ""
     holds = not approved and _is_emptied_by_mistake(exchange, linked)
-    return _Plan(min(most_new, new), new, looks_up, stamp, lacking, linked, holds)
+    return _Plan(min(most_new, new), new, new <= _LOOKED_UP, stamp, lacking, linked, clears, holds)
 
 
 def _refuse_unready(state: ConnectionState, unsafe: list[str]) -> None:

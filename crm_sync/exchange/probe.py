@@ -1,4 +1,4 @@
-"""Measures what Deployteq's documentation leaves open, with three customers that are made for it and deleted again.
+"""Measures what Deployteq's documentation leaves open, with a few customers that are made for it and deleted again.
 
 Their addresses are under example.invalid, their optIn is N, their status SUSPECT: nobody mails them.
 """
@@ -20,13 +20,14 @@ from crm_sync.deployteq.customers import (
 )
 from crm_sync.errors import DeployteqRefusedError
 from crm_sync.exchange.exchange import Exchange
-from crm_sync.exchange.probe_store import LACKING, Finding, keep_findings
+from crm_sync.exchange.probe_store import CLEARING, CLEARS, LACKING, Finding, keep_findings
 from crm_sync.exchange.values import OPTION, linked_fields
 
 _QUIET = {"optIn": "N", "status": "SUSPECT"}
 _EMAIL = UniqueField("emailAddress", is_option=False)
 _TOLERANCE = timedelta(minutes=2)
 _TOO_LONG = 61
+_ODD = " Prøbe & <ünd> "
 
 
 def probe(exchange: Exchange) -> list[Finding]:
@@ -66,23 +67,19 @@ def look_at_fields(exchange: Exchange) -> list[Finding]:
 def _measure(exchange: Exchange, made: set[int]) -> list[Finding]:
     name = f"probe-{exchange.clock():%Y%m%d%H%M%S}"
     address = f"{name}@example.invalid"
-    whole = {"emailAddress": address, "lastname": " Probe ", "city": "Ede", **_QUIET}
+    whole = {"emailAddress": address, "lastname": _ODD, "city": "Ede", **_QUIET}
     first = _insert(exchange, whole, made)
     again = _insert(exchange, {"emailAddress": address, "lastname": "Other"}, made)
     kept = read_one(exchange.account, again.id)
     findings = [
         _left_out(kept),
         _same(first, again, "a customer that is there is updated by its unique field"),
-        Finding("blanks around a text", "are kept" if first.fields.get("lastname") == " Probe " else "are changed"),
+        Finding("blanks and signs in a text", "are kept" if first.fields.get("lastname") == _ODD else "are changed"),
         _zone(exchange, again),
     ]
     upper = _insert(exchange, {"emailAddress": address.upper(), **_QUIET}, made)
     findings.append(Finding("case of e-mail addresses", "of no matter" if upper.id == first.id else "told apart"))
-    cleared = update_one(exchange.account, first.id, {"city": ""})
-    cleared_by = "empty text" if not cleared.fields.get("city") else "not by empty text"
-    findings.append(Finding("a field is cleared", cleared_by, is_safe=cleared_by == "empty text"))
-    findings.append(_bad_record(exchange, name, made))
-    return findings
+    return [*findings, _clearing(exchange, first.id), _bad_record(exchange, name, made), _several(exchange, name, made)]
 
 
 def _insert(exchange: Exchange, record: dict[str, Any], made: set[int]) -> Customer:
@@ -114,6 +111,30 @@ def _zone(exchange: Exchange, answer: Customer) -> Finding:
     return Finding(
         question, f"{minutes:+} minutes off {exchange.settings.time_zone}; correct the delivery block", False
     )
+
+
+def _clearing(exchange: Exchange, number: int) -> Finding:
+    for way, value in CLEARS.items():
+        cleared = update_one(exchange.account, number, {"city": value})
+        if not cleared.fields.get("city"):
+            return Finding(CLEARING, way)
+    return Finding(CLEARING, "by nothing that is known", is_safe=False)
+
+
+def _several(exchange: Exchange, name: str, made: set[int]) -> Finding:
+    """Give two customers one address, and look which of them an update by it changes."""
+    address = f"{name}-two@example.invalid"
+    two = [_insert(exchange, {"emailAddress": f"{name}-{one}@example.invalid", **_QUIET}, made).id for one in "ab"]
+    for number in two:
+        update_one(exchange.account, number, {"emailAddress": address})
+    question = "an update by a value that two customers have"
+    try:
+        insert_or_update(exchange.account, [{"emailAddress": address, "lastname": "Both"}], _EMAIL)
+    except DeployteqRefusedError:
+        return Finding(question, "is refused")
+    changed = [read_one(exchange.account, number).fields.get("lastname") == "Both" for number in two]
+    words = {(True, True): "changes both", (True, False): "changes the older", (False, True): "changes the newer"}
+    return Finding(question, words.get((changed[0], changed[1]), "changes neither"), any(changed))
 
 
 def _bad_record(exchange: Exchange, name: str, made: set[int]) -> Finding:

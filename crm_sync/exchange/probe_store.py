@@ -12,6 +12,9 @@ from crm_sync.database.tables.deployteq import deployteq_probe
 
 # The question whose answer is a list of names.
 LACKING = "linked option fields that the brand lacks"
+CLEARING = "a field is cleared"
+# What empties a field, by the answer to that question.
+CLEARS: dict[str, str | None] = {"by empty text": "", "by nil": None}
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,13 @@ def missing_options(connection: Connection, brand: str) -> set[str]:
     probed = deployteq_probe.c
     query = select(probed.answer).where(probed.brand == brand, probed.question == LACKING)
     return {*json.loads(connection.scalar(query) or "[]")}
+
+
+def clearing_value(connection: Connection, brand: str) -> str | None:
+    """Return what empties a field there, as it was measured."""
+    probed = deployteq_probe.c
+    query = select(probed.answer).where(probed.brand == brand, probed.question == CLEARING)
+    return CLEARS.get(connection.scalar(query) or "", "")
 
 
 def unsafe_findings(connection: Connection, brand: str) -> list[str]:

@@ -19,10 +19,16 @@ class Outgoing:
 
 
 def outgoing(
-    unique: UniqueField, customer_id: int, identity: str, values: Mapping[str, str], number: int | None = None
+    unique: UniqueField,
+    customer_id: int,
+    identity: str,
+    values: Mapping[str, str],
+    *,
+    number: int | None = None,
+    clears_with: str | None = "",
 ) -> Outgoing:
-    """Return a customer's values as a call takes them."""
-    record = as_call(values)
+    """Return a customer's values as a call takes them; `clears_with`: what an empty one is sent as."""
+    record = as_call(values, clears_with=clears_with)
     if unique.is_option:
         whole = {**record, "options": {**record.get("options", {}), unique.name: identity}}
     else:

@@ -21,13 +21,16 @@ _ADDRESSES = frozenset({"emailAddress", "alternateEmailAddress", "mobilePhone", 
 _A_FEW = 10
 
 
-def update(exchange: Exchange, known: pd.DataFrame, difference: Difference, delivered: Delivered) -> None:
-    """Send the differences of customers that are there."""
+def update(
+    exchange: Exchange, known: pd.DataFrame, difference: Difference, delivered: Delivered, *, clears_with: str | None
+) -> None:
+    """Send the differences of customers that are there; `clears_with`: what empties a field."""
     rows = known[["deployteq_id", "own_identity"]].to_dict("index")
 
     def record_of(one: int) -> Outgoing:
         number, identity = int(rows[one]["deployteq_id"]), rows[one]["own_identity"]
-        return outgoing(exchange.settings.unique, one, identity, difference.sends[one], number)
+        values = difference.sends[one]
+        return outgoing(exchange.settings.unique, one, identity, values, number=number, clears_with=clears_with)
 
     one_by_one, in_batches = ways(difference)
     for part in parts(in_batches, exchange.settings.batch):

@@ -133,7 +133,7 @@ def as_call(values: Mapping[str, str], *, clears_with: str | None = "") -> dict[
     options: dict[str, Any] = {}
     for name, value in values.items():
         if name.startswith(OPTION):
-            options[name.removeprefix(OPTION)] = value
+            options[name.removeprefix(OPTION)] = value or clears_with
         else:
             fields[name] = value or clears_with
     return {**fields, "options": options} if options else fields

@@ -36,6 +36,29 @@ class FieldReport:
 
 
 @dataclass(frozen=True)
+class DeployteqReport:
+    """A brand in Deployteq: its customers, and how it behaves: question, answer, and whether that is safe."""
+
+    brand: str
+    customers: int
+    calls: int
+    answers: tuple[tuple[str, str, bool], ...] = ()
+
+    @property
+    def unsafe(self) -> list[str]:
+        """What keeps anything from being delivered."""
+        return [f"{question}: {answer}" for question, answer, is_safe in self.answers if not is_safe]
+
+    def sentence(self) -> str:
+        """Say whether customers can be delivered."""
+        if self.unsafe:
+            return (
+                f" Nothing is delivered to Deployteq, which behaves otherwise than is safe: {'; '.join(self.unsafe)}."
+            )
+        return f" Deployteq's brand {self.brand} answers; it has {self.customers:,} customers."
+
+
+@dataclass(frozen=True)
 class ConnectionReport:
     """The login and its org, the requests left, every mapped field, and the number of records.
 
@@ -52,6 +75,7 @@ class ConnectionReport:
     requests_used: int
     without_opt_out: list[SObject] = field(default_factory=list)
     left_out: dict[SObject, str] = field(default_factory=dict)
+    deployteq: DeployteqReport | None = None
 
     @property
     def missing(self) -> list[FieldReport]:
@@ -61,10 +85,15 @@ class ConnectionReport:
     @property
     def state(self) -> RunState:
         """What a person should know first."""
+        if self.deployteq and self.deployteq.unsafe:
+            return RunState.NOT_CONFIGURED
         return RunState.WITH_MISSING_FIELDS if self.missing or self.left_out else RunState.COMPLETED
 
     def sentence(self) -> str:
-        """Say in one sentence whether a sync can run."""
+        """Say in one sentence whether a sync can run, and in another whether Deployteq can be delivered to."""
+        return self._of_salesforce() + (self.deployteq.sentence() if self.deployteq else "")
+
+    def _of_salesforce(self) -> str:
         who = f"Logged in to {self.identity.organization_name} at {self.identity.host}"
         if not self.missing and not self.left_out:
             return f"{who}; all {len(self.fields)} mapped fields are there."

@@ -16,6 +16,12 @@ Record = dict[str, Any]
 TOKEN_USER = "SOAP user (int)"  # noqa: S105  # a name
 
 
+def mailable(customer: Record) -> bool:
+    """Return whether a mailing goes to the customer."""
+    is_stopped = customer["status"] == "BLACKLIST" or customer["complaintCount"]
+    return bool(customer["optIn"] == "Y" and customer["emailAddress"] and not is_stopped)
+
+
 @dataclass
 class Resource:
     """A result that is fetched in pages."""
@@ -41,6 +47,10 @@ class Brand:
     journal: list[str] = field(default_factory=list)
     # The outbox group of the unsubscribe process; 0: no such process.
     outbox: int = 0
+    # A campaign that mails new customers in the moment they are made, but for those that have this option field filled;
+    # whom of those that the interface made it has mailed.
+    greets: str = ""
+    greeted: list[int] = field(default_factory=list)
     lock: RLock = field(default_factory=RLock)
     _ids: Any = field(default_factory=lambda: count(1001))
     _index: dict[tuple[str, str], dict[int, None]] = field(default_factory=dict)
@@ -62,11 +72,14 @@ class Brand:
         """Make a customer; raises SoapFault for a value that a field does not take."""
         cleaned = self.checked(values)
         stamp = self.stamp()
-        made: Record = DEFAULTS | {"optIn": self.switches.default_opt_in, "accounts": [], "options": {}}
+        consent = {"optIn": self.switches.default_opt_in, "smsOptIn": self.switches.default_sms_opt_in}
+        made: Record = DEFAULTS | consent | {"accounts": [], "options": {}}
         made |= {"id": self.number(), "createdBy": by, "createdAt": stamp, "modifiedBy": by, "modifiedAt": stamp}
         self.customers[made["id"]] = made
         self._enter(made)
         self._apply(made, cleaned)
+        if self.greets and by == TOKEN_USER and mailable(made) and not made["options"].get(self.greets):
+            self.greeted.append(made["id"])
         return made
 
     def update(self, customer: Record, values: Record, by: str = TOKEN_USER) -> bool:

@@ -1,20 +1,23 @@
 """The fields of the records that the interface exchanges: order, type, length, and what a field may hold."""
 
-# In the order of the interface's own description; numbers are marked, everything else is text.
+# In the order of the interface's own description, each with the length that it takes; `#` for a number.
 _AUDIT = ["createdBy", "createdAt", "modifiedBy", "modifiedAt"]
-_NUMBERS = frozenset({"complaintCount", "id", "softBounceCount", "hardBounceCount"})
 _CUSTOMER = """
-complaintCount accounts smsOptIn optIn id title lastname firstname middlename prefix suffix initials gender
-maritalStatus birthday birthplace address address2 address3 addressNumber addressNumberSuffix zipCode poBox city state
-country companyName department alternateAddress alternateAddress2 alternateAddress3 alternateAddressNumber
-alternateAddressNumberSuffix alternateZipCode alternateCity alternateState alternateCountry contactMan jobTitle
-workPhone workExtension workMobile homePhone mobilePhone faxNumber emailAddress alternateEmailAddress emailType
-mailStatus softBounceCount hardBounceCount website imageUrl status externalId userName password createdBy createdAt
-modifiedBy modifiedAt options
+complaintCount:# accounts smsOptIn optIn id:# title:100 lastname:100 firstname:40 middlename:40 prefix:16 suffix:16
+initials:20 gender maritalStatus birthday birthplace:70 address:70 address2:70 address3:70 addressNumber:10
+addressNumberSuffix:10 zipCode:20 poBox:11 city:70 state:60 country:70 companyName:120 department:30
+alternateAddress:70 alternateAddress2:70 alternateAddress3:70 alternateAddressNumber:10
+alternateAddressNumberSuffix:10 alternateZipCode:7 alternateCity:70 alternateState:60 alternateCountry:70
+contactMan:255 jobTitle:60 workPhone:16 workExtension:10 workMobile:16 homePhone:16 mobilePhone:16 faxNumber:16
+emailAddress:80 alternateEmailAddress:80 emailType mailStatus softBounceCount:# hardBounceCount:# website:255 imageUrl
+status externalId:100 userName:100 password:50 createdBy createdAt modifiedBy modifiedAt options
 """
-_TYPES = {"accounts": "ArrayOfAccount", "options": "ArrayOfCustomerOption"}
+_TYPES = {"accounts": "ArrayOfAccount", "options": "ArrayOfCustomerOption", "#": "long"}
+_SIZES = {name: size for name, _, size in (word.partition(":") for word in _CUSTOMER.split())}
 
-CUSTOMER = {name: "long" if name in _NUMBERS else _TYPES.get(name, "string") for name in _CUSTOMER.split()}
+CUSTOMER = {name: _TYPES.get(name) or _TYPES.get(size, "string") for name, size in _SIZES.items()}
+LENGTHS = {name: int(size) for name, size in _SIZES.items() if size.isdecimal()}
+_NUMBERS = frozenset(name for name, size in _SIZES.items() if size == "#")
 
 RECORDS: dict[str, dict[str, str]] = {
     "Account": {"network": "string", "accountId": "string"},
@@ -28,25 +31,6 @@ RECORDS: dict[str, dict[str, str]] = {
         **{"customerCountRecursive": "long", "customerCount": "long"},
     },
 }
-
-_LENGTHS = {
-    100: "externalId userName title lastname",
-    50: "password",
-    20: "initials zipCode",
-    40: "firstname middlename",
-    16: "prefix suffix workPhone workMobile homePhone mobilePhone faxNumber",
-    70: "birthplace address address2 address3 city country alternateAddress alternateAddress2 alternateAddress3 "
-    "alternateCity alternateCountry",
-    10: "addressNumber addressNumberSuffix alternateAddressNumber alternateAddressNumberSuffix workExtension",
-    11: "poBox",
-    60: "state alternateState jobTitle",
-    7: "alternateZipCode",
-    120: "companyName",
-    30: "department",
-    255: "contactMan website",
-    80: "emailAddress alternateEmailAddress",
-}
-LENGTHS = {name: length for length, names in _LENGTHS.items() for name in names.split()}
 
 CHOICES = {
     "status": {"SUSPECT", "PROSPECT", "CUSTOMER", "BLACKLIST"},

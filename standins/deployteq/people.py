@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from standins.deployteq.brand import Brand
+from standins.deployteq.brand import Brand, mailable
 
 _PERSON = "j.jansen"
 
@@ -76,8 +76,3 @@ class People:
     def _to_outbox(self, number: int) -> None:
         if self.brand.outbox:
             self.brand.members[self.brand.outbox].setdefault(number, self.brand.stamp())
-
-
-def mailable(customer: dict[str, Any]) -> bool:
-    """Return whether a mailing goes to the customer."""
-    return customer["optIn"] == "Y" and customer["status"] != "BLACKLIST" and not customer["complaintCount"]

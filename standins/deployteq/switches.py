@@ -15,6 +15,7 @@ class Switches:
     too_long: str = "cut"  # or "refused"
     zone: str = "Europe/Amsterdam"
     default_opt_in: str = "Y"
+    default_sms_opt_in: str = "N"
     clears: str = "both"  # or "empty", "nil": what clears a field
     batch_limit: int = 1000
     # Answers that say PROCESSING before a resource is READY, and what becomes of it then.

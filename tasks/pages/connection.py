@@ -1,6 +1,6 @@
 """The page of a check of the connection."""
 
-from crm_sync.runs.connection_report import ConnectionReport
+from crm_sync.runs.connection_report import ConnectionReport, DeployteqReport
 from tasks.pages.markdown import Markdown, bold, heading, link, publish_page, table
 
 
@@ -41,7 +41,19 @@ def publish_connection(report: ConnectionReport) -> None:
             )
             for one in report.without_opt_out
         ),
+        *(_deployteq(report.deployteq) if report.deployteq else ()),
         heading("Mapped fields"),
         table(("object", "Salesforce field", "type", "customer field", ""), fields),
         state=report.state,
+    )
+
+
+def _deployteq(report: DeployteqReport) -> tuple[Markdown, ...]:
+    rows = [
+        (question, answer, "" if is_safe else "nothing is delivered") for question, answer, is_safe in report.answers
+    ]
+    return (
+        heading("Deployteq"),
+        Markdown(f"{report.customers:,} customers; {report.calls:,} calls."),
+        table(("question", "answer", ""), rows),
     )

@@ -11,6 +11,7 @@ from crm_sync.deployteq.account import DeployteqAccount
 from crm_sync.deployteq.host import endpoint
 from crm_sync.deployteq.limits import VERSION
 from crm_sync.deployteq.transport import CallLedger, Transport
+from crm_sync.exchange.resources_store import KeptResources
 from crm_sync.exchange.settings import ExchangeSettings
 from standins.deployteq.brand import Brand
 from standins.deployteq.people import People
@@ -81,11 +82,13 @@ def open_account(server: Server, token: str = TOKEN, ledger: CallLedger | None =
 
 
 @pytest.fixture
-def rig(sqlite_url: str, brand: Brand, people: People, account: DeployteqAccount) -> Iterator[Rig]:
-    """A customer database beside the brand."""
-    database = CustomerDatabase(sqlite_url, KEY)
+def rig(database_url: str, brand: Brand, people: People, account: DeployteqAccount) -> Iterator[Rig]:
+    """A customer database of either kind beside the brand."""
+    database = CustomerDatabase(database_url, KEY)
     here = Here(database, START)
     brand.clock = lambda: here.now
+    brand.greets = "salesforce_first_delivery"
+    account.resources = KeptResources(database, account.brand, lambda: here.now)
     settings = ExchangeSettings(outbox_group=brand.outbox)
     yield Rig(here, brand, people, account, settings)
     database.close()

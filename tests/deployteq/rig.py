@@ -1,6 +1,7 @@
 """A customer database, a brand of the stand-in, and the steps of an exchange; no Prefect, no Salesforce."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Table, func, select, update
@@ -78,13 +79,17 @@ class Rig:
         self.pair()
         return deliver(self.exchange, approved=True)
 
-    def cycle(self) -> Delivered:
+    def cycle(self, *, approved: bool = False) -> Delivered:
         """Do a run's work: collect, write consent, deliver."""
         self.people.tick()
         collect(self.exchange)
         deliver_consent_there(self.exchange)
         self.people.tick()
-        return deliver(self.exchange)
+        return deliver(self.exchange, approved=approved)
+
+    def wait(self, **time: float) -> None:
+        """Let more time pass than between two runs."""
+        self.people.now += timedelta(**time)
 
     def there(self, person: int) -> dict[str, Any]:
         """Return the customer of Deployteq that a person is paired with."""

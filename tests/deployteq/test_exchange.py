@@ -142,7 +142,7 @@ def test_one_bad_record_is_found_and_the_others_go(rig: Rig) -> None:
     delivered = rig.start()
     assert (delivered.made, delivered.left_out, delivered.cleaned) == (20, {"website": 1}, 1)
     rig.change(people[7], website="")
-    rig.brand.troubles.add(Trouble("fault", "customer_insertBulkUnique", status=751, times=1))
+    rig.brand.troubles.add(Trouble("fault", "customer_update", status=751))
     rig.change(people[6], lastname="Other")
     assert rig.cycle().refused == {"751": 1}
 
@@ -223,13 +223,13 @@ def test_what_is_not_known_is_measured_and_what_is_unsafe_stops_the_delivery(
     [("answer", "shuffled"), ("answer", "changed"), ("bad_record", "fails itself"), ("too_long", "refused")],
 )
 def test_answers_in_any_form_are_matched_to_their_customers(rig: Rig, switch: str, value: str) -> None:
-    people = [rig.add(f"p{number}") for number in range(7)]
+    people = [rig.add(f"p{number}") for number in range(15)]
     setattr(rig.brand.switches, switch, value)
     rig.start()
-    for person in people[:3]:
+    for person in people[:12]:
         rig.change(person, lastname=f"Other {person}")
     rig.cycle()
-    assert [rig.there(one)["lastname"] for one in people[:4]] == [*(f"Other {one}" for one in people[:3]), "P3"]
+    assert [rig.there(one)["lastname"] for one in people[:13]] == [*(f"Other {one}" for one in people[:12]), "P12"]
     assert {rig.there(one)["id"] for one in people} == {*rig.brand.customers}
 
 
