@@ -4,10 +4,10 @@ BIN := .venv/bin
 .PHONY: demo test test-fast test-long bench up deploy check audit
 
 demo: .venv/ready
-	@$(BIN)/python -m deployments.demo
+	@$(BIN)/python -m deployments.demo $(if $(DEPLOYTEQ),--deployteq)
 
 up: .venv/ready
-	@$(BIN)/python -m deployments.up $(if $(DEMO),--demo) $(if $(PORT),--port "$(PORT)")
+	@$(BIN)/python -m deployments.up $(if $(DEMO),--demo) $(if $(DEPLOYTEQ),--deployteq) $(if $(PORT),--port "$(PORT)")
 
 deploy: .venv/ready
 	$(BIN)/python -m deployments.deploy --pool "$(or $(POOL),deployteq)" $(if $(TYPE),--type "$(TYPE)") $(if $(IMAGE),--image "$(IMAGE)") $(if $(FOLDER),--folder "$(FOLDER)")

@@ -43,6 +43,14 @@ class DeployteqAccount(SavedBlock):
         title="Interface version",
         description="Of Deployteq's SOAP interface; leave it unless Deployteq retires it.",
     )
+    calls_per_second: float = Field(
+        default=2,
+        gt=0,
+        le=50,
+        title="Calls a second",
+        description="Of all flows together. Deployteq names no limit; when it says that calls come too fast, the pace "
+        "is halved and recovers by itself.",
+    )
     endpoint_url: str = Field(
         default="",
         title="Endpoint override",
@@ -68,6 +76,7 @@ class DeployteqAccount(SavedBlock):
         ledger: CallLedger,
         clock: Callable[[], datetime],
         resources: ResourceKeeper | None = None,
+        slow_down: Callable[[float], None] = lambda _: None,
     ) -> OpenAccount:
         """Return the account; nothing is sent before its first call."""
         transport = Transport(
@@ -76,5 +85,6 @@ class DeployteqAccount(SavedBlock):
             ledger=ledger,
             clock=clock,
             endpoint_url=self.endpoint_url,
+            slow_down=slow_down,
         )
         return OpenAccount(self.token.get_secret_value().strip(), transport, brand=self.brand, resources=resources)

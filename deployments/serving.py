@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from importlib import import_module
 from typing import Any
 
 import httpx
@@ -15,13 +16,14 @@ from prefect.client.orchestration import get_client
 from prefect.runner import Runner
 
 from blocks.api_budget import load_budget
+from blocks.deployteq_account import DeployteqAccount
 from crm_sync.errors import ConfigurationError
 from deployments.automations import apply_automations
 from deployments.cut_runs import end_cut_runs
 from deployments.definitions import build_deployments, keep_switched_off
 from deployments.demo.campaign import save_demo_settings
 from deployments.demo.org import demo_org, save_demo_blocks
-from deployments.env_file import save_own_blocks
+from deployments.env_file import is_saved, save_own_blocks
 from deployments.environment import own_origins
 from deployments.register import register
 from deployments.version import git_version
@@ -30,8 +32,11 @@ from deployments.version import git_version
 _START_SECONDS = 300
 
 
-def serve(port: int, login: str, *, records: int | None) -> None:
-    """Serve until interrupted; `records`: of the stand-in org of the demo, None without it."""
+def serve(port: int, login: str, *, records: int | None, deployteq: bool = False) -> None:
+    """Serve until interrupted; `records`: of the stand-in org of the demo, None without it.
+
+    `deployteq`: with a stand-in account as well; once it was there, the demo goes on with it.
+    """
     with ExitStack() as stack:
         stack.enter_context(prefect_server(port))
         _print_lines("Seeing to block types, concurrency limits, alerts and deployments …")
@@ -41,6 +46,10 @@ def serve(port: int, login: str, *, records: int | None) -> None:
             if records is not None:
                 save_demo_blocks(stack.enter_context(demo_org(records, lively=True)))
                 save_demo_settings()
+                if deployteq or is_saved(DeployteqAccount, "deployteq"):
+                    # Without an account nothing of the exchange is imported.
+                    demo = import_module("deployments.demo.deployteq")
+                    demo.save_account(stack.enter_context(demo.demo_brand(lively=True)))
             else:
                 _print_lines(*save_own_blocks())
         except ConfigurationError as problem:

@@ -31,7 +31,7 @@ def main() -> None:
         # Prefect reads its settings when it is imported.
         from deployments.serving import serve  # noqa: PLC0415
 
-        serve(port, login, records=options.records if options.demo else None)
+        serve(port, login, records=options.records if options.demo else None, deployteq=options.deployteq)
 
 
 def _port(given: str) -> int:
@@ -44,6 +44,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m deployments.up", description=__doc__)
     parser.add_argument("--port", default="4200", help="port of the Prefect server on 127.0.0.1")
     parser.add_argument("--demo", action="store_true", help="against a stand-in org, with blocks saved for it")
+    parser.add_argument(
+        "--deployteq", action="store_true", help="with --demo: with a stand-in Deployteq account as well"
+    )
     parser.add_argument("--records", type=int, default=10_000, help="leads and contacts of the stand-in org")
     return parser
 

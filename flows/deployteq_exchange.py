@@ -19,6 +19,7 @@ from crm_sync.mapping.model import MappingRules
 from tasks.consent.deliver import deliver_consent
 from tasks.exchange.opening import open_exchange
 from tasks.exchange.steps import collect_changes, deliver_customers, or_note, write_consent
+from tasks.pages.budget import refresh_budget_quietly
 from tasks.pages.exchange import publish_exchange
 from tasks.run.ending import end_in_a_sentence
 from tasks.run.flow import flow
@@ -61,7 +62,9 @@ def deployteq_exchange(
     def exchange() -> ExchangeSummary:
         rules = load_block(DataMapping, mapping).rules()
         with (
-            open_run(_FLOW, salesforce, database, while_closed=True, while_away=True) as run,
+            open_run(
+                _FLOW, salesforce, database, while_closed=True, while_away=True, at_end=refresh_budget_quietly
+            ) as run,
             open_exchange(run, rules, _FLOW, account, delivery) as opened,
         ):
             problems: list[SyncError] = []

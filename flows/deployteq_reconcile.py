@@ -8,10 +8,11 @@ from blocks.load import load_block
 from blocks.salesforce_credentials import SalesforceCredentials
 from crm_sync.errors import SyncError
 from crm_sync.exchange.collection import connection_of
-from crm_sync.exchange.summary import PairingSummary
+from crm_sync.exchange.summary import PairingSummary, ReadingPlan
 from tasks.consent.deliver import deliver_consent
 from tasks.exchange.opening import open_exchange
-from tasks.exchange.steps import or_note, read_whole_account, write_consent
+from tasks.exchange.steps import forecast_calls, or_note, read_whole_account, write_consent
+from tasks.pages.budget import refresh_budget_quietly
 from tasks.pages.exchange import publish_pairing
 from tasks.run.ending import end_in_a_sentence
 from tasks.run.flow import flow
@@ -27,7 +28,9 @@ def deployteq_reconcile(
     mapping: DataMapping | str = "mapping",
     account: DeployteqAccount | str = "deployteq",
     delivery: DeployteqDelivery | str = "deployteq-delivery",
-) -> PairingSummary:
+    *,
+    dry_run: bool = False,
+) -> PairingSummary | ReadingPlan:
     """Read all customers in Deployteq: opt-outs, changes, doubles, deletions; consent is mended, the rest is shown.
 
     Args:
@@ -36,20 +39,27 @@ def deployteq_reconcile(
         mapping: Data mapping, a saved block or its name.
         account: Deployteq account, a saved block or its name.
         delivery: Deployteq delivery, a saved block or its name.
+        dry_run: Say in how many calls all customers would be read; read and write nothing else.
     """
 
-    def reconcile() -> PairingSummary:
+    def reconcile() -> PairingSummary | ReadingPlan:
         rules = load_block(DataMapping, mapping).rules()
         with (
-            open_run(_FLOW, salesforce, database, while_closed=True, while_away=True) as run,
+            open_run(
+                _FLOW, salesforce, database, while_closed=True, while_away=True, at_end=refresh_budget_quietly
+            ) as run,
             open_exchange(run, rules, _FLOW, account, delivery) as opened,
         ):
-            found = read_whole_account(opened)
+            forecast = forecast_calls(opened)
+            if dry_run:
+                run.end(ReadingPlan.state)
+                return ReadingPlan(forecast)
+            found = read_whole_account(opened, forecast)
             problems: list[SyncError] = []
             or_note(lambda: deliver_consent(run, rules), None, problems)
             write_consent(opened)
             state, unsafe = connection_of(opened)
-            summary = PairingSummary(found, opened.account.calls, 0, state.is_accepted, tuple(unsafe))
+            summary = PairingSummary(found, opened.account.calls, forecast, 0, state.is_accepted, tuple(unsafe))
             publish_pairing(summary, [])
             for problem in problems:
                 raise problem

@@ -4,9 +4,10 @@ Deployteq names no limit of calls, so there is no budget to keep; the pace is ke
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import Connection, func, select
 
 from crm_sync.budget.ledger_store import complete_request, enter_request, prune_ledger
 from crm_sync.database.engine import CustomerDatabase
@@ -17,11 +18,42 @@ from crm_sync.errors import DeployteqDownError
 FAILURES = 5
 PAUSE = timedelta(minutes=10)
 _NO_ANSWER = 0
+_PREFIX = "deployteq:"
+
+
+@dataclass(frozen=True)
+class CallFigures:
+    """The calls of a flow to a brand in the last hour and day, and how many of the day got no answer."""
+
+    brand: str
+    flow: str
+    hour: int
+    day: int
+    unanswered: int
+
+
+def read_calls(connection: Connection, now: datetime) -> list[CallFigures]:
+    """Return who called Deployteq how often."""
+    ledger = request_ledger.c
+    brand = func.substr(ledger.org, len(_PREFIX) + 1)
+    query = (
+        select(
+            brand,
+            ledger.flow,
+            func.count().filter(ledger.at > now - timedelta(hours=1)),
+            func.count(),
+            func.count().filter(ledger.status == _NO_ANSWER),
+        )
+        .where(ledger.org.startswith(_PREFIX), ledger.at > now - timedelta(days=1))
+        .group_by(brand, ledger.flow)
+        .order_by(brand, ledger.flow)
+    )
+    return [CallFigures(*row) for row in connection.execute(query)]
 
 
 def ledger_name(brand: str) -> str:
     """Return the name under which the calls to a brand are counted."""
-    return f"deployteq:{brand}"
+    return f"{_PREFIX}{brand}"
 
 
 class CallLedger:

@@ -6,6 +6,7 @@ from typing import Any
 from crm_sync.deployteq.account import DeployteqAccount
 from crm_sync.deployteq.envelope import read_record
 from crm_sync.deployteq.limits import FIRST_PAUSE, LONGEST_PAUSE, LONGEST_WAIT, PAGE
+from crm_sync.deployteq.operations import TNS
 from crm_sync.errors import DeployteqRefusedError, DeployteqUnavailableError, SyncError
 from crm_sync.requests import RequestKind
 
@@ -20,22 +21,26 @@ def read_pages(
     A result that fails, ends, or is never ready is asked for anew once; then DeployteqUnavailableError is raised.
     """
     number, size = _ready(account, operation, sleep, arguments)
+    seen: set[int] = set()
     try:
         for offset in range(0, size, PAGE):
-            expected = min(PAGE, size - offset)
-            yield _page(account, number, offset, expected)
+            yield _page(account, number, offset, min(PAGE, size - offset), seen)
     finally:
         free(account, number)
 
 
-def _page(account: DeployteqAccount, number: int, offset: int, expected: int) -> list[Any]:
-    """Return a page; where rows are missing, it is read once more: what is missing must not look deleted."""
+def _page(account: DeployteqAccount, number: int, offset: int, expected: int, seen: set[int]) -> list[Any]:
+    """Return a page; where rows are missing, or came before, it is read once more: what is missing must not look
+    deleted."""
     for _ in range(2):
         page = list(account.call("customerSet_getCustomers", resourceId=number, offset=offset, size=expected))
-        if len(page) == expected:
+        ids = {int(one.findtext(f"{{{TNS}}}id") or 0) for one in page}
+        if len(page) == expected and seen.isdisjoint(ids):
+            seen |= ids
             return page
     raise DeployteqUnavailableError(
-        "Deployteq gave a page with fewer customers than it had named, twice; the next run reads it again."
+        "Deployteq gave a page with fewer customers than it had named, or with some of a page before, twice; the next "
+        "run reads it again."
     )
 
 

@@ -19,7 +19,9 @@ from crm_sync.requests import RequestKind
 USER_AGENT = "deployteq-salesforce"
 _HEADERS = {"Content-Type": "text/xml; charset=utf-8", "SOAPAction": '""'}
 _REFUSED_USER = {requests.codes.unauthorized, requests.codes.forbidden}
-_FAULT = requests.codes.internal_server_error
+_FAULT, _TOO_MANY = requests.codes.internal_server_error, requests.codes.too_many_requests
+# How often a call that came too soon is sent again, and how long it waits where Deployteq does not say.
+_PATIENCE, _WHILE, _LONGEST_WHILE = 4, 10.0, 300.0
 
 
 class CallLedger(Protocol):
@@ -54,8 +56,13 @@ class Transport:
         clock: Callable[[], datetime],
         endpoint_url: str = "",
         timeouts: tuple[float, float] = (10.0, 120.0),
+        slow_down: Callable[[float], None] = lambda _: None,
     ) -> None:
-        """Keep the gates; `endpoint_url` may only name this machine. `timeouts`: to connect, to read, in seconds."""
+        """Keep the gates; `endpoint_url` may only name this machine. `timeouts`: to connect, to read, in seconds.
+
+        `slow_down`: called with the seconds that Deployteq wants to be left alone.
+        """
+        self._slow_down = slow_down
         self._address = _aimed(address, endpoint_url)
         self._throttle = throttle
         self._ledger = ledger
@@ -71,7 +78,23 @@ class Transport:
             self._session.trust_env = False
 
     def send(self, kind: RequestKind, body: bytes) -> Reply:
-        """Send one call and return its answer, which may be a fault; raises our errors only."""
+        """Send one call and return its answer, which may be a fault; raises our errors only.
+
+        One that Deployteq did not take, for it came too soon, is sent again after a while.
+        """
+        response = self._once(kind, body)
+        for _ in range(_PATIENCE):
+            if response.status_code != _TOO_MANY:
+                break
+            self._slow_down(_while_of(response))
+            response = self._once(kind, body)
+        if response.status_code in _REFUSED_USER:
+            raise token_refused(str(response.status_code))
+        if not _is_soap(response):
+            raise _unavailable(f"HTTP {response.status_code}")
+        return Reply(response.content, _date_of(response, self._clock()))
+
+    def _once(self, kind: RequestKind, body: bytes) -> requests.Response:
         self._throttle()
         number = self._ledger.reserve(kind, self._clock())
         status, failure, response, is_untrusted = 0, "", None, False
@@ -79,7 +102,8 @@ class Transport:
             response = self._session.post(
                 self._address, data=body, headers=_HEADERS, timeout=self._timeouts, allow_redirects=False
             )
-            status = response.status_code if _is_soap(response) else 0
+            # One that came too soon was answered all the same: Deployteq is not down.
+            status = response.status_code if _is_soap(response) or response.status_code == _TOO_MANY else 0
         except requests.RequestException as error:
             failure, is_untrusted = type(error).__name__, "CERTIFICATE_VERIFY_FAILED" in str(error)
         finally:
@@ -92,11 +116,7 @@ class Transport:
         # Not raised in the except block: there, the new error would keep the old one, and with it the call.
         if response is None:
             raise _unavailable(failure)
-        if response.status_code in _REFUSED_USER:
-            raise token_refused(str(response.status_code))
-        if not status:
-            raise _unavailable(f"HTTP {response.status_code}")
-        return Reply(response.content, _date_of(response, self._clock()))
+        return response
 
     def close(self) -> None:
         """Close the connections."""
@@ -132,6 +152,11 @@ def _is_soap(response: requests.Response) -> bool:
     """Tell whether it is an answer of the interface: a result, or a fault in a 500."""
     is_xml = "xml" in response.headers.get("Content-Type", "").lower()
     return is_xml and response.status_code in {requests.codes.ok, _FAULT}
+
+
+def _while_of(response: requests.Response) -> float:
+    wanted = response.headers.get("Retry-After", "")
+    return min(float(wanted), _LONGEST_WHILE) if wanted.isdecimal() else _WHILE
 
 
 def _date_of(response: requests.Response, now: datetime) -> datetime:

@@ -1,13 +1,14 @@
 """Collects what people said and changed in Deployteq: the outbox group in every run, all opt-outs once an hour, the
 whole account when it is paired and every night."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from crm_sync.deployteq.account import NOT_FOUND
-from crm_sync.deployteq.customers import Customer, read_all, read_matching, read_members
+from crm_sync.deployteq.customers import Customer, count_customers, read_all, read_matching, read_members
 from crm_sync.deployteq.groups import remove_member
+from crm_sync.deployteq.limits import PAGE
 from crm_sync.deployteq.resources import free
 from crm_sync.errors import DeployteqRefusedError
 from crm_sync.exchange.candidates_store import count_new
@@ -25,6 +26,8 @@ from crm_sync.exchange.values import BLACKLIST
 _SWEEP_EVERY = timedelta(hours=1)
 # Pages of 50 are stored together, so that a transaction is worth its while.
 _STORED_AT_ONCE = 1_000
+# The count, the fields, the order, two looks whether it is ready, and its freeing.
+_AROUND_A_READING = 6
 
 
 @dataclass
@@ -34,6 +37,14 @@ class Collected:
     members: int = 0
     swept: int = 0
     problems: Problems = field(default_factory=Problems)
+
+
+@dataclass(frozen=True)
+class ReadingForecast:
+    """How many customers Deployteq has, and how many calls it takes to read them all."""
+
+    customers: int
+    calls: int
 
 
 @dataclass(frozen=True)
@@ -70,11 +81,21 @@ def collect(exchange: Exchange) -> Collected:
     return collected
 
 
-def read_account(exchange: Exchange) -> Account:
-    """Read all customers, store them, pair what is not paired, and note who is missing."""
+def forecast_reading(exchange: Exchange) -> ReadingForecast:
+    """Ask, with one call, how many customers there are, and return what a reading of all of them takes."""
+    customers = count_customers(exchange.account)
+    return ReadingForecast(customers, -(-customers // PAGE) + _AROUND_A_READING)
+
+
+def read_account(exchange: Exchange, progress: Callable[[int], None] = lambda _: None) -> Account:
+    """Read all customers, store them, pair what is not paired, and note who is missing.
+
+    `progress`: called with how many more are stored.
+    """
     started = exchange.clock()
+    free_leftovers(exchange)
     look_at_fields(exchange)
-    ids = _store(exchange, read_all(exchange.account, exchange.sleep), is_whole=True)
+    ids = _store(exchange, read_all(exchange.account, exchange.sleep), is_whole=True, progress=progress)
     with exchange.database.transaction() as connection:
         missing = note_missing(connection, exchange.brand, started, exchange.clock())
         paired = pair(connection, exchange.brand)
@@ -108,7 +129,13 @@ def _empty_outbox(exchange: Exchange, group: int) -> int:
     return len(ids)
 
 
-def _store(exchange: Exchange, pages: Iterable[list[Customer]], *, is_whole: bool = False) -> list[int]:
+def _store(
+    exchange: Exchange,
+    pages: Iterable[list[Customer]],
+    *,
+    is_whole: bool = False,
+    progress: Callable[[int], None] = lambda _: None,
+) -> list[int]:
     """Store customers, some pages at a time, and let consent follow; returns their ids."""
     ids: list[int] = []
     waiting: list[Customer] = []
@@ -117,6 +144,7 @@ def _store(exchange: Exchange, pages: Iterable[list[Customer]], *, is_whole: boo
         ids += [one.id for one in page]
         if len(waiting) >= _STORED_AT_ONCE:
             _store_some(exchange, waiting, is_whole=is_whole)
+            progress(len(waiting))
             waiting = []
     _store_some(exchange, waiting, is_whole=is_whole)
     return ids

@@ -43,7 +43,7 @@ class _Plan:
 
 def deliver(exchange: Exchange, *, approved: bool = False, dry_run: bool = False) -> Delivered:
     """Deliver what differs; raises ConfigurationError before a pairing, PersonNeededError before it is accepted."""
-    plan = _plan(exchange, approved=approved, dry_run=dry_run)
+    plan, calls_before = _plan(exchange, approved=approved, dry_run=dry_run), exchange.account.calls
     delivered, left = Delivered(lacking=plan.lacking), plan.most_new
     for candidates in _pages(exchange):
         page, found = candidates, 0
@@ -74,6 +74,7 @@ def deliver(exchange: Exchange, *, approved: bool = False, dry_run: bool = False
             update(exchange, known, difference, delivered, clears_with=plan.clears_with)
             insert(exchange, new, ours, plan.stamp, delivered)
         left -= len(new)
+    delivered.calls = exchange.account.calls - calls_before
     delivered.waiting = max(plan.new - plan.most_new, 0)
     return delivered
 

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from crm_sync.consent_words import Channel
 from crm_sync.database.engine import CustomerDatabase
-from crm_sync.deployteq.account import DeployteqAccount
+from crm_sync.deployteq.account import CLOCK_TOLERANCE, DeployteqAccount
 from crm_sync.exchange.mirror_store import Reading
 from crm_sync.exchange.settings import ExchangeSettings
 from crm_sync.mapping.model import MappingRules
@@ -37,7 +37,15 @@ class Exchange:
 
     def reading(self, *, is_whole: bool = False) -> Reading:
         """Return the context in which customers of Deployteq are stored now."""
-        return Reading(self.brand, self.settings, self.database.hashes, self.run, self.clock(), is_whole)
+        ahead = self.clock_ahead
+        return Reading(self.brand, self.settings, self.database.hashes, self.run, self.clock(), ahead, is_whole)
+
+    @property
+    def clock_ahead(self) -> timedelta:
+        """By how much the clock of Deployteq is ahead of ours, by its last answer; nothing where that can be chance."""
+        at = self.account.answered_at
+        ahead = at - self.clock() if at else timedelta(0)
+        return ahead if abs(ahead) > CLOCK_TOLERANCE else timedelta(0)
 
 
 @dataclass

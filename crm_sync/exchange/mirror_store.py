@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pandas as pd
@@ -35,13 +35,17 @@ _MIRRORED = [
 
 @dataclass(frozen=True)
 class Reading:
-    """What is the same for every customer of a reading. `is_whole`: it is a part of a reading of the whole account."""
+    """What is the same for every customer of a reading.
+
+    `ahead`: by how much Deployteq's clock is ahead of ours. `is_whole`: it is a part of a reading of the whole account.
+    """
 
     brand: str
     settings: ExchangeSettings
     hashes: AddressHash
     run: int | None
     now: datetime
+    ahead: timedelta = timedelta(0)
     is_whole: bool = False
 
 
@@ -94,7 +98,7 @@ def _frame(reading: Reading, found: Sequence[Customer]) -> pd.DataFrame:
     )
     now = pd.Timestamp(reading.now)
     # A clock of theirs that is ahead of ours does not put a word into the future.
-    stamps = stamps.fillna(now)
+    stamps = (stamps - reading.ahead).fillna(now)
     return frame.assign(stamp=stamps.mask(stamps > now, now).astype("datetime64[us, UTC]"))
 
 

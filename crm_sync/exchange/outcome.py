@@ -23,6 +23,7 @@ class Delivered:
     waiting: int = 0
     held: int = 0
     lacking: frozenset[str] = frozenset()
+    calls: int = 0
     calls_forecast: int = 0
 
     def leave_out(self, fields: dict[str, int]) -> None:

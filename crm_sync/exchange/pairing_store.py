@@ -112,6 +112,15 @@ def paired_of(connection: Connection, brand: str, customers: pd.Index) -> set[in
     return {*connection.scalars(query.where(mirror.brand == brand, ~mirror.is_double))}
 
 
+def number_there(connection: Connection, brand: str, customer_id: int) -> int:
+    """Return the id in Deployteq of a customer; 0 when it is not there."""
+    mirror = deployteq_customer.c
+    query = select(mirror.deployteq_id).where(
+        mirror.brand == brand, mirror.customer_id == customer_id, ~mirror.is_double, mirror.deleted_there_at.is_(None)
+    )
+    return connection.scalar(query) or 0
+
+
 def carry_noes(connection: Connection, brand: str, *, run: int | None, now: datetime) -> pd.Series:
     """Let the noes of paired records whose address differs there count for the customer's own; returns the hashes."""
     mirror = deployteq_customer.c

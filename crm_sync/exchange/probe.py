@@ -76,6 +76,7 @@ def _measure(exchange: Exchange, made: set[int]) -> list[Finding]:
         _same(first, again, "a customer that is there is updated by its unique field"),
         Finding("blanks and signs in a text", "are kept" if first.fields.get("lastname") == _ODD else "are changed"),
         _zone(exchange, again),
+        _clock(exchange),
     ]
     upper = _insert(exchange, {"emailAddress": address.upper(), **_QUIET}, made)
     findings.append(Finding("case of e-mail addresses", "of no matter" if upper.id == first.id else "told apart"))
@@ -135,6 +136,13 @@ def _several(exchange: Exchange, name: str, made: set[int]) -> Finding:
     changed = [read_one(exchange.account, number).fields.get("lastname") == "Both" for number in two]
     words = {(True, True): "changes both", (True, False): "changes the older", (False, True): "changes the newer"}
     return Finding(question, words.get((changed[0], changed[1]), "changes neither"), any(changed))
+
+
+def _clock(exchange: Exchange) -> Finding:
+    minutes = round(exchange.clock_ahead.total_seconds() / 60)
+    return Finding(
+        "clock of Deployteq beside ours", f"{minutes:+} minutes, which is reckoned with" if minutes else "right"
+    )
 
 
 def _bad_record(exchange: Exchange, name: str, made: set[int]) -> Finding:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from crm_sync.exchange.collection import Account, Collected
+from crm_sync.exchange.collection import Account, Collected, ReadingForecast
 from crm_sync.exchange.consent import ConsentDelivered
 from crm_sync.exchange.outcome import Delivered
 from crm_sync.runs.counts import counted
@@ -67,11 +67,27 @@ class ExchangeSummary:
 
 
 @dataclass(frozen=True)
+class ReadingPlan:
+    """What a reading of the whole account would take; nothing was read."""
+
+    forecast: ReadingForecast
+    state = RunState.DRY_RUN
+
+    def sentence(self) -> str:
+        """Say what would be done."""
+        return (
+            f"{counted(self.forecast.customers, 'customer')} in Deployteq would be read, in about "
+            f"{counted(self.forecast.calls, 'call')}."
+        )
+
+
+@dataclass(frozen=True)
 class PairingSummary:
     """What a reading of the whole account came to."""
 
     account: Account
     calls: int
+    forecast: ReadingForecast
     first_delivery_calls: int
     is_accepted: bool
     unsafe: tuple[str, ...] = ()

@@ -10,7 +10,7 @@ from crm_sync.database.tables.budget import alert, backlog
 from crm_sync.database.tables.campaigns import campaign_member, campaign_output
 from crm_sync.database.tables.consent import consent_candidate, consent_delivery, consent_gap
 from crm_sync.database.tables.customers import customer, rejected_record, salesforce_record, sync_run
-from crm_sync.database.tables.deployteq import deployteq_connection, deployteq_customer
+from crm_sync.database.tables.deployteq import deployteq_connection, deployteq_customer, deployteq_pending
 from crm_sync.database.tables.moments import moment_export
 from crm_sync.database.tables.safety import held_record
 from crm_sync.runs.counts import Counts
@@ -130,6 +130,7 @@ def read_health(connection: Connection, now: datetime) -> Health:
             "records from Salesforce": _count(connection, rejected_record),
             "contact moments": _count(connection, moment_export, moment_export.c.refusal.is_not(None)),
             "withdrawals of consent": _count(connection, consent_delivery, is_refused, *_open()),
+            **_refused_by_deployteq(connection),
         },
         held={
             "customers with changes": connection.scalar(select(func.count(held_record.c.customer_id.distinct()))) or 0,
@@ -163,6 +164,15 @@ def _waiting(connection: Connection) -> dict[str, int]:
 def _yeses(connection: Connection) -> int:
     """Return of how many addresses a yes waits to be judged."""
     return connection.scalar(select(func.count(consent_candidate.c.address_hash.distinct()))) or 0
+
+
+def _refused_by_deployteq(connection: Connection) -> dict[str, int]:
+    """Return nothing where there is no account, so that the page of the others has no such row."""
+    if not _count(connection, deployteq_customer):
+        return {}
+    updates = _count(connection, deployteq_customer, deployteq_customer.c.error_code.is_not(None))
+    inserts = _count(connection, deployteq_pending, deployteq_pending.c.error_code.is_not(None))
+    return {"customers by Deployteq": updates + inserts}
 
 
 def _open() -> tuple[ColumnElement[bool], ...]:

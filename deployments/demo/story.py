@@ -13,6 +13,7 @@ from crm_sync.pull.summary import SyncSummary
 from crm_sync.push.result import Output, PushResult
 from deployments.demo.campaign import CAMPAIGN, enter_demo_customers, mend_demo_customers, save_demo_settings
 from deployments.demo.customers import sample_customers
+from deployments.demo.deployteq import demo_brand, first_delivery, is_paired, save_account
 from deployments.demo.moments import demo_moments
 from deployments.demo.org import demo_org, save_demo_blocks
 from deployments.demo.unsubscribe import Person
@@ -21,6 +22,7 @@ from deployments.register import register
 from deployments.serving import prefect_server
 from flows.campaign_push import campaign_push
 from flows.contact_moment_export import contact_moment_export
+from flows.deployteq_exchange import deployteq_exchange
 from flows.full_sync import full_sync
 from flows.incremental_pull import incremental_pull
 from flows.install_contact_moment_objects import install_contact_moment_objects
@@ -30,8 +32,8 @@ from tasks.run.run import utc_now
 _RECORDS = 10_000
 
 
-def tell(port: int, records: int = _RECORDS) -> int:
-    """Do all of it with a Prefect server on `port`, and return the exit code."""
+def tell(port: int, records: int = _RECORDS, *, deployteq: bool = False) -> int:
+    """Do all of it with a Prefect server on `port`, and return the exit code; `deployteq`: with an account there."""
     console = Console(width=120, highlight=False)
     try:
         with prefect_server(port), demo_org(records) as org_url:
@@ -42,6 +44,8 @@ def tell(port: int, records: int = _RECORDS) -> int:
             _unsubscribe(console, Person(org_url))
             _moments(console)
             _push(console, org_url)
+            if deployteq:
+                _deployteq(console, Person(org_url))
     except SyncError as error:
         console.print(f"[red]{error}[/red]")
         return 1
@@ -103,6 +107,25 @@ def _push(console: Console, org_url: str) -> None:
     for run, result in results.items():
         for cause in result.causes:
             console.print(f"{run}: {cause.customers} left by error {cause.code}: {cause.advice}")
+
+
+def _deployteq(console: Console, person: Person) -> None:
+    with demo_brand() as brand:
+        save_account(brand)
+        _step(console, 6, "A Deployteq account is connected: who is who there, how it behaves, a first delivery …")
+        if not is_paired():
+            console.print(first_delivery())
+        console.print(deployteq_exchange().sentence())
+        _step(console, 7, f"Customer {person.id} unsubscribes in Deployteq, and gets another name in Salesforce …")
+        name = person.rename()
+        brand.unsubscribe(person.id)
+        incremental_pull()
+        console.print(deployteq_exchange().sentence())
+        there = brand.customer(person.id)
+        went = "has the no" if person.is_opted_out() else "does not have the no yet"
+        console.print(
+            f"Salesforce {went}, and the last name in Deployteq is {there['lastname']} ({name} in Salesforce)."
+        )
 
 
 def _counts(summary: SyncSummary) -> Table:

@@ -10,6 +10,7 @@ from blocks.load import load_block
 from deployments.demo.customers import change_customers, choose_subscribed, phone_of
 
 _PHONE = "+31 20 555 01{:02d}"
+_NAMES = ["Bakker", "Visser", "Smit"]
 
 
 class Person:
@@ -35,6 +36,12 @@ class Person:
         number = _PHONE.format(self.id % 100)
         self._order("update", "Contact", self.contact, {"Phone": number})
         return number
+
+    def rename(self) -> str:
+        """Give the contact another last name in Salesforce, and return it."""
+        name = f"{_NAMES[self.id % len(_NAMES)]}-{datetime.now(UTC):%H%M%S}"
+        self._order("update", "Contact", self.contact, {"LastName": name})
+        return name
 
     def has_phone(self, number: str) -> bool:
         """Look whether the customer has this phone number here."""

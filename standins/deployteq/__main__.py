@@ -4,9 +4,11 @@ import argparse
 import signal
 import sys
 import threading
+from pathlib import Path
 from random import Random
 
 from standins.deployteq.brand import Brand
+from standins.deployteq.kept import keep, restore
 from standins.deployteq.people import People
 from standins.deployteq.server import Server
 
@@ -18,8 +20,9 @@ def main(arguments: list[str] | None = None) -> int:
     """Serve until interrupted; the first line on standard output is the base URL, the second the outbox group."""
     options = _parser().parse_args(arguments)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    brand = Brand(options.token, option_fields={*OPTION_FIELDS})
-    brand.outbox = brand.make_group("salesforce outbox")
+    brand = Brand(options.token, option_fields={*OPTION_FIELDS, *options.fields})
+    if not (options.state and restore(brand, options.state)):
+        brand.outbox = brand.make_group("salesforce outbox")
     with Server(brand, port=options.port, control=options.control) as server:
         sys.stdout.write(f"{server.url}\n{brand.outbox}\n")
         sys.stdout.flush()
@@ -30,6 +33,9 @@ def main(arguments: list[str] | None = None) -> int:
                 people.live(dice)
         except KeyboardInterrupt:
             return 0
+        finally:
+            if options.state:
+                keep(brand, options.state)
     return 0
 
 
@@ -38,6 +44,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1; 0 takes a free one")
     parser.add_argument("--token", default=TOKEN, help="the API token of the brand")
     parser.add_argument("--lively", type=float, metavar="SECONDS", help="let people act every so many seconds")
+    parser.add_argument("--state", type=Path, help="file that keeps the brand between two starts")
+    parser.add_argument("--fields", nargs="*", default=[], help="option fields besides those of the exchange")
     parser.add_argument("--control", action="store_true", help="open /__control")
     return parser
 

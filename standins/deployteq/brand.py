@@ -52,7 +52,7 @@ class Brand:
     greets: str = ""
     greeted: list[int] = field(default_factory=list)
     lock: RLock = field(default_factory=RLock)
-    _ids: Any = field(default_factory=lambda: count(1001))
+    ids: Any = field(default_factory=lambda: count(1001))
     _index: dict[tuple[str, str], dict[int, None]] = field(default_factory=dict)
 
     def now(self) -> datetime:
@@ -65,7 +65,7 @@ class Brand:
 
     def number(self) -> int:
         """Return a new id."""
-        number: int = next(self._ids)
+        number: int = next(self.ids)
         return number
 
     def insert(self, values: Record, by: str = TOKEN_USER) -> Record:
@@ -75,12 +75,16 @@ class Brand:
         consent = {"optIn": self.switches.default_opt_in, "smsOptIn": self.switches.default_sms_opt_in}
         made: Record = DEFAULTS | consent | {"accounts": [], "options": {}}
         made |= {"id": self.number(), "createdBy": by, "createdAt": stamp, "modifiedBy": by, "modifiedAt": stamp}
-        self.customers[made["id"]] = made
-        self._enter(made)
+        self.enter(made)
         self._apply(made, cleaned)
         if self.greets and by == TOKEN_USER and mailable(made) and not made["options"].get(self.greets):
             self.greeted.append(made["id"])
         return made
+
+    def enter(self, customer: Record) -> None:
+        """Have a customer as it is."""
+        self.customers[customer["id"]] = customer
+        self._enter(customer)
 
     def update(self, customer: Record, values: Record, by: str = TOKEN_USER) -> bool:
         """Change a customer, and say whether anything changed."""
@@ -160,8 +164,10 @@ class Brand:
                 if self.switches.too_long == "refused":
                     raise SoapFault(BAD_ARGUMENT, f"Value for {name} is too long")
                 cleaned[name] = value[:longest]
-        ignored = {"empty": None, "nil": ""}.get(self.switches.clears, object())
-        cleaned = {name: value for name, value in cleaned.items() if value != ignored or name in {"optIn", "status"}}
+        ignored = {"empty": [None], "nil": [""], "neither": [None, ""]}.get(self.switches.clears, [])
+        cleaned = {
+            name: value for name, value in cleaned.items() if value not in ignored or name in {"optIn", "status"}
+        }
         options = {one["name"]: one.get("value") or "" for one in values.get("options") or [] if one}
         for name in options:
             if name not in self.option_fields:

@@ -31,7 +31,8 @@ def _one(brand: Brand, customer: Record) -> Record:
 def _page(brand: Brand, given: dict[str, Any]) -> list[Record]:
     if not 1 <= given["size"] <= _MOST_ON_A_PAGE:
         raise SoapFault(BAD_ARGUMENT, "size must be between 1 and 50")
-    ids = _resource(brand, given["resourceId"]).ids[given["offset"] :][: given["size"]]
+    start = max(given["offset"] - brand.switches.shifted_rows, 0)
+    ids = _resource(brand, given["resourceId"]).ids[start:][: given["size"]]
     kept = ids[: max(0, len(ids) - brand.switches.lost_rows)]
     return [_one(brand, brand.customers[number]) for number in kept if number in brand.customers]
 

@@ -16,12 +16,13 @@ class Switches:
     zone: str = "Europe/Amsterdam"
     default_opt_in: str = "Y"
     default_sms_opt_in: str = "N"
-    clears: str = "both"  # or "empty", "nil": what clears a field
+    clears: str = "both"  # or "empty", "nil", "neither": what clears a field
     batch_limit: int = 1000
     # Answers that say PROCESSING before a resource is READY, and what becomes of it then.
     polls: int = 1
     resource_status: str = "READY"  # or "ERROR", "CLOSED", "PROCESSING" (for good)
     lost_rows: int = 0  # rows that are missing from every page, as of a set that is no snapshot
+    shifted_rows: int = 0  # rows of the page before that come again, for the same reason
     extra_field: str = ""
     lists_fields: bool = True
     # Milliseconds and so on are of no interest; an hour's difference is.

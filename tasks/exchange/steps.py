@@ -6,13 +6,15 @@ from typing import TypeVar
 from prefect import task
 
 from crm_sync.errors import SyncError
-from crm_sync.exchange.collection import Account, Collected, collect, read_account
+from crm_sync.exchange.collection import Account, Collected, ReadingForecast, collect, forecast_reading, read_account
 from crm_sync.exchange.consent import ConsentDelivered, deliver_consent_there
 from crm_sync.exchange.delivery import deliver
 from crm_sync.exchange.exchange import Exchange
 from crm_sync.exchange.outcome import Delivered
 from crm_sync.exchange.probe import probe
 from crm_sync.exchange.probe_store import Finding
+from tasks.log import run_logger
+from tasks.pages.sync import Progress
 from tasks.run.organisation import AWAY
 from tasks.run.retry_policy import TALKS_TO_SALESFORCE
 
@@ -47,9 +49,17 @@ def deliver_customers(exchange: Exchange, *, approved: bool, dry_run: bool) -> D
 
 
 @task(task_run_name="read the Deployteq account", **TALKS_TO_SALESFORCE)
-def read_whole_account(exchange: Exchange) -> Account:
+def read_whole_account(exchange: Exchange, forecast: ReadingForecast) -> Account:
     """Read and pair all customers."""
-    return read_account(exchange)
+    run_logger().info("%s customers in Deployteq, about %s calls.", f"{forecast.customers:,}", f"{forecast.calls:,}")
+    shown = Progress("deployteq_reading", "customer", done=0, expected=forecast.customers)
+    return read_account(exchange, shown.add)
+
+
+@task(task_run_name="count customers in Deployteq", **TALKS_TO_SALESFORCE)
+def forecast_calls(exchange: Exchange) -> ReadingForecast:
+    """Forecast a reading of the whole account."""
+    return forecast_reading(exchange)
 
 
 @task(task_run_name="measure Deployteq", **TALKS_TO_SALESFORCE)

@@ -1,6 +1,7 @@
 """The request budget as a page in the Prefect UI."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from dataclasses import astuple
 from datetime import datetime
 
 import httpx
@@ -8,6 +9,7 @@ from prefect import runtime
 from prefect.exceptions import PrefectHTTPStatusError
 
 from blocks.api_budget import ApiBudget, find_budget
+from crm_sync.budget.calls_store import CallFigures, read_calls
 from crm_sync.budget.figures_store import read_figures
 from crm_sync.budget.ledger_store import prune_ledger
 from crm_sync.budget.orgs_store import org_of, read_rules
@@ -19,7 +21,7 @@ from tasks.log import run_logger
 from tasks.pages.alerts import raise_alerts
 from tasks.pages.charts import bar_chart
 from tasks.pages.health import publish_health
-from tasks.pages.markdown import Markdown, bold, bullets, publish_page, table
+from tasks.pages.markdown import Markdown, bold, bullets, heading, publish_page, table
 
 
 def refresh_budget(
@@ -37,8 +39,9 @@ def refresh_budget(
         rules = block or read_rules(connection, org)
         prune_ledger(connection, org, now)
         figures = read_figures(connection, org, now)
+        calls = read_calls(connection, now)
     sentence = budget_sentence(rules, figures)
-    _publish(figures, rules, sentence)
+    _publish(figures, rules, sentence, calls)
     raise_alerts(database, org, now, rejects_above=(block or ApiBudget()).alert_when_rejected, flows=flows)
     publish_health(database, now)
     return sentence
@@ -54,7 +57,7 @@ def refresh_budget_quietly(database: CustomerDatabase, org_key: str, now: dateti
         run_logger().warning("The page of the API budget was not refreshed (%s).", type(problem).__name__)
 
 
-def _publish(figures: BudgetFigures, rules: BudgetRules, sentence: str) -> None:
+def _publish(figures: BudgetFigures, rules: BudgetRules, sentence: str, calls: Sequence[CallFigures]) -> None:
     kinds = [(*key, figures.hour.get(key, 0), figures.day[key]) for key in sorted(figures.day)]
     runs = [(run.flow, f"{run.started_at:%Y-%m-%d %H:%M} UTC", run.forecast, run.used) for run in figures.runs]
     by_hour = {f"{start:%H}": requests for start, requests in figures.by_hour.items()}
@@ -67,6 +70,14 @@ def _publish(figures: BudgetFigures, rules: BudgetRules, sentence: str) -> None:
         bar_chart("hour (UTC)", "requests", by_hour),
         table(("flow", "kind of request", "last hour", "last 24 hours"), kinds),
         table(("run", "began (UTC)", "forecast", "made"), runs),
+        *(
+            (
+                heading("Calls to Deployteq"),
+                table(("brand", "flow", "last hour", "last 24 hours", "without an answer"), map(astuple, calls)),
+            )
+            if calls
+            else ()
+        ),
         Markdown(f"As of {figures.at:%Y-%m-%d %H:%M} UTC."),
     )
 

@@ -25,6 +25,7 @@ def publish_exchange(summary: ExchangeSummary) -> None:
         ("new customers that wait for a person", delivered.waiting),
         ("customers that wait for a person, for values emptied in Deployteq", delivered.held),
         ("calls", summary.calls),
+        ("calls of the delivery", delivered.calls),
         ("calls of the delivery, as forecast", delivered.calls_forecast),
     ]
     refused = [(code, number) for code, number in sorted(delivered.refused.items())]
@@ -58,6 +59,8 @@ def publish_pairing(summary: PairingSummary, findings: Sequence[Finding]) -> Non
         ("yes there and no here; stopped there too", found.yes_there_no_here),
         ("missing since the last reading", summary.account.missing.number),
         ("deleted in Deployteq, for they were missing twice", summary.account.missing.deleted),
+        ("calls", summary.calls),
+        ("calls to read all, as forecast", summary.forecast.calls),
         ("calls of the first delivery", summary.first_delivery_calls),
     ]
     measured = [(one.question, one.answer, "" if one.is_safe else "nothing is delivered") for one in findings]

@@ -31,7 +31,7 @@ _EXAMPLES = 10
 class Progress:
     """The progress of one sObject, kept up to date in the UI."""
 
-    def __init__(self, flow: str, sobject: SObject, *, done: int, expected: int) -> None:
+    def __init__(self, flow: str, sobject: str, *, done: int, expected: int) -> None:
         """Show `done` of `expected` records."""
         self._expected = max(expected, 1)
         self._done = done

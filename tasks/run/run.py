@@ -84,10 +84,10 @@ def open_run(
     """Open everything a run needs, and record how it ends: as Completed, unless the flow or an error says otherwise.
 
     Raises ConfigurationError before any request is made when a block is missing or the database does not open, and
-    LimitReachedError when Salesforce has lately refused requests for a limit, unless the flow has an answer of its own
-    to limits (`while_closed`): it then does not wait for the hour either. `while_away`: it has work to do without
-    Salesforce. `other_org`: what a person said of an org that is not the one the database belongs to; without a word it
-    is refused. `at_end` gets the database, the org's key and the time, after the end is recorded.
+    LimitReachedError when Salesforce has lately refused requests for a limit. `while_closed`: not where the flow has an
+    answer of its own to limits; it does not wait for the hour either. `while_away`: it has work without Salesforce.
+    `other_org`: what a person said of an org that the database does not belong to; without a word it is refused.
+    `at_end` gets the database, the org's key and the time, after the end is recorded.
     """
     use_jemalloc()
     credentials = load_block(SalesforceCredentials, salesforce)

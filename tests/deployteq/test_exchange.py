@@ -186,7 +186,17 @@ def test_who_was_deleted_there_is_not_made_again(rig: Rig) -> None:
     [
         ("zone", "Europe/Amsterdam", ""),
         ("left_out", "emptied", "are emptied"),
-        ("clears", "nil", "not by empty text"),
+        ("clears", "nil", ""),
+        ("clears", "empty", ""),
+        ("clears", "neither", "by nothing"),
+        ("several_matches", "newest", ""),
+        ("several_matches", "all", ""),
+        ("several_matches", "fault", ""),
+        ("default_sms_opt_in", "Y", ""),
+        ("batch_limit", 1, ""),
+        ("polls", 7, ""),
+        ("extra_field", "loyaltyLevel", ""),
+        ("answer", "changed", ""),
         ("zone", "UTC", "minutes off"),
         ("zone", "Asia/Tokyo", "minutes off"),
         ("bad_record", "fails itself", ""),
@@ -200,7 +210,7 @@ def test_who_was_deleted_there_is_not_made_again(rig: Rig) -> None:
 def test_what_is_not_known_is_measured_and_what_is_unsafe_stops_the_delivery(
     rig: Rig, switch: str, value: object, unsafe: str
 ) -> None:
-    ann = rig.add("ann")
+    ann, bob = rig.add("ann", city="Ede"), rig.add("bob")
     setattr(rig.brand.switches, switch, value)
     findings = [*look_at_fields(rig.exchange), *probe(rig.exchange)]
 
@@ -213,9 +223,12 @@ def test_what_is_not_known_is_measured_and_what_is_unsafe_stops_the_delivery(
             deliver(rig.exchange, approved=True)
     else:
         deliver(rig.exchange, approved=True)
-        rig.change(ann, lastname="Other")
+        rig.change(ann, lastname="Other", city=None)
         rig.cycle()
-        assert (len(rig.brand.customers), rig.there(ann)["lastname"], rig.there(ann)["optIn"]) == (1, "Other", "Y")
+        there = rig.there(ann)
+        assert (there["lastname"], there["city"], there["optIn"]) == ("Other", "", "Y")
+        assert (len(rig.brand.customers), rig.there(bob)["lastname"]) == (2, "Bob")
+        assert rig.calls(lambda: deliver(rig.exchange)) == 0
 
 
 @pytest.mark.parametrize(

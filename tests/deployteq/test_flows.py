@@ -8,14 +8,17 @@ from blocks.deployteq_account import DeployteqAccount
 from blocks.deployteq_delivery import DeployteqDelivery
 from crm_sync.database.tables.customers import customer
 from crm_sync.database.tables.deployteq import deployteq_customer
+from flows.check_connection import check_connection
 from flows.deployteq_exchange import deployteq_exchange
 from flows.deployteq_pairing import deployteq_pairing
 from flows.deployteq_reconcile import deployteq_reconcile
 from standins.deployteq.brand import Brand
 from standins.deployteq.people import People
 from standins.deployteq.server import Server
+from standins.salesforce.http.faults import Fault
 from tests.deployteq.constants import TOKEN
 from tests.rigs.org import Rig as Org
+from tests.rigs.org import artifact
 
 pytestmark = pytest.mark.flow
 
@@ -35,6 +38,7 @@ def test_an_account_is_paired_filled_and_its_opt_outs_reach_salesforce(
         return str(flow(**sides, **options, return_state=True).name)
 
     assert state(deployteq_exchange) == "NotConfigured"
+    assert state(deployteq_pairing, dry_run=True) == "DryRun"
     assert state(deployteq_pairing, may_write_test_customers=True) == "NeedsApproval"
     assert brand.customers == {}
     assert state(deployteq_exchange) == "NeedsApproval"
@@ -50,11 +54,32 @@ def test_an_account_is_paired_filled_and_its_opt_outs_reach_salesforce(
     mailed = {
         row["id"]: row for row in synced.rows(customer) if row["opt_in"] and row["salesforce_object"] == "Contact"
     }
-    number = next(number for number, person in pairs.items() if person in mailed)
+    number, other = [number for number, person in pairs.items() if person in mailed][:2]
     people.unsubscribe(number)
     assert state(deployteq_exchange) == "Completed"
     record = mailed[pairs[number]]["salesforce_id"]
     assert next(row for row in synced.people("Contact") if row["Id"] == record)["HasOptedOutOfEmail"]
     assert state(deployteq_reconcile) == "Completed"
+    assert "Calls to Deployteq" in artifact("api-budget")
+    assert "here ↔ Deployteq" in artifact("health")
+
+    # Salesforce takes no login: what is said in Deployteq is here all the same, and waits.
+    people.unsubscribe(other)
+    password, synced.org.settings.password = synced.org.settings.password, "changed-since"
+    synced.org.faults.add(Fault("expire_session"))
+    assert state(deployteq_exchange) == "Failed"
+    assert not next(row for row in synced.rows(customer) if row["id"] == pairs[other])["opt_in"]
+    assert brand.members[brand.outbox] == {}
+    synced.org.settings.password = password
+    assert state(check_connection, may_write_test_customers=True) == "Completed"
+    assert "an update by a value that two customers have" in artifact("connection")
+    assert state(deployteq_exchange) == "Completed"
+    record = mailed[pairs[other]]["salesforce_id"]
+    assert next(row for row in synced.people("Contact") if row["Id"] == record)["HasOptedOutOfEmail"]
+
+    assert state(deployteq_reconcile, dry_run=True) == "DryRun"
+    brand.switches.left_out = "emptied"
+    assert state(check_connection, may_write_test_customers=True) == "NotConfigured"
+    assert state(deployteq_exchange) == "NotConfigured"
     sides["account"] = _account(deployteq, "another")
     assert state(deployteq_exchange) == "NotConfigured"

@@ -74,10 +74,11 @@ def test_a_number_that_a_restored_database_gives_again_leads_to_nobody_else(rig:
         for table in (deployteq_customer, salesforce_record, customer):
             connection.execute(delete(table))
     rig.wait(hours=1)
-    bob = rig.add("bob")
+    bob = rig.people.add("bob@example.com", "003000000000000777")
     if bob != ann:
         with rig.database.transaction() as connection:
             connection.execute(update(customer).values(id=ann))
+    rig.change(ann, lastname="Bob", status="Customer")
     rig.pair()
     deliver(rig.exchange, approved=True)
     assert rig.brand.customers[before["id"]] == before
