@@ -9,6 +9,7 @@ import pandas as pd
 from crm_sync.errors import ConfigurationError, PersonNeededError
 from crm_sync.exchange.candidates_store import count_changed_there, count_new, read_candidates
 from crm_sync.exchange.connection_store import ConnectionState, note_connection, read_connection
+from crm_sync.exchange.consent import deliver_consent_there
 from crm_sync.exchange.delivered import Difference, compare_page
 from crm_sync.exchange.exchange import Exchange
 from crm_sync.exchange.inserts import insert, without_known
@@ -74,6 +75,9 @@ def deliver(exchange: Exchange, *, approved: bool = False, dry_run: bool = False
             update(exchange, known, difference, delivered, clears_with=plan.clears_with)
             insert(exchange, new, ours, plan.stamp, delivered)
         left -= len(new)
+    if delivered.found:
+        # A no of theirs that stands here does not wait for the next run.
+        deliver_consent_there(exchange)
     delivered.calls = exchange.account.calls - calls_before
     delivered.waiting = max(plan.new - plan.most_new, 0)
     return delivered

@@ -164,7 +164,8 @@ class Brand:
                 if self.switches.too_long == "refused":
                     raise SoapFault(BAD_ARGUMENT, f"Value for {name} is too long")
                 cleaned[name] = value[:longest]
-        ignored = {"empty": [None], "nil": [""], "neither": [None, ""]}.get(self.switches.clears, [])
+        kept: dict[str, tuple[str | None, ...]] = {"empty": (None,), "nil": ("",), "neither": (None, "")}
+        ignored = kept.get(self.switches.clears, ())
         cleaned = {
             name: value for name, value in cleaned.items() if value not in ignored or name in {"optIn", "status"}
         }

@@ -9,7 +9,6 @@ from prefect.artifacts import create_progress_artifact, update_progress_artifact
 
 from crm_sync.pull.record_changes_store import SHOWN_CHANGES, RecordChange
 from crm_sync.pull.summary import SyncSummary
-from crm_sync.sobject import SObject
 from tasks.pages.held import publish_held
 from tasks.pages.markdown import (
     Markdown,

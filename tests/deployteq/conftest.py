@@ -81,10 +81,30 @@ def open_account(server: Server, token: str = TOKEN, ledger: CallLedger | None =
     account.close()
 
 
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=[pytest.mark.long, pytest.mark.postgresql])])
+def rig_url(request: pytest.FixtureRequest) -> str:
+    """Return the URL of a database; that of PostgreSQL in the long run."""
+    return str(request.getfixturevalue(f"{request.param}_url"))
+
+
 @pytest.fixture
-def rig(database_url: str, brand: Brand, people: People, account: DeployteqAccount) -> Iterator[Rig]:
-    """A customer database of either kind beside the brand."""
-    database = CustomerDatabase(database_url, KEY)
+def rig(rig_url: str, brand: Brand, people: People, account: DeployteqAccount) -> Iterator[Rig]:
+    """A customer database beside the brand."""
+    with make_rig(rig_url, brand, people, account) as made:
+        yield made
+
+
+@pytest.fixture
+def each_rig(database_url: str, brand: Brand, people: People, account: DeployteqAccount) -> Iterator[Rig]:
+    """A customer database of either kind beside the brand, in every run."""
+    with make_rig(database_url, brand, people, account) as made:
+        yield made
+
+
+@contextmanager
+def make_rig(url: str, brand: Brand, people: People, account: DeployteqAccount) -> Iterator[Rig]:
+    """Put a customer database beside the brand."""
+    database = CustomerDatabase(url, KEY)
     here = Here(database, START)
     brand.clock = lambda: here.now
     brand.greets = "salesforce_first_delivery"

@@ -50,7 +50,7 @@ class Rig:
         """Add a customer with a contact, who says yes."""
         number = len(self.rows(customer)) + 1
         person = self.people.add(f"{name}@example.com", f"003000000000000{number:03d}")
-        self.change(person, lastname=name.title(), status="Customer", **values)
+        self.change(person, **{"lastname": name.title(), "status": "Customer", **values})
         return person
 
     def change(self, person: int, **values: Any) -> None:

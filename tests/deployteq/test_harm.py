@@ -15,6 +15,12 @@ from standins.deployteq.faults import Trouble
 from tests.deployteq.rig import Rig, count
 
 
+@pytest.fixture
+def rig(each_rig: Rig) -> Rig:
+    """On either database."""
+    return each_rig
+
+
 def _everybody_is_changed(rig: Rig, people: list[int], name: str) -> None:
     for person in people:
         rig.change(person, lastname=f"{name} {person}")
