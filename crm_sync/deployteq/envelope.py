@@ -14,6 +14,7 @@ from crm_sync.errors import DeployteqUnavailableError
 
 _SOAP = "http://schemas.xmlsoap.org/soap/envelope/"
 _NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
+_TAGS = {f"{{{TNS}}}{name}": name for name in KNOWN}
 # What XML 1.0 has no form for.
 _FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -114,7 +115,8 @@ def read_customer(element: Any) -> tuple[dict[str, str], dict[str, str], list[st
     options: dict[str, str] = {}
     unknown = []
     for child in element:
-        name = name_of(child)
+        # Seventy fields a customer: most are found by their whole tag.
+        name = _TAGS.get(child.tag) or name_of(child)
         if name == "options":
             for one in child:
                 option = read_record(one)

@@ -1,14 +1,16 @@
 """Sends batches: halves what is refused down to the bad record, and matches answers by the identity, not by place."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from crm_sync.deployteq.customers import Customer, find_by, insert_or_update
-from crm_sync.errors import DeployteqRefusedError, DeployteqUnavailableError
+from crm_sync.errors import DeployteqRefusedError, DeployteqUnavailableError, SyncError
 from crm_sync.exchange.exchange import Exchange
-from crm_sync.exchange.records import Outgoing
+from crm_sync.exchange.records import Outgoing, parts
 
 NOT_TAKEN = "not taken"
+# Batches; after a kill so many are in doubt, and looked for one by one.
+_KEPT_AT_ONCE = 5
 
 
 @dataclass
@@ -22,6 +24,29 @@ class Sent:
         """Add what another part of the batch came to."""
         self.taken.update(other.taken)
         self.refused.update(other.refused)
+
+
+def send_groups(
+    customers: Sequence[int],
+    size: int,
+    send_part: Callable[[list[int]], Sent],
+    begin: Callable[[list[int]], object] = lambda _: None,
+) -> Iterator[Sent]:
+    """Send customers in batches, and yield what came back of several together: keeping it costs more than a call.
+
+    `begin`: called with the customers of a group before its first call. What came before an error is yielded first.
+    """
+    for group in parts(customers, _KEPT_AT_ONCE * size):
+        begin(group)
+        sent, problem = Sent(), None
+        try:
+            for part in parts(group, size):
+                sent.add(send_part(part))
+        except SyncError as error:
+            problem = error
+        yield sent
+        if problem:
+            raise problem
 
 
 def send(exchange: Exchange, batch: Sequence[Outgoing], *, may_repeat: bool) -> Sent:

@@ -217,10 +217,15 @@ def keep_refused(exchange: Exchange, page: pd.DataFrame, refused: Mapping[int, s
                 note_refused(connection, exchange.brand, int(number), code, stamp, now)
 
 
-def note_intents(exchange: Exchange, customers: Sequence[int]) -> dict[int, dict[str, bool]]:
-    """Keep, before the call, that customers are about to be made; returns what stands of their consent, by field."""
+def note_intents(exchange: Exchange, customers: Sequence[int]) -> None:
+    """Keep, before the call, that customers are about to be made."""
     with exchange.database.transaction() as connection:
         note_intent(connection, exchange.brand, pd.Index(customers), exchange.clock())
+
+
+def consents_now(exchange: Exchange, customers: Sequence[int]) -> dict[int, dict[str, bool]]:
+    """Return what customers stand at, by Deployteq's names."""
+    with exchange.database.transaction() as connection:
         return read_consents(connection, customers)
 
 

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 import pandas as pd
 
 from crm_sync.deployteq.customers import Customer, UniqueField, find_by
-from crm_sync.exchange.batches import send
-from crm_sync.exchange.delivered import keep_found, keep_made, keep_refused, note_intents, pair_seen
+from crm_sync.exchange.batches import Sent, send, send_groups
+from crm_sync.exchange.delivered import consents_now, keep_found, keep_made, keep_refused, note_intents, pair_seen
 from crm_sync.exchange.exchange import Exchange
 from crm_sync.exchange.outcome import Delivered
-from crm_sync.exchange.records import Outgoing, outgoing, parts
+from crm_sync.exchange.records import Outgoing, outgoing
 from crm_sync.exchange.values import OPTION, as_objects
 
 _EMAIL = UniqueField("emailAddress", is_option=False)
@@ -43,10 +43,18 @@ def insert(exchange: Exchange, new: pd.DataFrame, ours: pd.DataFrame, stamp: str
     """Make customers; each is noted before the call, so that one whose answer never comes is looked for first."""
     values = dict(zip(new.index, as_objects(ours.loc[new.index]), strict=True))
     identities = new["own_identity"].to_dict()
-    for part in parts([*new.index], exchange.settings.batch):
-        consents = note_intents(exchange, part)
+    consents: dict[int, dict[str, bool]] = {}
+
+    def send_part(part: list[int]) -> Sent:
+        # Read right before the call: somebody may have said no since.
+        consents.update(consents_now(exchange, part))
         batch = [_record(exchange, one, identities[one], values[one], stamp, consents[one]) for one in part]
-        sent = send(exchange, batch, may_repeat=False)
+        return send(exchange, batch, may_repeat=False)
+
+    def begin(group: list[int]) -> None:
+        note_intents(exchange, group)
+
+    for sent in send_groups([int(one) for one in new.index], exchange.settings.batch, send_part, begin):
         keep_made(exchange, new, values, sent.taken, consents)
         delivered.made += len(sent.taken)
         delivered.refuse(sent.refused)

@@ -8,11 +8,11 @@ import pandas as pd
 from crm_sync.deployteq.account import NOT_FOUND
 from crm_sync.deployteq.customers import Customer, delete_one, read_one, update_one
 from crm_sync.errors import DeployteqRefusedError
-from crm_sync.exchange.batches import Sent, send
+from crm_sync.exchange.batches import Sent, send, send_groups
 from crm_sync.exchange.delivered import Difference, is_known_there, keep_refused, keep_seen, keep_updated, note_gone
 from crm_sync.exchange.exchange import Exchange
 from crm_sync.exchange.outcome import Delivered
-from crm_sync.exchange.records import Outgoing, outgoing, parts
+from crm_sync.exchange.records import Outgoing, outgoing
 
 # An update by the identity makes a customer anew that is gone from Deployteq, perhaps erased. So what carries an
 # address always goes by the id, and a few customers do as well; a mass of them goes in batches, and what one of those
@@ -33,10 +33,14 @@ def update(
         return outgoing(exchange.settings.unique, one, identity, values, number=number, clears_with=clears_with)
 
     one_by_one, in_batches = ways(difference)
-    for part in parts(in_batches, exchange.settings.batch):
+
+    def send_part(part: list[int]) -> Sent:
         batch = [record_of(one) for one in part]
         sent = send(exchange, batch, may_repeat=True)
-        one_by_one += _strangers(exchange, batch, sent, delivered)
+        one_by_one.extend(_strangers(exchange, batch, sent, delivered))
+        return sent
+
+    for sent in send_groups(in_batches, exchange.settings.batch, send_part):
         _keep(exchange, known, difference, sent, delivered)
     for one in one_by_one:
         _keep(exchange, known, difference, _by_id(exchange, record_of(one), delivered), delivered)

@@ -78,6 +78,8 @@ def our_values(customers: pd.DataFrame, linked: set[str], salesforce_id_field: s
             columns[name] = _text(own.map(_plain))
     cleaned = pd.Series(False, index=customers.index)
     for name, values in columns.items():
+        if values.eq("").all():
+            continue
         safe = values.str.replace(_FORBIDDEN, "", regex=True)
         cleaned |= safe.ne(values)
         columns[name] = _fitting(name, safe)
