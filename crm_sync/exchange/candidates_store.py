@@ -26,13 +26,13 @@ def read_candidates(connection: Connection, brand: str, now: datetime, *, after:
     """Return customers that changed since they were last compared, or that Deployteq has no record of, by their id.
 
     The columns of the table `customer` that are exchanged, `own_identity`, and of the mirror `deployteq_id` (missing
-    for a new one), `identity`, `field_values`, `sent_values`, `agreed_values`; `is_in_doubt`: an insert was sent and
-    not answered.
+    for a new one), `identity`, `field_values`, `sent_values`, `agreed_values`; `sent_at`: when an insert was sent that
+    was not answered.
     """
     mirror, pending = deployteq_customer.c, deployteq_pending.c
     columns = [*(customer.c[name] for name in _READ), *(mirror[name] for name in _MIRRORED)]
     query = (
-        select(*columns, pending.sent_at.is_not(None))
+        select(*columns, pending.sent_at)
         .join_from(
             customer,
             deployteq_customer,
@@ -44,7 +44,7 @@ def read_candidates(connection: Connection, brand: str, now: datetime, *, after:
         .order_by(customer.c.id)
         .limit(limit)
     )
-    found = frame_of(connection.execute(query), [*_READ, *_MIRRORED, "is_in_doubt"], dtype="object")
+    found = frame_of(connection.execute(query), [*_READ, *_MIRRORED, "sent_at"], dtype="object")
     known = found["deployteq_id"].astype("Int64")
     return found.assign(deployteq_id=known, own_identity=identities(found)).set_index("id", drop=False)
 
@@ -158,6 +158,14 @@ def note_intent(connection: Connection, brand: str, customers: pd.Index, now: da
             index_elements=["brand", "customer_id"], set_={"sent_at": statement.excluded.sent_at}
         )
     )
+
+
+def drop_intent(connection: Connection, brand: str, customers: pd.Index) -> None:
+    """Forget that customers were about to be inserted: their call was never made."""
+    staged = stage(connection, "staged_unsent", pd.DataFrame({"id": customers}), {"id": customer.c.id.type})
+    pending = deployteq_pending.c
+    is_one = and_(pending.brand == brand, pending.error_code.is_(None), pending.customer_id.in_(select(staged.c.id)))
+    connection.execute(delete(deployteq_pending).where(is_one))
 
 
 def end_intent(connection: Connection, brand: str, made: Mapping[int, int], now: datetime) -> None:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from crm_sync.deployteq.customers import Customer
 from crm_sync.exchange.candidates_store import (
+    drop_intent,
     end_intent,
     note_agreement,
     note_conflicts,
@@ -221,6 +222,13 @@ def note_intents(exchange: Exchange, customers: Sequence[int]) -> None:
     """Keep, before the call, that customers are about to be made."""
     with exchange.database.transaction() as connection:
         note_intent(connection, exchange.brand, pd.Index(customers), exchange.clock())
+
+
+def drop_intents(exchange: Exchange, customers: Sequence[int]) -> None:
+    """Forget that customers were about to be made: their call was never made."""
+    if customers:
+        with exchange.database.transaction() as connection:
+            drop_intent(connection, exchange.brand, pd.Index(customers))
 
 
 def consents_now(exchange: Exchange, customers: Sequence[int]) -> dict[int, dict[str, bool]]:

@@ -2,17 +2,29 @@
 consent."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 
 import pandas as pd
 
 from crm_sync.deployteq.customers import Customer, UniqueField, find_by
+from crm_sync.errors import SyncError
 from crm_sync.exchange.batches import Sent, send, send_groups
-from crm_sync.exchange.delivered import consents_now, keep_found, keep_made, keep_refused, note_intents, pair_seen
+from crm_sync.exchange.delivered import (
+    consents_now,
+    drop_intents,
+    keep_found,
+    keep_made,
+    keep_refused,
+    note_intents,
+    pair_seen,
+)
 from crm_sync.exchange.exchange import Exchange
 from crm_sync.exchange.outcome import Delivered
 from crm_sync.exchange.records import Outgoing, outgoing
 from crm_sync.exchange.values import OPTION, as_objects
 
+# So long a call may be at work in Deployteq after we have stopped to wait for it.
+_AT_WORK = timedelta(minutes=5)
 _EMAIL = UniqueField("emailAddress", is_option=False)
 
 
@@ -20,12 +32,16 @@ def without_known(exchange: Exchange, page: pd.DataFrame, *, looks_up: bool) -> 
     """Leave out those who are there after all, for the next run, and say how many.
 
     An insert that was never answered is looked for by the identity: sent again, it would be an update that says yes to
-    somebody who may have said no since. `looks_up`: the others are looked for by their address, since somebody may have
+    somebody who may have said no since. One that was sent a moment ago may be at work still, there or in another run,
+    and is left alone. `looks_up`: the others are looked for by their address, since somebody may have
     come to Deployteq by a form after the account was last read.
     """
     new = page[page["deployteq_id"].isna()]
+    sent_at = pd.to_datetime(new["sent_at"], utc=True)
+    at_work = new.index[sent_at > exchange.clock() - _AT_WORK]
+    page, new = page.drop(index=at_work), new.drop(index=at_work)
     found: dict[int, Customer] = {}
-    for person, identity in new.loc[new["is_in_doubt"].astype(bool), "own_identity"].items():
+    for person, identity in new.loc[new["sent_at"].notna(), "own_identity"].items():
         there = find_by(exchange.account, exchange.settings.unique, identity, exchange.sleep)
         if there:
             found[int(str(person))] = there[0]
@@ -44,6 +60,7 @@ def insert(exchange: Exchange, new: pd.DataFrame, ours: pd.DataFrame, stamp: str
     values = dict(zip(new.index, as_objects(ours.loc[new.index]), strict=True))
     identities = new["own_identity"].to_dict()
     consents: dict[int, dict[str, bool]] = {}
+    begun: list[int] = []
 
     def send_part(part: list[int]) -> Sent:
         # Read right before the call: somebody may have said no since.
@@ -53,12 +70,17 @@ def insert(exchange: Exchange, new: pd.DataFrame, ours: pd.DataFrame, stamp: str
 
     def begin(group: list[int]) -> None:
         note_intents(exchange, group)
+        begun.extend(group)
 
-    for sent in send_groups([int(one) for one in new.index], exchange.settings.batch, send_part, begin):
-        keep_made(exchange, new, values, sent.taken, consents)
-        delivered.made += len(sent.taken)
-        delivered.refuse(sent.refused)
-        keep_refused(exchange, new, sent.refused)
+    try:
+        for sent in send_groups([int(one) for one in new.index], exchange.settings.batch, send_part, begin):
+            keep_made(exchange, new, values, sent.taken, consents)
+            delivered.made += len(sent.taken)
+            delivered.refuse(sent.refused)
+            keep_refused(exchange, new, sent.refused)
+    except SyncError:
+        drop_intents(exchange, [one for one in begun if one not in consents])
+        raise
 
 
 def _record(

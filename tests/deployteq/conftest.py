@@ -1,6 +1,6 @@
 """A Deployteq brand on this machine."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
@@ -67,7 +67,12 @@ class Counter:
 
 
 @contextmanager
-def open_account(server: Server, token: str = TOKEN, ledger: CallLedger | None = None) -> Iterator[DeployteqAccount]:
+def open_account(
+    server: Server,
+    token: str = TOKEN,
+    ledger: CallLedger | None = None,
+    slow_down: Callable[[float], None] = lambda _: None,
+) -> Iterator[DeployteqAccount]:
     """Open the gateway to the stand-in."""
     transport = Transport(
         endpoint("secure.myclang.com", VERSION),
@@ -75,6 +80,7 @@ def open_account(server: Server, token: str = TOKEN, ledger: CallLedger | None =
         ledger=ledger or Counter(),
         clock=lambda: datetime.now(UTC),
         endpoint_url=server.url,
+        slow_down=slow_down,
     )
     account = DeployteqAccount(token, transport, brand="brand")
     yield account

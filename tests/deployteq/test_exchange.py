@@ -3,7 +3,7 @@
 import pytest
 
 from crm_sync.errors import ConfigurationError, DeployteqUnavailableError, PersonNeededError
-from crm_sync.exchange.collection import collect, read_account
+from crm_sync.exchange.collection import collect, forecast_reading, read_account
 from crm_sync.exchange.consent import deliver_consent_there
 from crm_sync.exchange.delivery import deliver
 from crm_sync.exchange.probe import look_at_fields, probe
@@ -43,6 +43,29 @@ def test_only_what_differs_is_sent_and_nothing_when_nothing_changed(rig: Rig) ->
     assert rig.calls(lambda: deliver(rig.exchange)) == 0
     rig.cycle()
     assert rig.calls(lambda: collect(rig.exchange)) <= 4
+
+
+def test_a_dry_run_writes_nothing_and_forecasts_the_calls_of_the_run_after_it(rig: Rig) -> None:
+    people = [rig.add(f"p{number}") for number in range(60)]
+    forecast = forecast_reading(rig.exchange)
+    assert abs(rig.calls(rig.pair) - forecast.calls) <= 3
+    rig.settings.first_customers = 1_000
+
+    def compare(*changed: int) -> None:
+        for person in changed:
+            rig.change(person, lastname=f"Other {person}", email_address=f"other{person}@example.com")
+        before = [dict(one) for one in rig.brand.customers.values()]
+        planned = deliver(rig.exchange, dry_run=True)
+        assert [*rig.brand.customers.values()] == before
+        done = deliver(rig.exchange)
+        assert (done.made, done.updated) == (planned.made, planned.updated)
+        assert abs(done.calls - planned.calls_forecast) <= max(3, 0.1 * done.calls)
+
+    compare()
+    compare(*people[:5])
+    compare(*people[:40])
+    rig.add("new")
+    compare(*people)
 
 
 def test_an_opt_out_in_deployteq_goes_to_salesforce_and_comes_back_by_nothing(rig: Rig) -> None:

@@ -36,7 +36,7 @@ from standins.deployteq.brand import Brand
 from standins.deployteq.faults import Trouble
 from standins.deployteq.people import People
 from standins.deployteq.server import Server
-from tests.deployteq.conftest import open_account
+from tests.deployteq.conftest import Counter, open_account
 from tests.deployteq.constants import TOKEN, no_sleep
 
 EMAIL = UniqueField("emailAddress", is_option=False)
@@ -134,6 +134,20 @@ def test_a_customer_that_cannot_be_read_stops_everything(
 def test_another_token_is_a_setting(deployteq: Server) -> None:
     with open_account(deployteq, "another") as account, pytest.raises(ConfigurationError, match="60 days"):
         count_customers(account)
+
+
+def test_a_call_that_came_too_soon_waits_as_long_as_deployteq_wants_and_is_sent_again(
+    deployteq: Server, brand: Brand
+) -> None:
+    waited: list[float] = []
+    ledger = Counter()
+    with open_account(deployteq, ledger=ledger, slow_down=waited.append) as account:
+        brand.troubles.add(Trouble("status", status=429, times=2))
+        assert count_customers(account) == 0
+        assert (waited, ledger.statuses) == ([1.0, 1.0], [429, 429, 200])
+        brand.troubles.add(Trouble("status", status=429, times=9))
+        with pytest.raises(DeployteqUnavailableError, match="429"):
+            count_customers(account)
 
 
 @pytest.mark.parametrize("action", ["reset", "reset after", "truncate", "html", "status"])

@@ -8,6 +8,7 @@ from sqlalchemy import delete, insert, update
 
 from crm_sync.database.tables.customers import customer, salesforce_record
 from crm_sync.database.tables.deployteq import deployteq_customer, deployteq_resource
+from crm_sync.errors import DeployteqUnavailableError
 from crm_sync.exchange.collection import collect
 from crm_sync.exchange.consent import deliver_consent_there
 from crm_sync.exchange.delivery import deliver
@@ -202,3 +203,18 @@ def test_results_that_could_not_be_freed_are_freed_by_a_later_run(rig: Rig) -> N
     rig.people.now += timedelta(days=2)
     collect(rig.exchange)
     assert count(rig, deployteq_resource) == 0
+
+
+def test_an_insert_that_may_still_be_at_work_is_not_sent_again(rig: Rig) -> None:
+    people = [rig.add(f"p{number}") for number in range(4)]
+    rig.pair()
+    rig.settings.batch = 2
+    rig.brand.troubles.add(Trouble("reset", "customer_insertBulkUnique"))
+    with pytest.raises(DeployteqUnavailableError):
+        deliver(rig.exchange, approved=True)
+    # Of the second call it is known that it was never made.
+    assert deliver(rig.exchange).made == 2
+    rig.people.tick()
+    assert deliver(rig.exchange).made == 2
+    assert sorted(rig.there(one)["lastname"] for one in people) == ["P0", "P1", "P2", "P3"]
+    assert len(rig.brand.customers) == 4

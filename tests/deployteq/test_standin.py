@@ -1,0 +1,34 @@
+"""The stand-in as a process keeps it, and what its campaigns count."""
+
+from pathlib import Path
+
+from standins.deployteq.brand import Brand
+from standins.deployteq.kept import keep, restore
+from standins.deployteq.people import People
+from tests.deployteq.constants import TOKEN
+
+
+def test_a_brand_is_the_same_at_its_next_start(brand: Brand, people: People, tmp_path: Path) -> None:
+    number = people.insert(emailAddress="ann@example.com", options=[{"name": "salesforce_customer", "value": "c1"}])
+    people.unsubscribe(number)
+    file = tmp_path / "brand.json"
+    keep(brand, file)
+
+    again = Brand(TOKEN)
+    assert not restore(again, tmp_path / "another.json")
+    assert restore(again, file)
+
+    assert (again.customers, again.groups, again.members) == (brand.customers, brand.groups, brand.members)
+    assert again.matching({"options": {"salesforce_customer": "C1"}}) == [brand.customers[number]]
+    assert again.number() > number
+
+
+def test_a_campaign_counts_whom_it_mails_wrongly(brand: Brand) -> None:
+    brand.greets = "salesforce_first_delivery"
+    stamp = {"options": [{"name": "salesforce_first_delivery", "value": "2026-11-26"}]}
+    greeted = brand.insert({"emailAddress": "a@example.com", "optIn": "Y"})["id"]
+    brand.insert({"emailAddress": "b@example.com", "optIn": "Y", **stamp})
+    brand.insert({"emailAddress": "c@example.com", "optIn": "N"})
+    brand.insert({"lastname": "Nobody", "optIn": "Y"})
+    brand.insert({"emailAddress": "d@example.com", "optIn": "Y"}, by="j.jansen")
+    assert brand.greeted == [greeted]
