@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import asdict
 
+from prefect.logging.handlers import APILogHandler
 from rich.console import Console
 from rich.table import Table
 
@@ -46,6 +47,8 @@ def tell(port: int, records: int = _RECORDS, *, deployteq: bool = False) -> int:
             _push(console, org_url)
             if deployteq:
                 _deployteq(console, Person(org_url))
+            # What the runs have logged goes to the server while it is there.
+            APILogHandler().flush()
     except SyncError as error:
         console.print(f"[red]{error}[/red]")
         return 1

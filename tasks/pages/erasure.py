@@ -11,7 +11,7 @@ WORDS = {
     "consent_delivery": "words on consent for Salesforce",
     "contact_moment": "contact moments",
     "customer": "customers",
-    "customer_history": "values of before earlier runs",
+    "customer_history": "values from before earlier runs",
     "deployteq_conflict": "conflicts with Deployteq",
     "deployteq_customer": "copies of the person's customer in Deployteq",
     "deployteq_pending": "customers on their way to Deployteq",

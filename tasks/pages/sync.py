@@ -76,7 +76,8 @@ def publish_summary(flow: str, summary: SyncSummary) -> None:
         counts_table("records", counts, total),
         Markdown(
             "Superseded: another record of the same person is the customer's source. Deleted: in Salesforce's recycle "
-            "bin, or gone."
+            "bin, or gone. Conflicts: fields that changed here too, where Salesforce won. Erased: of the "
+            "rejected ones, those of people who were erased here."
         ),
         Markdown(
             f"Salesforce requests: {summary.requests_used}. {summary.seconds:.1f} s, "
