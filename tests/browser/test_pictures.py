@@ -1,26 +1,16 @@
 """Pictures of every page and form, wide and narrow, light and dark, for a person to look at: build/pictures."""
 
 import shutil
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
-from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 
-from blocks.deployteq_account import DeployteqAccount
-from blocks.deployteq_delivery import DeployteqDelivery
 from crm_sync.push.queue_store import enter_campaign
-from deployments.definitions import build_deployments
 from deployments.demo.customers import change_customers, choose_contacts, let_the_pause_pass
 from deployments.demo.moments import demo_moments
-from flows.api_budget import api_budget
-from flows.deployteq_exchange import deployteq_exchange
-from flows.deployteq_pairing import deployteq_pairing
-from standins.deployteq.brand import Brand
-from standins.deployteq.server import Server
 from tasks.run.run import utc_now
 from tests.browser.marketer import Marketer
 
@@ -61,6 +51,13 @@ def _look(marketer: Marketer, name: str, address: str) -> None:
         marketer.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]  # one of its two
         marketer.page.goto(f"{marketer.served.url}{address}")
         marketer.page.wait_for_load_state("networkidle")
+        if marketer.page.get_by_placeholder("admin:pass").count():
+            # A server that is too busy to answer the UI's first question makes it ask for the password again.
+            marketer.log_in()
+            marketer.page.goto(f"{marketer.served.url}{address}")
+            marketer.page.wait_for_load_state("networkidle")
+        # Until then a page shows grey boxes.
+        marketer.page.locator(".animate-pulse").first.wait_for(state="detached")
         marketer.page.wait_for_timeout(500)
         marketer.page.screenshot(path=_PICTURES / f"{name}-{width}-{scheme}.png", full_page=True)
 
@@ -98,29 +95,6 @@ def _delete_many(marketer: Marketer) -> None:
             marketer.served.tell_org(records=[["delete", "Contact", one]])
 
 
-def _connect_deployteq(marketer: Marketer, picture: Callable[[str], None]) -> None:
-    """Connect a Deployteq account, as somebody who has one would, and deliver its first customers."""
-    brand = Brand("1f0c-planted-token", option_fields={"salesforce_contact_id", "salesforce_lead_id"})
-    brand.outbox = brand.make_group("outbox")
-    server = {PREFECT_API_URL: f"{marketer.served.url}/api", PREFECT_API_AUTH_STRING: marketer.served.login}
-    with Server(brand) as there, temporary_settings(server):
-        account = DeployteqAccount(
-            portal_host="secure.myclang.com", brand="brand", token=brand.token, endpoint_url=there.url
-        )
-        account.save("deployteq")
-        DeployteqDelivery(outbox_group=brand.outbox, first_customers=10).save("deployteq-delivery")
-        for deployment in build_deployments(deployteq=True):
-            if deployment.name and deployment.name.startswith("deployteq"):
-                deployment.apply()
-        deployteq_pairing(may_write_test_customers=True, return_state=True)
-        picture("deployteq-pairing")
-        deployteq_pairing(accept_the_pairing=True, return_state=True)
-        deployteq_exchange(return_state=True)
-        picture("deployteq-exchange")
-        api_budget()
-        picture("health")
-
-
 def test_every_page_and_form_can_be_looked_at(marketer: Marketer) -> None:
     shutil.rmtree(_PICTURES, ignore_errors=True)
     _PICTURES.mkdir(parents=True)
@@ -130,12 +104,9 @@ def test_every_page_and_form_can_be_looked_at(marketer: Marketer) -> None:
     def run(deployment: str, *pages: str, **parameters: Any) -> None:
         ended.append(f"{deployment}: {_run(marketer, deployment, parameters)}")
         for key in pages:
-            picture(key)
-
-    def picture(key: str) -> None:
-        newest = served.ask("/artifacts/latest/filter", artifacts={"key": {"any_": [key]}})
-        assert newest, (key, ended)
-        _look(marketer, f"page-{key}-{len(ended)}", f"/v2/artifacts/artifact/{newest[0]['latest_id']}")
+            newest = served.ask("/artifacts/latest/filter", artifacts={"key": {"any_": [key]}})
+            assert newest, (key, ended)
+            _look(marketer, f"page-{key}-{len(ended)}", f"/v2/artifacts/artifact/{newest[0]['latest_id']}")
 
     run("check-connection", "connection")
     run("full-sync", "full-sync-summary", "full-sync-rejects", "full-sync-rejected-records", "full-sync-contact")
@@ -161,8 +132,6 @@ def test_every_page_and_form_can_be_looked_at(marketer: Marketer) -> None:
     run("api-budget", "health", "activity", "api-budget", "consent")
     _delete_many(marketer)
     run("incremental-pull", "incremental-pull-held-back", "incremental-pull-held-back-list", "health")
-    ended.append("deployteq")
-    _connect_deployteq(marketer, picture)
     newest = served.ask("/flow_runs/filter", limit=30, sort="START_TIME_DESC")
     for one in newest:
         if one["state_name"] in {"NeedsApproval", "CompletedWithRejects"} and one["name"].startswith(("incr", "full")):
