@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-fast test-long bench up deploy check audit
+.PHONY: demo test test-fast test-long test-debian bench up deploy check audit
 
 demo: .venv/ready
 	@$(BIN)/python -m deployments.demo $(if $(DEPLOYTEQ),--deployteq)
@@ -22,8 +22,11 @@ test-fast: .venv/dev
 	$(PYTEST) -m "not prefect and not postgresql"
 
 # What `make test` leaves out, and more of what it does a little of: soaks, property tests.
-test-long: .venv/dev
+test-long: .venv/dev test-debian
 	$(PYTEST) --long
+
+# The tests of the customer database once more, on Debian's version of PostgreSQL; CI runs them beside `make test`.
+test-debian: .venv/dev
 	$(PYTEST) --postgresql debian -m "postgresql and not flow"
 
 check: .venv/dev

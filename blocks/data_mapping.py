@@ -14,6 +14,7 @@ from crm_sync.mapping.model import (
 )
 from crm_sync.mapping.safeguards import Safeguards
 from crm_sync.mapping.standard import standard_contact_mapping, standard_lead_mapping
+from crm_sync.mapping.unstamped import FormulaReading
 
 
 class DataMapping(SavedBlock):
@@ -61,6 +62,12 @@ class DataMapping(SavedBlock):
         default=DeletedPeople.STOP_MAILING,
         title="People deleted in Salesforce",
         description="Whether a customer who is deleted in Salesforce is mailed on. Who comes back is mailed as before.",
+    )
+    formulas: FormulaReading = Field(
+        default=FormulaReading.WITH_FULL_SYNC,
+        title="Formulas and fields of a parent",
+        description="Their values change without a change of the record, so a pull does not see it. When they are read "
+        "again: it takes 2 to 20 requests, by the number of records.",
     )
     safeguards: Safeguards = Field(
         default=Safeguards(),

@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import Any, cast
 
 from prefect import Flow
-from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
 from prefect.deployments.runner import RunnerDeployment
 from prefect.exceptions import ObjectNotFound
@@ -18,6 +18,7 @@ from blocks.salesforce_credentials import SalesforceCredentials
 from blocks.salesforce_synchronize import SalesforceSynchronize
 from crm_sync.mapping.model import CustomerFieldKind
 from deployments.forms import defaults_of, form_of
+from deployments.kept_schedules import BY_DEFAULT
 from flows.api_budget import api_budget
 from flows.campaign_push import campaign_push
 from flows.check_connection import check_connection
@@ -73,7 +74,7 @@ def build_deployments(version: str | None = None, *, deployteq: bool | None = No
         deploy(
             full_sync,
             blocks,
-            schedule=Cron("6 3 * * 0", timezone="Europe/Amsterdam"),
+            schedule=Cron("6 3 * * 0", timezone="Europe/Amsterdam", slug=BY_DEFAULT),
             concurrency_limit=_ONE_AFTER_THE_OTHER,
         ),
         deploy(incremental_pull, blocks, schedule=_every(EVERY, minute=0), concurrency_limit=_ONE_OR_NONE),
@@ -122,22 +123,10 @@ def _deployteq(version: str | None, blocks: dict[str, Any]) -> list[RunnerDeploy
     ]
 
 
-def keep_switched_off(client: SyncPrefectClient, deployment: RunnerDeployment) -> None:
-    """Leave its schedules switched off when a person has switched off those of the deployment that is there."""
-    try:
-        found = client.read_deployment_by_name(deployment.full_name)
-    except ObjectNotFound:
-        return
-    deployment.paused = found.paused
-    if found.schedules and not any(schedule.active for schedule in found.schedules):
-        for schedule in deployment.schedules or []:
-            schedule.active = False
-
-
 def _every(period: timedelta, *, minute: int) -> Schedule:
     """Repeat from a minute of the hour on: no two at once, since each starts a process and a Prefect server on SQLite
     takes one writer; and always the same, also after `make deploy`."""
-    return Interval(period, anchor_date=_ANCHOR + timedelta(minutes=minute))
+    return Interval(period, anchor_date=_ANCHOR + timedelta(minutes=minute), slug=BY_DEFAULT)
 
 
 def _deployment(

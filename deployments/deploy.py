@@ -21,8 +21,9 @@ from prefect.workers.utilities import get_default_base_job_template_for_infrastr
 from blocks.api_budget import load_budget
 from crm_sync.errors import ConfigurationError
 from deployments.automations import apply_automations
-from deployments.definitions import build_deployments, keep_switched_off
+from deployments.definitions import build_deployments
 from deployments.env_file import save_own_blocks
+from deployments.kept_schedules import keep_schedules
 from deployments.register import register
 from deployments.version import git_version
 from tasks.run.flow import ACCESS_DENIED, NO_SERVER, NOT_LET_IN
@@ -73,7 +74,7 @@ def deploy(pool: str, kind: str = "process", folder: str = "", image: str = "") 
             yield f"concurrency limit {name}: made"
         yield from save_own_blocks(replace=False)
         for deployment in build_deployments(git_version()):
-            keep_switched_off(client, deployment)
+            yield from keep_schedules(client, deployment)
             # Its only use here: the step that goes into the folder before a run begins.
             deployment.storage = LocalStorage(path=folder or os.environ.get(FOLDER) or str(Path.cwd()))
             yield f"deployment {deployment.full_name}: {_apply(client, deployment, pool, image)}"

@@ -20,11 +20,12 @@ from blocks.deployteq_account import DeployteqAccount
 from crm_sync.errors import ConfigurationError
 from deployments.automations import apply_automations
 from deployments.cut_runs import end_cut_runs
-from deployments.definitions import build_deployments, keep_switched_off
+from deployments.definitions import build_deployments
 from deployments.demo.campaign import save_demo_settings
 from deployments.demo.org import demo_org, save_demo_blocks
 from deployments.env_file import is_saved, save_own_blocks
 from deployments.environment import own_origins
+from deployments.kept_schedules import keep_schedules
 from deployments.register import register
 from deployments.version import git_version
 
@@ -57,7 +58,7 @@ def serve(port: int, login: str, *, records: int | None, deployteq: bool = False
         runner = _Runner(pause_on_shutdown=False, limit=4)
         with get_client(sync_client=True) as client:
             for deployment in build_deployments(git_version()):
-                keep_switched_off(client, deployment)
+                _print_lines(*keep_schedules(client, deployment))
                 runner.add_deployment(deployment)
         _print_lines(*end_cut_runs())
         # Whoever stops this stops its runs; nobody else runs them.

@@ -265,12 +265,13 @@ def _with_cleared(
         else:
             cleared[link.name] = case((filled, None), else_=customer.c[link.name])
     if options:
-        kept = values.get("options", customer.c.options)
-        fewer: ColumnElement[Any]
-        if connection.dialect.name == "postgresql":
-            fewer = kept.op("-")(cast(options, ARRAY(Text)))
-        else:
-            fewer = func.json_remove(kept, *(f'$."{name}"' for name in options))
+        fewer = kept = values.get("options", customer.c.options)
+        for start in range(0, len(options), _OPTIONS_AT_ONCE):
+            some = options[start : start + _OPTIONS_AT_ONCE]
+            if connection.dialect.name == "postgresql":
+                fewer = fewer.op("-")(cast(some, ARRAY(Text)))
+            else:
+                fewer = func.json_remove(fewer, *(f'$."{name}"' for name in some))
         cleared["options"] = type_coerce(case((filled, fewer), else_=kept), JSON_OBJECT)
     return cleared
 

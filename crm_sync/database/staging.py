@@ -99,8 +99,9 @@ def _attach(connection: Connection, schema: str, name: str, content: pa.Table) -
 def _table(name: str, columns: tuple[tuple[str, TypeEngine[Any]], ...], schema: str | None = None) -> Table:
     """Return the same table for the same columns: SQLAlchemy knows a statement again only by its tables, and to
     compile the statements of a small batch takes longer than the database takes to run them."""
-    prefixes = [] if schema else ["TEMPORARY"]
-    return Table(name, MetaData(), *(Column(*column) for column in columns), schema=schema, prefixes=prefixes)
+    # On PostgreSQL the connection may be a pooler's, which another program gets next.
+    kind: dict[str, Any] = {} if schema else {"prefixes": ["TEMPORARY"], "postgresql_on_commit": "DROP"}
+    return Table(name, MetaData(), *(Column(*column) for column in columns), schema=schema, **kind)
 
 
 def _column_type(arrow_type: pa.DataType) -> TypeEngine[Any]:

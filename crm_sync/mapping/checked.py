@@ -1,6 +1,6 @@
 """The mapping as far as Salesforce shows its fields."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -10,6 +10,9 @@ from crm_sync.mapping.model import MappingRules, ObjectMapping
 from crm_sync.salesforce.read import soql as queries
 from crm_sync.salesforce.read.changed_since import ChangeQuery
 from crm_sync.sobject import SObject
+
+# Of the queries for fields that change without a stamp.
+FORMULAS = "formulas"
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,11 @@ class ResolvedMapping:
             return None
         types = {path: self.types[sobject][path] for path in links.salesforce_fields}
         return ChangeQuery(sobject, types, since, what="bystanders")
+
+    def formulas(self, sobject: SObject, paths: Sequence[str]) -> ChangeQuery:
+        """Return the query for some fields of every mapped record of `sobject`, whatever its stamp."""
+        types = {path: kind for path, kind in self.types[sobject].items() if path in paths}
+        return ChangeQuery(sobject, types, None, where=self.rules.of(sobject).condition or None, what=FORMULAS)
 
     def query(self, sobject: SObject) -> str:
         """Return the query for every mapped record of `sobject`; raises MappingError for a filter that is none."""

@@ -14,6 +14,7 @@ from crm_sync.consent_words import Channel
 from crm_sync.errors import MappingError
 from crm_sync.mapping.customer_fields import CONSENT_FIELDS, CUSTOMER_FIELDS, GROUPS, FieldType
 from crm_sync.mapping.safeguards import Safeguards
+from crm_sync.mapping.unstamped import FormulaReading
 from crm_sync.salesforce.limits import FIELD_PATH
 from crm_sync.sobject import SObject
 
@@ -232,6 +233,7 @@ class MappingRules(BaseModel):
     overwrite: Overwrite = Overwrite.CHANGED_FIELDS
     resubscription: Resubscription = Resubscription.PERSON_OR_USER
     deleted: DeletedPeople = DeletedPeople.STOP_MAILING
+    formulas: FormulaReading = FormulaReading.WITH_FULL_SYNC
     safeguards: Safeguards = Safeguards()
 
     @model_validator(mode="after")

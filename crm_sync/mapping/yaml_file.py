@@ -11,7 +11,7 @@ from crm_sync.mapping.safeguards import Safeguards
 from crm_sync.salesforce.read.soql import build_select
 from crm_sync.sobject import SObject
 
-_SETTINGS = ("precedence", "overwrite", "resubscription", "deleted", "safeguards")
+_SETTINGS = ("precedence", "overwrite", "resubscription", "deleted", "formulas", "safeguards")
 _OBJECTS = [sobject.lower() for sobject in (SObject.CONTACT, SObject.LEAD)]
 _REASONS = {
     "extra_forbidden": "is not a setting of a data mapping",

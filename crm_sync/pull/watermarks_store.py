@@ -21,7 +21,8 @@ class Watermark:
 
     `mapping_fingerprint` and `unique_field` are those of the last full sync, the fingerprint empty after a pause in
     which deletions were forgotten; `field_types` holds the described type of each mapped field, None for one that
-    Salesforce does not show; `consent_links` names the links to consent that the last full sync read.
+    Salesforce does not show; `consent_links` names the links to consent that the last full sync read;
+    `formulas_read_at` is when what changes without a stamp was read of all records.
     """
 
     sobject: SObject
@@ -30,6 +31,7 @@ class Watermark:
     unique_field: str
     field_types: dict[str, str | None]
     consent_links: str = ""
+    formulas_read_at: datetime | None = None
 
 
 def watermark_of(mapping: ResolvedMapping, sobject: SObject, stored_until: datetime) -> Watermark:
@@ -41,6 +43,7 @@ def watermark_of(mapping: ResolvedMapping, sobject: SObject, stored_until: datet
         unique_field=mapping.saved.of(sobject).unique_link.salesforce_field,
         field_types=mapping.field_types(sobject),
         consent_links=mapping.saved.of(sobject).consent_links,
+        formulas_read_at=stored_until,
     )
 
 
@@ -64,6 +67,7 @@ def move_watermark(connection: Connection, org: str, mark: Watermark) -> None:
         .values(
             stored_until=case((was > now, was), else_=now),
             field_types=mark.field_types,
+            formulas_read_at=mark.formulas_read_at,
             mapping_fingerprint=case((was < now - RECYCLE_BIN, ""), else_=watermark.c.mapping_fingerprint),
         )
     )

@@ -6,15 +6,13 @@ from crm_sync.runs.states import RunState
 from crm_sync.salesforce.schema.describe import Identity
 from crm_sync.sobject import SObject
 
-# Of formulas, roll-ups and fields of a parent: they change without their record.
-COMES_WEEKLY = "a change of it alone comes with the full sync of each week"
-
 
 @dataclass(frozen=True)
 class FieldReport:
     """One link of the mapping beside the field in Salesforce; `salesforce_type` is None when it is not visible.
 
-    `sounds_like_no`: the link fills consent as it is, from a field whose name sounds like an opt-out.
+    `comes`: of a field that changes without its record, when that arrives; `sounds_like_no`: the link fills consent as
+    it is, from a field whose name sounds like an opt-out.
     """
 
     sobject: SObject
@@ -23,7 +21,7 @@ class FieldReport:
     customer_field: str
     is_unique: bool
     sounds_like_no: bool = False
-    is_formula: bool = False
+    comes: str = ""
 
     @property
     def finding(self) -> str:
@@ -32,7 +30,7 @@ class FieldReport:
             return "NOT VISIBLE: correct the name, or give the integration user access to the field"
         if self.sounds_like_no:
             return "does true mean No in it? Then tick 'Says the opposite'"
-        return f"ok; {COMES_WEEKLY}" if self.is_formula or "." in self.salesforce_field else "ok"
+        return f"ok; {self.comes}" if self.comes else "ok"
 
 
 @dataclass(frozen=True)

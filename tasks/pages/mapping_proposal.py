@@ -2,8 +2,8 @@
 
 from crm_sync.mapping.model import CustomerFieldKind
 from crm_sync.mapping.proposal import MappingProposal, ProposedLink
+from crm_sync.mapping.unstamped import FormulaReading
 from crm_sync.mapping.yaml_file import write_mapping
-from crm_sync.runs.connection_report import COMES_WEEKLY
 from tasks.pages.markdown import Markdown, bold, bullets, code, escape, heading, publish_page, table
 
 
@@ -57,5 +57,5 @@ def _row(proposed: ProposedLink) -> tuple[object, ...]:
     unique = f" {bold('unique')}" if link.unique else ""
     opposite = " (says the opposite)" if link.opposite else ""
     target = Markdown(f"{escape(link.name)}{option}{unique}{opposite}")
-    weekly = f"; {COMES_WEEKLY}" if field.calculated else ""
+    weekly = f"; {FormulaReading.WITH_FULL_SYNC.comes}" if field.calculated else ""
     return field.name, field.label, field.type, target, proposed.because + weekly

@@ -26,6 +26,7 @@ from crm_sync.salesforce.read.changed_since import Changes
 from crm_sync.salesforce.read.read_plan import ReadPlan
 from crm_sync.sobject import SObject
 from tasks.pull.bystanders import bystanders
+from tasks.pull.formulas import as_read, changed_formulas, formula_queries
 from tasks.pull.landing import Landed, complete_landing, landing_of
 from tasks.pull.whole_object import mapped_batches
 from tasks.run.forecasts import announce_forecast
@@ -93,6 +94,7 @@ def _read(
     since = {sobject: marks[sobject].stored_until - overlap for sobject in asked}
     queries = [checked.changes(sobject, since[sobject]) for sobject in asked]
     queries += [query for sobject in asked if (query := checked.bystanders(sobject, since[sobject]))]
+    queries += formula_queries(run, checked, marks)
 
     def announce(plan: ReadPlan) -> None:
         announce_forecast(run, plan.requests)
@@ -114,7 +116,7 @@ def store_changed(
         if sobject not in found:
             continue
         until = min(changes.asked_at for changes in found.values() if changes.query.sobject is sobject)
-        mark = replace(known, stored_until=until, field_types=checked.field_types(sobject))
+        mark = as_read(run, checked, replace(known, stored_until=until, field_types=checked.field_types(sobject)))
         counts[sobject] = Counts()
         for batch, is_last in mark_last(_all_batches(run, checked, found, sobject)):
             most = SHOWN_CHANGES - len(shown)
@@ -129,7 +131,7 @@ def store_changed(
 def preview_changed(run: Run, checked: ResolvedMapping, found: dict[str, Changes], *, show_values: bool) -> Landed:
     """Find out what the changes would do; all are read before, for no transaction waits for Salesforce."""
     objects = [sobject for sobject in SObject if sobject in found]
-    batches = [(sobject, batch) for sobject in objects for batch in _batches(run, checked, found[sobject])]
+    batches = [(sobject, batch) for sobject in objects for batch in _batches(run, checked, found, sobject)]
     landing = replace(landing_of(run, checked), sets_aside=False)
     counts, would_change = preview(run.database, batches, landing, show_values=show_values)
     return Landed(counts, would_change=would_change)
@@ -145,22 +147,24 @@ class _Batch:
 
 def _all_batches(run: Run, checked: ResolvedMapping, found: dict[str, Changes], sobject: SObject) -> Iterator[_Batch]:
     """Give the changes of an object in batches; bystanders last, when it is known who takes part."""
-    yield from (_Batch(records) for records in _batches(run, checked, found[sobject]))
+    yield from (_Batch(records) for records in _batches(run, checked, found, sobject))
     query = checked.bystanders(sobject)
     if query and query.name in found:
         frames = read_frames(run, found[query.name])
         yield from (_Batch(records, is_of_bystanders=True) for records in bystanders(run, checked, sobject, frames))
 
 
-def _batches(run: Run, checked: ResolvedMapping, changes: Changes) -> Iterator[pd.DataFrame]:
+def _batches(run: Run, checked: ResolvedMapping, found: dict[str, Changes], sobject: SObject) -> Iterator[pd.DataFrame]:
     """Give the changes of an object in batches, mapped."""
-    sobject = changes.query.sobject
+    changes = found[sobject]
     if changes.needs_bulk:
         for page in read_in_bulk(run, changes.query):
             yield from mapped_batches(page, sobject, checked, run.database.hashes)
     else:
         for frame in changes.frames():
             yield map_records(frame, sobject, checked.rules.of(sobject), checked.types[sobject], run.database.hashes)
+    if again := found.get(checked.formulas(sobject, []).name):
+        yield from changed_formulas(run, checked, again)
 
 
 def mark_last(batches: Iterator[_Batch]) -> Iterator[tuple[_Batch | None, bool]]:

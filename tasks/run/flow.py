@@ -1,13 +1,16 @@
-"""The decorator of the flows: Prefect's own, with a sentence for a Python caller whose Prefect server does not answer.
+"""The decorator of the flows: Prefect's own, with a sentence where Prefect ends a run before any flow could say it.
 
-Prefect asks its server before a flow begins, so that no flow could say it.
+For a Python caller whose Prefect server does not answer, and for parameters that Prefect does not keep.
 """
 
+import json
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, ParamSpec, TypeVar
 
 import httpx
 from prefect import Flow
+from prefect.settings import get_current_settings
 
 from crm_sync.errors import ConfigurationError
 
@@ -16,12 +19,13 @@ NOT_LET_IN = "The Prefect server did not let you in; set PREFECT_API_AUTH_STRING
 ACCESS_DENIED = (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN)
 # Prefect's words for a server that it cannot reach.
 _UNREACHED = "Failed to reach API"
+_KIND, _JSON = "__prefect_kind", "json"
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class _ReachedFlow(Flow[P, R]):
+class _OwnFlow(Flow[P, R]):
     def __call__(self, *arguments: Any, **options: Any) -> Any:
         try:
             return super().__call__(*arguments, **options)
@@ -34,7 +38,34 @@ class _ReachedFlow(Flow[P, R]):
                 raise
             raise ConfigurationError(NOT_LET_IN) from None
 
+    def serialize_parameters(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        """Return the parameters as Prefect keeps them; raises ConfigurationError for more than it does.
+
+        Without it, a caller gets Prefect's answer, which quotes all of them.
+        """
+        kept: dict[str, Any] = super().serialize_parameters(parameters)
+        most, size = get_current_settings().server.api.max_parameter_size, len(json.dumps(kept).encode())
+        if most and size > most:
+            raise ConfigurationError(
+                f"Prefect keeps the parameters of a run, at most {most:,} bytes of them, and these are {size:,}; give "
+                "fewer customer_ids at once, in several runs, or select customers by their fields."
+            )
+        return kept
+
+    def validate_parameters(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        """Return the parameters with their types; a schedule that was made in the form as JSON gives them wrapped."""
+        return super().validate_parameters({name: unwrapped(value) for name, value in parameters.items()})
+
+
+def unwrapped(value: Any) -> Any:
+    """Return the value that Prefect's form has wrapped as JSON, or the value itself."""
+    if isinstance(value, dict) and value.get(_KIND) == _JSON and "value" in value:
+        content = value["value"]
+        with suppress(TypeError, ValueError):
+            return json.loads(content) if isinstance(content, str) else content
+    return value
+
 
 def flow(*, name: str, flow_run_name: str | Callable[[], str]) -> Callable[[Callable[P, R]], Flow[P, R]]:
     """Make a flow of a function."""
-    return lambda function: _ReachedFlow(function, name=name, flow_run_name=flow_run_name)
+    return lambda function: _OwnFlow(function, name=name, flow_run_name=flow_run_name)

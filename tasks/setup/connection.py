@@ -4,6 +4,7 @@ from prefect import task
 
 from crm_sync.consent_words import Channel
 from crm_sync.mapping.model import FieldLink, MappingRules, perhaps_says_opposite
+from crm_sync.mapping.unstamped import changes_unstamped
 from crm_sync.runs.connection_report import ConnectionReport, FieldReport
 from crm_sync.runs.history_store import count_customers
 from crm_sync.salesforce.org import SalesforceOrg
@@ -27,7 +28,7 @@ def inspect_connection(run: Run, rules: MappingRules) -> ConnectionReport:
     who = read_identity(run.org)
     found, left_out = find_mapped_fields(run.org, rules)
     fields = [
-        _report(sobject, link, found.get(sobject, {}).get(link.salesforce_field))
+        _report(rules, sobject, link, found.get(sobject, {}).get(link.salesforce_field))
         for sobject in rules.mapped
         for link in rules.of(sobject).links
     ]
@@ -49,13 +50,13 @@ def inspect_connection(run: Run, rules: MappingRules) -> ConnectionReport:
     )
 
 
-def _report(sobject: SObject, link: FieldLink, field: FieldDescription | None) -> FieldReport:
+def _report(rules: MappingRules, sobject: SObject, link: FieldLink, field: FieldDescription | None) -> FieldReport:
     return FieldReport(
         sobject=sobject,
         salesforce_field=link.salesforce_field,
         salesforce_type=field.type if field else None,
         customer_field=link.name,
         is_unique=link.unique,
-        is_formula=bool(field and field.calculated),
+        comes=rules.formulas.comes if field and changes_unstamped(link.salesforce_field, field) else "",
         sounds_like_no=link.is_consent and not link.opposite and perhaps_says_opposite(link.salesforce_field),
     )

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
+import pandas as pd
 import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -12,8 +13,10 @@ from alembic.migration import MigrationContext
 from sqlalchemy import insert, text
 from sqlalchemy.engine import make_url
 
+from crm_sync.customers.landing import one_at_a_time
 from crm_sync.database.engine import CustomerDatabase, parse_url
 from crm_sync.database.failures import failure_at_opening
+from crm_sync.database.staging import stage
 from crm_sync.database.tables import budget as budget_tables  # noqa: F401  # their tables belong to the metadata
 from crm_sync.database.tables.customers import metadata, sync_run
 from crm_sync.errors import ConfigurationError, DatabaseUnavailableError, SyncError
@@ -239,6 +242,28 @@ def test_nothing_is_prepared_so_that_a_pooler_may_stand_between(postgresql_url: 
             connection.execute(text("SELECT 1"))
         assert connection.scalar(text("SELECT count(*) FROM pg_prepared_statements")) == 0
     opened.close()
+
+
+def test_a_transaction_leaves_nothing_on_its_connection(postgresql_url: str) -> None:
+    """A pooler gives the connection to another program, and this one another connection, after each transaction."""
+    opened = CustomerDatabase(postgresql_url)
+    left = {
+        "temporary tables": "SELECT count(*) FROM pg_class WHERE relpersistence = 't' AND relkind = 'r'",
+        "settings": "SELECT count(*) FROM pg_settings WHERE source = 'session'",
+        "locks": "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()",
+        "cursors": "SELECT count(*) FROM pg_cursors",
+        "prepared statements": "SELECT count(*) FROM pg_prepared_statements",
+    }
+    with opened.transaction() as connection:
+        one_at_a_time(connection)
+        stage(connection, "staged_key", pd.DataFrame({"unique_key": ["a", "b"]}))
+        assert connection.scalar(text(left["temporary tables"])) == 1
+        connection_before = connection.scalar(text("SELECT pg_backend_pid()"))
+    with opened.transaction() as connection:
+        assert connection.scalar(text("SELECT pg_backend_pid()")) == connection_before
+        found = {what: connection.scalar(text(query)) for what, query in left.items()}
+    opened.close()
+    assert found == dict.fromkeys(left, 0)
 
 
 def test_a_pooler_that_mixes_statements_up_is_named(postgresql_url: str) -> None:

@@ -3,11 +3,13 @@
 import os
 import re
 import subprocess
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from prefect.settings import get_current_settings
 
 _PROJECT = Path(__file__).parents[2]
 _FOLDER = _PROJECT / "deployments"
@@ -42,6 +44,16 @@ def test_two_databases_a_server_and_two_workers(services: dict[str, Any]) -> Non
     assert volumes == set(yaml.safe_load(_COMPOSE)["volumes"])
     names = {services[worker]["command"][services[worker]["command"].index("--name") + 1] for worker in _workers()}
     assert names == set(_workers())
+
+
+def test_prefect_forgets_its_runs_after_some_weeks() -> None:
+    """By the settings of pyproject.toml, which `make up` and the image read alike."""
+    vacuum = get_current_settings().server.services.db_vacuum
+    image = (_FOLDER / "Dockerfile").read_text()
+
+    assert vacuum.enabled == {"events", "flow_runs"}
+    assert timedelta(weeks=2) <= vacuum.retention_period <= timedelta(weeks=8)
+    assert image.index("WORKDIR") < image.index("COPY pyproject.toml")
 
 
 def test_all_that_stays_up_tells_whether_it_is_well(services: dict[str, Any]) -> None:

@@ -92,6 +92,35 @@ def test_schedule_that_somebody_switched_off_stays_off(pool: str, monkeypatch: p
     assert [schedule.active for schedule in others] == [True]
 
 
+def test_schedule_that_somebody_made_stays_and_its_parameters_are_mended(
+    pool: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the form saves it in its JSON mode, and with a parameter that was renamed since."""
+    monkeypatch.setenv(VERSION, "v1")
+    list(deploy(pool))
+    wrapped = {"__prefect_kind": "json", "value": '["Contact"]'}
+    with get_client(sync_client=True) as client:
+        for name, given in (
+            ("full_sync/full-sync", {"objects": wrapped, "segment": "gold"}),
+            ("campaign_push/campaign-push", {"campaign": "spring"}),
+        ):
+            found = client.read_deployment_by_name(name)
+            body = [{"schedule": {"cron": "0 1 * * *"}, "active": True, "parameters": given}]
+            path = {"id": found.id}
+            client.request("POST", "/deployments/{id}/schedules", path_params=path, json=body)
+
+        lines = list(deploy(pool))
+
+        assert "A schedule of full-sync gave segment, which the flow does not have; left out." in lines
+        synced = client.read_deployment_by_name("full_sync/full-sync").schedules
+        pushed = client.read_deployment_by_name("campaign_push/campaign-push").schedules
+        assert sorted(map(str, (one.parameters for one in synced))) == ["{'objects': ['Contact']}", "{}"]
+        assert [one.parameters for one in pushed] == [{"campaign": "spring"}]
+        assert not [
+            line for line in deploy(pool) if "left out" in line or "changed" in line.split(": ")[-1].split()[:1]
+        ]
+
+
 def test_runs_begin_in_the_folder_that_was_named(pool: str) -> None:
     list(deploy(pool, folder="/opt/deployteq"))
 

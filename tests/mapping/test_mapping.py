@@ -4,12 +4,15 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import yaml
 from pydantic import ValidationError
 
+from blocks.data_mapping import DataMapping
 from crm_sync.errors import MappingError
 from crm_sync.mapping.customer_fields import CUSTOMER_FIELDS, FieldType
 from crm_sync.mapping.model import CustomerFieldKind, FieldLink, MappingRules, ObjectMapping, Precedence
 from crm_sync.mapping.standard import standard_contact_mapping, standard_lead_mapping
+from crm_sync.mapping.yaml_file import read_mapping
 from crm_sync.sobject import SObject
 
 EMAIL = FieldLink(salesforce_field="Email", name="email_address", unique=True)
@@ -27,6 +30,11 @@ def _rules(lead: list[FieldLink], contact: list[FieldLink]) -> MappingRules:
     return MappingRules(lead=ObjectMapping(links=lead), contact=ObjectMapping(links=contact))
 
 
+_YAML = """contact:
+  links:
+    - {salesforce_field: email, name: email_address, unique: true}
+    - {salesforce_field: hasoptedoutofemail, name: opt_in}
+"""
 BY_ID = _link("Id", "external_id", unique=True)
 # What is refused, and what its sentence holds.
 REFUSALS: list[tuple[Callable[[], object], str]] = [
@@ -38,7 +46,19 @@ REFUSALS: list[tuple[Callable[[], object], str]] = [
     (lambda: _link("FirstName", "zzzzqq"), "choose a standard field or make it an option field"),
     (lambda: _link("City", "city", opposite=True), "Only opt_in and sms_opt_in"),
     (lambda: _link("X__c", "opt_in", kind=CustomerFieldKind.OPTION, opposite=True), "Only opt_in and sms_opt_in"),
-    (lambda: _link("HasOptedOutOfEmail", "opt_in"), "says the opposite of opt_in"),
+    # Salesforce knows no case, and a path may lead to the same field of a parent.
+    *(
+        (lambda field=field, name=name: _link(field, name), f"says the opposite of {name}")
+        for field, name in (
+            ("HasOptedOutOfEmail", "opt_in"),
+            ("hasoptedoutofemail", "opt_in"),
+            ("HASOPTEDOUTOFEMAIL", "sms_opt_in"),
+            ("Account.PersonHasOptedOutOfEmail", "opt_in"),
+            ("account.personhasoptedoutofemail", "opt_in"),
+            ("ReportsTo.HasOptedOutOfEmail", "opt_in"),
+            ("donotcall", "sms_opt_in"),
+        )
+    ),
     (lambda: _rules([EMAIL], [BY_ID]), "email_address for leads and external_id for contacts"),
     (
         lambda: _rules([BY_ID.model_copy(update={"kind": CustomerFieldKind.OPTION})], [BY_ID]),
@@ -63,6 +83,13 @@ def test_mapping_that_contradicts_itself_is_refused_in_words() -> None:
         with pytest.raises(ValidationError) as refusal:
             make()
         assert words in str(refusal.value), number
+
+
+def test_no_in_another_spelling_is_refused_in_a_file_and_in_a_form_too() -> None:
+    with pytest.raises(MappingError, match="hasoptedoutofemail says the opposite of opt_in"):
+        read_mapping(_YAML)
+    with pytest.raises(ValueError, match="hasoptedoutofemail says the opposite of opt_in"):
+        DataMapping(contact=yaml.safe_load(_YAML)["contact"]).rules()
 
 
 def test_plain_option_name_is_taken() -> None:

@@ -1,6 +1,11 @@
 """An object, a parent or a field that the integration user may not see is named, and the rest goes on."""
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
+from prefect.client.schemas.objects import State
+from sqlalchemy import Boolean, Column, Integer, MetaData, Table
 
 from crm_sync.database.tables.consent import consent_gap
 from crm_sync.database.tables.customers import customer, salesforce_record
@@ -12,6 +17,9 @@ from flows.incremental_pull import incremental_pull
 from tests.rigs.org import Rig, artifact
 
 pytestmark = pytest.mark.flow
+
+
+_MAILABLE = Table("customer_mailable", MetaData(), Column("customer_id", Integer), Column("is_mailable", Boolean))
 
 
 def link(rig: Rig, field: str, name: str) -> None:
@@ -53,6 +61,32 @@ def test_a_pull_that_sees_an_object_no_longer_goes_on_with_the_other_one(synced:
     synced.org.schema["Lead"] = hidden
     assert synced.pull().state == "Completed", "access that is given again is used by the next pull"
     assert synced.rows(consent_gap) == []
+
+
+@pytest.mark.parametrize("salesforce_field", ["HasOptedOutOfEmail", "Email_Opt_In__c"])
+def test_nobody_is_mailable_by_an_opt_out_that_is_not_seen_any_more(synced: Rig, salesforce_field: str) -> None:
+    if salesforce_field != "HasOptedOutOfEmail":
+        links = [link for link in synced.mapping.contact.links if link.name != "opt_in"]
+        synced.mapping.contact.links = [*links, FieldLink(salesforce_field=salesforce_field, name="opt_in")]
+        synced.sync(approve_changes=True)
+    contact = next(row["Id"] for row in synced.people("Contact") if not row["IsDeleted"])
+    said_no = {"HasOptedOutOfEmail": True, "Email_Opt_In__c": False}
+    synced.org.hide_fields("Contact", salesforce_field)
+    synced.org.records.update("Contact", contact, {salesforce_field: said_no[salesforce_field]})
+
+    runs: list[Callable[[], State[Any]]] = [
+        lambda: incremental_pull(**synced.blocks(), return_state=True),
+        synced.state,
+    ]
+    for run in runs:
+        state = run()
+        assert state.name == "OptOutsUnknown"
+        assert "it is not known any more which contacts said no, so they are not mailable" in str(state.message)
+        assert f"Contact does not show {salesforce_field}" in str(state.message)
+        contacts = {row["id"] for row in synced.rows(customer) if row["salesforce_object"] == "Contact"}
+        mailable = {row["customer_id"] for row in synced.rows(_MAILABLE) if row["is_mailable"]}
+        assert contacts
+        assert not contacts & mailable
 
 
 def test_a_full_sync_that_sees_an_object_no_longer_deletes_nobody(synced: Rig) -> None:

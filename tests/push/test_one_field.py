@@ -120,6 +120,19 @@ def test_text_that_reads_like_a_mark_is_written(pushes: Pushes) -> None:
     assert pushes.push().written == 0
 
 
+def test_record_out_of_the_users_sight_leaves_by_error_and_says_what_to_give(pushes: Pushes) -> None:
+    ids = pushes.enter_changed(2)
+    pushes.rig.org.hide_records("Contact", pushes.record(ids[0])["Id"])
+
+    for wins in (True, False):
+        result = pushes.push(customer_wins=wins)
+        assert ids[0] in result.error
+        assert [cause.code for cause in result.causes] == ["INSUFFICIENT_ACCESS_OR_READONLY"]
+        pushes.enter(ids[:1])
+    pushes.rig.org.hide_records("Contact")
+    assert pushes.push().success == {ids[0]}
+
+
 @pytest.mark.parametrize("wins", [False, True])
 @pytest.mark.parametrize("title_changes_there", [False, True])
 def test_record_that_was_deleted_meanwhile_is_no_success(pushes: Pushes, wins: bool, title_changes_there: bool) -> None:

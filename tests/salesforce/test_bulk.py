@@ -132,6 +132,7 @@ def test_job_that_ended_early_is_failed_without_values_or_a_limit(rig: Rig) -> N
     for reason, error, words in (
         ("InvalidBatch : bad value 'Lovelace' for field 'Score__c'", JobFailedError, "field Score__c"),
         ("Max bulk v2 query jobs (10000) per 24 hrs has been reached", JobLimitError, "24 hours"),
+        ("Failed to process query: OPERATION_TOO_LARGE: exceeded 100000 distinct ids", JobFailedError, "'View All'"),
     ):
         rig.standin.bulk_jobs.fail_next(reason)
         job_id = create_query_job(rig.org, SOQL).id

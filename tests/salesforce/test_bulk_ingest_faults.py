@@ -5,11 +5,13 @@ from typing import Any
 
 import pytest
 
-from crm_sync.errors import JobFailedError, JobGoneError, LimitReachedError, SalesforceUnavailableError
+from crm_sync.errors import FatalError, JobFailedError, JobGoneError, LimitReachedError, SalesforceUnavailableError
 from crm_sync.outcomes import RefusalClass
 from crm_sync.requests import RequestKind
 from crm_sync.salesforce.errors.row_refusals import refusal_classes
+from crm_sync.salesforce.metadata.deployment import Deployment, wait_for_deployment
 from crm_sync.salesforce.write.bulk_ingest import (
+    abort_ingest_job,
     close_ingest_job,
     create_ingest_job,
     read_ingest_job,
@@ -104,6 +106,24 @@ def test_a_job_without_data_is_not_waited_for(rig: Rig) -> None:
     close_ingest_job(rig.org, job_id)
     with pytest.raises(JobFailedError, match="no data"):
         wait_for_ingest(partial(read_ingest_job, rig.org, job_id), 1, no_wait)
+
+
+def test_a_job_that_never_ends_is_given_up_here_and_in_salesforce(rig: Rig) -> None:
+    rig.standin.settings.bulk_polls = 10_000
+    writes, waited = titled(rig, 3), list[float]()
+    job_id = create_ingest_job(rig.org, writes).id
+    upload_csv(rig.org, job_id, csv_file(writes))
+    close_ingest_job(rig.org, job_id)
+    look, give_up = partial(read_ingest_job, rig.org, job_id), partial(abort_ingest_job, rig.org, job_id)
+    assert wait_for_ingest(look, 3, waited.append, give_up, longest=600).state == "Aborted"
+    assert sum(waited) == 600
+
+
+def test_a_deployment_that_never_ends_is_not_waited_for_for_ever() -> None:
+    waited = list[float]()
+    with pytest.raises(FatalError, match="within 4 hours"):
+        wait_for_deployment(lambda: Deployment("0Af", "InProgress", False, False, ()), waited.append)
+    assert sum(waited) == 4 * 3600
 
 
 def test_an_aborted_job_leaves_all_rows_untried(rig: Rig) -> None:

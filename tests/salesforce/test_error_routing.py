@@ -107,6 +107,7 @@ CASES: dict[type[errors.SyncError], list[tuple[int, bytes, RequestKind]]] = {
         (403, rest("INSUFFICIENT_ACCESS"), QUERY),
         (403, rest("API_DISABLED_FOR_ORG"), QUERY),
         (403, rest("ANYTHING_NEW"), QUERY),
+        (400, rest("OPERATION_TOO_LARGE", "exceeded 100000 distinct ids"), QUERY),
     ],
     errors.AuthenticationError: [
         (400, oauth("unknown_error", "something else"), LOGIN),
@@ -119,6 +120,9 @@ CASES: dict[type[errors.SyncError], list[tuple[int, bytes, RequestKind]]] = {
         (421, b"<html>Misdirected</html>", QUERY),
         (302, b"", QUERY),
         (301, b"<html>Moved</html>", LOGIN),
+        (400, rest("URL_NOT_RESET", "Destination URL not reset. The URL returned from login must be set"), QUERY),
+        (400, bulk("InvalidUrl", "Destination URL not reset. The URL returned from login must be set"), CREATE),
+        (500, fault("UNKNOWN_EXCEPTION", "Destination URL not reset. The URL returned from login must be set"), QUERY),
     ],
 }
 

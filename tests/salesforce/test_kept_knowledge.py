@@ -1,12 +1,13 @@
 """What is kept of an org is doubted once: its address, and the versions of its API."""
 
+import ssl
 from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 import requests
 from urllib3.connectionpool import HTTPConnectionPool
-from urllib3.exceptions import MaxRetryError, NameResolutionError
+from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NameResolutionError, SSLError
 
 from crm_sync.errors import (
     AddressMovedError,
@@ -21,6 +22,7 @@ from crm_sync.salesforce.org import SalesforceOrg
 from crm_sync.salesforce.read.bulk_query import create_query_job
 from crm_sync.salesforce.read.composite import ask_together, query_path
 from crm_sync.salesforce.schema.describe import describe
+from crm_sync.salesforce.write.bulk_ingest import create_ingest_job
 from crm_sync.salesforce.write.collections import write_records
 from standins.salesforce.http.faults import Fault
 from tests.salesforce.conftest import Ledger, Rig, user_login
@@ -28,6 +30,10 @@ from tests.salesforce.test_session_renewal import ask
 from tests.salesforce.write_steps import codes, contacts, updates
 
 _LEADS = "SELECT Id FROM Lead"
+_NOT_RESET = {
+    "errorCode": "URL_NOT_RESET",
+    "message": "Destination URL not reset. The URL returned from login must be set",
+}
 
 
 @pytest.mark.parametrize("newest", [66.0, 65.0, 58.0])
@@ -43,6 +49,15 @@ def test_an_org_that_is_behind_is_asked_for_its_versions_once_and_used(rig: Rig,
     assert other.api_version == f"{newest:.1f}"
     kinds = rig.stop_and_read_kinds()
     assert kinds == ["login", "composite", "versions", "composite", "describe", "bulk_jobs", "limits"]
+
+
+def test_a_bulk_job_is_made_in_an_org_that_is_behind(rig: Rig) -> None:
+    """The very first request may be the one that makes a job: there is none yet that could be gone."""
+    rig.standin.settings.newest_version = 65.0
+    assert create_query_job(rig.org, _LEADS).id
+    rig.standin.settings.newest_version = 64.0
+    (found,) = contacts(rig.standin, 1)
+    assert create_ingest_job(rig.another_org(), updates("Contact", [{"Id": found, "Title": "Poet"}])).id
 
 
 def test_an_org_that_is_not_behind_is_not_asked_for_its_versions(rig: Rig) -> None:
@@ -103,6 +118,7 @@ def test_no_list_of_versions_leaves_everything_as_it_was(rig: Rig) -> None:
         Fault("html", path="/limits", status=404),
         Fault("html", path="/limits", status=301),
         Fault("html", path="/limits", status=421),
+        Fault("status", path="/limits", status=400, body=[_NOT_RESET]),
     ],
     ids=lambda fault: f"{fault.action}-{fault.status}",
 )
@@ -135,28 +151,47 @@ def test_a_session_that_has_answered_is_not_given_up_for_one_bad_answer(rig: Rig
     assert rig.stop_and_count_logins() == 1
 
 
-class _OldHostIsGone(requests.adapters.HTTPAdapter):
-    """A network in which one host no longer has an address."""
+_OLD = "old.my.salesforce.com"
+_POOL = HTTPConnectionPool(_OLD)
+_NO_LONGER_OURS = (
+    "[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: Hostname mismatch, certificate is not valid for "
+    f"'{_OLD}'. (_ssl.c:1006)"
+)
 
-    def __init__(self, gone: Callable[[requests.PreparedRequest], bool]) -> None:
+
+class _OldHostIsGone(requests.adapters.HTTPAdapter):
+    """A network in which one host no longer answers as Salesforce."""
+
+    def __init__(self, gone: Callable[[requests.PreparedRequest], bool], cause: Exception) -> None:
         super().__init__()
-        self.gone = gone
+        self.gone, self.cause = gone, cause
 
     def send(self, request: requests.PreparedRequest, **settings: object) -> requests.Response:  # type: ignore[override]
         if self.gone(request):
-            pool = HTTPConnectionPool("old.my.salesforce.com")
-            cause = NameResolutionError("old.my.salesforce.com", pool, OSError("no address"))  # type: ignore[arg-type]
-            raise requests.ConnectionError(MaxRetryError(pool, request.url or "", cause), request=request)
+            kind = requests.exceptions.SSLError if isinstance(self.cause, SSLError) else requests.ConnectionError
+            raise kind(MaxRetryError(_POOL, request.url or "", self.cause), request=request)
         return super().send(request, **settings)  # type: ignore[arg-type]
 
 
-def test_a_kept_session_whose_host_has_no_address_any_more_leads_to_one_login(rig: Rig) -> None:
+@pytest.mark.parametrize(
+    "cause",
+    [
+        NameResolutionError(_OLD, _POOL, OSError("no address")),  # type: ignore[arg-type]
+        ConnectTimeoutError(_POOL, "timed out"),
+        SSLError(ssl.SSLCertVerificationError(1, _NO_LONGER_OURS)),
+        SSLError(ssl.SSLError(1, "[SSL: TLSV1_UNRECOGNIZED_NAME] tlsv1 unrecognized name (_ssl.c:1006)")),
+    ],
+    ids=["no address", "no answer", "another host's certificate", "unknown to the server"],
+)
+def test_a_kept_session_whose_host_is_gone_leads_to_one_login(rig: Rig, cause: Exception) -> None:
     ask(rig.org)
     assert rig.store.session is not None
     old = rig.store.session.session_id
-    rig.transport.mount("http://", _OldHostIsGone(lambda request: old in str(request.headers.get("Authorization"))))
+    adapter = _OldHostIsGone(lambda request: old in str(request.headers.get("Authorization")), cause)
+    rig.transport.mount("http://", adapter)
     assert ask(rig.another_org()) == 200
     assert rig.store.session.session_id != old
+    assert rig.stop_and_count_logins() == 2
 
 
 def test_a_host_that_refuses_the_connection_is_unreachable_and_a_broken_answer_is_not(rig: Rig) -> None:

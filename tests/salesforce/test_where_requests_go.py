@@ -12,7 +12,7 @@ import requests
 import trustme
 from urllib3 import HTTPResponse
 
-from crm_sync.errors import ConfigurationError, SalesforceUnavailableError, SessionExpiredError
+from crm_sync.errors import AddressMovedError, ConfigurationError, SalesforceUnavailableError, SessionExpiredError
 from crm_sync.http.loopback import loopback_endpoint
 from crm_sync.requests import RequestKind
 from standins.salesforce.http.faults import Fault
@@ -101,6 +101,23 @@ def test_verification_cannot_be_switched_off(monkeypatch: pytest.MonkeyPatch) ->
                 transport.get("https://login.salesforce.com/", verify=verify)
     assert seen[0] == "/some/ca.pem"
     assert seen[1] is not False
+
+
+def test_certificate_of_another_host_is_an_address_that_has_moved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("na1.salesforce.com").configure_cert(context)
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "ca.pem"))
+    with (
+        Org() as standin,
+        Server(standin, tls=context) as server,
+        make_transport(endpoint_url=server.url) as transport,
+        pytest.raises(AddressMovedError, match="My Domain"),
+    ):
+        transport.get("https://acme.my.salesforce.com/services/data/v67.0/limits")
 
 
 def test_https_is_trusted_by_the_ca_bundle_of_the_environment_only(

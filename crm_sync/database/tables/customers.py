@@ -197,6 +197,7 @@ watermark = Table(
     # By mapped field, as Salesforce described it; null for one that it did not show.
     Column("field_types", JSON_OBJECT, nullable=False, server_default="{}"),
     Column("consent_links", Text, nullable=False, server_default=""),
+    Column("formulas_read_at", Instant),
 )
 
 request_ledger = Table(

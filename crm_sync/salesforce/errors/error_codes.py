@@ -38,10 +38,11 @@ _TRANSIENT = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}
 _QUERIES = {RequestKind.QUERY, RequestKind.BULK_JOB, RequestKind.DESCRIBE}
 
 
-def error_for(status: int, body: bytes, *, kind: RequestKind, now: datetime) -> SyncError:
+def error_for(status: int, body: bytes, *, kind: RequestKind, now: datetime, has_job: bool = True) -> SyncError:
     """Return our error for an answer that is no success; never holds the body.
 
-    Also serves parts of a composite answer, which have a status and a body each.
+    Also serves parts of a composite answer, which have a status and a body each. `has_job`: a request about a Bulk job
+    is about one that was made before.
     """
     complaint = read_complaint(body)
     if (
@@ -54,7 +55,7 @@ def error_for(status: int, body: bytes, *, kind: RequestKind, now: datetime) -> 
             UnreachableError if status == HTTPStatus.NOT_FOUND else SalesforceUnavailableError
         )
         return _unavailable(f"HTTP {status}, a web page", where)
-    if kind.is_bulk and status in _GONE:
+    if kind.is_bulk and has_job and status in _GONE:
         # The status decides, not the code: 409 is a job made with another API version.
         return JobGoneError(
             "Salesforce no longer knows this Bulk job or its results; the object has to be read again.",
@@ -66,6 +67,12 @@ def error_for(status: int, body: bytes, *, kind: RequestKind, now: datetime) -> 
 def limit_in(message: str) -> SyncError | None:
     """Return the limit that ended a Bulk job, by the job's reason; None when it ended for another one."""
     return limit_for(Complaint(_known_form(message.partition(":")[0].strip()), message), None)
+
+
+def refusal_in(message: str) -> SyncError | None:
+    """Return what somebody has to change, where a Bulk job's reason names it in words that are known."""
+    told = (rule for rule in RULES if not rule.codes and rule.matches(Complaint("", message)))
+    return next((rule.error(rule.sentence) for rule in told), None)
 
 
 def read_complaint(body: bytes) -> Complaint:

@@ -94,6 +94,20 @@ RULES = (
         "The Salesforce session has ended; a new login is needed.",
     ),
     Rule(
+        "",
+        AddressMovedError,
+        "The Salesforce org is at another address by now; enter its current My Domain address in the Salesforce "
+        "credentials.",
+        says="destination url not reset",
+    ),
+    Rule(
+        "",
+        AuthorizationError,
+        "Salesforce cannot work out which of so many records the integration user may see; give the user the "
+        "permission 'View All' for the mapped objects.",
+        says=r"\bOPERATION_TOO_LARGE\b",
+    ),
+    Rule(
         "UNABLE_TO_LOCK_ROW",
         RowLockedError,
         "Another transaction in Salesforce holds the record" + TRY_AGAIN,

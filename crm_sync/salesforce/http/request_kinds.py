@@ -11,6 +11,13 @@ _KINDS = (
     (re.compile(r"/query(All)?\b"), RequestKind.QUERY),
 )
 
+_JOBS = re.compile(r"/jobs/(query|ingest)/?$")
+
+
+def makes_job(method: str, path: str) -> bool:
+    """Return whether a request makes a Bulk job, so that there is none yet that could be gone."""
+    return method == "POST" and _JOBS.search(path.partition("?")[0]) is not None
+
 
 def kind_of(method: str, path: str) -> RequestKind:
     """Return the kind of a request of simple-salesforce, which states none."""

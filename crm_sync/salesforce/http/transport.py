@@ -1,5 +1,6 @@
 """The one `requests.Session` through which every request goes, those of simple-salesforce too."""
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from http.cookiejar import DefaultCookiePolicy
@@ -8,9 +9,10 @@ from urllib.parse import urlsplit, urlunsplit
 
 import requests
 from requests.cookies import RequestsCookieJar
-from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, SSLError
 
 from crm_sync.errors import (
+    AddressMovedError,
     ConfigurationError,
     LimitReachedError,
     SalesforceUnavailableError,
@@ -22,11 +24,15 @@ from crm_sync.requests import ApiUsage, RequestKind
 from crm_sync.salesforce.errors.error_codes import error_for
 from crm_sync.salesforce.http.endpoints import is_salesforce_host
 from crm_sync.salesforce.http.limit_info import read_api_usage
-from crm_sync.salesforce.http.request_kinds import kind_of
+from crm_sync.salesforce.http.request_kinds import kind_of, makes_job
 from crm_sync.salesforce.http.whole_answer import DeadlineAdapter, end_with, read_whole
 from crm_sync.salesforce.limits import LARGEST_ANSWER, PAGE_DEADLINE, READ_DEADLINE, WRITE_DEADLINE
 
 USER_AGENT = "deployteq-salesforce"
+# OpenSSL's words, and urllib3's.
+_NAMES_ANOTHER_HOST = re.compile(
+    r"hostname mismatch|certificate is not valid for|hostname .* doesn't match", re.IGNORECASE
+)
 _DEADLINES = {RequestKind.WRITE: WRITE_DEADLINE}
 
 
@@ -195,13 +201,18 @@ class Transport(requests.Session):
 
 def _failure(error: requests.RequestException) -> SyncError:
     """Return our error for a request without a complete answer."""
+    if _NAMES_ANOTHER_HOST.search(str(error)):
+        return AddressMovedError(
+            "The Salesforce address answers with the certificate of another host; enter the org's current My Domain "
+            "address in the Salesforce credentials."
+        )
     if "CERTIFICATE_VERIFY_FAILED" in str(error):
         return ConfigurationError(
             "This machine does not trust the certificate of the Salesforce address; if a proxy inspects "
             "the traffic, name its CA file in the environment variable REQUESTS_CA_BUNDLE."
         )
     cause = getattr(error.args[0], "reason", None) if error.args else None
-    found_nobody = isinstance(cause, (NewConnectionError, ConnectTimeoutError))
+    found_nobody = isinstance(cause, (NewConnectionError, ConnectTimeoutError, SSLError))
     name = type(error).__name__
     kind = UnreachableError if found_nobody else SalesforceUnavailableError
     return kind(f"Salesforce gave no complete answer ({name}); the request can be tried again.", code=name)
@@ -215,7 +226,8 @@ def _raise_refusal(response: requests.Response, kind: RequestKind, now: datetime
         body = response.content
     except requests.RequestException:
         body = b""
-    raise error_for(response.status_code, body, kind=kind, now=now)
+    has_job = kind.is_bulk and not makes_job(response.request.method or "", response.request.path_url)
+    raise error_for(response.status_code, body, kind=kind, now=now, has_job=has_job)
 
 
 def _keep_authorization(request: requests.PreparedRequest) -> requests.PreparedRequest:

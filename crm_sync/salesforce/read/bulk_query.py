@@ -15,7 +15,7 @@ import requests
 
 from crm_sync.errors import JobFailedError, JobLimitError, PaginationError, SalesforceUnavailableError
 from crm_sync.requests import RequestKind
-from crm_sync.salesforce.errors.error_codes import limit_in, query_detail
+from crm_sync.salesforce.errors.error_codes import limit_in, query_detail, refusal_in
 from crm_sync.salesforce.http.json_body import read_json
 from crm_sync.salesforce.limits import FIRST_POLL, LONGEST_POLL, LONGEST_WAIT
 from crm_sync.salesforce.org import SalesforceOrg
@@ -76,6 +76,8 @@ def read_job(org: SalesforceOrg, job_id: str) -> QueryJob:
         reason = str(answer.get("errorMessage") or "")
         if limit := limit_in(reason):
             raise JobLimitError(str(limit), code=limit.code)
+        if refusal := refusal_in(reason):
+            raise JobFailedError(str(refusal), code=job.state)
         raise JobFailedError(
             f"Salesforce ended Bulk job {job.id} as {job.state}{query_detail(reason)}; start the sync again.",
             code=job.state,

@@ -19,6 +19,7 @@ from standins.salesforce.http.messages import Answer, Request, json_answer
 from standins.salesforce.org.bulk_jobs import QueryJob
 from standins.salesforce.org.org import Org
 from standins.salesforce.org.snapshot import Snapshot
+from standins.salesforce.schema.fields import COMPOUND
 
 _WORDS = {"JobComplete": "JOB_COMPLETE", "InProgress": "IN_PROGRESS", "UploadComplete": "UPLOAD_COMPLETE"}
 
@@ -81,7 +82,7 @@ def _snapshot(org: Org, body: dict[str, Any]) -> Snapshot:
     refusal = None
     if snapshot.statement.query.counts:
         refusal = "Aggregate Relationships not supported in Bulk Query"
-    elif any(column.field.type == "address" for column in snapshot.statement.columns):
+    elif any(column.field.type in COMPOUND for column in snapshot.statement.columns):
         refusal = "Selecting compound data not supported in Bulk Query"
     if refusal:
         snapshot.close()

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from standins.salesforce.schema.fields import Field, SObject
+from standins.salesforce.schema.fields import COMPOUND, Field, SObject
 
 _SOAP_TYPES = {
     "id": "tns:ID",
@@ -14,6 +14,7 @@ _SOAP_TYPES = {
     "date": "xsd:date",
     "datetime": "xsd:dateTime",
     "address": "urn:address",
+    "location": "urn:location",
 }
 _IDS = ("id", "reference")
 _NUMBERS = ("double", "currency")
@@ -106,7 +107,7 @@ def describe_field(field: Field) -> dict[str, Any]:
         "picklistValues": [_picklist_value(field, value) for value in field.values],
         "polymorphicForeignKey": len(field.refers_to) > 1,
         "precision": field.precision,
-        "queryByDistance": field.type == "address",
+        "queryByDistance": field.type in COMPOUND,
         "referenceTo": list(field.refers_to),
         "relationshipName": field.relationship,
         "restrictedPicklist": field.restricted,
@@ -121,7 +122,7 @@ def describe_field(field: Field) -> dict[str, Any]:
 
 
 def _permissionable(field: Field) -> bool:
-    written = field.createable or field.type == "address"
+    written = field.createable or field.type in COMPOUND
     return field.custom or (field.nillable and written and field.compound != "Name")
 
 

@@ -7,10 +7,11 @@ from collections import deque
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from standins.salesforce.errors import session_expired
+from standins.salesforce.errors import SalesforceError, session_expired
 from standins.salesforce.org.settings import OrgSettings
 
 _HOUR = timedelta(hours=1)
+_NOT_RESET = "Destination URL not reset. The URL returned from login must be set"
 
 
 class LoginRefused(Exception):
@@ -33,6 +34,7 @@ class Logins:
         self._clock = clock
         self._lock = threading.Lock()
         self._sessions: dict[str, datetime] = {}
+        self._left: set[str] = set()
         self._attempts: deque[datetime] = deque()
         self._failures = 0
         self._made = 0
@@ -67,9 +69,16 @@ class Logins:
         """Keep a session alive; raise SalesforceError INVALID_SESSION_ID when there is none."""
         now = self._clock()
         with self._lock:
+            if session_id in self._left:
+                raise SalesforceError(400, "URL_NOT_RESET", _NOT_RESET)
             if session_id is None or self._sessions.get(session_id, now) <= now:
                 raise session_expired()
             self._sessions[session_id] = now + self._settings.session_lifetime
+
+    def move_instance(self) -> None:
+        """Let the org be on another instance: sessions of before are answered there as at a foreign address."""
+        with self._lock:
+            self._left |= self._sessions.keys()
 
     def expire_all(self) -> None:
         """End every session, as an administrator can."""

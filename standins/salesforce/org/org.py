@@ -7,9 +7,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from standins.salesforce.errors import RecordError
 from standins.salesforce.http.faults import Faults
 from standins.salesforce.http.journal import Entry, Journal
 from standins.salesforce.ids import make_id
+from standins.salesforce.org.address_picklists import with_picklists
 from standins.salesforce.org.bulk_jobs import IngestJobs, QueryJobs
 from standins.salesforce.org.cursors import Cursors
 from standins.salesforce.org.deployments import Deployments
@@ -54,6 +56,7 @@ class Org:
         custom = persisted_objects(database) if database else []
         sobjects = (lead(), contact(), account(), user(), organization(), *custom)
         self.schema: dict[str, SObject] = {sobject.name: sobject for sobject in sobjects}
+        self.unshared: dict[str, set[str]] = {}
         self._directory = None if database else TemporaryDirectory(prefix="standin-org-")
         path = database or Path(self._directory.name if self._directory else "") / "org.sqlite"
         self.records = Records(path, self.schema, self.user_id, clock)
@@ -80,7 +83,8 @@ class Org:
     def query(self, soql: str, *, include_deleted: bool = False) -> Snapshot:
         """Return the answer to a query, for the caller to close; raise SalesforceError when it is refused."""
         self._org_records.refresh()
-        return self.records.snapshot(translate(parse(soql), self.schema, include_deleted=include_deleted))
+        statement = translate(parse(soql), self.schema, include_deleted=include_deleted)
+        return self.records.snapshot(statement.without_records(self.unshared.get(statement.sobject.name, ())))
 
     def pending(self) -> Pending:
         """Return a transaction that stays open: what it writes is seen only when it is committed."""
@@ -109,6 +113,20 @@ class Org:
         fields = tuple(replace(field, **changes) if field.name == name else field for field in kind)
         self.schema[sobject] = replace(kind, fields=fields)
         self.records.redefine(self.schema[sobject])
+
+    def use_address_picklists(self) -> None:
+        """Give states and countries codes, as Setup > State and Country/Territory Picklists does."""
+        for name in ("Lead", "Contact", "Account"):
+            self.add_object(with_picklists(self.schema[name]))
+
+    def hide_records(self, sobject: str, *ids: str) -> None:
+        """Take records out of the user's sight, as sharing rules and roles do; no Ids: every record is shown again."""
+        self.unshared[sobject] = {*self.unshared.get(sobject, ()), *ids} if ids else set()
+
+    def check_shared(self, sobject: str, record_id: str) -> None:
+        """Raise RecordError when the user may not write a record."""
+        if record_id in self.unshared.get(sobject, ()):
+            raise RecordError("INSUFFICIENT_ACCESS_OR_READONLY", "insufficient access rights on object id")
 
     def close(self) -> None:
         """Close the database, and remove it when it is the org's own."""

@@ -12,11 +12,12 @@ from typing import Literal as OneOf
 
 from standins.salesforce.errors import RecordError
 from standins.salesforce.ids import full_id, make_id
+from standins.salesforce.org.address_picklists import synced
 from standins.salesforce.org.conversion import MAPPED_ON_CONVERSION
 from standins.salesforce.org.snapshot import Snapshot
 from standins.salesforce.org.tables import column_of, table_of
 from standins.salesforce.org.validation import check_values
-from standins.salesforce.schema.fields import SObject
+from standins.salesforce.schema.fields import COMPOUND, SObject
 from standins.salesforce.soql.sql import Statement, Value, stamp
 
 
@@ -47,7 +48,7 @@ class Records:
             # Generated columns are hidden from the plainer table_info.
             there = {name for _, name, *_ in self._database.execute(f'PRAGMA table_xinfo("{sobject.name}")')}
             for field in sobject:
-                if field.type != "address" and field.name not in there:
+                if field.type not in COMPOUND and field.name not in there:
                     self._database.execute(f'ALTER TABLE "{sobject.name}" ADD COLUMN {column_of(field)}')
 
     def redefine(self, sobject: SObject) -> None:
@@ -110,7 +111,7 @@ class Records:
     def insert(self, sobject: str, values: Mapping[str, Any], *, at: datetime | None = None) -> str:
         """Add a record, stamped now or `at`, and return its Id; raise RecordError for bad values."""
         kind = self._schema[sobject]
-        checked = check_values(kind, values, inserting=True)
+        checked = synced(kind, check_values(kind, values, inserting=True), {}, inserting=True)
         with self._lock:
             self._check_unique(kind, checked, None)
             number = self._next_number(sobject)
@@ -147,8 +148,17 @@ class Records:
             current = self._live(sobject, record_id)
             if current.get("IsConverted"):
                 raise RecordError("CANNOT_UPDATE_CONVERTED_LEAD", "cannot reference converted lead")
+            checked = synced(self._schema[sobject], checked, current, inserting=False)
             self._check_unique(self._schema[sobject], checked, current["Id"])
             self._write(sobject, current["Id"], checked, at)
+
+    def recalculate(self, sobject: str, record_id: str, values: Mapping[str, Value]) -> None:
+        """Give formulas and roll-ups of a record other values; it keeps its stamp."""
+        with self._lock:
+            assignments = ", ".join(f'"{name}" = ?' for name in values)
+            self._database.execute(
+                f'UPDATE "{sobject}" SET {assignments} WHERE Id = ?', (*values.values(), full_id(record_id))
+            )
 
     def delete(self, sobject: str, record_id: str, *, at: datetime | None = None) -> None:
         """Put a record into the recycle bin."""
@@ -232,11 +242,7 @@ class Records:
         return found
 
     def _write(self, sobject: str, record_id: str, values: Mapping[str, Value], at: datetime | None) -> None:
-        changed = {**values, **self._changed(at)}
-        assignments = ", ".join(f'"{name}" = ?' for name in changed)
-        self._database.execute(
-            f'UPDATE "{sobject}" SET {assignments} WHERE Id = ?', (*changed.values(), full_id(record_id))
-        )
+        self.recalculate(sobject, record_id, {**values, **self._changed(at)})
 
     def _born(self, record_id: str, at: datetime | None) -> dict[str, Value]:
         changed = self._changed(at)

@@ -10,6 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from standins.salesforce.schema.fields import COMPOUND
 from standins.salesforce.soql.paths import Column
 from standins.salesforce.soql.sql import Statement
 
@@ -92,15 +93,19 @@ def _json_datetime(value: str) -> str:
     return value.removesuffix("Z") + "+0000"
 
 
-_JSON: dict[str, Callable[[Any], Any]] = {"boolean": bool, "datetime": _json_datetime, "address": json.loads}
+_JSON: dict[str, Callable[[Any], Any]] = {
+    "boolean": bool,
+    "datetime": _json_datetime,
+    **dict.fromkeys(COMPOUND, json.loads),
+}
 
 
 def _json_column(column: Column) -> str:
-    if column.field.type != "address":
+    if column.field.type not in COMPOUND:
         return column.sql
-    prefix = column.field.name.removesuffix("Address")
+    prefix = column.field.name.removesuffix("Address").removesuffix("c")
     parts = {
-        part.name.removeprefix(prefix): Column(part, column.place).sql
+        part.name.removeprefix(prefix).removesuffix("__s"): Column(part, column.place).sql
         for part in column.place.sobject.components(column.field.name)
     }
     pairs = ", ".join(f"'{name[0].lower()}{name[1:]}', {sql}" for name, sql in parts.items())

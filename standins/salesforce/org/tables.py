@@ -1,7 +1,7 @@
 """An SQLite table for each sObject."""
 
 from standins.salesforce.ids import make_id
-from standins.salesforce.schema.fields import Field, SObject
+from standins.salesforce.schema.fields import COMPOUND, Field, SObject
 
 _COLUMN_TYPES = {
     "boolean": "INTEGER NOT NULL DEFAULT 0",
@@ -22,7 +22,7 @@ FIRST_USER_ID = make_id("005", 1)
 
 def table_of(sobject: SObject) -> str:
     """Return the SQL that makes the table of an sObject unless it is there."""
-    columns = ", ".join(column_of(field) for field in sobject if field.type != "address")
+    columns = ", ".join(column_of(field) for field in sobject if field.type not in COMPOUND)
     if sobject.field("IsDeleted") is None:
         # The org and its users never are, and queries need not know.
         columns += ", IsDeleted INTEGER NOT NULL DEFAULT 0"

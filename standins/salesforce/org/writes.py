@@ -58,6 +58,7 @@ def write_one(org: "Org", write: Write) -> Outcome:
     if write.operation == "upsert":
         return _upsert(org, write)
     record_id = _record_id(kind, write.key, write.operation)
+    org.check_shared(kind.name, record_id)
     org.refusals.check(record_id, saves=write.saves_despite_alerts)
     if write.operation == "delete":
         org.records.delete(kind.name, record_id)

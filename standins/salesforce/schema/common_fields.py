@@ -56,6 +56,19 @@ def address(prefix: str, compound: str) -> tuple[Field, ...]:
     )
 
 
+def geolocation(name: str, label: str) -> tuple[Field, ...]:
+    """Return a place on the map, in parts and as a compound.
+
+    Rule: Object reference, "Geolocation Compound Field".
+    """
+    compound = f"{name}__c"
+    parts = (
+        Field(f"{name}__{part}__s", f"{label} ({part})", "double", precision=18, scale=15, compound=compound)
+        for part in ("Latitude", "Longitude")
+    )
+    return (*parts, Field(compound, label, "location").locked())
+
+
 def stamps() -> tuple[Field, ...]:
     """Return the fields with the author and time of the creation and of the last change."""
     return (

@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 LONG_TEXT = 255
+# Made of other fields; they have no value of their own.
+COMPOUND = ("address", "location")
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ class Field:
     @property
     def sortable(self) -> bool:
         """Return whether ORDER BY may name this field."""
-        return not self.long and self.type not in ("address", "multipicklist")
+        return not self.long and self.type not in (*COMPOUND, "multipicklist")
 
     @property
     def required(self) -> bool:

@@ -1,13 +1,13 @@
 """A parsed SOQL query as SQL over the org's tables, with every value as a parameter."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 
 from standins.salesforce.errors import SalesforceError
 from standins.salesforce.ids import full_id
-from standins.salesforce.schema.fields import Field, SObject
+from standins.salesforce.schema.fields import COMPOUND, Field, SObject
 from standins.salesforce.soql.parser import Comparison, Condition, Group, Not, Order, Query, Token
 from standins.salesforce.soql.paths import Column, Path, Paths, Place, refusal
 
@@ -34,6 +34,13 @@ class Statement:
     parameters: tuple[Value, ...]
     order: str
     include_deleted: bool
+
+    def without_records(self, ids: Collection[str]) -> "Statement":
+        """Return the statement without the records of these Ids, which the user may not see."""
+        if not ids:
+            return self
+        where = f"({self.where}) AND t0.Id NOT IN ({', '.join('?' * len(ids))})"
+        return replace(self, where=where, parameters=(*self.parameters, *sorted(ids)))
 
 
 def translate(query: Query, schema: Mapping[str, SObject], *, include_deleted: bool) -> Statement:
@@ -97,7 +104,7 @@ class _Translation:
     def _comparison(self, comparison: Comparison) -> str:
         found = self._paths.column(comparison.field)
         field, column = found.field, found.sql
-        if not field.filterable or field.type == "address":
+        if not field.filterable or field.type in COMPOUND:
             raise self._refusal(
                 "INVALID_FIELD", comparison.field, f"field '{field.name}' can not be filtered in a query call"
             )

@@ -144,6 +144,7 @@ def _make_runs() -> None:
         sa.Column("unique_field", _TEXT, nullable=False, server_default=""),
         sa.Column("field_types", _JSON, nullable=False, server_default="{}"),
         sa.Column("consent_links", _TEXT, nullable=False, server_default=""),
+        sa.Column("formulas_read_at", _INSTANT),
     )
     op.create_table(
         "request_ledger",
