@@ -4,15 +4,16 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, func, select, union
+from sqlalchemy import Connection, func, select
 
 from crm_sync.columns.address_hash import AddressHash
 from crm_sync.consent.delivery_store import close_settled, queue_lifts, queue_withdrawals
 from crm_sync.consent.here_store import note_look, notice_changes_here
 from crm_sync.consent.ledger_store import Judged, judge_candidates
 from crm_sync.consent.readings_store import customers_of
-from crm_sync.consent.standing_store import customers_with, refresh_consent
+from crm_sync.consent.standing_store import customers_with, gather, refresh_consent
 from crm_sync.consent_words import Cause, Channel, Side
+from crm_sync.database.tables.consent import consent_candidate
 from crm_sync.database.tables.customers import customer
 from crm_sync.sobject import SObject
 
@@ -48,12 +49,13 @@ def close_cycle(connection: Connection, cycle: Cycle) -> Judged:
         connection, users_may_lift=cycle.users_may_lift, most_lifts=most, run=cycle.run, now=cycle.now
     )
     lifted = customers_of(connection, judged.lifted["address_hash"])
-    touched = union(customers_with(connection, noticed), lifted).subquery()
-    everyone = select(touched.c[0])
+    touched = gather(connection, customers_with(connection, noticed), lifted)
     channels = {channel for some in cycle.linked.values() for channel in some}
-    refresh_consent(connection, everyone, cycle.now, linked=channels)
+    if touched is not None:
+        refresh_consent(connection, touched, cycle.now, linked=channels)
     close_settled(connection, cycle.now)
-    queue_withdrawals(connection, everyone, cycle.linked, cycle.now)
+    if touched is not None:
+        queue_withdrawals(connection, touched, cycle.linked, cycle.now)
     # A yes of the person goes to every record, and one of a user to those that hold a no by this product's write only.
     goes = judged.lifted["side"].ne(Side.SALESFORCE.value) | judged.lifted["cause"].eq(Cause.DELIVERED.value)
     if goes.any():
@@ -63,6 +65,10 @@ def close_cycle(connection: Connection, cycle: Cycle) -> Judged:
     return judged
 
 
-def _most_lifts(connection: Connection) -> int:
+def _most_lifts(connection: Connection) -> int | None:
+    waiting = connection.scalar(select(func.count()).select_from(consent_candidate)) or 0
+    if waiting <= _MOST_LIFTS:
+        # So few are never too many, and the customers need not be counted.
+        return None
     number = connection.scalar(select(func.count()).select_from(customer)) or 0
     return max(_MOST_LIFTS, int(number * _MOST_LIFTS_SHARE))

@@ -18,6 +18,7 @@ from crm_sync.database.tables.customers import customer, salesforce_record
 from crm_sync.sobject import SObject
 
 _SAME_PERSON = ["address_hash", "master_record_id", "converted_contact_id"]
+_FOUND_NO = {"said": Said.NO.value, "kind": Kind.SEEN.value, "cause": Cause.FIRST_SIGHT.value}
 _NOES = [Observation.FIRST_NO.value, Observation.NO.value]
 
 
@@ -42,32 +43,34 @@ def enter_readings(connection: Connection, staged: Table, sobject: SObject, cont
     `master_record_id`, `converted_contact_id`. A deleted record can say no, and nothing else.
     """
     found = _read(connection, staged)
+    if found.empty:
+        return pd.Series(dtype="Int64")
     if sobject in context.is_first_reading:
         for channel in Channel:
             found[f"said_{channel.value}"] = pd.array([pd.NA] * len(found), dtype="boolean")
-    return _enter_all(connection, found, sobject, context)
-
-
-def enter_first_readings(
-    connection: Connection, records: pd.DataFrame, sobject: SObject, context: ReadingContext
-) -> pd.Series:
-    """As `enter_readings`, of records that are all new to the mirror: what they say is found."""
-    names = {"id": "id", "system_modstamp": "stamp", "address_hash": "address_hash"}
-    names |= {name: f"says_{channel.value}" for channel, name in SAYS_NO.items()}
-    says_no = (records["says_no_email"] | records["says_no_sms"]).fillna(False).astype(bool)
-    found = records.loc[says_no, [*names]].rename(columns=names)
-    before = {"old_hash": "Int64", "last_read_at": "datetime64[us, UTC]"}
-    before |= {f"said_{channel.value}": "boolean" for channel in Channel}
-    nothing = {name: pd.Series(pd.NA, index=found.index, dtype=kind) for name, kind in before.items()}
-    found = found.assign(**nothing, is_own_write=False, is_same_person=False)
-    return _enter_all(connection, found, sobject, context)
-
-
-def _enter_all(connection: Connection, found: pd.DataFrame, sobject: SObject, context: ReadingContext) -> pd.Series:
-    if found.empty:
-        return pd.Series(dtype="Int64")
     entered = [_enter(connection, found, sobject, channel, context) for channel in Channel]
     hashes: pd.Series[int] = pd.concat(entered).dropna().drop_duplicates()
+    return hashes
+
+
+def enter_first_readings(connection: Connection, records: pd.DataFrame, context: ReadingContext) -> pd.Series:
+    """As `enter_readings`, of records that are all new to the mirror: a no is found, a yes says nothing."""
+    entered = [pd.Series(dtype="Int64")]
+    for channel, name in SAYS_NO.items():
+        says_no = records[name].eq(True).fillna(False).astype(bool) & records["address_hash"].notna()
+        if not says_no.any():
+            continue
+        noes = pd.DataFrame(
+            {
+                "address_hash": records.loc[says_no, "address_hash"],
+                "reference": records.loc[says_no, "id"],
+                "not_after": records.loc[says_no, "system_modstamp"],
+            }
+        ).assign(channel=channel.value, side=Side.SALESFORCE.value, **_FOUND_NO)
+        drop_candidates(connection, noes)
+        enter_sayings(connection, noes, run=context.run, now=context.now)
+        entered.append(noes["address_hash"])
+    hashes: pd.Series[int] = pd.concat(entered).drop_duplicates()
     return hashes
 
 

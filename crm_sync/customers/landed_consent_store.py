@@ -32,7 +32,7 @@ def take_consent(
     if has_matches:
         hashes = enter_readings(connection, staged, sobject, context)
     else:
-        hashes = enter_first_readings(connection, records, sobject, context)
+        hashes = enter_first_readings(connection, records, context)
     concerned = [customers_of(connection, hashes)]
     if len(noticed):
         concerned.append(customers_with(connection, noticed))
