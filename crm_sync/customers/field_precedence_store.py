@@ -9,11 +9,11 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 import pandas as pd
-from sqlalchemy import ColumnElement, Connection, Text, cast, func, select, type_coerce
+from sqlalchemy import ColumnElement, Connection, FromClause, Text, and_, cast, func, literal, or_, select, type_coerce
 
 from crm_sync.columns.json_objects import json_objects, raw_literals
 from crm_sync.columns.membership import among
-from crm_sync.customers.mirror import read_staged_records, to_records
+from crm_sync.customers.mirror import read_records, to_records
 from crm_sync.customers.upsert import RecordGroup
 from crm_sync.database.frames import frame_of
 from crm_sync.database.staging import stage
@@ -21,9 +21,6 @@ from crm_sync.database.tables.customers import customer, rejected_record, salesf
 from crm_sync.mapping.model import OPTION_COLUMN, CustomerFieldKind, FieldLink, MappingRules
 from crm_sync.mapping.transform import customer_values
 from crm_sync.sobject import SObject
-
-# Stands for a missing value where an empty text is another one.
-_MISSING = "\0"
 
 
 class FieldRules(Protocol):
@@ -69,64 +66,88 @@ def _own_values(connection: Connection, part: RecordGroup, fields: FieldRules, s
     if part.records.empty:
         return nothing, 0
     links = [link for link in rules.of(part.sobject).links if not link.is_consent]
-    here = _read_customers(connection, part.records, links, source)
-    given = _given_before(connection, here, rules, types)
+    here = _read_edited(connection, part, links, source)
+    if here.empty:
+        return nothing, 0
+    given = _given_before(connection, here["source_id"], rules, types)
     here = here[here["source_id"].isin(given.index)].set_index("unique_key")
-    names = [link.column for link in links]
-    before = given.reindex(here["source_id"], columns=names).set_axis(here.index).astype("str")
-    # Whoever has what Salesforce gave takes what it gives now.
-    here = here[_differ(here[names], before, missing=_MISSING).any(axis=1)]
-    rows = part.records[among(part.records["unique_key"], here.index.to_series())]
+    rows = part.records[part.records["unique_key"].isin(here.index)]
     if rows.empty:
         return nothing, 0
+    names = [link.column for link in links]
     now = _given(rows, part.sobject, rules, types).set_axis(rows.index)[names]
-    own, was = (frame.reindex(rows["unique_key"]).set_axis(rows.index) for frame in (here, before))
+    own = here.reindex(rows["unique_key"]).set_axis(rows.index)
+    was = given.reindex(own["source_id"]).set_axis(rows.index).reindex(columns=names).astype("str")
     changed = _changed(now, was, links)
     conflicts = changed & _differ(own[names], was) & _differ(own[names], now)
     return now.where(changed, own[names]), int(conflicts.to_numpy().sum())
 
 
-def _read_customers(connection: Connection, records: pd.DataFrame, links: list[FieldLink], source: str) -> pd.DataFrame:
-    """Return `unique_key`, `source_id` and the linked fields as text of the customers with the records' keys."""
-    staged = stage(connection, "staged_key", records[["unique_key", "id"]])
+def _read_edited(connection: Connection, part: RecordGroup, links: list[FieldLink], source: str) -> pd.DataFrame:
+    """Return `unique_key`, `source_id` and the linked fields as text of the customers with the records' keys.
+
+    Without those that have word by word what a source of the same sObject gave: nobody changed them here. And without
+    those whose source was deleted, rejected or left for another key since: what changed with that was never given.
+    """
+    staged = stage(connection, "staged_key", part.records[["unique_key", "id"]])
     before: ColumnElement[Any] = customer.c[source]
     if source != "salesforce_id":
         before = func.coalesce(before, staged.c.id)
-    columns = [customer.c.unique_key, before, *(_as_text(connection, link) for link in links)]
-    query = (
-        select(*columns)
+    standard = [link.name for link in links if link.kind is CustomerFieldKind.STANDARD]
+    person = (
+        select(*(customer.c[name] for name in ("unique_key", "options", *standard)), before.label("source_id"))
         .join(staged, staged.c.unique_key == customer.c.unique_key)
         .where(before.is_not(None))
         # On PostgreSQL somebody's SQL may change them until they are written.
         .with_for_update(of=customer)
+        .cte("person")
+        .prefix_with("MATERIALIZED", dialect="postgresql")
+    )
+    values = salesforce_record.c.field_values
+    given = ((link, _member(connection, values, link.salesforce_field)) for link in links)
+    differs = (_own(connection, person, link).is_distinct_from(value) for link, value in given)
+    is_source = and_(
+        salesforce_record.c.id == person.c.source_id, salesforce_record.c.unique_key == person.c.unique_key
+    )
+    rejected = select(rejected_record.c.id).where(rejected_record.c.id == salesforce_record.c.id)
+    query = (
+        select(person.c.unique_key, person.c.source_id, *(_as_text(connection, person, link) for link in links))
+        .join_from(person, salesforce_record, is_source)
+        .where(~salesforce_record.c.is_deleted, ~rejected.exists())
+        .where(or_(salesforce_record.c.sobject != str(part.sobject), *differs))
     )
     names = ["unique_key", "source_id", *(link.column for link in links)]
     found = frame_of(connection.execute(query), names, dtype="object").astype("str")
     return _without_json_null(found)
 
 
-def _as_text(connection: Connection, link: FieldLink) -> ColumnElement[Any]:
+def _as_text(connection: Connection, person: FromClause, link: FieldLink) -> ColumnElement[Any]:
+    """Return a linked customer field as `customer_values` has it."""
     if link.kind is CustomerFieldKind.STANDARD:
-        return cast(customer.c[link.name], Text)
+        return cast(person.c[link.name], Text)
     if connection.dialect.name == "postgresql":
-        return cast(customer.c.options.op("->")(cast(link.name, Text)), Text)
-    return type_coerce(customer.c.options.op("->")(f'$."{link.name}"'), Text)
+        return cast(person.c.options.op("->")(cast(link.name, Text)), Text)
+    return type_coerce(person.c.options.op("->")(f'$."{link.name}"'), Text)
+
+
+def _own(connection: Connection, person: FromClause, link: FieldLink) -> ColumnElement[Any]:
+    """Return a linked customer field as the plain text that Salesforce would give."""
+    if link.kind is CustomerFieldKind.STANDARD:
+        return cast(person.c[link.name], Text)
+    return _member(connection, person.c.options, link.name)
+
+
+def _member(connection: Connection, objects: ColumnElement[Any], name: str) -> ColumnElement[Any]:
+    path = cast(name, Text) if connection.dialect.name == "postgresql" else literal(f'$."{name}"')
+    return cast(objects.op("->>")(path), Text)
 
 
 def _given_before(
-    connection: Connection, here: pd.DataFrame, rules: MappingRules, types: Mapping[SObject, Mapping[str, str]]
+    connection: Connection, ids: pd.Series, rules: MappingRules, types: Mapping[SObject, Mapping[str, str]]
 ) -> pd.DataFrame:
-    """Return what the source records of customers gave, by Id: a text column for each customer field.
-
-    Not of a record that was deleted, rejected or left for another key since: what changed with that was never given.
-    """
-    sources = here[["source_id", "unique_key"]].dropna().rename(columns={"source_id": "id"}).drop_duplicates()
-    staged = stage(connection, "staged_source", sources)
-    rejected = select(rejected_record.c.id).where(rejected_record.c.id == salesforce_record.c.id)
-    has_key = salesforce_record.c.unique_key == staged.c.unique_key
-    known = read_staged_records(connection, staged, has_key, ~salesforce_record.c.is_deleted, ~rejected.exists())
+    """Return what the source records of customers gave, by Id: a text column for each customer field."""
     frames = [pd.DataFrame()]
-    for name, group in known.groupby("sobject"):
+    for name, group in read_records(connection, ids.drop_duplicates()).groupby("sobject"):
         if (sobject := SObject(str(name))) in rules.mapped:
             frames.append(_given(group, sobject, rules, types).set_axis(group["id"].to_numpy()))
     return pd.concat(frames)
@@ -160,8 +181,8 @@ def _changed(now: pd.DataFrame, was: pd.DataFrame, links: list[FieldLink]) -> pd
     return changed
 
 
-def _differ(one: pd.DataFrame, other: pd.DataFrame, *, missing: str = "") -> pd.DataFrame:
-    return one.fillna(missing).ne(other.fillna(missing))
+def _differ(one: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
+    return one.fillna("").ne(other.fillna(""))
 
 
 def _with_values(part: RecordGroup, values: pd.DataFrame, rules: MappingRules) -> pd.DataFrame:

@@ -112,17 +112,13 @@ def edited_before(connection: Connection, read: Mapping[str, ColumnElement[Any]]
 
 def read_records(connection: Connection, ids: pd.Series) -> pd.DataFrame:
     """Return the mirror's rows with these Ids: RECORD_COLUMNS, `field_values` and `address_hash` as text."""
-    return read_staged_records(connection, stage(connection, "staged_id", ids.to_frame("id")))
-
-
-def read_staged_records(connection: Connection, wanted: Table, *conditions: ColumnElement[bool]) -> pd.DataFrame:
-    """Return the mirror's rows with the Ids of a staged table (`id`) that meet the conditions, as `read_records`."""
+    wanted = stage(connection, "staged_id", ids.to_frame("id"))
     columns = [
         cast(salesforce_record.c[name], Text).label(name) if name in _AS_TEXT else salesforce_record.c[name]
         for name in RECORD_COLUMNS
     ]
     query = select(*columns).join_from(wanted, salesforce_record, salesforce_record.c.id == wanted.c.id)
-    return frame_of(connection.execute(query.where(*conditions)), RECORD_COLUMNS)
+    return frame_of(connection.execute(query), RECORD_COLUMNS)
 
 
 def holds_any(connection: Connection, sobject: SObject) -> bool:
