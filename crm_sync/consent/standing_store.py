@@ -4,7 +4,20 @@ from collections.abc import Collection
 from datetime import datetime
 
 import pandas as pd
-from sqlalchemy import ColumnElement, Connection, FromClause, Select, and_, exists, literal, or_, select, union, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    FromClause,
+    Select,
+    and_,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    union,
+    update,
+)
 
 from crm_sync.consent.ledger_store import carry_over
 from crm_sync.consent_words import Channel
@@ -19,11 +32,10 @@ def stands_at_no(person: FromClause, channel: Channel) -> ColumnElement[bool]:
     """Tell whether a no stands for a customer's address, or for that of a customer that was joined to it."""
     joined = customer.alias("joined")
     own = exists(_noes(channel).where(address_consent.c.address_hash == person.c.address_hash))
-    of_joined = exists(
-        _noes(channel)
-        .join(joined, joined.c.address_hash == address_consent.c.address_hash)
-        .where(joined.c.merged_into_customer_id == person.c.id)
-    )
+    of_address = _noes(channel).where(address_consent.c.address_hash == joined.c.address_hash).correlate(joined)
+    # Counted in this place they are looked up by index; of a join, PostgreSQL may read all noes for every customer.
+    number = of_address.with_only_columns(func.count()).scalar_subquery()
+    of_joined = exists(select(joined.c.id).where(joined.c.merged_into_customer_id == person.c.id, number > 0))
     return or_(own, of_joined)
 
 

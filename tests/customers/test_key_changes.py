@@ -1,5 +1,9 @@
 """What becomes of a customer when its records get another address, share one, or lose it."""
 
+from sqlalchemy import update
+
+from crm_sync.database.engine import CustomerDatabase
+from crm_sync.database.tables.customers import customer
 from tests.rigs.story import Story
 
 ADA, BOB = "ada@x.org", "bob@x.org"
@@ -74,3 +78,14 @@ def test_record_that_moves_and_is_deleted_at_once_takes_its_customer_along(story
     story.land(story.lead(1, BOB, at=2))
     after = story.customer(BOB)
     assert (after["id"], after["deleted_in_salesforce_at"]) == (before, None)
+
+
+def test_a_source_that_left_for_another_address_says_nothing_of_what_the_customer_had(
+    story: Story, database: CustomerDatabase
+) -> None:
+    story.land(story.contact(1, ADA, LastName="Ada"), story.contact(2, BOB, LastName="Bob"))
+    story.land(story.contact(1, BOB, at=1, LastName="New"))
+    with database.transaction() as connection:
+        connection.execute(update(customer).where(customer.c.unique_key == BOB).values(lastname="Here"))
+    story.land(story.contact(1, BOB, at=2, LastName="New", Score__c="1"), story.contact(3, ADA, at=2, LastName="New"))
+    assert (story.customer(ADA)["lastname"], story.customer(BOB)["lastname"]) == ("New", "Here")
