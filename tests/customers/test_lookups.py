@@ -16,8 +16,10 @@ from tests.rigs.story import HASHES, Story
 _KNOWN = 3_000
 _BATCH = 6
 _READ = text("SELECT relname, seq_tup_read + coalesce(idx_tup_fetch, 0) FROM pg_stat_xact_user_tables")
-_TABLES = ("customer", "salesforce_record", "rejected_record")
-_TABLES += ("address_consent", "consent_event", "consent_candidate", "consent_delivery")
+_TABLES = (
+    *("customer", "salesforce_record", "rejected_record"),
+    *("address_consent", "consent_event", "consent_candidate", "consent_delivery"),
+)
 
 
 @pytest.mark.parametrize("analysed", [False, True], ids=["fresh", "analysed"])
