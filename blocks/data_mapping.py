@@ -3,7 +3,6 @@
 from pydantic import ConfigDict, Field
 
 from blocks.saved_block import SavedBlock, picked_from_a_list
-from crm_sync.mapping.customer_fields import CUSTOMER_FIELDS
 from crm_sync.mapping.model import (
     DeletedPeople,
     MappingRules,
@@ -22,10 +21,7 @@ class DataMapping(SavedBlock):
 
     _block_type_name = "Data mapping"
     _block_type_slug = "salesforce-data-mapping"
-    _description = (
-        "Links between Salesforce fields and customer fields; one of them tells customers apart. "
-        f"The customer fields are {', '.join(CUSTOMER_FIELDS)}; any other name is a customer option field."
-    )
+    _description = "Links between Salesforce fields and customer fields; one of them tells customers apart."
 
     model_config = ConfigDict(json_schema_extra=picked_from_a_list("contact", "lead"))
 

@@ -11,6 +11,7 @@ import requests
 from crm_sync.push.queue_store import enter_campaign
 from deployments.demo.customers import change_customers, choose_contacts, let_the_pause_pass
 from deployments.demo.moments import demo_moments
+from deployments.register import BLOCK_TYPES
 from tasks.run.run import utc_now
 from tests.browser.marketer import Marketer
 
@@ -20,17 +21,7 @@ _PICTURES = Path(__file__).parents[2] / "build" / "pictures"
 _LOOKS = [(width, scheme) for width in (1440, 1280) for scheme in ("light", "dark")]
 _RUN_SECONDS = 300
 _UTRECHT = [{"field": "city", "equals": "Utrecht"}]
-_BLOCKS = (
-    "salesforce-credentials",
-    "customer-database",
-    "salesforce-data-mapping",
-    "salesforce-synchronize",
-    "contact-moment-settings",
-    "contact-moment-objects",
-    "api-budget",
-    "deployteq-account",
-    "deployteq-delivery",
-)
+_BLOCKS = [kind.get_block_type_slug() for kind in BLOCK_TYPES]
 
 
 def _run(marketer: Marketer, deployment: str, parameters: dict[str, Any]) -> str:

@@ -136,14 +136,17 @@ def test_mapping_form_shows_every_link_and_keeps_one_that_is_added(marketer: Mar
     marketer.new_block("salesforce-data-mapping")
     page = marketer.page
     page.get_by_label("Name", exact=True).fill("ours")
-    for part, count in (("Salesforce field", 30), ("Unique", 30), ("Customer status", 2)):
+    for part, count in (("Salesforce field", 30), ("Unique", 30), ("Customer status (Optional)", 2)):
         assert page.get_by_label(part, exact=True).count() == count
+    # The names of the standard fields are there to choose from.
+    marketer.choice("email_address").first.wait_for()
     marketer.picture("mapping-form")
     page.get_by_role("button", name="Add item").first.click()
     # The new row of the contacts comes before the leads' first one.
     added = len(_LINKS["contact"])
     page.get_by_label("Salesforce field", exact=True).nth(added).fill("Score__c")
-    page.get_by_label("Customer field", exact=True).nth(added).fill("score")
+    page.get_by_role("tab", name="Option field").nth(added).click()
+    page.get_by_role("tabpanel").nth(added).get_by_role("textbox").fill("score")
     marketer.choice("customer field", "customer option field").nth(added).click()
     page.get_by_role("option", name="customer option field").click()
     marketer.picture("mapping-form-with-a-new-link")
