@@ -133,6 +133,32 @@ def test_record_out_of_the_users_sight_leaves_by_error_and_says_what_to_give(pus
     assert pushes.push().success == {ids[0]}
 
 
+def test_state_that_the_country_does_not_have_keeps_back_the_address_only(pushes: Pushes) -> None:
+    """With state and country picklists, codes and texts have to agree."""
+    address = ["MailingState", "MailingCountry", "MailingCity"]
+    pushes.rig.org.use_address_picklists()
+    for one in pushes.people()[:2]:
+        empty = {"MailingState": None, "MailingCountry": None}
+        pushes.rig.org.records.update("Contact", one["salesforce_id"], empty)
+    pushes.rig.pull()
+    bad, good = pushes.enter_changed(2, job_title="Poet", state="Texas", country="Netherlands", city="Austin")
+    pushes.change([good], country="United States")
+
+    result = pushes.push(fields=["Title", *address])
+
+    assert result.success == {good}
+    assert result.error == {bad}
+    assert [cause.code for cause in result.causes] == ["FIELD_INTEGRITY_EXCEPTION"]
+    assert {pushes.record(one)["Title"] for one in (bad, good)} == {"Poet"}
+    assert [pushes.record(good)[name] for name in (*address, "MailingStateCode")] == [
+        "Texas",
+        "United States",
+        "Austin",
+        "TX",
+    ]
+    assert pushes.record(bad)["MailingCity"] != "Austin"
+
+
 @pytest.mark.parametrize("wins", [False, True])
 @pytest.mark.parametrize("title_changes_there", [False, True])
 def test_record_that_was_deleted_meanwhile_is_no_success(pushes: Pushes, wins: bool, title_changes_there: bool) -> None:
