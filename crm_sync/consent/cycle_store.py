@@ -1,6 +1,6 @@
 """The end of a cycle: every side was read, so the waiting yeses are judged, and Salesforce is to hear what it lacks."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -23,10 +23,11 @@ _MOST_LIFTS_SHARE, _MOST_LIFTS = 0.01, 50
 
 @dataclass(frozen=True)
 class Cycle:
-    """A run at the end of which the waiting yeses are judged.
+    """A run at the end of which the waiting yeses are judged; `now`: when it began.
 
-    `linked`: the channels that each object's mapping has a field for. `users_may_lift`: whether a Salesforce user may
-    subscribe a person again. `lifts_approved`: a person has approved the yeses that were held back.
+    `clock`: tells when something that was said here is noticed; `now`, if left out. `linked`: the channels that each
+    object's mapping has a field for. `users_may_lift`: whether a Salesforce user may subscribe a person again.
+    `lifts_approved`: a person has approved the yeses that were held back.
     """
 
     hashes: AddressHash
@@ -35,6 +36,7 @@ class Cycle:
     linked: Mapping[SObject, Collection[Channel]]
     users_may_lift: bool = True
     lifts_approved: bool = False
+    clock: Callable[[], datetime] | None = None
 
 
 def close_cycle(connection: Connection, cycle: Cycle) -> Judged:
@@ -42,14 +44,16 @@ def close_cycle(connection: Connection, cycle: Cycle) -> Judged:
 
     The caller has landed what every mapped object of Salesforce says; belongs in a transaction of its own.
     """
-    noticed = notice_changes_here(connection, cycle.hashes, run=cycle.run, now=cycle.now)
+    at = cycle.clock() if cycle.clock else cycle.now
+    noticed = notice_changes_here(connection, cycle.hashes, run=cycle.run, now=at)
     note_look(connection, cycle.now)
     most = None if cycle.lifts_approved else _most_lifts(connection)
     judged = judge_candidates(
         connection, users_may_lift=cycle.users_may_lift, most_lifts=most, run=cycle.run, now=cycle.now
     )
-    lifted = customers_of(connection, judged.lifted["address_hash"])
-    touched = gather(connection, customers_with(connection, noticed), lifted)
+    # Also of those whose yes took nothing back: Salesforce, where it may have been said, is to hold the no again.
+    asked = customers_of(connection, judged.hashes)
+    touched = gather(connection, customers_with(connection, noticed), asked)
     channels = {channel for some in cycle.linked.values() for channel in some}
     if touched is not None:
         refresh_consent(connection, touched, cycle.now, linked=channels)

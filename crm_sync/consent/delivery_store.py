@@ -143,9 +143,21 @@ def _is_news(channel: Channel) -> ColumnElement[bool]:
 def _queue(
     connection: Connection, records: Select[tuple[str, str, int]], channel: Channel, said: Said, now: datetime
 ) -> int:
+    _end_opposite(connection, records, channel, said, now)
     source = records.add_columns(literal(channel.value), literal(said.value), literal(now, Instant()))
     insert = insert_for(connection, consent_delivery).from_select(_QUEUED, source)
     return write_and_count(connection, insert.on_conflict_do_nothing())
+
+
+def _end_opposite(
+    connection: Connection, records: Select[tuple[str, str, int]], channel: Channel, said: Said, now: datetime
+) -> None:
+    """End what waits to be written to these records and says the opposite: only one word of a channel can wait."""
+    delivery = consent_delivery.c
+    opposite = (is_waiting(), delivery.channel == channel.value, delivery.said != said.value)
+    if connection.scalar(select(exists(select(delivery.id).where(*opposite)))):
+        ids = select(records.subquery().c[1])
+        connection.execute(update(consent_delivery).values(ended_at=now).where(*opposite, delivery.record_id.in_(ids)))
 
 
 def close_settled(connection: Connection, now: datetime) -> None:

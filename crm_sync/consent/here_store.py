@@ -138,7 +138,7 @@ def _sayings(found: pd.DataFrame, channel: Channel, since: datetime | None, now:
     rows = found[(says_no | says_yes).astype(bool)]
     no, is_found = says_no[rows.index].astype(bool), was[rows.index].isna()
     causes = pd.Series(Cause.EDITED.value, index=rows.index).mask(is_found, Cause.FIRST_SIGHT.value)
-    return pd.DataFrame(
+    said = pd.DataFrame(
         {
             "address_hash": rows["address_hash"].astype("Int64"),
             "channel": channel.value,
@@ -151,7 +151,9 @@ def _sayings(found: pd.DataFrame, channel: Channel, since: datetime | None, now:
             "not_before": pd.Series(since, index=rows.index),
             "not_after": now,
         }
-    ).drop_duplicates(["address_hash", "channel"], keep="last")
+    )
+    # Of two customers with one address, a no wins.
+    return said.sort_values("said").drop_duplicates(["address_hash", "channel"])
 
 
 def _remember(connection: Connection, found: pd.DataFrame) -> Table:

@@ -23,12 +23,14 @@ _ONLY_PERSON = [cause.value for cause in Cause if cause.only_person_lifts]
 class Judged:
     """What judging the waiting yeses came to.
 
-    `lifted`: `address_hash`, `side` (of the yes), `cause` (of the no), one row for each no that was lifted.
+    `hashes`: the addresses of the yeses that were judged. `lifted`: `address_hash`, `side` (of the yes), `cause` (of
+    the no), one row for each no that was lifted.
     `held_back`: lifting yeses that wait until a person approves, since they are too many at once.
     """
 
     lifted: pd.DataFrame = field(default_factory=lambda: pd.DataFrame({"address_hash": [], "side": [], "cause": []}))
     held_back: int = 0
+    hashes: pd.Series = field(default_factory=lambda: pd.Series(dtype="Int64"))
 
 
 def enter_sayings(connection: Connection, sayings: pd.DataFrame, *, run: int | None, now: datetime) -> None:
@@ -68,30 +70,31 @@ def drop_candidates(connection: Connection, places: pd.DataFrame) -> None:
 
 
 def carry_over(connection: Connection, moved: pd.DataFrame, *, run: int | None, now: datetime) -> None:
-    """Let the noes of an address stand for the address that its customer has now as well.
+    """Let the noes of an address stand for the address that its person has now as well, as if said with the change.
 
-    `moved`: `old_hash`, `new_hash` (whole numbers).
+    `moved`: `old_hash`, `new_hash` (whole numbers), `moved_at` (datetime).
     """
     if moved.empty:
         return
-    types = dict.fromkeys(["old_hash", "new_hash"], address_consent.c.address_hash.type)
-    staged = stage(connection, "staged_address", moved[["old_hash", "new_hash"]].drop_duplicates(), types)
-    there = address_consent.alias("there")
-    same_place = [there.c[name] == address_consent.c[name] for name in ("channel", "side", "reference")]
-    stands_there = exists(select(there.c.id).where(there.c.address_hash == staged.c.new_hash, *same_place))
-    query = (
-        select(staged.c.new_hash, *(address_consent.c[name] for name in (*_PLACE[1:], "not_after")))
-        .join_from(staged, address_consent, address_consent.c.address_hash == staged.c.old_hash)
-        .where(~stands_there)
-    )
-    news = frame_of(connection.execute(query), [*_PLACE, "not_after"]).drop_duplicates(_PLACE)
+    hashes = ["old_hash", "new_hash"]
+    last = moved.sort_values("moved_at").drop_duplicates(hashes, keep="last")[[*hashes, "moved_at"]]
+    types = dict.fromkeys(hashes, address_consent.c.address_hash.type)
+    staged = stage(connection, "staged_address", last, types)
+    names = [*_PLACE[1:], "cause", "not_after"]
+    query = select(staged.c.new_hash, *(address_consent.c[name] for name in names), staged.c.moved_at)
+    query = query.join_from(staged, address_consent, address_consent.c.address_hash == staged.c.old_hash)
+    news = frame_of(connection.execute(query), [*_PLACE, "cause", "not_after", "moved_at"])
     if news.empty:
         return
+    said, moved_at = (pd.to_datetime(news[name], utc=True) for name in ("not_after", "moved_at"))
     sayings = news.assign(
         said=Said.NO.value,
         kind=Kind.TECHNICAL.value,
-        cause=Cause.ADDRESS_CHANGED.value,
+        # What only the person can take back stays so.
+        cause=news["cause"].where(news["cause"].isin(_ONLY_PERSON), Cause.ADDRESS_CHANGED.value),
+        not_after=said.mask(said < moved_at, moved_at),
     )
+    sayings = sayings.sort_values("not_after").drop_duplicates(_PLACE, keep="last")
     enter_sayings(connection, sayings, run=run, now=now)
 
 
@@ -119,7 +122,8 @@ def judge_candidates(
     connection.execute(delete(consent_candidate).where(consent_candidate.c.id.in_(select(judged.c.yes_id))))
     by_yes = yeses.set_index("yes_id").loc[lifted["yes_id"], ["address_hash", "side"]]
     causes = noes.set_index("no_id").loc[lifted["no_id"], "cause"]
-    return Judged(lifted=by_yes.assign(cause=causes.to_numpy()).reset_index(drop=True))
+    found = by_yes.assign(cause=causes.to_numpy()).reset_index(drop=True)
+    return Judged(found, hashes=yeses["address_hash"].drop_duplicates())
 
 
 def _noes_of(connection: Connection, yeses: pd.DataFrame) -> pd.DataFrame:

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 from sqlalchemy import ColumnElement, Connection, Select, Table, and_, false, func, or_, select
 
-from crm_sync.consent.ledger_store import affirm, drop_candidates, enter_sayings
+from crm_sync.consent.ledger_store import affirm, carry_over, drop_candidates, enter_sayings
 from crm_sync.consent.rule import Observation, observe
 from crm_sync.consent_words import SAYS_NO, Cause, Channel, Kind, Said, Side
 from crm_sync.database.confirmed_values import is_own_write
@@ -74,6 +74,26 @@ def enter_first_readings(connection: Connection, records: pd.DataFrame, context:
     return hashes
 
 
+def carry_along(connection: Connection, staged: Table, context: ReadingContext) -> pd.Series:
+    """Let the noes of an address go along with the staged records that have another one now.
+
+    The customer may stay behind with another record of the address. Comes after what the records say was entered.
+    Returns the hashes of the addresses on both sides; of one that was cleared, of the one before.
+    """
+    mirror = salesforce_record.c
+    query = (
+        select(mirror.address_hash, staged.c.address_hash, staged.c.system_modstamp)
+        .join_from(staged, salesforce_record, mirror.id == staged.c.id)
+        .where(mirror.address_hash.is_not(None), mirror.address_hash.is_distinct_from(staged.c.address_hash))
+    )
+    found = frame_of(connection.execute(query), ["old_hash", "new_hash", "moved_at"], dtype="object")
+    moved = found.astype(dict.fromkeys(["old_hash", "new_hash"], "Int64"))
+    moved["moved_at"] = pd.to_datetime(found["moved_at"], utc=True)
+    carry_over(connection, moved.dropna(subset=["new_hash"]), run=context.run, now=context.now)
+    hashes: pd.Series[int] = pd.concat([moved["old_hash"], moved["new_hash"]]).dropna()
+    return hashes
+
+
 def read_until() -> ColumnElement[datetime]:
     """The stamp of the version of a record from which consent was last read."""
     return func.coalesce(salesforce_record.c.consent_stamp, salesforce_record.c.system_modstamp)
@@ -84,14 +104,20 @@ def _read(connection: Connection, staged: Table) -> pd.DataFrame:
     mirror = salesforce_record.c
     says = {f"says_{channel.value}": staged.c[name] for channel, name in SAYS_NO.items()}
     said = {f"said_{channel.value}": mirror[name] for channel, name in SAYS_NO.items()}
-    same_person = and_(*(mirror[name].is_not_distinct_from(staged.c[name]) for name in _SAME_PERSON))
+    # A record whose address was cleared still is of the person who had it.
+    now_has: dict[str, ColumnElement[Any]] = {name: staged.c[name] for name in _SAME_PERSON}
+    now_has["address_hash"] = func.coalesce(staged.c.address_hash, mirror.address_hash)
+    same_person = and_(*(mirror[name].is_not_distinct_from(value) for name, value in now_has.items()))
     columns: dict[str, ColumnElement[Any]] = {
         "id": staged.c.id,
         "stamp": staged.c.system_modstamp,
         "address_hash": staged.c.address_hash,
         "old_hash": mirror.address_hash,
         "last_read_at": mirror.read_at,
-        "is_own_write": is_own_write(connection, dict(staged.c.items())),
+        "was_edited": and_(
+            func.coalesce(staged.c.system_modstamp > read_until(), false()),
+            ~is_own_write(connection, dict(staged.c.items())),
+        ),
         "is_same_person": and_(func.coalesce(same_person, false()), ~staged.c.is_deleted),
         **says,
         **said,
@@ -110,7 +136,7 @@ def _read(connection: Connection, staged: Table) -> pd.DataFrame:
     moments = {name: pd.to_datetime(found[name], utc=True) for name in ("stamp", "last_read_at")}
     hashes = {name: found[name].astype("Int64") for name in ("address_hash", "old_hash")}
     flags = {name: found[name].astype("boolean") for name in (*says, *said)}
-    plain = {name: found[name].astype("bool") for name in ("is_own_write", "is_same_person")}
+    plain = {name: found[name].astype("bool") for name in ("was_edited", "is_same_person")}
     return found.assign(**moments, **hashes, **flags, **plain)
 
 

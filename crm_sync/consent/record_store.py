@@ -39,7 +39,7 @@ def record_consent(
     why = Cause(cause) if cause else Cause.SUBSCRIBED if saying is Said.YES else Cause.UNSUBSCRIBED
     with database.transaction() as connection:
         address_hash, customers = _find(connection, database, who)
-        at = said_at or now
+        at = min(said_at or now, now)
         place = {"address_hash": address_hash, "channel": via.value, "side": Side.HERE.value, "reference": ""}
         words = {"said": saying.value, "kind": Kind.PERSON.value, "cause": why.value}
         row = {**place, **words, "customer_id": customers[0] if customers else pd.NA, "not_before": at, "not_after": at}

@@ -31,21 +31,20 @@ def observe(readings: pd.DataFrame) -> pd.Series:
     """Return the observation (text) that each reading of a record and channel makes.
 
     `readings`: `says_no` (boolean, missing when the field is not read), `said_no` (boolean, missing at first sight),
-    `stamp` (datetime), `last_read_at` (datetime, missing at first sight), `is_own_write`, `is_same_person` (bool:
-    neither address nor master nor conversion changed since the last reading).
+    `was_edited` (bool: its stamp has moved since the last reading, and not by this product's own write),
+    `is_same_person` (bool: neither address nor master nor conversion changed since then).
 
     An unchanged value says nothing, but a no whose record was edited since, by somebody else, counts as said again.
     """
     now, before = readings["says_no"].astype("boolean"), readings["said_no"].astype("boolean")
     no, yes = now.fillna(False).astype(bool), (~now).fillna(False).astype(bool)
     was_no, was_yes = before.fillna(False).astype(bool), (~before).fillna(False).astype(bool)
-    was_edited = (readings["stamp"] > readings["last_read_at"]) & ~readings["is_own_write"]
     is_same = readings["is_same_person"].astype(bool)
     observed = {
         Observation.FIRST_NO: no & before.isna(),
         Observation.NO: no & was_yes,
         # Of another address it was not said before.
-        Observation.NO_AGAIN: no & was_no & (was_edited | ~is_same),
+        Observation.NO_AGAIN: no & was_no & (readings["was_edited"] | ~is_same),
         Observation.YES: yes & was_no & is_same,
         Observation.FOUND_YES: yes & was_no & ~is_same,
     }

@@ -57,7 +57,7 @@ def follow_addresses(connection: Connection, touched: Select[tuple[int]], *, run
     """Give customers the address hash of their source record; the noes of the address before go along."""
     mirrored = salesforce_record.c
     query = (
-        select(customer.c.id, customer.c.address_hash, mirrored.address_hash)
+        select(customer.c.id, customer.c.address_hash, mirrored.address_hash, mirrored.system_modstamp)
         .join(salesforce_record, mirrored.id == customer.c.salesforce_id)
         .where(
             customer.c.id.in_(touched),
@@ -65,9 +65,11 @@ def follow_addresses(connection: Connection, touched: Select[tuple[int]], *, run
             customer.c.address_hash.is_distinct_from(mirrored.address_hash),
         )
     )
-    moved = frame_of(connection.execute(query), ["id", "old_hash", "new_hash"], dtype="object").astype("Int64")
-    if moved.empty:
+    found = frame_of(connection.execute(query), ["id", "old_hash", "new_hash", "moved_at"], dtype="object")
+    if found.empty:
         return
+    moved = found.astype(dict.fromkeys(["id", "old_hash", "new_hash"], "Int64"))
+    moved["moved_at"] = pd.to_datetime(moved["moved_at"], utc=True)
     carry_over(connection, moved.dropna(subset=["old_hash"]), run=run, now=now)
     types = {"id": customer.c.id.type, "new_hash": customer.c.address_hash.type}
     staged = stage(connection, "staged_new_address", moved[["id", "new_hash"]], types)

@@ -61,7 +61,7 @@ def _keep(connection: Connection, staged: Table, landing: LandingContext) -> Non
     """Write into the mirror what the records say of consent, and as of when."""
     row: dict[str, ColumnElement[Any]] = {name: staged.c[name] for name in RECORD_COLUMNS}
     row |= {
-        "read_at": literal(landing.now, salesforce_record.c.read_at.type),
+        "read_at": literal(landing.read_at, salesforce_record.c.read_at.type),
         "consent_stamp": staged.c.system_modstamp,
     }
     # Without a WHERE, SQLite reads ON CONFLICT as part of the FROM clause.

@@ -5,7 +5,13 @@ from sqlalchemy import Connection, Select, Table, exists, select, union
 
 from crm_sync.consent.delivery_store import queue_withdrawals
 from crm_sync.consent.here_store import notice_changes_here
-from crm_sync.consent.readings_store import ReadingContext, customers_of, enter_first_readings, enter_readings
+from crm_sync.consent.readings_store import (
+    ReadingContext,
+    carry_along,
+    customers_of,
+    enter_first_readings,
+    enter_readings,
+)
 from crm_sync.consent.standing_store import customers_with, follow_addresses, gather, refresh_consent
 from crm_sync.customers.landing_context import LandingContext
 from crm_sync.database.staging import stage
@@ -27,10 +33,11 @@ def take_consent(
 
     Returns a query of the customers who may be concerned, apart from those of the records themselves.
     """
-    noticed = notice_changes_here(connection, landing.hashes, run=landing.sync_run_id, now=landing.now)
+    noticed = notice_changes_here(connection, landing.hashes, run=landing.sync_run_id, now=landing.noticed_at)
     context = ReadingContext(landing.sync_run_id, landing.now, landing.known_until, landing.new_consent)
     if has_matches:
         hashes = enter_readings(connection, staged, sobject, context)
+        hashes = pd.concat([hashes, carry_along(connection, staged, context)])
     else:
         hashes = enter_first_readings(connection, records, context)
     concerned = [customers_of(connection, hashes)]

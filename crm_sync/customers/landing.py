@@ -163,7 +163,7 @@ def _write_records(connection: Connection, news: _News, outcome: _Outcome, landi
     """Write the mirror and the rejects, and merge the customers whose records were merged or converted."""
     staged, candidates, has_matches = news.staged, outcome.candidates, news.match.has_matches
     known, survivors = outcome.known, outcome.survivors
-    mirror.upsert_records(connection, staged, landing.now, has_matches=has_matches)
+    mirror.upsert_records(connection, staged, landing.read_at, has_matches=has_matches)
     link_candidates(connection, candidates if len(news.match.rekeyed) else candidates[candidates["customer_id"].isna()])
     merge_merged_records(connection, staged, _merged_away(news.records, candidates), landing.now)
     if landing.maps_both:
@@ -176,7 +176,7 @@ def _set_aside(connection: Connection, staged: Table, sobject: SObject, landing:
     if not landing.sets_aside:
         return pd.Series(dtype="str")
     mapping = landing.rules.of(sobject)
-    return set_aside(connection, staged, mapping, landing.now, none_is_left=landing.none_is_left)
+    return set_aside(connection, staged, mapping, landing.read_at, none_is_left=landing.none_is_left)
 
 
 def _as_edited(records: pd.DataFrame, edited_at: pd.Series) -> pd.DataFrame:

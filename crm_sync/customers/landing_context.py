@@ -1,6 +1,6 @@
 """What is the same for every batch that a run lands."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -20,7 +20,8 @@ class LandingContext:
     consent are new, so that what they say is only found. `hidden_consent`: channels whose field Salesforce no longer
     shows; new customers get no. `stop_mailing`: customers who are deleted in Salesforce are mailed no more.
     `sets_aside`: keep records that would harm their customers for the end of the run. `none_is_left`: the records are
-    gone, and with them all of their object.
+    gone, and with them all of their object. `read_from`: when the records were asked for, if a run before this one did.
+    `clock`: tells when something that was said here is noticed; `now`, if left out, is when the run began.
     """
 
     rules: MappingRules
@@ -36,6 +37,18 @@ class LandingContext:
     stop_mailing: bool = True
     sets_aside: bool = False
     none_is_left: bool = False
+    read_from: datetime | None = None
+    clock: Callable[[], datetime] | None = None
+
+    @property
+    def read_at(self) -> datetime:
+        """The moment from which on nothing is known of the records that are landed."""
+        return min(self.now, self.read_from) if self.read_from else self.now
+
+    @property
+    def noticed_at(self) -> datetime:
+        """The moment before which everything was said that is found here now."""
+        return self.clock() if self.clock else self.now
 
     @property
     def maps_both(self) -> bool:

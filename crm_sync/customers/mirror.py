@@ -96,7 +96,9 @@ def match_mirror(connection: Connection, staged: Table, records: pd.Series, *, o
 
 def _news(connection: Connection, staged: Table) -> pd.Series:
     """Return the Ids of the staged records that the mirror does not hold just so; of a repeat these are few."""
-    differs = (salesforce_record.c[name].is_distinct_from(staged.c[name]) for name in RECORD_COLUMNS)
+    new: dict[str, ColumnElement[Any]] = {name: staged.c[name] for name in RECORD_COLUMNS}
+    new["address_hash"] = _last_address(staged, salesforce_record)
+    differs = (salesforce_record.c[name].is_distinct_from(value) for name, value in new.items())
     mirrored = salesforce_record.c.id == staged.c.id
     query = select(staged.c.id).join_from(staged, salesforce_record, mirrored, isouter=True).where(or_(*differs))
     return pd.Series(connection.scalars(query).all(), dtype="str")
@@ -157,19 +159,26 @@ def upsert_records(connection: Connection, staged: Table, now: datetime, *, has_
     """
     names = [*RECORD_COLUMNS]
     row: dict[str, ColumnElement[Any]] = {name: staged.c[name] for name in names} | {"customer_id": customer.c.id}
+    mirrored = salesforce_record.alias("mirrored")
+    if has_matches:
+        row["address_hash"] = _last_address(staged, mirrored)
     read_at = literal(now, salesforce_record.c.read_at.type)
     columns = [*(value.label(name) for name, value in row.items()), read_at.label("read_at")]
     source = select(*columns).join_from(staged, customer, customer.c.unique_key == staged.c.unique_key, isouter=True)
     if not has_matches:
         return write_and_count(connection, insert(salesforce_record).from_select([*row, "read_at"], source))
     # Unchanged rows are left out before the conflict: PostgreSQL locks a row at its conflict, which is a write.
-    mirrored = salesforce_record.alias("mirrored")
     source = source.join(mirrored, mirrored.c.id == staged.c.id, isouter=True).where(_differs(mirrored, row))
     upsert = insert_for(connection, salesforce_record).from_select([*row, "read_at"], source)
     changes: dict[str, ColumnElement[Any]] = {name: upsert.excluded[name] for name in [*row, "read_at"] if name != "id"}
     changes |= {"edited_at": edited_before(connection, dict(upsert.excluded.items()))}
     changes |= {"pushed_at": null(), "consent_stamp": null()}
     return write_and_count(connection, upsert.on_conflict_do_update(index_elements=["id"], set_=changes))
+
+
+def _last_address(staged: Table, known: FromClause) -> ColumnElement[int]:
+    """The address of a record, or the one before it was cleared: the noes of its person go along to the next one."""
+    return func.coalesce(staged.c.address_hash, known.c.address_hash)
 
 
 def _differs(known: FromClause, new: dict[str, ColumnElement[Any]]) -> ColumnElement[bool]:

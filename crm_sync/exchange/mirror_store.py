@@ -136,6 +136,7 @@ def _enter(
     both = frame.merge(known, on="deployteq_id", how="left")
     of_customer = both["own_hash"].astype("Int64")
     is_own = both["modified_at"].eq(both["known_modified_at"]).fillna(False).astype(bool)
+    last_read_at = pd.to_datetime(both["known_read_at"], utc=True)
     same_person = both["known_hash"].astype("Int64").eq(both["address_hash"]) | both["known_hash"].isna()
     is_own |= both["deployteq_id"].isin({number for numbers in wrote.values() for number in numbers})
     hashes = [pd.Series(dtype="Int64")]
@@ -151,13 +152,11 @@ def _enter(
             {
                 "says_no": says_no,
                 "said_no": said,
-                "stamp": both["stamp"],
-                "last_read_at": pd.to_datetime(both["known_read_at"], utc=True),
-                "is_own_write": is_own,
+                "was_edited": both["stamp"].gt(last_read_at) & ~is_own,
                 "is_same_person": same_person.fillna(True).astype(bool),
             }
         )
-        seen = both.assign(observed=observe(readings), last_read_at=readings["last_read_at"], own_hash=of_customer)
+        seen = both.assign(observed=observe(readings), last_read_at=last_read_at, own_hash=of_customer)
         hashes.append(_enter_channel(connection, reading, seen, channel))
     every: pd.Series = pd.concat(hashes).dropna().drop_duplicates()
     return every

@@ -226,7 +226,7 @@ def _carry(connection: Connection, rows: pd.DataFrame, *, run: int, now: datetim
     staged = stage(connection, "staged_old_address", frame, types)
     query = select(customer.c.address_hash, staged.c.new_hash).join(staged, staged.c.id == customer.c.id)
     moved = frame_of(connection.execute(query), ["old_hash", "new_hash"], dtype="object").astype("Int64").dropna()
-    carry_over(connection, moved, run=run, now=now)
+    carry_over(connection, moved.assign(moved_at=pd.Timestamp(now)), run=run, now=now)
     connection.execute(
         update(customer).values(address_hash=staged.c.new_hash, modified_at=now).where(customer.c.id == staged.c.id)
     )

@@ -72,9 +72,9 @@ def deliver_consent(run: Run, rules: MappingRules) -> None:
 @task(task_run_name="find withdrawals that wait", **IN_MEMORY)
 def _take_waiting(database: CustomerDatabase, rules: MappingRules, run: int) -> pd.DataFrame:
     """Queue what was said here since the last run, and return what waits."""
-    now = utc_now()
     linked = {one: list(rules.consent_links(one)) for one in rules.mapped}
     with database.transaction() as connection:
+        now = utc_now()
         noticed = notice_changes_here(connection, database.hashes, run=run, now=now)
         if len(noticed):
             touched = customers_with(connection, noticed)

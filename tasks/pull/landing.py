@@ -23,7 +23,7 @@ from crm_sync.sobject import SObject
 from tasks.pages.consent import publish_held_back
 from tasks.pull.held import land_held
 from tasks.run.retry_policy import IN_MEMORY
-from tasks.run.run import Run
+from tasks.run.run import Run, utc_now
 
 # Changes can become visible later than their stamp says; so far before a watermark nothing was missed.
 _OVERLAP = timedelta(minutes=10)
@@ -52,6 +52,7 @@ def landing_of(run: Run, checked: ResolvedMapping, *, repair: bool = False) -> L
         hidden_consent=sorted({via for some in checked.hidden_consent.values() for via in some}),
         stop_mailing=rules.deleted is DeletedPeople.STOP_MAILING,
         sets_aside=True,
+        clock=utc_now,
     )
 
 
@@ -99,6 +100,7 @@ def _judge_consent(run: Run, checked: ResolvedMapping, landing: LandingContext, 
         run.number,
         run.started_at,
         landing.linked_consent,
+        clock=utc_now,
         users_may_lift=checked.saved.resubscription is Resubscription.PERSON_OR_USER,
         lifts_approved=is_approved,
     )

@@ -1,6 +1,7 @@
 """Reading a whole object with a Bulk job and storing it batch by batch, so that the next run can go on from there."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pandas as pd
 from prefect import get_run_logger, task
@@ -87,6 +88,7 @@ def _store_pages(run: Run, checked: ResolvedMapping, landing: LandingContext, re
     if reached.finished:
         return Counts()
     sobject, counts = reached.sobject, Counts()
+    landing = replace(landing, read_from=reached.read_from)
     is_whole = reached.sync_run_id == run.number and reached.locator is None and not reached.rows_done
     seen = SeenRecords(sobject, reached.read_from, reads_all=is_whole and not checked.rules.of(sobject).condition)
     with run.database.transaction() as connection:

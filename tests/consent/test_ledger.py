@@ -1,10 +1,13 @@
 """The ledger of consent: what is said here acts at once, is kept for good, and waits for Salesforce."""
 
+from datetime import timedelta
+
 import pandas as pd
 import pytest
 from sqlalchemy import text
 
 from crm_sync.columns.address_hash import KEY_BYTES
+from crm_sync.consent.ledger_store import enter_sayings
 from crm_sync.consent.proof_store import read_chain
 from crm_sync.consent.record_store import record_consent
 from crm_sync.database.engine import CustomerDatabase
@@ -101,7 +104,17 @@ def test_many_yeses_wait_for_a_person(people: People) -> None:
     assert [people.opt_in(one) for one in ids] == [True] * 3
 
 
-@pytest.mark.parametrize("act", ["UPDATE consent_event SET said = 'yes'", "DELETE FROM consent_event"])
+ACTS = [
+    "UPDATE consent_event SET said = 'yes'",
+    "DELETE FROM consent_event",
+    "TRUNCATE consent_event",
+    "INSERT OR REPLACE INTO consent_event SELECT * FROM consent_event",
+    "INSERT INTO consent_event SELECT * FROM consent_event WHERE true ON CONFLICT (id) DO UPDATE SET said = 'yes'",
+]
+
+
+# What only one of the databases knows is refused by the other one as it is.
+@pytest.mark.parametrize("act", ACTS)
 def test_ledger_cannot_be_changed(people: People, act: str) -> None:
     record_consent(people.database, ADA, "no", people.tick())
     with pytest.raises(DatabaseUnavailableError), people.database.transaction() as connection:
@@ -127,3 +140,24 @@ def test_chain_shows_what_was_said_and_done(people: People) -> None:
         assert list(chain.events["said"]) == ["no"]
         assert list(chain.customers["reason"]) == ["said no"]
         assert list(chain.deliveries["record_id"]) == [CONTACT]
+
+
+def test_no_wins_over_a_yes_of_the_same_look_and_address(people: People) -> None:
+    one, other = people.add(ADA, CONTACT), people.add("id 2", "003000000000002AAA")
+    people.set(other, address_hash=people.database.hashes.of(ADA), opt_in=False, opt_in_set=False)
+    people.set(one, opt_in=False)
+    people.set(other, opt_in=True)
+    people.cycle()
+    assert [people.opt_in(one), people.opt_in(other)] == [False, False]
+
+
+def test_yes_of_the_future_is_of_now(people: People) -> None:
+    ada = people.add(ADA, CONTACT)
+    record_consent(people.database, ADA, "no", people.tick())
+    record_consent(people.database, ADA, "yes", people.tick(), said_at=people.now + timedelta(days=1))
+    place = {"address_hash": people.database.hashes.of(ADA), "channel": "email", "side": "salesforce"}
+    words = {"said": "no", "kind": "user", "cause": "edited", "reference": CONTACT, "not_after": people.tick()}
+    with people.database.transaction() as connection:
+        enter_sayings(connection, pd.DataFrame([place | words]), run=None, now=people.now)
+    people.cycle()
+    assert people.opt_in(ada) is False

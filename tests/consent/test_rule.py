@@ -19,31 +19,28 @@ def at(minutes: int | None) -> datetime | None:
 
 
 @pytest.mark.parametrize(
-    ("before", "now", "edited", "own_write", "same_person", "observed"),
+    ("before", "now", "edited", "same_person", "observed"),
     [
-        (None, True, False, False, True, Observation.FIRST_NO),
-        (None, False, False, False, True, Observation.NOTHING),
-        (None, None, True, False, True, Observation.NOTHING),
-        (False, True, True, False, True, Observation.NO),
-        (False, False, True, False, True, Observation.NOTHING),
-        (True, True, True, False, True, Observation.NO_AGAIN),
-        (True, True, True, True, True, Observation.NOTHING),
-        (True, True, False, False, True, Observation.NOTHING),
-        (True, False, True, False, True, Observation.YES),
-        (True, False, True, False, False, Observation.FOUND_YES),
-        (True, None, True, False, True, Observation.NOTHING),
+        (None, True, False, True, Observation.FIRST_NO),
+        (None, False, False, True, Observation.NOTHING),
+        (None, None, True, True, Observation.NOTHING),
+        (False, True, True, True, Observation.NO),
+        (False, False, True, True, Observation.NOTHING),
+        (True, True, True, True, Observation.NO_AGAIN),
+        (True, True, False, True, Observation.NOTHING),
+        (True, False, True, True, Observation.YES),
+        (True, False, True, False, Observation.FOUND_YES),
+        (True, None, True, True, Observation.NOTHING),
     ],
 )
 def test_only_a_change_or_an_edited_no_says_something(
-    *, before: bool | None, now: bool | None, edited: bool, own_write: bool, same_person: bool, observed: Observation
+    *, before: bool | None, now: bool | None, edited: bool, same_person: bool, observed: Observation
 ) -> None:
     readings = pd.DataFrame(
         {
             "says_no": pd.Series([now], dtype="boolean"),
             "said_no": pd.Series([before], dtype="boolean"),
-            "stamp": [at(10)],
-            "last_read_at": [at(5 if edited else 20)],
-            "is_own_write": [own_write],
+            "was_edited": [edited],
             "is_same_person": [same_person],
         }
     )

@@ -61,6 +61,8 @@ class Story:
         self._transaction = transaction
         self.rules = rules or rules_by_email()
         self.now = START
+        # What a landing is told beside the mapping, the run and its clock.
+        self.more: dict[str, Any] = {}
         self.run = self.new_run()
 
     def new_run(self) -> int:
@@ -92,7 +94,7 @@ class Story:
     def _land(self, sobject: SObject, frame: pd.DataFrame) -> Counts:
         self.now += timedelta(minutes=1)
         types = {s: {f: _TYPES.get(f, "string") for f in self.rules.of(s).salesforce_fields} for s in self.rules.mapped}
-        landing = LandingContext(self.rules, types, self.run, self.now, HASHES)
+        landing = LandingContext(self.rules, types, self.run, self.now, HASHES, **self.more)
         batch = map_records(frame, sobject, self.rules.of(sobject), types[sobject], HASHES)
         with self._transaction() as connection:
             counts = land_batch(connection, batch, sobject, landing)

@@ -86,11 +86,11 @@ def _texts(names: str) -> list[sa.Column[str]]:
 
 def _guard_the_ledger() -> None:
     if op.get_bind().dialect.name == "sqlite":
-        for act in ("UPDATE", "DELETE"):
-            op.execute(
-                f"CREATE TRIGGER consent_event_no_{act.lower()} BEFORE {act} ON consent_event "
-                f"BEGIN SELECT RAISE(ABORT, '{_SENTENCE}'); END"
-            )
+        # INSERT OR REPLACE deletes the row that was there, and fires no trigger about that.
+        replaced = "INSERT ON consent_event WHEN EXISTS (SELECT 1 FROM consent_event WHERE id = NEW.id)"
+        for when in ("UPDATE ON consent_event", "DELETE ON consent_event", replaced):
+            name = f"consent_event_no_{when.partition(' ')[0].lower()}"
+            op.execute(f"CREATE TRIGGER {name} BEFORE {when} BEGIN SELECT RAISE(ABORT, '{_SENTENCE}'); END")
         return
     op.execute(
         "CREATE FUNCTION refuse_change_of_consent() RETURNS trigger LANGUAGE plpgsql AS "

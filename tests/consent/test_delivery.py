@@ -1,0 +1,161 @@
+"""Withdrawals beside everything else: in a push, to pick lists, from a hidden field, after a backup was restored."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from blocks.data_mapping import DataMapping
+from crm_sync.consent.record_store import record_consent
+from crm_sync.database.tables.customers import customer
+from crm_sync.mapping.model import FieldLink
+from crm_sync.sobject import SObject
+from flows.incremental_pull import incremental_pull
+from tests.rigs.databases import copy_sqlite, sqlite_file
+from tests.rigs.org import Rig, Row
+from tests.rigs.pushes import Pushes, start_pushes
+
+pytestmark = pytest.mark.flow
+REFUSAL = "FIELD_CUSTOM_VALIDATION_EXCEPTION"
+
+
+@pytest.fixture
+def pushes(tmp_path: Path, database_url: str) -> Iterator[Pushes]:
+    """Give a synced org, once with SQLite and once with PostgreSQL."""
+    with start_pushes(tmp_path, database_url) as started:
+        yield started
+
+
+def mailed(pushes: Pushes, number: int = 1) -> list[Row]:
+    """Return customers who are mailed, each with a contact of its own."""
+    return [row for row in pushes.people() if row["opt_in"] and pushes.record(row["id"])["Email"]][:number]
+
+
+def view(rig: Rig, one: int) -> tuple[bool, str | None]:
+    """Return whether a customer may be mailed, and why not."""
+    opened = rig.customers.open()
+    query = text("SELECT is_mailable, reason FROM customer_mailable WHERE customer_id = :one")
+    with opened.transaction() as connection:
+        row = connection.execute(query, {"one": one}).one()
+    opened.close()
+    return bool(row.is_mailable), row.reason
+
+
+@pytest.mark.both
+def test_success_is_said_only_when_salesforce_holds_the_no(pushes: Pushes) -> None:
+    refused, told = mailed(pushes, 2)
+    ids = [refused["id"], told["id"]]
+    pushes.change(ids, opt_in=False, job_title="Navigator")
+    pushes.enter(ids)
+    pushes.rig.org.refusals.add(refused["salesforce_id"], times=99, code=REFUSAL, message="Ask the owner first")
+    pushes.rig.org.records.update("Contact", told["salesforce_id"], {"Phone": "020-there"})
+
+    result = pushes.push(fields=["Title"])
+
+    assert result.success == {told["id"]}
+    assert result.error == {refused["id"]}
+    assert [cause.code for cause in result.causes] == [REFUSAL]
+    pushes.rig.pull()
+    assert [row["opt_in"] for row in map(pushes.customer, ids)] == [False, False]
+    pushes.rig.org.refusals.clear()
+    assert pushes.retry("error", fields=["Title"]).success == {refused["id"]}
+    assert pushes.have_opted_out(ids)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_no_switch_sends_an_old_yes(pushes: Pushes) -> None:
+    (person,) = mailed(pushes)
+    pushes.rig.org.records.update("Contact", person["salesforce_id"], {"HasOptedOutOfEmail": True})
+    pushes.enter([person["id"]])
+
+    pushes.push(fields=["Title", "HasOptedOutOfEmail"], customer_wins=True, always_send=True)
+
+    assert pushes.record(person["id"])["HasOptedOutOfEmail"]
+    pushes.rig.clock.move(minutes=30)
+    pushes.rig.pull()
+    assert pushes.customer(person["id"])["opt_in"] is False
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_contact_s_yes_is_not_written_over_its_lead_s_no(pushes: Pushes) -> None:
+    (person,) = mailed(pushes)
+    values = {"LastName": "A", "Company": "B", "Email": person["email_address"], "HasOptedOutOfEmail": True}
+    lead = pushes.rig.org.records.insert("Lead", values)
+    pushes.rig.clock.move(minutes=30)
+    pushes.rig.pull()
+    pushes.change([person["id"]], job_title="Navigator")
+    pushes.enter([person["id"]])
+
+    pushes.push(sobject="Lead", fields=["Title", "HasOptedOutOfEmail"])
+
+    (there,) = (row for row in pushes.rig.people("Lead") if row["Id"] == lead)
+    assert (there["Title"], there["HasOptedOutOfEmail"]) == ("Navigator", 1)
+    assert pushes.customer(person["id"])["opt_in"] is False
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_hidden_opt_out_leaves_nobody_mailable_on_old_knowledge(pushes: Pushes) -> None:
+    rig, (person,) = pushes.rig, mailed(pushes)
+    shown = rig.org.schema["Contact"]
+    rig.org.hide_fields("Contact", "HasOptedOutOfEmail")
+    new = rig.org.records.insert("Contact", {"LastName": "A", "Email": "new@planted.example"})
+    rig.clock.move(minutes=30)
+
+    state = incremental_pull(**rig.blocks(), return_state=True)
+
+    assert state.name == "OptOutsUnknown"
+    assert view(rig, person["id"]) == (False, "Salesforce no longer shows who said no")
+    (came,) = (row for row in rig.rows(customer) if row["salesforce_id"] == new)
+    assert came["opt_in"] is False
+    rig.org.schema["Contact"] = shown
+    rig.org.records.update("Contact", person["salesforce_id"], {"HasOptedOutOfEmail": True})
+    rig.clock.move(minutes=30)
+    rig.sync()
+    assert view(rig, person["id"]) == (False, "said no")
+
+
+@pytest.mark.both
+def test_no_and_the_yes_that_takes_it_back_go_to_a_pick_list(pushes: Pushes) -> None:
+    rig = pushes.rig
+    contact = rig.mapping.rules().contact
+    links = [link for link in contact.links if not link.is_consent]
+    own = contact.model_copy(update={"links": [*links, FieldLink(salesforce_field="Newsletter__c", name="opt_in")]})
+    rig.mapping = DataMapping.of(rig.mapping.rules().model_copy(update={"contact": own}))
+    (person,) = mailed(pushes)
+    rig.org.records.update("Contact", person["salesforce_id"], {"Newsletter__c": "Y"})
+    rig.clock.move(minutes=30)
+    rig.sync()
+    assert pushes.customer(person["id"])["opt_in"] is True
+
+    for said, word in (("no", "N"), ("yes", "Y")):
+        database = rig.customers.open()
+        record_consent(database, person["id"], said, datetime.now(UTC))
+        database.close()
+        rig.pull()
+        rig.pull()
+        assert pushes.record(person["id"])["Newsletter__c"] == word
+        assert pushes.customer(person["id"])["opt_in"] is (said == "yes")
+
+
+@pytest.mark.parametrize("again", ["pull", "sync"])
+def test_restored_backup_makes_no_yes_of_a_no(synced: Rig, tmp_path: Path, again: str) -> None:
+    pushes = Pushes(synced)
+    here, there = mailed(pushes, 2)
+    file = sqlite_file(synced.customers.url.get_secret_value())
+    copy_sqlite(file, tmp_path / "yesterday.db")
+    pushes.change([here["id"]], opt_in=False)
+    synced.org.records.update(SObject.CONTACT, there["salesforce_id"], {"HasOptedOutOfEmail": True})
+    synced.clock.move(minutes=30)
+    synced.pull()
+    synced.clock.move(hours=20)
+    for one in ("", "-wal", "-shm"):
+        Path(f"{file}{one}").unlink(missing_ok=True)
+    copy_sqlite(tmp_path / "yesterday.db", file)
+    assert {pushes.customer(one["id"])["opt_in"] for one in (here, there)} == {True}, "it is yesterday's"
+
+    getattr(synced, again)()
+
+    assert [view(synced, one["id"]) for one in (here, there)] == [(False, "said no")] * 2
+    assert pushes.have_opted_out([here["id"], there["id"]])

@@ -1,0 +1,276 @@
+"""The ways in which a no was lost before there was a ledger, by number, and their kin: each ends at no.
+
+Those that need a whole run are in the tests that tests/README.md names beside their numbers.
+"""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import pandas as pd
+import pytest
+from sqlalchemy import select, text, update
+
+from crm_sync.consent.cycle_store import Cycle, close_cycle
+from crm_sync.consent.delivery_store import read_waiting, store_accepted
+from crm_sync.consent.record_store import record_consent
+from crm_sync.consent_words import Channel
+from crm_sync.database.confirmed_values import store_confirmed_values
+from crm_sync.database.engine import CustomerDatabase
+from crm_sync.database.tables.consent import address_consent
+from crm_sync.database.tables.customers import customer, salesforce_record
+from crm_sync.sobject import SObject
+from tests.rigs.story import HASHES, START, Record, Story
+
+ADA, BOB = "ada@x.org", "bob@x.org"
+LINKED = {one: [Channel.EMAIL] for one in SObject}
+Act = Callable[["Told"], object]
+
+
+class Told:
+    """A story of which each part is followed by the end of a cycle, and what is said here in between."""
+
+    def __init__(self, story: Story, database: CustomerDatabase) -> None:
+        """Start with nobody."""
+        self.story, self.database = story, database
+
+    def live(self, *steps: Record | list[Record] | Act) -> "Told":
+        """Land records, or let something else happen, and end a cycle after each."""
+        for step in steps:
+            if callable(step):
+                step(self)
+            else:
+                self.story.land(*([step] if isinstance(step, dict) else step))
+            self.cycle()
+        return self
+
+    def cycle(self) -> None:
+        self.story.now += timedelta(minutes=1)
+        with self.database.transaction() as connection:
+            close_cycle(connection, Cycle(self.database.hashes, self.story.run, self.story.now, LINKED))
+
+    def change(self, key: str, **values: Any) -> None:
+        """Change a customer as somebody's SQL would."""
+        with self.database.transaction() as connection:
+            connection.execute(update(customer).where(customer.c.unique_key == key).values(**values))
+
+    def deliver(self) -> None:
+        """Let Salesforce take all that waits; what it holds then is for the next landing to say."""
+        self.story.now += timedelta(minutes=1)
+        with self.database.transaction() as connection:
+            waiting = read_waiting(connection, 99)
+            confirmed = pd.DataFrame({"id": waiting["record_id"], "field_values": '{"HasOptedOutOfEmail":"true"}'})
+            store_accepted(connection, waiting, confirmed, self.story.now, self.story.now)
+
+    def waiting(self) -> set[tuple[str, str]]:
+        """Return the records that Salesforce is to be written, and what."""
+        with self.database.transaction() as connection:
+            waiting = read_waiting(connection, 99)
+        return set(zip(waiting["record_id"], waiting["said"], strict=True))
+
+    def mailable(self) -> set[str]:
+        """Return the keys of those who may be mailed, by the view; `opt_in` has to agree with it."""
+        with self.database.transaction() as connection:
+            query = "SELECT unique_key FROM customer JOIN customer_mailable ON id = customer_id WHERE is_mailable"
+            found = set(connection.scalars(text(query)))
+        opted_in = {key for key, row in self.story.customers().items() if row["opt_in"]}
+        assert found <= opted_in
+        return found
+
+
+@pytest.fixture
+def told(database_url: str) -> Any:
+    """Start with nobody, on both databases."""
+    database = CustomerDatabase(database_url, HASHES.key)
+    yield Told(Story(database.transaction), database)
+    database.close()
+
+
+def contact(number: int = 1, email: str | None = ADA, at: int = 0, *, no: bool = False, **fields: str) -> Record:
+    return Story.contact(number, email, at=at, HasOptedOutOfEmail=str(no).lower(), **fields)
+
+
+def lead(number: int = 1, email: str | None = ADA, at: int = 0, *, no: bool = False, **fields: str) -> Record:
+    return Story.lead(number, email, at=at, HasOptedOutOfEmail=str(no).lower(), **fields)
+
+
+def merged(number: int, into: int, at: int, *, email: str = ADA) -> Record:
+    return contact(number, email, at, no=True, IsDeleted="true") | {"MasterRecordId": contact(into)["Id"]}
+
+
+def no_here(told: Told) -> None:
+    told.change(ADA, opt_in=False)
+
+
+def complain(told: Told) -> None:
+    record_consent(told.database, ADA, "no", told.story.now, cause="complaint")
+
+
+def yes_here(told: Told) -> None:
+    told.change(ADA, opt_in=True)
+
+
+def yes_here_and_blacklist(told: Told) -> None:
+    """Let the person take the record's no back, and then be blacklisted."""
+    yes_here(told)
+    told.story.land(contact(no=True))
+    told.change(ADA, status="Blacklist")
+    told.story.land(contact(no=True))
+
+
+def no_here_before(record: Record) -> Act:
+    """Let the no be there when a record comes, and be noticed with it."""
+
+    def both(told: Told) -> None:
+        no_here(told)
+        told.story.land(record)
+
+    return both
+
+
+def pushed(told: Told) -> None:
+    """Let a push write another field of the first contact."""
+    values = pd.DataFrame({"id": [contact()["Id"]], "field_values": ['{"LastName":"Byron"}']})
+    with told.database.transaction() as connection:
+        store_confirmed_values(connection, values, START + timedelta(minutes=30))
+
+
+# What happens, who is at no then, and the records that Salesforce is to be written.
+WAYS: dict[str, tuple[list[Any], str, set[str]]] = {
+    "1 edited there": ([contact(), no_here, contact(at=5, LastName="Byron")], ADA, {"003"}),
+    "2 read whole": ([contact(), no_here, contact()], ADA, {"003"}),
+    "4 a second contact": ([[contact(1), contact(2)], contact(1, at=5, no=True), contact(2, at=6)], ADA, {"003"}),
+    "5 a lead beside": ([contact(), lead(), lead(at=5, no=True)], ADA, {"003"}),
+    "6 deleted, and again": ([contact(no=True), contact(at=5, no=True, IsDeleted="true"), lead(at=6)], ADA, {"00Q"}),
+    "6 merged away": (
+        [[contact(1, no=True), contact(2, BOB)], [merged(1, 2, at=5), contact(2, BOB, at=5)], lead(at=6)],
+        ADA,
+        {"00Q"},
+    ),
+    "7 corrected to it": ([[contact(1, no=True), contact(2, BOB)], contact(2, ADA, at=5)], ADA, {"003"}),
+    "8 with a bad value": ([contact(), contact(at=5, no=True, Score__c="many")], ADA, set()),
+    "8 with the address cleared": ([contact(), contact(1, None, at=5, no=True)], ADA, set()),
+    "a yes waits to be written": ([contact(no=True), yes_here, no_here_before(contact(at=5))], ADA, {"003"}),
+    "a yes that takes nothing back": ([contact(no=True), yes_here_and_blacklist, contact(at=2)], ADA, {"003"}),
+    "the record that held it leaves": (
+        [[contact(1, no=True), contact(2)], contact(1, None, at=5)],
+        ADA,
+        {"003"},
+    ),
+    "17 an echo": ([contact(), pushed, no_here, contact(at=5, LastName="Byron")], ADA, {"003"}),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_no_is_not_lost(told: Told, way: str) -> None:
+    steps, who, written = WAYS[way]
+    told.live(*steps)
+    assert who not in told.mailable()
+    assert told.story.customer(who)["opt_in"] is False
+    assert {(record[:3], said) for record, said in told.waiting()} == {(prefix, "no") for prefix in written}
+    told.cycle()
+    assert who not in told.mailable()
+
+
+def bob_says_no(told: Told) -> None:
+    told.change(BOB, opt_in=False)
+
+
+def bob_says_yes_and_ada_s_record_comes(told: Told) -> None:
+    told.change(BOB, opt_in=True)
+    told.story.land(contact(1, BOB, at=50))
+
+
+KIN: dict[str, tuple[list[Any], str]] = {
+    "the address changes": ([contact(), no_here, contact(1, BOB, at=50)], BOB),
+    "another record keeps the address": ([[contact(1), contact(2)], no_here, contact(2, BOB, at=50)], BOB),
+    "the address is cleared, and another one comes": (
+        [contact(), no_here, contact(1, None, at=50), contact(1, BOB, at=51)],
+        BOB,
+    ),
+    "a complaint goes along as one": (
+        [contact(), complain, Told.deliver, contact(1, BOB, at=2, no=True), contact(1, BOB, at=3)],
+        BOB,
+    ),
+    "a yes for the other address, before it came": (
+        [[contact(1), contact(2, BOB)], no_here, bob_says_no, bob_says_yes_and_ada_s_record_comes],
+        BOB,
+    ),
+    "the address of a joined customer": ([[contact(1), contact(2, BOB)], no_here, contact(1, BOB, at=50)], BOB),
+    "a lead is converted": (
+        [
+            lead(no=True),
+            [lead(at=5, no=True, IsConverted="true") | {"ConvertedContactId": contact(1)["Id"]}],
+            contact(1, BOB, at=5),
+        ],
+        BOB,
+    ),
+}
+
+
+@pytest.mark.parametrize("way", KIN)
+def test_no_goes_along(told: Told, way: str) -> None:
+    steps, who = KIN[way]
+    assert who not in told.live(*steps).mailable()
+
+
+def test_status_of_the_marketer_comes_back_after_a_join(told: Told) -> None:
+    told.live([contact(1), contact(2, BOB)], lambda told: told.change(ADA, mail_status="INACTIVE"))
+    told.live(contact(1, BOB, at=5), contact(1, ADA, at=6))
+    assert (told.story.customer(ADA)["mail_status"], told.story.customer(BOB)["mail_status"]) == ("INACTIVE", None)
+    assert told.mailable() == {BOB}
+
+
+def test_who_is_deleted_in_salesforce_is_not_mailed_and_is_again_when_back(told: Told) -> None:
+    told.live(contact(), contact(at=5, IsDeleted="true"))
+    assert (told.mailable(), told.story.customer(ADA)["opt_in"], told.waiting()) == (set(), True, set())
+    told.live(contact(at=6))
+    assert told.mailable() == {ADA}
+
+
+def test_customer_of_a_mapping_that_links_consent_has_no_gap_in_it(told: Told) -> None:
+    told.live(contact() | {"HasOptedOutOfEmail": None})
+    assert told.story.customer(ADA)["opt_in"] is False
+
+
+def test_nobody_leaves_the_blacklist_by_a_record(told: Told) -> None:
+    told.live(lead(), lambda told: told.change(ADA, status="Blacklist"), contact(at=5), lead(at=6, LastName="Byron"))
+    assert (told.story.customer(ADA)["status"], told.story.customer(ADA)["opt_in"]) == ("Blacklist", False)
+
+
+def at(minutes: int) -> datetime:
+    return START + timedelta(minutes=minutes)
+
+
+def test_no_that_is_said_here_during_a_run_is_not_older_than_it_is(told: Told) -> None:
+    told.live(contact())
+    no_here(told)
+    told.story.more = {"clock": lambda: at(60)}
+    told.live(contact(at=5, no=True))
+    told.story.more = {}
+    told.story.now = at(60)
+    told.live(contact(at=50))
+    assert told.mailable() == set(), "in Salesforce the yes was said before anybody knew of the no here"
+
+
+def test_records_of_a_run_before_are_known_as_of_then(told: Told) -> None:
+    told.live(contact(no=True))
+    record_consent(told.database, ADA, "no", at(20))
+    told.story.now, told.story.more = at(30), {"read_from": at(10)}
+    told.live(contact(at=9, no=True, LastName="Byron"))
+    told.story.more = {}
+    told.live(contact(at=15))
+    assert told.mailable() == set(), "the yes was said before the no here"
+
+
+def test_no_that_is_said_again_is_newer_whatever_this_clock_says(told: Told) -> None:
+    told.story.now = at(60)
+    told.live(contact(no=True), contact(at=30, no=True, LastName="Byron"))
+    with told.database.transaction() as connection:
+        assert connection.scalar(select(address_consent.c.not_after)) == at(30)
+
+
+def test_address_that_was_cleared_stays_known(told: Told) -> None:
+    told.live(contact(), contact(1, None, at=5), contact(1, None, at=5))
+    (record,) = told.story.rows(salesforce_record, "id").values()
+    assert (record["unique_key"], record["address_hash"]) == (None, told.database.hashes.of(ADA))
