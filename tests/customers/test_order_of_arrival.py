@@ -80,8 +80,10 @@ class Outcome:
         self.with_source = with_source
         at_no = {row["unique_key"] for row in live.values() if row["says_no_email"]}
         self.mailed_in_spite = {key for key, row in story.customers().items() if key in at_no and row["opt_in"]}
+        # Of a record whose address was cleared the last one that was seen is kept, for consent.
+        apart = {True: {"customer_id", "read_at"}, False: {"customer_id", "read_at", "address_hash"}}
         self.mirror = {
-            i: {name: value for name, value in row.items() if name not in {"customer_id", "read_at"}}
+            i: {name: value for name, value in row.items() if name not in apart[row["unique_key"] is not None]}
             for i, row in mirror.items()
         }
         self.rejects = {
