@@ -62,7 +62,8 @@ class Society:
             record["deleted"] = self.dice.random() < 0.3
         elif what == "move":
             self._move(one, address if self.dice.random() < 0.8 else None)
-        elif record["no"] != (what == "no"):
+        elif what == "no" or record["no"]:
+            # A no may be said again, by un-ticking and ticking.
             record["no"] = what == "no"
             self._say(one, is_no=record["no"])
 

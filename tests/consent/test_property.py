@@ -39,5 +39,5 @@ def test_no_that_stands_is_kept_in_two_thousand_sequences(sqlite_url: str, seed:
 @pytest.mark.long
 @pytest.mark.parametrize("part", Part)
 def test_without_a_part_of_the_rule_noes_are_lost(sqlite_url: str, part: Part) -> None:
-    found = outcome(sqlite_url, 10, 200, 14, part)
-    assert found.mailed or found.lacking, "else the property above would prove nothing"
+    some = (outcome(sqlite_url, seed, 200, 14, part) for seed in range(10, 14))
+    assert any(found.mailed or found.lacking for found in some), "else the property above would prove nothing"

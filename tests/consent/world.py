@@ -145,8 +145,7 @@ class Worlds:
                 },
             )
         started = self.society.tick()
-        for _ in range(meanwhile):
-            self.society.act(self.dice.randrange(self.number))
+        self._let_people_act(meanwhile)
         landing = LandingContext(
             _RULES, _TYPES, 1, started, self.hashes, only_changed=True, known_until=known_until, clock=self._clock
         )
@@ -228,6 +227,13 @@ class Worlds:
         for one in accepted.loc[accepted["said"].eq("no"), "record_id"]:
             self.reckoning.written[one].append((self.reckoning.readings[one][-1].address, self.society.now))
 
+    def _let_people_act(self, times: int) -> None:
+        """Let people of some worlds do two things before the sync comes again."""
+        for _ in range(times):
+            world = self.dice.randrange(self.number)
+            self.society.act(world)
+            self.society.act(world)
+
     def live(self, rounds: int) -> None:
         """Let people act and the sync come in any order, then let it end without faults."""
         for _ in range(rounds):
@@ -246,6 +252,7 @@ class Worlds:
                     case "cycle":
                         self.deliver()
                         self.pull()
+                        self._let_people_act(self.number // 4)
                         self.deliver()
                     case "nothing":
                         pass
