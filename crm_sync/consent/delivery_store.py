@@ -234,10 +234,19 @@ def customers_waiting(connection: Connection, customer_ids: pd.Series) -> pd.Dat
     return frame_of(connection.execute(query), names).drop_duplicates("customer_id")
 
 
+def store_held(connection: Connection, held: pd.DataFrame, now: datetime, seen_until: datetime) -> None:
+    """Note that Salesforce held what was to be written: somebody there said it, and a no of theirs stands by itself.
+
+    `held`: as `accepted` of `store_accepted`.
+    """
+    _close(connection, held, now)
+    _stand(connection, held, Cause.EDITED, seen_until, now)
+
+
 def store_accepted(
     connection: Connection, accepted: pd.DataFrame, confirmed: pd.DataFrame, now: datetime, written_by: datetime
 ) -> None:
-    """Note what Salesforce holds now.
+    """Note what Salesforce holds now since it was written.
 
     `accepted`: `id`, `record_id`, `channel`, `said`, `address_hash`. `confirmed`: the records' `id` and their new
     `field_values` (JSON object text). `written_by`: the moment of Salesforce's clock at which it was written at the
@@ -245,9 +254,13 @@ def store_accepted(
 
     A record that a no was written to stands at no by itself from now on: whoever lifts it has to lift it there.
     """
-    if accepted.empty:
-        return
     store_confirmed_values(connection, confirmed, written_by)
+    _close(connection, accepted, now)
+    _stand(connection, accepted, Cause.DELIVERED, written_by, now)
+
+
+def _close(connection: Connection, accepted: pd.DataFrame, now: datetime) -> None:
+    """Take deliveries out of the queue, and let the mirror say what their records say."""
     types = {"id": consent_delivery.c.id.type}
     staged = stage(connection, "staged_accepted", accepted[["id", "record_id"]], types)
     connection.execute(
@@ -267,9 +280,12 @@ def store_accepted(
                 .values(**{name: said is Said.NO, "read_at": now})
                 .where(salesforce_record.c.id == written.c.record_id)
             )
+
+
+def _stand(connection: Connection, accepted: pd.DataFrame, cause: Cause, not_after: datetime, now: datetime) -> None:
     noes = accepted[accepted["said"].eq(Said.NO.value)].dropna(subset=["address_hash"])
     places = noes.rename(columns={"record_id": "reference"})
-    stand(connection, places.assign(side=Side.SALESFORCE.value, cause=Cause.DELIVERED.value, not_after=written_by), now)
+    stand(connection, places.assign(side=Side.SALESFORCE.value, cause=cause.value, not_after=not_after), now)
 
 
 def store_refused(connection: Connection, refused: pd.DataFrame) -> None:

@@ -17,6 +17,7 @@ from crm_sync.consent.delivery_store import (
     queue_withdrawals,
     read_waiting,
     store_accepted,
+    store_held,
     store_refused,
 )
 from crm_sync.consent.here_store import notice_changes_here
@@ -110,7 +111,8 @@ def _deliver(run: Run, parts: Sequence[_Part]) -> None:
         steps = next_steps(part.waiting, looked[part.sobject, part.channel])
         held = part.waiting[steps.eq(Step.HELD.value)]
         if len(held):
-            _store(run.database, part, held, by_salesforce())
+            with run.database.transaction() as connection:
+                store_held(connection, held, utc_now(), by_salesforce())
         going = part.waiting[steps.eq(Step.WRITE.value)]
         if len(going):
             records = pd.DataFrame({"Id": going["record_id"].astype("str")}, index=going.index)

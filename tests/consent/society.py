@@ -83,7 +83,8 @@ class Society:
     def _act_here(self, what: str, address: str) -> None:
         column = customer.c
         acts: dict[str, tuple[Any, dict[str, Any]]] = {
-            "no": (column.opt_in.is_(True), {"opt_in": False}),
+            # Of a yes and a no between two looks nothing is seen: plain SQL leaves the field as it was.
+            "no": (column.opt_in.is_(True) & column.opt_in_set.is_(True), {"opt_in": False}),
             "yes": (column.opt_in.is_(False), {"opt_in": True}),
             "list": (column.status.is_distinct_from("Blacklist"), {"status": "Blacklist"}),
             "take off": (column.blacklist_seen & (column.status == "Blacklist"), {"status": None}),

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import select, text, update
 
 from crm_sync.consent.cycle_store import Cycle, close_cycle
-from crm_sync.consent.delivery_store import read_waiting, store_accepted
+from crm_sync.consent.delivery_store import read_waiting, store_accepted, store_held
 from crm_sync.consent.record_store import record_consent
 from crm_sync.consent_words import Channel
 from crm_sync.database.confirmed_values import store_confirmed_values
@@ -54,11 +54,14 @@ class Told:
         with self.database.transaction() as connection:
             connection.execute(update(customer).where(customer.c.unique_key == key).values(**values))
 
-    def deliver(self) -> None:
-        """Let Salesforce take all that waits; what it holds then is for the next landing to say."""
+    def deliver(self, held: str = "") -> None:
+        """Let Salesforce take all that waits, but for a record that says so already."""
         self.story.now += timedelta(minutes=1)
         with self.database.transaction() as connection:
             waiting = read_waiting(connection, 99)
+            is_held = waiting["record_id"].eq(held)
+            store_held(connection, waiting[is_held], self.story.now, self.story.now)
+            waiting = waiting[~is_held]
             confirmed = pd.DataFrame({"id": waiting["record_id"], "field_values": '{"HasOptedOutOfEmail":"true"}'})
             store_accepted(connection, waiting, confirmed, self.story.now, self.story.now)
 
@@ -236,6 +239,13 @@ def test_customer_of_a_mapping_that_links_consent_has_no_gap_in_it(told: Told) -
 def test_nobody_leaves_the_blacklist_by_a_record(told: Told) -> None:
     told.live(lead(), lambda told: told.change(ADA, status="Blacklist"), contact(at=5), lead(at=6, LastName="Byron"))
     assert (told.story.customer(ADA)["status"], told.story.customer(ADA)["opt_in"]) == ("Blacklist", False)
+
+
+def test_no_that_a_delivery_finds_is_said_by_its_record(told: Told) -> None:
+    told.live([contact(1), contact(2)], no_here)
+    told.deliver(held=str(contact(1)["Id"]))
+    told.live(contact(2, at=2))
+    assert told.mailable() == set(), "the first record goes on saying no"
 
 
 def at(minutes: int) -> datetime:

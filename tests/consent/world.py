@@ -21,6 +21,7 @@ from crm_sync.consent.delivery_store import (
     queue_withdrawals,
     read_waiting,
     store_accepted,
+    store_held,
     store_refused,
 )
 from crm_sync.consent.here_store import notice_changes_here
@@ -209,7 +210,10 @@ class Worlds:
             }
         )
         steps = next_steps(waiting, current)
-        self._accept(waiting[steps.eq(Step.HELD.value)], may_die=may_die)
+        held = waiting[steps.eq(Step.HELD.value)]
+        if len(held):
+            with self._transaction(may_die=may_die):
+                store_held(self.connection, held, self.society.tick(), self.society.now)
         going = waiting[steps.eq(Step.WRITE.value)]
         refused = going["record_id"].map(lambda _: may_die and self.dice.random() < 0.2).astype("bool")
         for one, said in going.loc[~refused, ["record_id", "said"]].itertuples(index=False):
@@ -220,6 +224,8 @@ class Worlds:
         self._accept(going[~refused], may_die=may_die)
 
     def _accept(self, accepted: pd.DataFrame, *, may_die: bool) -> None:
+        if accepted.empty:
+            return
         values = accepted["said"].map({"no": '{"HasOptedOutOfEmail":"true"}', "yes": '{"HasOptedOutOfEmail":"false"}'})
         confirmed = pd.DataFrame({"id": accepted["record_id"], "field_values": values})
         with self._transaction(may_die=may_die):
