@@ -76,9 +76,7 @@ class Society:
             self._say(one, is_no=True)
 
     def _say(self, one: str, *, is_no: bool) -> None:
-        record = self.records[one]
-        if is_no or record["address"]:
-            self.reckoning.said.append(Saying(self.now, record["last"], one, is_no))
+        self.reckoning.said.append(Saying(self.now, self.records[one]["last"], one, is_no))
 
     def _act_here(self, what: str, address: str) -> None:
         column = customer.c
