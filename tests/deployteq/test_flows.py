@@ -1,8 +1,10 @@
 """The flows of a Deployteq account as the UI runs them: pairing, first delivery, an opt-out on its way."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+from prefect.client.orchestration import get_client
 
 from blocks.deployteq_account import DeployteqAccount
 from blocks.deployteq_delivery import DeployteqDelivery
@@ -16,6 +18,7 @@ from standins.deployteq.brand import Brand
 from standins.deployteq.people import People
 from standins.deployteq.server import Server
 from standins.salesforce.http.faults import Fault
+from tasks.exchange.pace import ALL_CALLS, give_way, set_pace
 from tests.deployteq.constants import TOKEN
 from tests.rigs.org import Rig as Org
 from tests.rigs.org import artifact
@@ -83,3 +86,19 @@ def test_an_account_is_paired_filled_and_its_opt_outs_reach_salesforce(
     assert state(deployteq_exchange) == "NotConfigured"
     sides["account"] = _account(deployteq, "another")
     assert state(deployteq_exchange) == "NotConfigured"
+
+
+def test_the_pace_gives_way_and_recovers(prefect_home: Path) -> None:
+    waited: list[float] = []
+    with get_client(sync_client=True) as client:
+        assert set_pace(client, 2) == 2
+        slow_down = give_way(client, waited.append)
+        slow_down(7)
+        slow_down(9)
+        assert (set_pace(client, 2), waited) == (0.625, [7, 9])
+        for _ in range(9):
+            pace = set_pace(client, 2)
+        assert pace == 2
+        # A block with a slower pace counts at once.
+        assert set_pace(client, 1) == 1
+        client.delete_global_concurrency_limit_by_name(ALL_CALLS)

@@ -75,9 +75,10 @@ def test_results_are_always_freed(account: DeployteqAccount, brand: Brand, peopl
     for number in range(60):
         people.insert(emailAddress=f"{number}@example.com")
     next(iter(read_all(account, no_sleep)))
-    brand.switches.resource_status = "ERROR"
-    with pytest.raises(DeployteqUnavailableError):
-        _everybody(account)
+    for status in ("ERROR", "CLOSED"):
+        brand.switches.resource_status = status
+        with pytest.raises(DeployteqUnavailableError, match=status):
+            _everybody(account)
     brand.switches.resource_status, brand.switches.lost_rows = "READY", 1
     with pytest.raises(DeployteqUnavailableError):
         _everybody(account)

@@ -1,10 +1,12 @@
 """The stand-in as a process keeps it, and what its campaigns count."""
 
+from dataclasses import fields
 from pathlib import Path
 
 from standins.deployteq.brand import Brand
 from standins.deployteq.kept import keep, restore
 from standins.deployteq.people import People
+from standins.deployteq.switches import Switches
 from tests.deployteq.constants import TOKEN
 
 
@@ -21,6 +23,11 @@ def test_a_brand_is_the_same_at_its_next_start(brand: Brand, people: People, tmp
     assert (again.customers, again.groups, again.members) == (brand.customers, brand.groups, brand.members)
     assert again.matching({"options": {"salesforce_customer": "C1"}}) == [brand.customers[number]]
     assert again.number() > number
+
+
+def test_every_switch_is_tried() -> None:
+    tried = "".join(file.read_text() for file in Path(__file__).parent.glob("test_*.py"))
+    assert [one.name for one in fields(Switches) if one.name not in tried] == []
 
 
 def test_a_campaign_counts_whom_it_mails_wrongly(brand: Brand) -> None:
