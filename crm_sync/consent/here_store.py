@@ -29,7 +29,7 @@ from crm_sync.consent_words import Cause, Channel, Kind, Said, Side
 from crm_sync.database.dialects import insert_for
 from crm_sync.database.frames import frame_of
 from crm_sync.database.staging import stage
-from crm_sync.database.tables.consent import installation
+from crm_sync.database.tables.consent import address_consent, installation
 from crm_sync.database.tables.customers import BLACKLIST_CHANGED, customer
 from crm_sync.database.tables.moments import contact_moment
 
@@ -48,9 +48,10 @@ def notice_changes_here(connection: Connection, hashes: AddressHash, *, run: int
     changed = _customers(connection, differs_from_set())
     listed = _customers(connection, text(BLACKLIST_CHANGED))
     left = _unsubscribed(connection)
-    if changed.empty and listed.empty and left.empty:
-        return changed["id"]
     since = _last_look(connection)
+    recorded = _recorded(connection, since)
+    if changed.empty and listed.empty and left.empty:
+        return recorded
     found = _with_hashes(pd.concat([changed, listed, left[_READ]]).drop_duplicates("id"), hashes)
     staged = _remember(connection, found)
     of_id = found.set_index("id")["address_hash"]
@@ -60,7 +61,16 @@ def notice_changes_here(connection: Connection, hashes: AddressHash, *, run: int
     for some in (sayings, _of_blacklist(listed, since, now), _of_moments(left, now)):
         enter_sayings(connection, some, run=run, now=now)
     _take_as_set(connection, staged, left["moment_id"])
-    return found["id"]
+    return pd.concat([found["id"].astype("Int64"), recorded]).drop_duplicates()
+
+
+def _recorded(connection: Connection, since: datetime | None) -> pd.Series:
+    """Return the customers whose no was entered by a call since the last look: Salesforce is to hear of it too."""
+    same_address = address_consent.c.address_hash == customer.c.address_hash
+    query = select(customer.c.id).join(address_consent, same_address).where(address_consent.c.side == Side.HERE.value)
+    if since is not None:
+        query = query.where(address_consent.c.seen_at >= since)
+    return pd.Series(connection.scalars(query.distinct()).all(), dtype="Int64")
 
 
 def note_look(connection: Connection, now: datetime) -> None:

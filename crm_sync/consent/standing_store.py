@@ -77,16 +77,24 @@ def follow_addresses(connection: Connection, touched: Select[tuple[int]], *, run
 
 
 def refresh_consent(
-    connection: Connection, touched: Select[tuple[int]], now: datetime, *, linked: Collection[Channel] = ()
+    connection: Connection,
+    touched: Select[tuple[int]],
+    now: datetime,
+    *,
+    linked: Collection[Channel] = (),
+    hidden: Collection[Channel] = (),
 ) -> int:
     """Set the consent of customers (a query of their ids) to what follows from the ledger; returns how many changed.
 
     `linked`: channels for which the mapping has a field; for the others, consent that nobody gave or took stays empty.
+    `hidden`: channels whose field Salesforce no longer shows; nobody comes to stand at yes.
     """
     changed = 0
     for channel in Channel:
         field = customer.c[channel.customer_field]
         stands = ~stands_at_no(customer, channel)
+        if channel in hidden:
+            stands = and_(stands, field.is_(True))
         has_record = and_(customer.c.salesforce_id.is_not(None), literal(channel in linked))
         is_known = or_(field.is_not(None), ~stands, has_record)
         changed += write_and_count(

@@ -69,10 +69,10 @@ def settle_consent(
         touched = gather(connection, of_batch, concerned, into.where(customer.c.merged_into_customer_id.is_not(None)))
     else:
         stands = exists(select(address_consent.c.id).where(address_consent.c.address_hash == staged.c.address_hash))
-        touched = gather(connection, of_batch.where(stands), concerned)
+        touched = gather(connection, of_batch if landing.hidden_consent else of_batch.where(stands), concerned)
     if touched is None:
         return
     linked = landing.linked_consent
     channels = {channel for some in linked.values() for channel in some}
-    refresh_consent(connection, touched, landing.now, linked=channels)
+    refresh_consent(connection, touched, landing.now, linked=channels, hidden=landing.hidden_consent)
     queue_withdrawals(connection, touched, linked, landing.now)

@@ -1,12 +1,18 @@
 """Withdrawals beside everything else: in a push, to pick lists, from a hidden field, after a backup was restored."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
+from blocks.data_mapping import DataMapping
+from crm_sync.consent.record_store import record_consent
+from crm_sync.database.tables.customers import customer
+from crm_sync.mapping.model import FieldLink
 from crm_sync.sobject import SObject
+from flows.incremental_pull import incremental_pull
 from tests.rigs.databases import copy_sqlite, sqlite_file
 from tests.rigs.org import Rig, Row
 from tests.rigs.pushes import Pushes, start_pushes
@@ -87,6 +93,50 @@ def test_contact_s_yes_is_not_written_over_its_lead_s_no(pushes: Pushes) -> None
     (there,) = (row for row in pushes.rig.people("Lead") if row["Id"] == lead)
     assert (there["Title"], there["HasOptedOutOfEmail"]) == ("Navigator", 1)
     assert pushes.customer(person["id"])["opt_in"] is False
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_hidden_opt_out_leaves_nobody_mailable_on_old_knowledge(pushes: Pushes) -> None:
+    rig, (person,) = pushes.rig, mailed(pushes)
+    shown = rig.org.schema["Contact"]
+    rig.org.hide_fields("Contact", "HasOptedOutOfEmail")
+    new = rig.org.records.insert("Contact", {"LastName": "A", "Email": "new@planted.example"})
+    rig.clock.move(minutes=30)
+
+    state = incremental_pull(**rig.blocks(), return_state=True)
+
+    assert state.name == "OptOutsUnknown"
+    assert view(rig, person["id"]) == (False, "Salesforce no longer shows who said no")
+    (came,) = (row for row in rig.rows(customer) if row["salesforce_id"] == new)
+    assert came["opt_in"] is False
+    rig.org.schema["Contact"] = shown
+    rig.org.records.update("Contact", person["salesforce_id"], {"HasOptedOutOfEmail": True})
+    rig.clock.move(minutes=30)
+    rig.sync()
+    assert view(rig, person["id"]) == (False, "said no")
+
+
+@pytest.mark.both
+def test_no_and_the_yes_that_takes_it_back_go_to_a_pick_list(pushes: Pushes) -> None:
+    rig = pushes.rig
+    contact = rig.mapping.rules().contact
+    links = [link for link in contact.links if not link.is_consent]
+    own = contact.model_copy(update={"links": [*links, FieldLink(salesforce_field="Newsletter__c", name="opt_in")]})
+    rig.mapping = DataMapping.of(rig.mapping.rules().model_copy(update={"contact": own}))
+    (person,) = mailed(pushes)
+    rig.org.records.update("Contact", person["salesforce_id"], {"Newsletter__c": "Y"})
+    rig.clock.move(minutes=30)
+    rig.sync()
+    assert pushes.customer(person["id"])["opt_in"] is True
+
+    for said, word in (("no", "N"), ("yes", "Y")):
+        database = rig.customers.open()
+        record_consent(database, person["id"], said, datetime.now(UTC))
+        database.close()
+        rig.pull()
+        rig.pull()
+        assert pushes.record(person["id"])["Newsletter__c"] == word
+        assert pushes.customer(person["id"])["opt_in"] is (said == "yes")
 
 
 @pytest.mark.parametrize("again", ["pull", "sync"])

@@ -160,6 +160,7 @@ WAYS: dict[str, tuple[list[Any], str, set[str]]] = {
         ADA,
         {"003"},
     ),
+    "said by a call": ([contact(), complain], ADA, {"003"}),
     "17 an echo": ([contact(), pushed, no_here, contact(at=5, LastName="Byron")], ADA, {"003"}),
 }
 
