@@ -61,7 +61,8 @@ def notice_changes_here(connection: Connection, hashes: AddressHash, *, run: int
     for some in (sayings, _of_blacklist(listed, since, now), _of_moments(left, now)):
         enter_sayings(connection, some, run=run, now=now)
     _take_as_set(connection, staged, left["moment_id"])
-    return pd.concat([found["id"].astype("Int64"), recorded]).drop_duplicates()
+    everybody: pd.Series[int] = pd.concat([found["id"].astype("Int64"), recorded]).drop_duplicates()
+    return everybody
 
 
 def _recorded(connection: Connection, since: datetime | None) -> pd.Series:
