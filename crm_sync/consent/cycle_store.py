@@ -7,9 +7,10 @@ from datetime import datetime
 from sqlalchemy import Connection, func, select
 
 from crm_sync.columns.address_hash import AddressHash
-from crm_sync.consent.delivery_store import close_settled, queue_lifts, queue_withdrawals
+from crm_sync.consent.delivery_store import close_settled
 from crm_sync.consent.here_store import note_look, notice_changes_here
 from crm_sync.consent.ledger_store import Judged, judge_candidates
+from crm_sync.consent.queue_store import queue_lifts, queue_withdrawals
 from crm_sync.consent.readings_store import customers_of
 from crm_sync.consent.standing_store import customers_with, gather, refresh_consent
 from crm_sync.consent_words import Cause, Channel, Side

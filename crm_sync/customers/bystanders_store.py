@@ -6,7 +6,7 @@ import pandas as pd
 from sqlalchemy import ColumnElement, Connection, Table, and_, case, literal, or_, select, union
 
 from crm_sync.columns.membership import among
-from crm_sync.consent.delivery_store import queue_withdrawals
+from crm_sync.consent.queue_store import queue_withdrawals
 from crm_sync.consent.readings_store import ReadingContext, customers_of, enter_readings, read_until
 from crm_sync.consent.standing_store import refresh_consent
 from crm_sync.consent_words import SAYS_NO

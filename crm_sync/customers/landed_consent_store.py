@@ -3,8 +3,8 @@
 import pandas as pd
 from sqlalchemy import Connection, Select, Table, exists, select, union
 
-from crm_sync.consent.delivery_store import queue_withdrawals
 from crm_sync.consent.here_store import notice_changes_here
+from crm_sync.consent.queue_store import queue_withdrawals
 from crm_sync.consent.readings_store import (
     ReadingContext,
     carry_along,

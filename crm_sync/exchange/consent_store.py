@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pandas as pd
 from sqlalchemy import Connection, and_, case, literal, or_, select
 
-from crm_sync.consent.delivery_store import queue_withdrawals
+from crm_sync.consent.queue_store import queue_withdrawals
 from crm_sync.consent.readings_store import customers_of
 from crm_sync.consent.standing_store import refresh_consent, stands_at_no
 from crm_sync.consent_words import SAYS_NO, Channel, Side

@@ -12,15 +12,9 @@ import pandas as pd
 from prefect import get_run_logger, task
 
 from crm_sync.consent.delivery import Step, next_steps
-from crm_sync.consent.delivery_store import (
-    close_settled,
-    queue_withdrawals,
-    read_waiting,
-    store_accepted,
-    store_held,
-    store_refused,
-)
+from crm_sync.consent.delivery_store import close_settled, read_waiting, store_accepted, store_held, store_refused
 from crm_sync.consent.here_store import notice_changes_here
+from crm_sync.consent.queue_store import queue_withdrawals
 from crm_sync.consent.standing_store import customers_with, refresh_consent
 from crm_sync.consent_words import Channel, Said
 from crm_sync.database.engine import CustomerDatabase

@@ -72,62 +72,63 @@ def publish_proof(chain: ConsentChain) -> str:
         "consent-proof",
         "Consent of one person",
         sentence,
-        _part(
-            "Customers",
-            ("customer", "may be mailed", "why not"),
-            [
-                (_text(one.customer_id), "yes" if one.is_mailable else "no", one.reason)
-                for one in _rows(chain.customers)
-            ],
-        ),
-        _part(
-            "Noes that stand",
-            ("no to", "said at", "how", "since (UTC)", "seen (UTC)"),
-            [
-                (one.channel, _place(one.side, one.reference), one.cause, _moment(one.since), _moment(one.seen_at))
-                for one in _rows(chain.standing)
-            ],
-        ),
-        _part(
-            "Everything that was said",
-            ("said", "at", "how", "when (UTC)", "seen (UTC)", "run"),
-            [
-                (
-                    f"{one.said} to {one.channel}",
-                    _place(one.side, one.reference),
-                    f"{one.cause}, {one.kind}",
-                    _span(one.not_before, one.not_after),
-                    _moment(one.seen_at),
-                    _text(one.sync_run_id),
-                )
-                for one in _rows(chain.events)
-            ],
-        ),
-        _part(
-            "Yeses that wait to be judged",
-            ("yes to", "said at", "by", "seen (UTC)"),
-            [
-                (one.channel, _place(one.side, one.reference), one.kind, _moment(one.seen_at))
-                for one in _rows(chain.candidates)
-            ],
-        ),
+        _part("Customers", ("customer", "may be mailed", "why not"), _customers(chain)),
+        _part("Noes that stand", ("no to", "said at", "how", "since (UTC)", "seen (UTC)"), _standing(chain)),
+        _part("Everything that was said", ("said", "at", "how", "when (UTC)", "seen (UTC)", "run"), _events(chain)),
+        _part("Yeses that wait to be judged", ("yes to", "said at", "by", "seen (UTC)"), _candidates(chain)),
         _part(
             "Written to Salesforce",
             ("written", "record", "queued (UTC)", "there since (UTC)", "tries", "refused with"),
-            [
-                (
-                    f"{one.said} to {one.channel}",
-                    one.record_id,
-                    _moment(one.queued_at),
-                    _moment(one.delivered_at) or ("not needed any more" if one.ended_at else "not yet"),
-                    _text(one.tries),
-                    one.error_code,
-                )
-                for one in _rows(chain.deliveries)
-            ],
+            _deliveries(chain),
         ),
     )
     return sentence
+
+
+def _customers(chain: ConsentChain) -> list[tuple[Any, ...]]:
+    return [(_text(one.customer_id), "yes" if one.is_mailable else "no", one.reason) for one in _rows(chain.customers)]
+
+
+def _standing(chain: ConsentChain) -> list[tuple[Any, ...]]:
+    return [
+        (one.channel, _place(one.side, one.reference), one.cause, _moment(one.since), _moment(one.seen_at))
+        for one in _rows(chain.standing)
+    ]
+
+
+def _events(chain: ConsentChain) -> list[tuple[Any, ...]]:
+    return [
+        (
+            f"{one.said} to {one.channel}",
+            _place(one.side, one.reference),
+            f"{one.cause}, {one.kind}",
+            _span(one.not_before, one.not_after),
+            _moment(one.seen_at),
+            _text(one.sync_run_id),
+        )
+        for one in _rows(chain.events)
+    ]
+
+
+def _candidates(chain: ConsentChain) -> list[tuple[Any, ...]]:
+    return [
+        (one.channel, _place(one.side, one.reference), one.kind, _moment(one.seen_at))
+        for one in _rows(chain.candidates)
+    ]
+
+
+def _deliveries(chain: ConsentChain) -> list[tuple[Any, ...]]:
+    return [
+        (
+            f"{one.said} to {one.channel}",
+            one.record_id,
+            _moment(one.queued_at),
+            _moment(one.delivered_at) or ("not needed any more" if one.ended_at else "not yet"),
+            _text(one.tries),
+            one.error_code,
+        )
+        for one in _rows(chain.deliveries)
+    ]
 
 
 def _verdict(chain: ConsentChain) -> str:

@@ -18,6 +18,9 @@ from sqlalchemy import Connection
 from urllib3.util import Retry
 
 from crm_sync.database.engine import CustomerDatabase
+from crm_sync.push.queue_store import enter_campaign
+from deployments.demo.customers import change_customers, choose_contacts
+from tasks.run.run import utc_now
 
 _REPOSITORY = Path(__file__).parents[2]
 _START_SECONDS = 400
@@ -85,6 +88,17 @@ class Served:
         """Give a transaction in it."""
         with self.database() as database, database.transaction() as connection:
             yield connection
+
+    def enter_campaign(self, campaign: str) -> None:
+        """Let ten changed customers enter: Salesforce refuses the titles of three, and two for a limit."""
+        with self.customers() as connection:
+            contacts = choose_contacts(connection, 10, without_title="Guest")
+            ids = list(contacts)
+            change_customers(connection, ids, utc_now(), job_title="Guest")
+            change_customers(connection, ids[:3], utc_now(), job_title="x" * 129)
+            enter_campaign(connection, campaign, ids, utc_now())
+        limited = {"keys": [contacts[one] for one in ids[3:5]], "code": "REQUEST_LIMIT_EXCEEDED", "message": "Limit."}
+        self.tell_org(refusals=[limited])
 
     def kept(self) -> dict[str, str]:
         """Return what Prefect and the processes have written anywhere, by file."""

@@ -9,9 +9,9 @@ import pytest
 from sqlalchemy import insert, select, update
 
 from crm_sync.columns.address_hash import KEY_BYTES
-from crm_sync.consent.delivery_store import queue_withdrawals
 from crm_sync.consent.here_store import note_look, notice_changes_here
 from crm_sync.consent.ledger_store import judge_candidates
+from crm_sync.consent.queue_store import queue_withdrawals
 from crm_sync.consent.standing_store import refresh_consent
 from crm_sync.consent_words import Channel
 from crm_sync.database.engine import CustomerDatabase

@@ -16,15 +16,9 @@ from sqlalchemy import Connection, and_, delete, exists, insert, select, text, t
 from crm_sync.columns.address_hash import KEY_BYTES, AddressHash
 from crm_sync.consent.cycle_store import Cycle, close_cycle
 from crm_sync.consent.delivery import Step, next_steps
-from crm_sync.consent.delivery_store import (
-    close_settled,
-    queue_withdrawals,
-    read_waiting,
-    store_accepted,
-    store_held,
-    store_refused,
-)
+from crm_sync.consent.delivery_store import close_settled, read_waiting, store_accepted, store_held, store_refused
 from crm_sync.consent.here_store import notice_changes_here
+from crm_sync.consent.queue_store import queue_withdrawals
 from crm_sync.consent.standing_store import customers_with, refresh_consent
 from crm_sync.consent_words import Channel
 from crm_sync.customers.landing import land_batch
