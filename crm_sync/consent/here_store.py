@@ -29,7 +29,7 @@ from crm_sync.consent_words import Cause, Channel, Kind, Said, Side
 from crm_sync.database.dialects import insert_for
 from crm_sync.database.frames import frame_of
 from crm_sync.database.staging import stage
-from crm_sync.database.tables.consent import address_consent, installation
+from crm_sync.database.tables.consent import SAID_HERE, address_consent, installation
 from crm_sync.database.tables.customers import BLACKLIST_CHANGED, customer
 from crm_sync.database.tables.moments import contact_moment
 
@@ -67,11 +67,11 @@ def notice_changes_here(connection: Connection, hashes: AddressHash, *, run: int
 
 def _recorded(connection: Connection, since: datetime | None) -> pd.Series:
     """Return the customers whose no was entered by a call since the last look: Salesforce is to hear of it too."""
-    same_address = address_consent.c.address_hash == customer.c.address_hash
-    query = select(customer.c.id).join(address_consent, same_address).where(address_consent.c.side == Side.HERE.value)
+    said = select(address_consent.c.address_hash).where(SAID_HERE)
     if since is not None:
-        query = query.where(address_consent.c.seen_at >= since)
-    return pd.Series(connection.scalars(query.distinct()).all(), dtype="Int64")
+        said = said.where(address_consent.c.seen_at >= since)
+    customers = select(customer.c.id).where(customer.c.address_hash.in_(said))
+    return pd.Series(connection.scalars(customers).all(), dtype="Int64")
 
 
 def note_look(connection: Connection, now: datetime) -> None:

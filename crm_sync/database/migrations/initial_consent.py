@@ -33,6 +33,12 @@ def make_consent() -> None:
         sa.Column("not_after", _INSTANT, nullable=False),
         sa.Column("seen_at", _INSTANT, nullable=False),
         sa.Index("ix_address_consent_place", "address_hash", "channel", "side", "reference", unique=True),
+        sa.Index(
+            "ix_address_consent_here",
+            "seen_at",
+            sqlite_where=sa.text("side = 'here'"),
+            postgresql_where=sa.text("side = 'here'"),
+        ),
     )
     op.create_table(
         "consent_candidate",
