@@ -150,7 +150,7 @@ def test_missing_objects_are_reported_with_the_way_out(org: MomentRig) -> None:
 
     assert state.name == "CompletedWithRefusals"
     assert org.exports()["g1"]["refusal"] == "permission"
-    assert "install_contact_moment_objects" in artifact("contact-moment-export-errors")
+    assert "install-contact-moment-objects" in artifact("contact-moment-export-errors")
     assert org.export().total.added == 1, "with the right names it goes, without anybody's help"
 
 
