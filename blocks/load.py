@@ -2,7 +2,9 @@
 
 from typing import TypeVar, cast
 
+from httpx import codes
 from prefect.client.orchestration import get_client
+from prefect.exceptions import PrefectHTTPStatusError
 
 from blocks.saved_block import SavedBlock
 from crm_sync.errors import ConfigurationError
@@ -48,5 +50,10 @@ def _load(kind: type[B], name: str, shown: str) -> B:
 
 def _saved_names(kind: type[SavedBlock]) -> list[str]:
     with get_client(sync_client=True) as client:
-        found = client.read_block_documents_by_type(kind.get_block_type_slug(), include_secrets=False)
+        try:
+            found = client.read_block_documents_by_type(kind.get_block_type_slug(), include_secrets=False)
+        except PrefectHTTPStatusError as refusal:
+            if refusal.response.status_code != codes.NOT_FOUND:
+                raise
+            return []  # of this kind none was ever saved
     return sorted(str(document.name) for document in found if document.name)
