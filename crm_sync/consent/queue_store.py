@@ -19,6 +19,7 @@ from sqlalchemy import (
 )
 
 from crm_sync.consent.delivery_store import is_waiting
+from crm_sync.consent.readings_store import read_until
 from crm_sync.consent.standing_store import stands_at_no
 from crm_sync.consent_words import SAYS_NO, Cause, Channel, Said
 from crm_sync.database.dialects import insert_for, write_and_count
@@ -109,13 +110,12 @@ def _is_held(channel: Channel) -> ColumnElement[bool]:
 
 
 def _is_news(channel: Channel) -> ColumnElement[bool]:
-    """Tell whether a no of the customer was said, or a found one was known before the record was last read.
+    """Tell whether a no of the customer was said, or a found one was known before the record was last edited.
 
-    Records of one address that differ when they are first seen are left so: Salesforce holds the no.
+    Records of one address that differ when they are first seen are left so: Salesforce holds the no. When they were
+    read plays no part: a first sync that is cut and begun anew ends like any other.
     """
-    said = or_(
-        address_consent.c.cause != Cause.FIRST_SIGHT.value, address_consent.c.seen_at < salesforce_record.c.read_at
-    )
+    said = or_(address_consent.c.cause != Cause.FIRST_SIGHT.value, address_consent.c.seen_at < read_until())
     same_address = address_consent.c.address_hash == customer.c.address_hash
     noes = select(address_consent.c.id).where(same_address, address_consent.c.channel == channel.value, said)
     return exists(noes)
