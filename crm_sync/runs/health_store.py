@@ -146,7 +146,7 @@ def read_health(connection: Connection, now: datetime) -> Health:
 def _direction(connection: Connection, flow: str) -> Direction:
     ended = select(sync_run.c.state, sync_run.c.ended_at).where(sync_run.c.flow == flow, sync_run.c.state != RUNNING)
     last = connection.execute(ended.order_by(sync_run.c.id.desc()).limit(1)).one_or_none()
-    good = sync_run.c.state.not_in([*_NO_SUCCESS, RUNNING, "interrupted"])
+    good = sync_run.c.state.not_in([*_NO_SUCCESS, RunState.CUT_BY_LIMIT, RUNNING, "interrupted"])
     succeeded = select(func.max(sync_run.c.id)).where(sync_run.c.flow == flow, good)
     at = connection.scalar(select(sync_run.c.ended_at).where(sync_run.c.id == succeeded.scalar_subquery()))
     return Direction(flow, last.state if last else "", last.ended_at if last else None, at)

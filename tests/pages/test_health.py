@@ -41,6 +41,7 @@ def test_first_words_are_the_verdict(database_url: str) -> None:
             ("incremental_pull", "Completed", 5),
             "Needs a look: no incremental pull has succeeded since 2026-03-04",
         ),
+        (("incremental_pull", "CutByLimit", 0.5), "Needs a look: no incremental pull has succeeded since 2026-03-04"),
         (("incremental_pull", "Failed", 2), "Needs a look: the last incremental pull ended as Failed;"),
         (("incremental_pull", "CompletedWithRejects", 0.1), "All is well: every direction works, nothing waits."),
         (("campaign_push", "NobodyWaits", 0.1), "Needs a look: the last campaign push ended as NobodyWaits;"),
