@@ -43,12 +43,13 @@ def _load(kind: type[B], name: str, shown: str) -> B:
     try:
         return cast(B, kind.load(name.strip()))
     except ValueError:
-        known = _saved_names(kind)
+        known = saved_names(kind)
         there = f"saved are {listed(known)}" if known else "save one under Blocks in the Prefect UI"
         raise ConfigurationError(f"There is no block {name!r} of type '{shown}'; {there}.") from None
 
 
-def _saved_names(kind: type[SavedBlock]) -> list[str]:
+def saved_names(kind: type[SavedBlock]) -> list[str]:
+    """Return the names under which blocks of a kind are saved."""
     with get_client(sync_client=True) as client:
         try:
             found = client.read_block_documents_by_type(kind.get_block_type_slug(), include_secrets=False)

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 from prefect import runtime
 
@@ -26,6 +27,7 @@ from tasks.run.flow import flow
 from tasks.run.run import Run, open_run
 
 _FLOW = "deployteq_exchange"
+_REFRESH = partial(refresh_budget_quietly, with_account=True)
 EVERY = timedelta(minutes=10)
 
 
@@ -62,9 +64,7 @@ def deployteq_exchange(
     def exchange() -> ExchangeSummary:
         rules = load_block(DataMapping, mapping).rules()
         with (
-            open_run(
-                _FLOW, salesforce, database, while_closed=True, while_away=True, at_end=refresh_budget_quietly
-            ) as run,
+            open_run(_FLOW, salesforce, database, while_closed=True, while_away=True, at_end=_REFRESH) as run,
             open_exchange(run, rules, _FLOW, account, delivery) as opened,
         ):
             problems: list[SyncError] = []

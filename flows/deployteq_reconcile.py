@@ -1,5 +1,7 @@
 """Every night, with a Deployteq account: reads all customers there, finds what no change ever announced."""
 
+from functools import partial
+
 from blocks.customer_database import CustomerDatabase
 from blocks.data_mapping import DataMapping
 from blocks.deployteq_account import DeployteqAccount
@@ -19,6 +21,7 @@ from tasks.run.flow import flow
 from tasks.run.run import open_run
 
 _FLOW = "deployteq_reconcile"
+_REFRESH = partial(refresh_budget_quietly, with_account=True)
 
 
 @flow(name=_FLOW, flow_run_name="Deployteq reconcile")
@@ -45,9 +48,7 @@ def deployteq_reconcile(
     def reconcile() -> PairingSummary | ReadingPlan:
         rules = load_block(DataMapping, mapping).rules()
         with (
-            open_run(
-                _FLOW, salesforce, database, while_closed=True, while_away=True, at_end=refresh_budget_quietly
-            ) as run,
+            open_run(_FLOW, salesforce, database, while_closed=True, while_away=True, at_end=_REFRESH) as run,
             open_exchange(run, rules, _FLOW, account, delivery) as opened,
         ):
             forecast = forecast_calls(opened)

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 import pandas as pd
-from sqlalchemy import ColumnElement, Connection, Table, and_, case, delete, exists, literal, select, true
+from sqlalchemy import ColumnElement, Connection, Table, and_, case, delete, exists, literal, select, true, update
 
 from crm_sync.consent.rule import find_lifted
 from crm_sync.consent_words import Cause, Kind, Said
@@ -115,15 +115,21 @@ def judge_candidates(
     noes = _noes_of(connection, yeses)
     lifted = find_lifted(noes, yeses, users_may_lift=users_may_lift)
     if most_lifts is not None and lifted["yes_id"].nunique() > most_lifts:
+        held = _stage_yeses(connection, lifted.drop_duplicates("yes_id"))
+        connection.execute(update(consent_candidate).where(held).values(held_at=now))
         return Judged(held_back=int(lifted["yes_id"].nunique()))
     _lift(connection, lifted, noes, yeses, run=run, now=now)
-    types = {"yes_id": consent_candidate.c.id.type}
-    judged = stage(connection, "staged_judged", yeses[["yes_id"]], types)
-    connection.execute(delete(consent_candidate).where(consent_candidate.c.id.in_(select(judged.c.yes_id))))
+    connection.execute(delete(consent_candidate).where(_stage_yeses(connection, yeses)))
     by_yes = yeses.set_index("yes_id").loc[lifted["yes_id"], ["address_hash", "side"]]
     causes = noes.set_index("no_id").loc[lifted["no_id"], "cause"]
     found = by_yes.assign(cause=causes.to_numpy()).reset_index(drop=True)
     return Judged(found, hashes=yeses["address_hash"].drop_duplicates())
+
+
+def _stage_yeses(connection: Connection, yeses: pd.DataFrame) -> ColumnElement[bool]:
+    """Return the condition for the yeses of these ids."""
+    staged = stage(connection, "staged_judged", yeses[["yes_id"]], {"yes_id": consent_candidate.c.id.type})
+    return consent_candidate.c.id.in_(select(staged.c.yes_id))
 
 
 def _noes_of(connection: Connection, yeses: pd.DataFrame) -> pd.DataFrame:

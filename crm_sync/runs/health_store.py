@@ -26,6 +26,8 @@ DIRECTIONS: Mapping[str, timedelta | None] = {
     "deployteq_exchange": timedelta(hours=1),
     "deployteq_reconcile": timedelta(days=2),
 }
+# These have to run whatever else is used; the others may never have been asked for.
+_ALWAYS = frozenset({"incremental_pull", "deployteq_exchange"})
 # Only there once an account is connected.
 _OF_DEPLOYTEQ = "deployteq"
 _NO_SUCCESS = frozenset(
@@ -81,6 +83,7 @@ class Health:
     alerts: tuple[str, ...] = ()
     gaps: tuple[str, ...] = ()
     days: Mapping[date, Day] = field(default_factory=dict)
+    first_run_at: datetime | None = None
 
     def problems(self, now: datetime) -> list[str]:
         """Return what somebody should look at, the worst first."""
@@ -94,7 +97,12 @@ class Health:
                 found.append(f"the last {name} ended as {one.last_state}")
             elif most and one.succeeded_at and now - one.succeeded_at > most:
                 found.append(f"no {name} has succeeded since {one.succeeded_at:%Y-%m-%d %H:%M} UTC")
+            elif most and not one.succeeded_at and one.flow in _ALWAYS and self._is_older_than(most, now):
+                found.append(f"no {name} has succeeded yet")
         return [*found, *(reason.rstrip(".") for reason in self.alerts)]
+
+    def _is_older_than(self, age: timedelta, now: datetime) -> bool:
+        return self.first_run_at is not None and now - self.first_run_at > age
 
     def sentence(self, now: datetime) -> str:
         """Say first whether all is well."""
@@ -108,38 +116,40 @@ class Health:
         return f"Needs a look: {'; '.join(problems)}; {rest}."
 
 
-def read_health(connection: Connection, now: datetime) -> Health:
-    """Return how things stand; cheap on a large database too, and without a request."""
+def read_health(connection: Connection, now: datetime, *, with_account: bool = True) -> Health:
+    """Return how things stand; cheap on a large database too, and without a request.
+
+    `with_account`: False where no Deployteq account is connected any more, though one was.
+    """
     gaps = select(consent_gap.c.sobject).distinct()
     is_refused = consent_delivery.c.error_code.is_not(None)
-    is_connected = bool(_count(connection, deployteq_connection))
+    is_connected = with_account and bool(_count(connection, deployteq_connection))
     there = deployteq_customer.c
     flows = [flow for flow in DIRECTIONS if is_connected or not flow.startswith(_OF_DEPLOYTEQ)]
-    directions = tuple(_direction(connection, flow) for flow in flows)
-    # Yeses that nobody was asked about are judged by the next pull.
-    yeses, is_asked = _yeses(connection), any(one.last_state == RunState.NEEDS_APPROVAL for one in directions)
+    is_held = consent_candidate.c.held_at.is_not(None)
     return Health(
-        directions=directions,
+        directions=tuple(_direction(connection, flow) for flow in flows),
         records={
             sobject: _count(connection, salesforce_record, *_has_prefix(sobject.id_prefix)) for sobject in SObject
         },
         customers=_count(connection, customer),
         joined=_count(connection, customer, customer.c.merged_into_customer_id.is_not(None)),
-        waiting=_waiting(connection) | {_AGAIN: 0 if is_asked else yeses},
+        waiting=_waiting(connection) | {_AGAIN: _yeses(connection, ~is_held)},
         refused={
             "records from Salesforce": _count(connection, rejected_record),
             "contact moments": _count(connection, moment_export, moment_export.c.refusal.is_not(None)),
             "withdrawals of consent": _count(connection, consent_delivery, is_refused, *_open()),
-            **_refused_by_deployteq(connection),
+            **(_refused_by_deployteq(connection) if is_connected else {}),
         },
         held={
             "customers with changes": connection.scalar(select(func.count(held_record.c.customer_id.distinct()))) or 0,
-            _AGAIN: yeses if is_asked else 0,
+            _AGAIN: _yeses(connection, is_held),
         },
         in_deployteq=_count(connection, deployteq_customer, there.deleted_there_at.is_(None)) if is_connected else None,
         alerts=tuple(connection.scalars(select(alert.c.reason).distinct().order_by(alert.c.reason))),
         gaps=tuple(sorted(connection.scalars(gaps))),
         days=_days(connection, now),
+        first_run_at=connection.scalar(select(func.min(sync_run.c.ended_at))),
     )
 
 
@@ -161,15 +171,12 @@ def _waiting(connection: Connection) -> dict[str, int]:
     return waiting | {name: int(number) for name, number in connection.execute(others)}
 
 
-def _yeses(connection: Connection) -> int:
-    """Return of how many addresses a yes waits to be judged."""
-    return connection.scalar(select(func.count(consent_candidate.c.address_hash.distinct()))) or 0
+def _yeses(connection: Connection, condition: ColumnElement[bool]) -> int:
+    """Return of how many addresses such a yes waits to be judged."""
+    return connection.scalar(select(func.count(consent_candidate.c.address_hash.distinct())).where(condition)) or 0
 
 
 def _refused_by_deployteq(connection: Connection) -> dict[str, int]:
-    """Return nothing where there is no account, so that the page of the others has no such row."""
-    if not _count(connection, deployteq_customer):
-        return {}
     updates = _count(connection, deployteq_customer, deployteq_customer.c.error_code.is_not(None))
     inserts = _count(connection, deployteq_pending, deployteq_pending.c.error_code.is_not(None))
     return {"customers by Deployteq": updates + inserts}

@@ -9,6 +9,8 @@ from prefect import runtime
 from prefect.exceptions import PrefectHTTPStatusError
 
 from blocks.api_budget import ApiBudget, find_budget
+from blocks.deployteq_account import DeployteqAccount
+from blocks.load import saved_names
 from crm_sync.budget.calls_store import CallFigures, read_calls
 from crm_sync.budget.figures_store import read_figures
 from crm_sync.budget.ledger_store import prune_ledger
@@ -31,8 +33,12 @@ def refresh_budget(
     budget: ApiBudget | str | None = None,
     *,
     flows: Collection[str] = (),
+    with_account: bool = False,
 ) -> str:
-    """Leave the budget's page as it is now, raise and clear alerts, and return the page's sentence."""
+    """Leave the budget's page as it is now, raise and clear alerts, and return the page's sentence.
+
+    `with_account`: the run has a Deployteq account, which no saved block need tell of.
+    """
     block = find_budget(budget)
     with database.transaction() as connection:
         org = org_of(connection, org_key)
@@ -43,16 +49,18 @@ def refresh_budget(
     sentence = budget_sentence(rules, figures)
     _publish(figures, rules, sentence, calls)
     raise_alerts(database, org, now, rejects_above=(block or ApiBudget()).alert_when_rejected, flows=flows)
-    publish_health(database, now)
+    publish_health(database, now, with_account=with_account or bool(saved_names(DeployteqAccount)))
     return sentence
 
 
-def refresh_budget_quietly(database: CustomerDatabase, org_key: str, now: datetime) -> None:
+def refresh_budget_quietly(
+    database: CustomerDatabase, org_key: str, now: datetime, *, with_account: bool = False
+) -> None:
     """Refresh the page at the end of a run; when that fails, the run ends as it would have ended."""
     if runtime.flow_run.id is None:  # outside of a flow run Prefect keeps no artifact
         return
     try:
-        refresh_budget(database, org_key, now)
+        refresh_budget(database, org_key, now, with_account=with_account)
     except (DatabaseUnavailableError, httpx.HTTPError, PrefectHTTPStatusError) as problem:
         run_logger().warning("The page of the API budget was not refreshed (%s).", type(problem).__name__)
 

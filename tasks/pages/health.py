@@ -6,7 +6,7 @@ from itertools import chain
 
 from crm_sync.database.engine import CustomerDatabase
 from crm_sync.runs.health_store import Health, read_health
-from crm_sync.runs.states import NOT_GREEN
+from crm_sync.runs.states import RunState
 from tasks.pages.charts import bar_chart
 from tasks.pages.markdown import Markdown, heading, link_to_page, publish_page, table
 
@@ -36,10 +36,10 @@ _LISTS = {
 }
 
 
-def publish_health(database: CustomerDatabase, now: datetime) -> None:
-    """Leave the page as things stand now."""
+def publish_health(database: CustomerDatabase, now: datetime, *, with_account: bool) -> None:
+    """Leave the page as things stand now; `with_account`: a Deployteq account is connected."""
     with database.transaction() as connection:
-        health = read_health(connection, now)
+        health = read_health(connection, now, with_account=with_account)
     days = {f"{on:%a %d %b}": day for on, day in sorted(health.days.items())}
     publish_page(
         "health",
@@ -73,7 +73,7 @@ def _directions(health: Health) -> list[tuple[object, ...]]:
     rows: list[tuple[object, ...]] = []
     for one in health.directions:
         name, page = _NAMES[one.flow]
-        held = " (held back)" if one.last_state in NOT_GREEN else ""
+        held = " (held back)" if one.last_state == RunState.NEEDS_APPROVAL else ""
         at = f"{one.succeeded_at:%Y-%m-%d %H:%M}" if one.succeeded_at else "never"
         rows.append((link_to_page(page, name) if one.last_at else name, at, f"{one.last_state}{held}"))
     return rows

@@ -13,6 +13,9 @@ from crm_sync.consent.record_store import record_consent
 from crm_sync.database.engine import CustomerDatabase
 from crm_sync.errors import ConfigurationError, DatabaseUnavailableError
 from crm_sync.moments.record_store import record_moments
+from crm_sync.runs.health_store import read_health
+from crm_sync.runs.history_store import end_run, start_run
+from crm_sync.runs.states import RunState
 from tests.consent.conftest import People
 
 ADA, CONTACT = "ada@planted.example", "003000000000001AAA"
@@ -91,6 +94,25 @@ def test_address_of_nobody_is_remembered_for_who_comes_later(people: People) -> 
     assert people.opt_in(ada) is False
 
 
+def _again(people: People) -> tuple[int, int]:
+    """Return how many yeses wait to be judged, and how many are held back, as the page of health has it."""
+    with people.database.transaction() as connection:
+        health = read_health(connection, people.now)
+    return health.waiting["people to be mailed again"], health.held["people to be mailed again"]
+
+
+def test_a_yes_waits_for_the_next_pull_whatever_else_waits_for_a_person(people: People) -> None:
+    ada = people.add(ADA, CONTACT)
+    record_consent(people.database, ada, "no", people.tick())
+    people.cycle()
+    record_consent(people.database, ada, "yes", people.tick())
+    with people.database.transaction() as connection:
+        run = start_run(connection, "incremental_pull", "org", None, people.now)
+        end_run(connection, run, state=RunState.NEEDS_APPROVAL, counts={}, requests_used=0, now=people.now)
+
+    assert _again(people) == (1, 0)
+
+
 def test_many_yeses_wait_for_a_person(people: People) -> None:
     ids = [people.add(f"a{n}@planted.example", f"00300000000000{n}AAA") for n in range(3)]
     for one in ids:
@@ -100,6 +122,7 @@ def test_many_yeses_wait_for_a_person(people: People) -> None:
         people.set(one, opt_in=True)
     people.cycle(most_lifts=2)
     assert [people.opt_in(one) for one in ids] == [False] * 3
+    assert _again(people) == (0, 3)
     people.cycle()
     assert [people.opt_in(one) for one in ids] == [True] * 3
 

@@ -36,7 +36,8 @@ def test_first_words_are_the_verdict(database_url: str) -> None:
     # Each after those before it, so that every line adds its own run.
     told = (
         ((), "Nothing has run yet: run full-sync first."),
-        (("full_sync", "Completed", 30), "All is well: every direction works, nothing waits."),
+        (("full_sync", "Completed", 0.5), "All is well: every direction works, nothing waits."),
+        (("full_sync", "Completed", 30), "Needs a look: no incremental pull has succeeded yet; nothing waits."),
         (
             ("incremental_pull", "Completed", 5),
             "Needs a look: no incremental pull has succeeded since 2026-03-04",
@@ -55,7 +56,7 @@ def test_first_words_are_the_verdict(database_url: str) -> None:
 
 def test_an_account_has_directions_and_people_of_its_own(database_url: str) -> None:
     with closing(CustomerDatabase(database_url)) as database:
-        health = _health(database, ("full_sync", "Completed", 30))
+        health = _health(database, ("full_sync", "Completed", 0.5))
         assert not [one for one in health.directions if "deployteq" in one.flow]
         assert health.in_deployteq is None
 
@@ -63,8 +64,15 @@ def test_an_account_has_directions_and_people_of_its_own(database_url: str) -> N
             note_connection(connection, "brand", paired_at=NOW)
         health = _health(database, ("deployteq_exchange", "DeployteqUnavailable", 0.1))
 
+        with database.transaction() as connection:
+            alone = read_health(connection, NOW, with_account=False)
+
     assert health.in_deployteq == 0
     assert health.sentence(NOW).startswith("Needs a look: the last Deployteq exchange ended as DeployteqUnavailable;")
+    # The account was taken away since.
+    assert alone.in_deployteq is None
+    assert alone.sentence(NOW).startswith("All is well:")
+    assert not [name for name in alone.refused if "Deployteq" in name]
 
 
 def test_days_add_up_what_the_runs_did(database_url: str) -> None:
@@ -81,6 +89,8 @@ def test_page_has_both_sides_and_leads_to_the_others(rig: Rig) -> None:
     rejected = rig.sync().total.rejected
     with closing(rig.customers.open()) as database, database.transaction() as connection:
         enter_campaign(connection, "spring", [row["id"] for row in rig.rows(customer)[:3]], utc_now())
+        # An account was connected once, and its block is gone.
+        note_connection(connection, "brand", paired_at=NOW)
 
     api_budget(rig.salesforce, rig.customers)
 
@@ -90,3 +100,4 @@ def test_page_has_both_sides_and_leads_to_the_others(rig: Rig) -> None:
     assert f"| records from Salesforce |  | {rejected} |  |" in page
     assert f"| Contacts in Salesforce, as last read | {len(rig.people('Contact')):,} |  |" in page
     assert "(/v2/artifacts/key/activity)" in page
+    assert "Deployteq" not in page

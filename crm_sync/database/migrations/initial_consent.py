@@ -47,6 +47,7 @@ def make_consent() -> None:
         *_texts("channel side reference kind"),
         sa.Column("not_before", _INSTANT),
         sa.Column("seen_at", _INSTANT, nullable=False),
+        sa.Column("held_at", _INSTANT),
         sa.Index("ix_consent_candidate_place", "address_hash", "channel", "side", "reference", unique=True),
     )
     _make_deliveries()

@@ -60,6 +60,8 @@ consent_candidate = Table(
     Column("kind", Text, nullable=False),
     Column("not_before", Instant),
     Column("seen_at", Instant, nullable=False),
+    # Since when it is held back: too many at once, until a person approves.
+    Column("held_at", Instant),
     Index("ix_consent_candidate_place", "address_hash", "channel", "side", "reference", unique=True),
 )
 
