@@ -65,10 +65,11 @@ def demo_brand(*, lively: bool = False) -> Iterator[DemoBrand]:
         for link in one.links
         if link.kind is CustomerFieldKind.OPTION
     }
-    command = [sys.executable, "-m", "standins.deployteq", "--control", "--state", str(DEMO_FOLDER / "deployteq.json")]
+    command = [sys.executable, "-m", "standins.deployteq", "--control", "--stop-with-parent"]
+    command += ["--state", str(DEMO_FOLDER / "deployteq.json")]
     command += [*(["--lively", "20"] if lively else []), "--fields", *sorted(fields)]
     brand = subprocess.Popen(  # noqa: S603  # our own interpreter and words
-        command, stdout=subprocess.PIPE, text=True, process_group=0
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, process_group=0
     )
     try:
         lines = [brand.stdout.readline().strip() if brand.stdout else "" for _ in range(2)]

@@ -24,10 +24,10 @@ def demo_org(records: int, *, lively: bool = False) -> Iterator[str]:
     """
     DEMO_FOLDER.mkdir(exist_ok=True)
     command = [sys.executable, "-m", "standins.salesforce", "--records", str(records)]
-    command += ["--database", str(DEMO_FOLDER / "org.sqlite"), "--control"]
+    command += ["--database", str(DEMO_FOLDER / "org.sqlite"), "--control", "--stop-with-parent"]
     command += ["--lively", "20"] if lively else []
     org = subprocess.Popen(  # noqa: S603  # our own interpreter and words
-        command, stdout=subprocess.PIPE, text=True, process_group=0
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, process_group=0
     )
     try:
         url = org.stdout.readline().strip() if org.stdout else ""

@@ -11,6 +11,7 @@ from standins.deployteq.brand import Brand
 from standins.deployteq.kept import keep, restore
 from standins.deployteq.people import People
 from standins.deployteq.server import Server
+from standins.parent import stop_with_the_parent
 
 TOKEN = "stand-in-token"  # noqa: S105  # of the stand-in
 OPTION_FIELDS = ["salesforce_customer", "salesforce_id", "salesforce_first_delivery"]
@@ -20,6 +21,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Serve until interrupted; the first line on standard output is the base URL, the second the outbox group."""
     options = _parser().parse_args(arguments)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    if options.stop_with_parent:
+        stop_with_the_parent()
     brand = Brand(options.token, option_fields={*OPTION_FIELDS, *options.fields})
     if not (options.state and restore(brand, options.state)):
         brand.outbox = brand.make_group("salesforce outbox")
@@ -47,6 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--state", type=Path, help="file that keeps the brand between two starts")
     parser.add_argument("--fields", nargs="*", default=[], help="option fields besides those of the exchange")
     parser.add_argument("--control", action="store_true", help="open /__control")
+    parser.add_argument("--stop-with-parent", action="store_true", help="end when standard input ends")
     return parser
 
 

@@ -7,6 +7,7 @@ import threading
 from pathlib import Path
 from random import Random
 
+from standins.parent import stop_with_the_parent
 from standins.salesforce.org.org import Org
 from standins.salesforce.people.daily_life import DailyLife
 from standins.salesforce.people.seed import seed
@@ -18,6 +19,8 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     # An org's own database can be large: leave the usual way, so that it is removed.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    if options.stop_with_parent:
+        stop_with_the_parent()
     with Org(database=options.database) as org:
         if not any(org.records.count(name) for name in ("Lead", "Contact")):
             seed(org, options.records, options.seed, contacts_only=options.contacts_only)
@@ -43,6 +46,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--database", type=Path, help="SQLite file to keep the org in; used again when it has records")
     parser.add_argument("--lively", type=float, metavar="SECONDS", help="let people change every so many seconds")
     parser.add_argument("--control", action="store_true", help="open /__control")
+    parser.add_argument("--stop-with-parent", action="store_true", help="end when standard input ends")
     return parser
 
 

@@ -133,3 +133,15 @@ def test_process_of_its_own_serves_seeded_people() -> None:
         process.terminate()
     assert report == {"requests": [], "counts": {}, "used": 0}
     assert process.returncode == 0
+
+
+@pytest.mark.parametrize("kind", ["salesforce", "deployteq"])
+def test_process_ends_with_the_one_that_started_it(kind: str) -> None:
+    """Also when that is killed: the system then closes the pipe."""
+    command = [sys.executable, "-m", f"standins.{kind}", "--stop-with-parent", "--lively", "1"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("http://127.0.0.1:")
+        process.stdin.close()
+        assert process.wait(timeout=60) == 0
