@@ -22,6 +22,11 @@ _REASONS = {
     "list_type": "is a list; begin each entry with a dash",
     "model_type": "has settings of its own below it",
 }
+_BEGINNINGS = (
+    yaml.BlockMappingStartToken, yaml.BlockSequenceStartToken, yaml.FlowMappingStartToken, yaml.FlowSequenceStartToken,
+)  # fmt: skip
+_ENDS = (yaml.BlockEndToken, yaml.FlowMappingEndToken, yaml.FlowSequenceEndToken)
+_DEEPEST = 20
 _Place = tuple[str | int, ...]
 
 
@@ -40,16 +45,13 @@ def read_mapping(text: str) -> MappingRules:
     Raises MappingError, with line and setting, for text that is not YAML, an unknown setting or a contradiction.
     """
     try:
-        if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text, Loader=yaml.SafeLoader)):
-            raise MappingError("The mapping file has an alias (*name); write out in full what it stands for.")
+        _check_shape(text)
         root = yaml.compose(text, Loader=yaml.SafeLoader)
         content = yaml.safe_load(text)
     except yaml.YAMLError as problem:
         raise MappingError(_unreadable(problem)) from None
-    except RecursionError:
-        raise MappingError(
-            "The mapping file is nested too deeply; it has objects, their links and nothing below."
-        ) from None
+    except ValueError:
+        raise MappingError("The mapping file has a number or a date that nobody can read; put it in quotes.") from None
     if not isinstance(root, yaml.MappingNode) or not isinstance(content, dict):
         raise MappingError(f"The mapping file is empty; it needs at least one of {', '.join(_OBJECTS)}.")
     lines: dict[_Place, int] = {}
@@ -60,6 +62,17 @@ def read_mapping(text: str) -> MappingRules:
         raise MappingError(_refused(refusal, lines)) from None
     _check_conditions(rules, lines)
     return rules
+
+
+def _check_shape(text: str) -> None:
+    """Raise MappingError for what a few bytes can make endless: aliases, and what is nested without end."""
+    depth = 0
+    for token in yaml.scan(text, Loader=yaml.SafeLoader):
+        if isinstance(token, yaml.AliasToken):
+            raise MappingError("The mapping file has an alias (*name); write out in full what it stands for.")
+        depth += isinstance(token, _BEGINNINGS) - isinstance(token, _ENDS)
+        if depth > _DEEPEST:
+            raise MappingError("The mapping file is nested too deeply; it has objects, their links and nothing below.")
 
 
 def write_mapping(rules: MappingRules) -> str:

@@ -25,7 +25,9 @@ contact:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("contact: " + "[" * 2_000, "nested too deeply"),
+        ("contact: " + "[" * 200_000, "nested too deeply"),
+        ("contact: " + "9" * 5_000, "a number or a date that nobody can read; put it in quotes"),
+        ("contact: {status: 2026-13-45}", "a number or a date that nobody can read; put it in quotes"),
         ("a: &a [x, x]\nb: &b [*a, *a]\ncontact: [*b, *b]", "write out in full"),
     ],
 )
