@@ -25,6 +25,11 @@ class Finding:
     answer: str
     is_safe: bool = True
 
+    @property
+    def words(self) -> str:
+        """The answer as a page has it."""
+        return ", ".join(json.loads(self.answer)) or "none" if self.question == LACKING else self.answer
+
 
 def keep_findings(connection: Connection, brand: str, findings: Sequence[Finding], now: datetime) -> None:
     """Keep the answers, in place of earlier ones."""

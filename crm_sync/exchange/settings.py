@@ -18,6 +18,18 @@ class ChangesThere(StrEnum):
 class ExchangeSettings(BaseModel):
     """How customers are told apart in Deployteq, what is written there, and how the first delivery goes."""
 
+    outbox_group: int = Field(
+        default=0,
+        ge=0,
+        title="Outbox group",
+        description="The id of the group that a campaign of yours in Deployteq fills with who unsubscribed, bounced or "
+        "changed details. 0: none; opt-outs then come with the hourly sweep.",
+    )
+    time_zone: str = Field(
+        default="Europe/Amsterdam",
+        title="Time zone",
+        description="Of the API user in Deployteq; best give that user UTC and write UTC here.",
+    )
     identity: str = Field(
         default="salesforce_customer",
         min_length=1,
@@ -41,13 +53,6 @@ class ExchangeSettings(BaseModel):
         description="Customers that the first delivery makes get its date here, in the same call, so that a profile "
         "in Deployteq can leave them out. Empty: none.",
     )
-    outbox_group: int = Field(
-        default=0,
-        ge=0,
-        title="Outbox group",
-        description="The id of the group that a campaign of yours in Deployteq fills with who unsubscribed, bounced or "
-        "changed details. 0: none; opt-outs then come with the hourly sweep.",
-    )
     changes_there: ChangesThere = Field(
         default=ChangesThere.KEEP,
         title="Changes in Deployteq",
@@ -66,11 +71,6 @@ class ExchangeSettings(BaseModel):
         le=100,
         title="Most new customers at once, in percent",
         description="Of the account: a later run that would make more waits for a person.",
-    )
-    time_zone: str = Field(
-        default="Europe/Amsterdam",
-        title="Time zone",
-        description="Of the API user in Deployteq; best give that user UTC and write UTC here.",
     )
 
     @property

@@ -49,21 +49,24 @@ class ExchangeSummary:
         )
         refused = sum(self.delivered.refused.values()) + self.consent.refused
         parts = [
+            *self._waiting(),
             done,
             f"{refused:,} refused" if refused else "",
-            f"{counted(self.delivered.waiting, 'new customer')} wait until a person approves"
-            if self.delivered.waiting
-            else "",
-            f"{counted(self.delivered.held, 'customer')} wait until a person approves, since values of so many were "
-            "emptied in Deployteq at once"
-            if self.delivered.held
-            else "",
             f"Deployteq lacks the option fields {', '.join(sorted(self.delivered.lacking))}"
             if self.delivered.lacking
             else "",
             *(sentence.rstrip(".") for sentence in self.collected.problems.sentences),
         ]
         return "; ".join(part for part in parts if part) + f" ({counted(self.calls, 'call')})."
+
+    def _waiting(self) -> list[str]:
+        """Say first who waits for a person, and for what."""
+        run, delivered = "run deployteq-exchange with 'Approve changes' ticked", self.delivered
+        look = "look at those made in Deployteq, then" if delivered.made else "if so many are meant,"
+        of_new = f"Approval is needed for {counted(delivered.waiting, 'new customer')}: {look} {run}"
+        of_held = f"Approval is needed for {counted(delivered.held, 'customer')} with values emptied in Deployteq: if "
+        of_held += f"that was meant, {run}"
+        return [*([of_new] if delivered.waiting else []), *([of_held] if delivered.held else [])]
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ def inspect_deployteq(
     with open_exchange(run, rules, "check_connection", account, delivery) as opened:
         customers = _look(opened)
         findings = [*look_at_fields(opened), *(measure(opened) if may_write_test_customers else ())]
-        answers = tuple((one.question, one.answer, one.is_safe) for one in findings)
+        answers = tuple((one.question, one.words, one.is_safe) for one in findings)
         return DeployteqReport(opened.brand, customers, opened.account.calls, answers)
 
 

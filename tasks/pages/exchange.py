@@ -28,6 +28,8 @@ def publish_exchange(summary: ExchangeSummary) -> None:
         ("calls of the delivery", delivered.calls),
         ("calls of the delivery, as forecast", delivered.calls_forecast),
     ]
+    # Of all that may happen, most does not.
+    facts = [(name, number) for name, number in facts if number] or [("customers", 0)]
     refused = [(code, number) for code, number in sorted(delivered.refused.items())]
     problems = [*collected.problems.sentences]
     if summary.unknown_fields:
@@ -36,7 +38,7 @@ def publish_exchange(summary: ExchangeSummary) -> None:
         "deployteq-exchange",
         "Deployteq exchange",
         summary.sentence(),
-        table(("", ""), facts),
+        table(("", "number"), facts),
         heading("Refused by Deployteq") if refused else heading("Nothing was refused"),
         table(("code", "customers"), refused),
         table(("field that does not fit", "customers"), sorted(delivered.left_out.items())),
@@ -61,14 +63,13 @@ def publish_pairing(summary: PairingSummary, findings: Sequence[Finding]) -> Non
         ("deleted in Deployteq, for they were missing twice", summary.account.missing.deleted),
         ("calls", summary.calls),
         ("calls to read all, as forecast", summary.forecast.calls),
-        ("calls of the first delivery", summary.first_delivery_calls),
+        *([("calls of the first delivery", summary.first_delivery_calls)] if summary.first_delivery_calls else []),
     ]
-    measured = [(one.question, one.answer, "" if one.is_safe else "nothing is delivered") for one in findings]
+    measured = [(one.question, one.words, "" if one.is_safe else "nothing is delivered") for one in findings]
     publish_page(
         "deployteq-pairing",
         "Deployteq pairing",
         summary.sentence(),
         table(("", "people"), facts),
-        heading("Measured") if measured else heading("Nothing was measured"),
-        table(("question", "answer", ""), measured),
+        *((heading("Measured"), table(("question", "answer", ""), measured)) if measured else ()),
     )

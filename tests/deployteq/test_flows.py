@@ -77,6 +77,7 @@ def test_an_account_is_paired_filled_and_its_opt_outs_reach_salesforce(
     synced.org.settings.password = password
     assert state(check_connection, may_write_test_customers=True) == "Completed"
     assert "an update by a value that two customers have" in artifact("connection")
+    assert "| linked option fields that the brand lacks | none |" in artifact("connection")
     assert state(deployteq_exchange) == "Completed"
     assert _has_opted_out(synced, pairs[other])
     assert state(deployteq_reconcile, dry_run=True) == "DryRun"
