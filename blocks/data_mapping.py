@@ -25,23 +25,12 @@ class DataMapping(SavedBlock):
 
     model_config = ConfigDict(json_schema_extra=picked_from_a_list("contact", "lead"))
 
-    contact: ObjectMapping = Field(
-        # A literal default: the form in the UI shows it, which it would not with a factory.
-        default=standard_contact_mapping(),
-        title="Contacts",
-        description="What is read from Salesforce contacts. Without links, contacts are left out.",
-    )
-    lead: ObjectMapping = Field(
-        default=standard_lead_mapping(),
-        title="Leads",
-        description="What is read from Salesforce leads. Without links, leads are left out.",
-    )
+    # The short ones first: below the links nobody would find them.
     precedence: Precedence = Field(
         default=Precedence.CONTACT_FIRST,
         title="Which record stands for a customer",
         description="When a lead and a contact are one customer: the contact, or whichever changed last.",
     )
-
     overwrite: Overwrite = Field(
         default=Overwrite.CHANGED_FIELDS,
         title="A pull overwrites",
@@ -69,6 +58,17 @@ class DataMapping(SavedBlock):
         default=Safeguards(),
         title="Safeguards",
         description="What waits for a person since it concerns too many people at once, and how long old values stay.",
+    )
+    contact: ObjectMapping = Field(
+        # A literal default: the form in the UI shows it, which it would not with a factory.
+        default=standard_contact_mapping(),
+        title="Contacts",
+        description="What is read from Salesforce contacts. Without links, contacts are left out.",
+    )
+    lead: ObjectMapping = Field(
+        default=standard_lead_mapping(),
+        title="Leads",
+        description="What is read from Salesforce leads. Without links, leads are left out.",
     )
 
     def check(self) -> None:

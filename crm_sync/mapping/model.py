@@ -88,33 +88,14 @@ def _offer_names(schema: dict[str, Any]) -> None:
 class FieldLink(BaseModel):
     """One row of the mapping: a Salesforce field and the customer field it fills."""
 
+    # A form has thirty rows and more: their help stands above all of them, in `links`.
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
 
-    salesforce_field: str = Field(
-        title="Salesforce field",
-        description="API name as Salesforce Setup shows it, for example Email, Title or Score__c.",
-    )
-    kind: CustomerFieldKind = Field(
-        default=CustomerFieldKind.STANDARD,
-        title="Goes into a",
-        description="A standard customer field, or a customer option field of your brand.",
-    )
-    name: str = Field(
-        title="Customer field",
-        description="Choose a standard field, or write the name of an option field of your own.",
-        json_schema_extra=_offer_names,
-    )
-    unique: bool = Field(
-        default=False,
-        title="Unique",
-        description="Tick on exactly one link: customers are told apart by this field (Id or Email as a rule).",
-    )
-    opposite: bool = Field(
-        default=False,
-        title="Says the opposite",
-        description="For opt_in and sms_opt_in only: tick when true in Salesforce means No here, "
-        "as with HasOptedOutOfEmail.",
-    )
+    salesforce_field: str = Field(title="Salesforce field")
+    kind: CustomerFieldKind = Field(default=CustomerFieldKind.STANDARD, title="Goes into a")
+    name: str = Field(title="Customer field", json_schema_extra=_offer_names)
+    unique: bool = Field(default=False, title="Unique")
+    opposite: bool = Field(default=False, title="Says the opposite")
 
     @field_validator("salesforce_field")
     @classmethod
@@ -171,11 +152,6 @@ class ObjectMapping(BaseModel):
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
 
-    links: list[FieldLink] = Field(
-        default=[],
-        title="Links",
-        description="One row per field. Leave empty to leave this object out of the synchronisation.",
-    )
     status: str = Field(
         default="",
         title="Customer status",
@@ -186,6 +162,15 @@ class ObjectMapping(BaseModel):
         default="",
         title="Only records where",
         description="Optional SOQL condition, for example: Country = 'Netherlands' AND Score__c > 10",
+    )
+    links: list[FieldLink] = Field(
+        default=[],
+        title="Links",
+        description="One row per field: its API name as Salesforce Setup shows it, like Email, Title or Score__c, and "
+        "the customer field that it fills: a standard one to choose, or an option field of your brand to write. Unique "
+        "is on for exactly one row: customers are told apart by it, Id or Email as a rule. Says the opposite is only "
+        "for opt_in and sms_opt_in, where true in Salesforce means No here, as with HasOptedOutOfEmail. Without rows "
+        "this object is left out.",
     )
 
     @model_validator(mode="after")
