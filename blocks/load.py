@@ -43,16 +43,16 @@ def _load(kind: type[B], name: str, shown: str) -> B:
     try:
         return cast(B, kind.load(name.strip()))
     except ValueError:
-        known = saved_names(kind)
+        known = saved_names(kind.get_block_type_slug())
         there = f"saved are {listed(known)}" if known else "save one under Blocks in the Prefect UI"
         raise ConfigurationError(f"There is no block {name!r} of type '{shown}'; {there}.") from None
 
 
-def saved_names(kind: type[SavedBlock]) -> list[str]:
-    """Return the names under which blocks of a kind are saved."""
+def saved_names(slug: str) -> list[str]:
+    """Return the names under which blocks of the type with this slug are saved."""
     with get_client(sync_client=True) as client:
         try:
-            found = client.read_block_documents_by_type(kind.get_block_type_slug(), include_secrets=False)
+            found = client.read_block_documents_by_type(slug, include_secrets=False)
         except PrefectHTTPStatusError as refusal:
             if refusal.response.status_code != codes.NOT_FOUND:
                 raise

@@ -9,7 +9,6 @@ from prefect import runtime
 from prefect.exceptions import PrefectHTTPStatusError
 
 from blocks.api_budget import ApiBudget, find_budget
-from blocks.deployteq_account import DeployteqAccount
 from blocks.load import saved_names
 from crm_sync.budget.calls_store import CallFigures, read_calls
 from crm_sync.budget.figures_store import read_figures
@@ -24,6 +23,9 @@ from tasks.pages.alerts import raise_alerts
 from tasks.pages.charts import bar_chart
 from tasks.pages.health import publish_health
 from tasks.pages.markdown import Markdown, bold, bullets, heading, publish_page, table
+
+# By its slug: an installation without Deployteq imports nothing of it.
+_ACCOUNT_TYPE = "deployteq-account"
 
 
 def refresh_budget(
@@ -49,7 +51,7 @@ def refresh_budget(
     sentence = budget_sentence(rules, figures)
     _publish(figures, rules, sentence, calls)
     raise_alerts(database, org, now, rejects_above=(block or ApiBudget()).alert_when_rejected, flows=flows)
-    publish_health(database, now, with_account=with_account or bool(saved_names(DeployteqAccount)))
+    publish_health(database, now, with_account=with_account or bool(saved_names(_ACCOUNT_TYPE)))
     return sentence
 
 
