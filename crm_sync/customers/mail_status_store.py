@@ -34,6 +34,12 @@ def mail_status_again() -> dict[str, ColumnElement[Any]]:
     }
 
 
+def mail_status_unless_joined() -> dict[str, ColumnElement[Any]]:
+    """Return the values of a customer who is there again, but for one that is still joined to another."""
+    is_joined = customer.c.merged_into_customer_id.is_not(None)
+    return {name: case((is_joined, customer.c[name]), else_=again) for name, again in mail_status_again().items()}
+
+
 def mail_status_if(is_joined: ColumnElement[bool]) -> dict[str, ColumnElement[Any]]:
     """Return the values of a customer who is not mailed where the condition holds, and is there again elsewhere."""
     stopped, again = not_mailed(), mail_status_again()

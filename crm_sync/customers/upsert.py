@@ -30,7 +30,7 @@ from sqlalchemy import (
 
 from crm_sync.columns.membership import among
 from crm_sync.consent.here_store import BLACKLIST
-from crm_sync.customers.mail_status_store import MAIL_STATUS, mail_status_again
+from crm_sync.customers.mail_status_store import MAIL_STATUS, mail_status_again, mail_status_unless_joined
 from crm_sync.database.dialects import insert_for, write_and_count
 from crm_sync.database.staging import stage
 from crm_sync.database.tables.customers import JSON_OBJECT, Instant, customer
@@ -71,10 +71,10 @@ def upsert_customers(
 ) -> Written:
     """Insert or update a customer for each primary record; only records of the batch are counted.
 
-    `secondary`: records of the other sObject, which fill the customer fields that only their sObject has links for (a
-    converted lead's Id, for example). Without one, the values of an earlier one are cleared. `has_matches`: whether the
-    mirror held any of the batch's records before, so that most customers may need no change. `overwrites`: write the
-    status too; otherwise it stays as long as the source is of the same sObject.
+    `secondary`: records of the other sObject, which fill the fields that only it has links for (a converted lead's Id,
+    for example). Without one, the values of an earlier one are cleared. `has_matches`: whether the mirror held any of
+    the batch's records before: most customers may need no change. `overwrites`: write the status too; otherwise it
+    stays as long as the source is of the same sObject.
     """
     inserted = updated = 0
     secondary_keys = pd.concat([pd.Series(dtype="str"), *(group.records["unique_key"] for group in secondary)])
@@ -159,9 +159,9 @@ def _stage_customers(connection: Connection, records: pd.DataFrame, mapping: Obj
 
 
 def _count_above(connection: Connection, highest: int, now: datetime) -> int:
-    """Count this batch's new customers: with a higher id than `highest`, and made at its time."""
-    made = select(func.count()).where(customer.c.id > highest, customer.c.created_at == now)
-    return connection.scalars(made).one()
+    """Count this batch's new customers: with a higher id than `highest`, made at its time (SQLite has one writer)."""
+    is_of_batch = customer.c.created_at == now if connection.dialect.name == "postgresql" else true()
+    return connection.scalars(select(func.count()).where(customer.c.id > highest, is_of_batch)).one()
 
 
 def _upsert(
@@ -217,9 +217,9 @@ def _customer_values(
         "salesforce_id": row["salesforce_id"],
         "deleted_in_salesforce_at": null(),
     }
-    if not stays_merged:
-        # A customer that was merged into another one is a customer of its own again.
-        values |= mail_status_again() | {"merged_into_customer_id": null()}
+    # A customer that was merged into another one is a customer of its own again, if it does not stay so.
+    own = mail_status_again() | {"merged_into_customer_id": null()}
+    values |= mail_status_unless_joined() if stays_merged else own
     if cleared_links:
         values |= _with_cleared(connection, values, cleared_links, row["salesforce_object"])
     return values

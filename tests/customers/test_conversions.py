@@ -171,3 +171,9 @@ def test_lead_is_a_customer_of_its_own_when_contacts_are_mapped_no_longer(known:
 
     assert mailable(known)[OLD]["status"] == "Prospect"
     assert OLD not in merged_into(known)
+
+
+def test_converted_lead_that_is_undeleted_is_mailed_again(story: Story) -> None:
+    for at, deleted in enumerate(("false", "true", "false")):
+        story.land(story.lead(1, "ada@x.org", at=at, IsConverted="true", IsDeleted=deleted))
+        assert story.customer("ada@x.org")["mail_status"] == ("INACTIVE" if deleted == "true" else None)
