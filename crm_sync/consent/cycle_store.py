@@ -14,6 +14,7 @@ from crm_sync.consent.queue_store import queue_lifts, queue_withdrawals
 from crm_sync.consent.readings_store import customers_of
 from crm_sync.consent.standing_store import customers_with, gather, refresh_consent
 from crm_sync.consent_words import Cause, Channel, Side
+from crm_sync.database.dialects import look_up_by_index
 from crm_sync.database.tables.consent import consent_candidate
 from crm_sync.database.tables.customers import customer
 from crm_sync.sobject import SObject
@@ -28,7 +29,8 @@ class Cycle:
 
     `clock`: tells when something that was said here is noticed; `now`, if left out. `linked`: the channels that each
     object's mapping has a field for. `users_may_lift`: whether a Salesforce user may subscribe a person again.
-    `lifts_approved`: a person has approved the yeses that were held back.
+    `lifts_approved`: a person has approved the yeses that were held back. `shown_again`: objects of which Salesforce
+    shows an opt-out field again; what was said of their customers meanwhile counts from now on.
     """
 
     hashes: AddressHash
@@ -37,6 +39,7 @@ class Cycle:
     linked: Mapping[SObject, Collection[Channel]]
     users_may_lift: bool = True
     lifts_approved: bool = False
+    shown_again: Collection[SObject] = ()
     clock: Callable[[], datetime] | None = None
 
 
@@ -45,6 +48,7 @@ def close_cycle(connection: Connection, cycle: Cycle) -> Judged:
 
     The caller has landed what every mapped object of Salesforce says; belongs in a transaction of its own.
     """
+    look_up_by_index(connection)
     at = cycle.clock() if cycle.clock else cycle.now
     noticed = notice_changes_here(connection, cycle.hashes, run=cycle.run, now=at)
     note_look(connection, cycle.now)
@@ -54,7 +58,8 @@ def close_cycle(connection: Connection, cycle: Cycle) -> Judged:
     )
     # Also of those whose yes took nothing back: Salesforce, where it may have been said, is to hold the no again.
     asked = customers_of(connection, judged.hashes)
-    touched = gather(connection, customers_with(connection, noticed), asked)
+    waited = [select(customer.c.id).where(customer.c.salesforce_object == str(one)) for one in cycle.shown_again]
+    touched = gather(connection, customers_with(connection, noticed), asked, *waited)
     channels = {channel for some in cycle.linked.values() for channel in some}
     if touched is not None:
         refresh_consent(connection, touched, cycle.now, linked=channels)

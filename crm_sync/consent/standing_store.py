@@ -24,7 +24,7 @@ from crm_sync.consent_words import Channel
 from crm_sync.database.dialects import write_and_count
 from crm_sync.database.frames import frame_of
 from crm_sync.database.staging import stage, stage_query
-from crm_sync.database.tables.consent import address_consent
+from crm_sync.database.tables.consent import address_consent, consent_gap
 from crm_sync.database.tables.customers import customer, salesforce_record
 
 
@@ -87,14 +87,14 @@ def refresh_consent(
     """Set the consent of customers (a query of their ids) to what follows from the ledger; returns how many changed.
 
     `linked`: channels for which the mapping has a field; for the others, consent that nobody gave or took stays empty.
-    `hidden`: channels whose field Salesforce no longer shows; nobody comes to stand at yes.
+    `hidden`: channels whose field Salesforce no longer shows. Nobody comes to stand at yes then, nor while there is a
+    gap in what is known of the customer's object.
     """
     changed = 0
     for channel in Channel:
         field = customer.c[channel.customer_field]
-        stands = ~stands_at_no(customer, channel)
-        if channel in hidden:
-            stands = and_(stands, field.is_(True))
+        is_known_yes = field.is_(True) if channel in hidden else or_(field.is_(True), ~_is_in_gap(channel))
+        stands = and_(~stands_at_no(customer, channel), is_known_yes)
         has_record = and_(customer.c.salesforce_id.is_not(None), literal(channel in linked))
         is_known = or_(field.is_not(None), ~stands, has_record)
         changed += write_and_count(
@@ -104,6 +104,12 @@ def refresh_consent(
             .where(customer.c.id.in_(touched), is_known, field.is_distinct_from(stands)),
         )
     return changed
+
+
+def _is_in_gap(channel: Channel) -> ColumnElement[bool]:
+    """Tell whether Salesforce no longer shows the opt-out field of the customer's object."""
+    gap = consent_gap.c
+    return exists(select(gap.sobject).where(gap.sobject == customer.c.salesforce_object, gap.channel == channel.value))
 
 
 def _noes(channel: Channel) -> Select[tuple[int]]:

@@ -23,6 +23,7 @@ from crm_sync.customers.landed_consent_store import settle_consent, take_consent
 from crm_sync.customers.landing_context import LandingContext
 from crm_sync.customers.survivors import Survivors, choose_survivors
 from crm_sync.customers.upsert import RecordGroup
+from crm_sync.database.dialects import look_up_by_index
 from crm_sync.erasure.known_store import without_erased
 from crm_sync.holds.held_store import drop_held, held_among, set_aside
 from crm_sync.runs.counts import Counts
@@ -229,10 +230,4 @@ def one_at_a_time(connection: Connection) -> None:
     # Two batches that share a key would each miss the other's record. SQLite has one writer anyway.
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LANDING_LOCK})
-        # A batch is small beside the tables it meets: each of its rows is looked up by an index. Of tables that
-        # grow this fast the planner knows no statistics, and would read all of them for every batch. The batch itself
-        # can only be read whole: with scans switched off, PostgreSQL up to 17 takes all plans for equally dear.
-        for method in ("hashjoin", "mergejoin", "material"):
-            connection.execute(text(f"SET LOCAL enable_{method} = off"))
-        for setting in ("random_page_cost = 1", "jit = off"):
-            connection.execute(text(f"SET LOCAL {setting}"))
+    look_up_by_index(connection)

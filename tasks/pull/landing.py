@@ -1,6 +1,6 @@
 """How a run lands what it reads, and what it does about consent when every object is in."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 import pandas as pd
@@ -119,5 +119,5 @@ def _judge_consent(run: Run, checked: ResolvedMapping, landing: LandingContext, 
 def _judge(database: CustomerDatabase, cycle: Cycle, hidden: dict[SObject, list[Channel]]) -> Judged:
     with database.transaction() as connection:
         shown = {one: set(via) - set(hidden.get(one, ())) for one, via in cycle.linked.items()}
-        note_gaps(connection, hidden, shown, cycle.now)
-        return close_cycle(connection, cycle)
+        shown_again = note_gaps(connection, hidden, shown, cycle.now)
+        return close_cycle(connection, replace(cycle, shown_again=shown_again))

@@ -7,15 +7,19 @@ import pytest
 from sqlalchemy import text
 
 from crm_sync.columns.address_hash import KEY_BYTES
+from crm_sync.consent.cycle_store import Cycle, close_cycle
+from crm_sync.consent.gaps_store import note_gaps
 from crm_sync.consent.ledger_store import enter_sayings
 from crm_sync.consent.proof_store import read_chain
 from crm_sync.consent.record_store import record_consent
+from crm_sync.consent_words import Channel
 from crm_sync.database.engine import CustomerDatabase
 from crm_sync.errors import ConfigurationError, DatabaseUnavailableError
 from crm_sync.moments.record_store import record_moments
 from crm_sync.runs.health_store import read_health
 from crm_sync.runs.history_store import end_run, start_run
 from crm_sync.runs.states import RunState
+from crm_sync.sobject import SObject
 from tests.consent.conftest import People
 
 ADA, CONTACT = "ada@planted.example", "003000000000001AAA"
@@ -111,6 +115,21 @@ def test_a_yes_waits_for_the_next_pull_whatever_else_waits_for_a_person(people: 
         end_run(connection, run, state=RunState.NEEDS_APPROVAL, counts={}, requests_used=0, now=people.now)
 
     assert _again(people) == (1, 0)
+
+
+def test_yes_that_is_said_while_the_opt_out_is_hidden_counts_when_it_is_shown_again(people: People) -> None:
+    ada = people.add(ADA, CONTACT)
+    record_consent(people.database, ada, "no", people.tick())
+    for said, is_hidden in (("no", True), ("yes", True), (None, False)):
+        if said:
+            record_consent(people.database, ada, said, people.tick())
+        shown = [] if is_hidden else [Channel.EMAIL]
+        with people.database.transaction() as connection:
+            gaps = ({SObject.CONTACT: [Channel.EMAIL]} if is_hidden else {}, {SObject.CONTACT: shown})
+            shown_again = note_gaps(connection, *gaps, people.tick())
+            linked = {SObject.CONTACT: [Channel.EMAIL]}
+            close_cycle(connection, Cycle(people.database.hashes, 1, people.now, linked, shown_again=shown_again))
+        assert people.opt_in(ada) is not is_hidden, (said, is_hidden)
 
 
 def test_many_yeses_wait_for_a_person(people: People) -> None:

@@ -6,7 +6,10 @@ from contextlib import contextmanager
 import pytest
 from sqlalchemy import Connection, text
 
+from crm_sync.consent.cycle_store import Cycle, close_cycle
+from crm_sync.consent_words import Channel
 from crm_sync.database.engine import CustomerDatabase
+from crm_sync.sobject import SObject
 from tests.rigs.story import HASHES, Story
 
 _KNOWN = 3_000
@@ -56,3 +59,8 @@ def test_landing_reads_as_many_rows_as_its_batch_needs(
         read.clear()
         story.land(*batch)
         assert {name: rows for name, rows in read.items() if rows > _KNOWN / 4} == {}, kind
+    read.clear()
+    linked = {one: [Channel.EMAIL] for one in SObject}
+    with transaction() as connection:
+        close_cycle(connection, Cycle(HASHES, story.run, story.now, linked))
+    assert {name: rows for name, rows in read.items() if rows > _KNOWN / 4} == {}
