@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import pandas as pd
 from sqlalchemy import ColumnElement, Connection, FromClause, Text, and_, cast, func, literal, or_, select, type_coerce
 
+from crm_sync.columns.address_hash import AROUND_ADDRESSES
 from crm_sync.columns.json_objects import json_objects, raw_literals
 from crm_sync.columns.membership import among
 from crm_sync.customers.mirror import read_records, to_records
@@ -19,7 +20,7 @@ from crm_sync.database.frames import frame_of
 from crm_sync.database.staging import stage
 from crm_sync.database.tables.customers import customer, rejected_record, salesforce_record
 from crm_sync.mapping.model import OPTION_COLUMN, CustomerFieldKind, FieldLink, MappingRules
-from crm_sync.mapping.transform import customer_values
+from crm_sync.mapping.transform import ADDRESSES, customer_values
 from crm_sync.sobject import SObject
 
 
@@ -104,7 +105,7 @@ def _read_edited(connection: Connection, part: RecordGroup, links: list[FieldLin
         .prefix_with("MATERIALIZED", dialect="postgresql")
     )
     values = salesforce_record.c.field_values
-    given = ((link, _member(connection, values, link.salesforce_field)) for link in links)
+    given = ((link, _given_text(connection, values, link)) for link in links)
     differs = (_own(connection, person, link).is_distinct_from(value) for link, value in given)
     is_source = and_(
         salesforce_record.c.id == person.c.source_id, salesforce_record.c.unique_key == person.c.unique_key
@@ -135,6 +136,15 @@ def _own(connection: Connection, person: FromClause, link: FieldLink) -> ColumnE
     if link.kind is CustomerFieldKind.STANDARD:
         return cast(person.c[link.name], Text)
     return _member(connection, person.c.options, link.name)
+
+
+def _given_text(connection: Connection, values: ColumnElement[Any], link: FieldLink) -> ColumnElement[Any]:
+    """Return what a record gave for a link, of an e-mail address without what stands around it."""
+    text = _member(connection, values, link.salesforce_field)
+    if link.kind is CustomerFieldKind.STANDARD and link.name in ADDRESSES:
+        trim = func.btrim if connection.dialect.name == "postgresql" else func.trim
+        text = func.nullif(trim(text, AROUND_ADDRESSES), "")
+    return text
 
 
 def _member(connection: Connection, objects: ColumnElement[Any], name: str) -> ColumnElement[Any]:
@@ -192,6 +202,6 @@ def _with_values(part: RecordGroup, values: pd.DataFrame, rules: MappingRules) -
     new = {link.name: values[link.column] for link in links if link.kind is CustomerFieldKind.STANDARD}
     if options:
         new["options"] = json_objects(options, index=values.index)
-    rest = part.records.loc[part.records.index.difference(values.index)]
-    whole = {name: pd.concat([column, rest[name]]).reindex(part.records.index) for name, column in new.items()}
-    return part.records.assign(**whole)
+    is_kept = part.records.index.isin(values.index)
+    # One after the other: putting each column together anew in its old order costs as much as mapping it.
+    return pd.concat([part.records[~is_kept], part.records.loc[values.index].assign(**new)])

@@ -69,7 +69,9 @@ def settle_consent(
         touched = gather(connection, of_batch, concerned, into.where(customer.c.merged_into_customer_id.is_not(None)))
     else:
         stands = exists(select(address_consent.c.id).where(address_consent.c.address_hash == staged.c.address_hash))
-        touched = gather(connection, of_batch if landing.hidden_consent else of_batch.where(stands), concerned)
+        # First the few addresses at which a no stands, then their customers.
+        at_no = select(customer.c.id).where(customer.c.unique_key.in_(select(staged.c.unique_key).where(stands)))
+        touched = gather(connection, of_batch if landing.hidden_consent else at_no, concerned)
     if touched is None:
         return
     linked = landing.linked_consent
