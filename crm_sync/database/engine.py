@@ -32,6 +32,11 @@ _MIGRATION_LOCK = 7_023_001
 _ALEMBIC = Lock()
 _KEY_CHECK = "address_key_check"
 _DRIVERS = {"sqlite": "sqlite", "postgres": "postgresql+psycopg", "postgresql": "postgresql+psycopg"}
+# What Prisma's, asyncpg's and JDBC's users write into a URL against poolers that mix prepared statements up.
+_PREPARING = {
+    *("prepare_threshold", "preparethreshold", "pgbouncer"),
+    *("prepared_statement_cache_size", "statement_cache_size"),
+}
 # Settings in the URL take precedence. `timeout`: seconds to wait for another writer; a batch takes less than one.
 _CONNECT = {"sqlite": {"timeout": "60"}, "postgresql": {"client_encoding": "utf8"}}
 _SQLITE_SETTINGS = (
@@ -131,7 +136,7 @@ def _make_engine(address: URL) -> Engine:
     if address.get_backend_name() == "postgresql":
         # Statements are few and large here, and a pooler that gives each transaction another connection would mix
         # prepared ones up; so nothing is prepared, whatever the URL has (JDBC's 0 means off, psycopg's means always).
-        query.pop("prepare_threshold", None)
+        query = {name: value for name, value in query.items() if name.lower() not in _PREPARING}
         settings["prepare_threshold"] = None
     engine = create_engine(address.set(query=query), hide_parameters=True, pool_pre_ping=True, connect_args=settings)
     if engine.dialect.name == "sqlite":

@@ -36,23 +36,24 @@ _FAILURES = (
     _Failure("not a database|malformed|file is encrypted", f"is no SQLite database, or damaged; {_CHECK}", True),
     _Failure("disk i/o error", "cannot be read or written (disk I/O error); see to the disk, then run this again"),
     _Failure(
-        "password authentication failed|no password supplied|pg_hba.conf|role .* does not exist",
+        "password authentication failed|no password supplied|pg_hba.conf|role .* does not exist|no such user",
         f"refuses the user or the password; {_CHECK}",
         True,
     ),
-    _Failure("database .* does not exist", f"is not there; make it, or {_CHECK}", True),
+    _Failure("database .* does not exist|no such database", f"is not there; make it, or {_CHECK}", True),
     _Failure(
         "could not translate host|name or service not known|failed to resolve|nodename nor servname|failure in name",
         f"has a host that nobody knows; {_CHECK}",
         True,
     ),
     _Failure(
-        "connection refused|timeout expired|timed out|no route to host|network is unreachable|no such file",
+        "connection refused|timeout expired|timed out|no route to host|network is unreachable|no such file"
+        "|server_login_retry|cannot connect to server|connect failed",
         "does not answer; see that PostgreSQL is running there and can be reached",
     ),
     _Failure(
         "starting up|shutting down|terminating connection|server closed the connection|connection .*(lost|closed)"
-        "|administrator command|recovery mode|reset by peer",
+        "|administrator command|recovery mode|reset by peer|server conn crashed|(idle|query|transaction)_timeout",
         "has ended the connection; when it is running again, run this again",
     ),
     _Failure(
@@ -60,7 +61,21 @@ _FAILURES = (
         "is behind a pooler, such as PgBouncer, that mixes up prepared statements of several programs; let it pool by "
         "session or know prepared statements (max_prepared_statements), then run this again",
     ),
-    _Failure("too many (clients|connections)|remaining connection slots", "takes no more connections; allow it more"),
+    _Failure(
+        "unsupported startup parameter|invalid connection option|invalid uri query parameter",
+        "does not take a setting in the URL: take it out, or let the pooler that stands between ignore it "
+        "(ignore_startup_parameters)",
+        True,
+    ),
+    _Failure(
+        "query_wait_timeout",
+        "is behind a pooler, such as PgBouncer, that has had no connection to it for too long; see that PostgreSQL is "
+        "running and that the pooler may open enough connections, then run this again",
+    ),
+    _Failure(
+        "too many (clients|connections)|remaining connection slots|no more connections",
+        "takes no more connections; allow it more, in the pooler too if there is one",
+    ),
     _Failure("can't locate revision", "was made by a newer version of this project; update the project, then run this"),
 )
 _UNKNOWN_OPEN = _Failure("", f"does not open ({{kind}}); {_CHECK}, {EXAMPLES}", True)
@@ -87,8 +102,8 @@ def failure_at_work(problem: BaseException, where: str) -> SyncError:
 def _as_error(problem: BaseException, who: str, unknown: _Failure) -> SyncError:
     cause = getattr(problem, "orig", None) or problem
     found = unknown
-    # SQLite's own class for a file that is no database is the one above all others.
-    if isinstance(cause, _ABOUT_THE_DATABASE) or type(cause) is sqlite3.DatabaseError:
+    # SQLite's own class for a file that is no database, and psycopg's for a URL, are the ones above all others.
+    if isinstance(cause, _ABOUT_THE_DATABASE) or type(cause) in {sqlite3.DatabaseError, psycopg.ProgrammingError}:
         said = " ".join(str(cause).lower().split())
         found = next((failure for failure in _FAILURES if re.search(failure.words, said)), unknown)
     kind = getattr(cause, "sqlite_errorname", None) or type(cause).__name__

@@ -127,6 +127,17 @@ def test_disk_that_is_full_or_read_only_is_no_wrong_setting(sqlite_url: str, sta
         ("FATAL:  the database system is starting up", "has ended the connection", DatabaseUnavailableError),
         ('could not extend file "base/1": No space left on device', "no room left", DatabaseUnavailableError),
         ("FATAL:  sorry, too many clients already", "no more connections", DatabaseUnavailableError),
+        ("FATAL:  no more connections allowed (max_client_conn)", "no more connections", DatabaseUnavailableError),
+        ("FATAL:  query_wait_timeout", "no connection to it for too long", DatabaseUnavailableError),
+        (
+            "FATAL:  server login has been failing, try again later (server_login_retry)",
+            "not answer",
+            DatabaseUnavailableError,
+        ),
+        ("FATAL:  no such database: hunter2", "is not there", ConfigurationError),
+        ("FATAL:  no such user", "refuses the user", ConfigurationError),
+        ("FATAL:  unsupported startup parameter: hunter2", "a setting in the URL", ConfigurationError),
+        ("server conn crashed?", "has ended the connection", DatabaseUnavailableError),
         ("something that nobody has met, with hunter2 in it", "does not open", ConfigurationError),
     ],
 )
