@@ -184,7 +184,8 @@ def _left_behind(due_filter: DueFilter, target: CTE) -> Select[Any]:
             done.customer_id != moments.customer_id,
             done.first_exported_at.is_not(None),
             done.tried_at < due_filter.started_at,
-            or_(done.refusal.is_(None), done.refusal.in_(_STAY_DUE), waits),
+            # What was refused of it may be a field only, and the rest is there.
+            or_(done.refusal.is_(None), done.refusal.in_(_STAY_DUE), waits, done.exported_at == done.tried_at),
             ~moves,
         )
     )

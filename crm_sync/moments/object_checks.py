@@ -77,19 +77,33 @@ def _lookup_problems(moments: MomentObject, fields: Mapping[str, FieldDescriptio
 
 def _field_problems(moments: MomentObject, fields: Mapping[str, FieldDescription]) -> Iterator[str]:
     for holds, name in moments.fields.items():
-        field = fields.get(name.lower())
-        if field is None:
-            continue
-        types, wanted = _needed(holds)
-        if field.type not in types:
-            yield f"{moments.name}.{field.name} is of type {field.type}, where {wanted} is needed."
-        elif not field.createable or not field.updateable:
-            yield _not_writable(moments, field)
+        if said := _problem(moments, holds, fields.get(name.lower())):
+            yield said
     key = fields.get(moments.moment_id.lower())
     if key is not None and not key.external_id:
         yield f"{moments.name}.{key.name} is not marked External ID, so that moments cannot be found again by it."
     elif key is not None and 0 < key.length < _ID_LENGTH:
         yield f"{moments.name}.{key.name} holds {key.length} characters, where {_ID_LENGTH} are needed."
+
+
+def _problem(moments: MomentObject, holds: str, field: FieldDescription | None) -> str:
+    """Return why a field that is there cannot hold what it is for; nothing when it can."""
+    if field is None:
+        return ""
+    types, wanted = _needed(holds)
+    if field.type not in types:
+        return f"{moments.name}.{field.name} is of type {field.type}, where {wanted} is needed."
+    return "" if field.createable and field.updateable else _not_writable(moments, field)
+
+
+def refused_fields(moments: MomentObject, described: Mapping[str, FieldDescription]) -> list[str]:
+    """Return the fields that Salesforce does not take: hidden, not to be written, or of another type."""
+    fields = {name.lower(): field for name, field in described.items()}
+    return [
+        name
+        for holds, name in moments.fields.items()
+        if name.lower() not in fields or _problem(moments, holds, fields[name.lower()])
+    ]
 
 
 def _needed(holds: str) -> tuple[tuple[str, ...], str]:

@@ -75,7 +75,8 @@ def apply_results(expected: pd.DataFrame, results: pd.DataFrame) -> pd.DataFrame
     """Return the rows of `expected` (see `expected_results`) that the writer has `results` of, with these."""
     rows = expected.loc[results.index]
     return rows.assign(
-        content=rows["content"].where(results["success"]),
+        content=rows["content"].where(results["success"] & results["refusal"].isna()),
+        was_written=results.get("was_written", results["success"]),
         salesforce_id=results["record_id"],
         refusal=results["refusal"],
         error_code=results["error_code"],

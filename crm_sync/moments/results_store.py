@@ -5,7 +5,8 @@ from datetime import datetime
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import BigInteger, ColumnElement, Connection, and_, case, func, literal, null, select, true, update
+from sqlalchemy import BigInteger, ColumnElement, Connection, and_, case, func, literal, null, or_, select, true, update
+from sqlalchemy.types import TypeEngine
 
 from crm_sync.database.dialects import insert_for
 from crm_sync.database.staging import stage
@@ -47,14 +48,16 @@ def store_results(connection: Connection, results: pd.DataFrame, now: datetime, 
 
     `results`: `moment_id`, `sobject`, `parent_id`, `parent_stamp`, `payload_fingerprint`, `content` (missing when
     refused), `salesforce_id` (missing when not known), `refusal`, `error_code`, `error_message` (missing when
-    accepted), all text; `version`, `customer_id`, whole numbers. A moment and object at most once.
+    accepted), all text; `version`, `customer_id`, whole numbers; `was_written` (boolean), whether Salesforce has the
+    moment now, which it may also have where it refused a field: as accepted, if left out. A moment and object at most
+    once.
     """
-    staged = stage(
-        connection, "staged_result", results[list(_COLUMNS)], {"version": BigInteger(), "customer_id": CUSTOMER_ID}
-    )
+    results = results.assign(was_written=results.get("was_written", results["refusal"].isna()).astype("bool"))
+    types: dict[str, TypeEngine[Any]] = {"version": BigInteger(), "customer_id": CUSTOMER_ID}
+    staged = stage(connection, "staged_result", results[[*_COLUMNS, "was_written"]], types)
     moment = literal(now, Instant())
     is_accepted = staged.c.refusal.is_(None)
-    written = case((is_accepted, moment), else_=null()) if were_sent else null()
+    written = case((staged.c.was_written, moment), else_=null()) if were_sent else null()
     row: dict[str, ColumnElement[Any]] = {
         **{name: staged.c[name] for name in _COLUMNS},
         "first_exported_at": written,
@@ -69,7 +72,8 @@ def store_results(connection: Connection, results: pd.DataFrame, now: datetime, 
     changes: dict[str, ColumnElement[Any]] = {name: new[name] for name in row if name not in {"moment_id", "sobject"}}
     changes |= {name: func.coalesce(new[name], old[name]) for name in ("content", "salesforce_id", "exported_at")}
     changes["first_exported_at"] = func.coalesce(old.first_exported_at, new.first_exported_at)
-    changes["customer_id"] = case((new.refusal.is_(None), new.customer_id), else_=old.customer_id)
+    is_there = or_(new.refusal.is_(None), new.exported_at.is_not(None))
+    changes["customer_id"] = case((is_there, new.customer_id), else_=old.customer_id)
     changes["attempts"] = case((new.refusal.is_(None), 0), else_=old.attempts + 1)
     connection.execute(insert.on_conflict_do_update(index_elements=["moment_id", "sobject"], set_=changes))
 

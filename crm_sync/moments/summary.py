@@ -1,7 +1,7 @@
 """The outcome of an export of contact moments: its counts, its final state and its sentence."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, field
 
 from crm_sync.moments.forecast import Backlog, MomentForecast, counted_requests
 from crm_sync.moments.results_store import RefusedMoment, ResultCounts
@@ -19,6 +19,7 @@ class MomentExportSummary:
 
     `refusals`: (object, RefusalClass, code, moments) of this run's last results, `refused_moments` some of them one by
     one; `refused_in_all` counts earlier runs' refusals too, `still_refused` those alone that this run left as they are.
+    `left_out`: by field, how many moments went without their value, since Salesforce refuses it; they count as refused.
     `without_record` waits until its customer has a lead or contact, `left` for another run. `limit`: why the run was
     cut, if it was.
     """
@@ -35,6 +36,7 @@ class MomentExportSummary:
     limit: str = ""
     still_refused: int = 0
     refused_moments: Sequence[RefusedMoment] = ()
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def total(self) -> ResultCounts:
@@ -88,6 +90,9 @@ class MomentExportSummary:
         )
         if self.refused:
             said += f"; {self.refused:,} were refused (see moment_export)"
+        if self.left_out:
+            fields = ", ".join(f"{name} ({moments:,})" for name, moments in sorted(self.left_out.items()))
+            said += f"; of these were written without a field that Salesforce does not take: {fields}"
         if self.still_refused:
             said += f"; {self.still_refused:,} of earlier runs are still refused (see moment_export)"
         if self.waiting_for_pull:

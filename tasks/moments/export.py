@@ -1,5 +1,6 @@
 """Exports contact moments to Salesforce in batches; the results of each request are stored before the next one."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,16 +11,20 @@ from crm_sync.budget.alerts_store import note_backlog
 from crm_sync.budget.orgs_store import read_org_usage, read_rules
 from crm_sync.budget.rules import sustained_rate
 from crm_sync.database.engine import CustomerDatabase
-from crm_sync.errors import LimitReachedError
+from crm_sync.errors import LimitReachedError, QueryError
 from crm_sync.moments import results_store
 from crm_sync.moments.due_store import DueFilter, count_due, count_still_refused, count_without_record, read_due
 from crm_sync.moments.forecast import MOMENTS_AT_ONCE, Backlog, MomentForecast, backlog, forecast, possible_from
+from crm_sync.moments.left_out import LeftOutFields
+from crm_sync.moments.object_checks import refused_fields
 from crm_sync.moments.objects import MomentObjects
 from crm_sync.moments.payload import apply_results, expected_results, moment_writes, payload_fingerprint
 from crm_sync.moments.settings import MomentRules
 from crm_sync.moments.summary import MomentExportSummary
 from crm_sync.salesforce.write.options import WriteOptions
+from crm_sync.salesforce.write.records import RecordWrites
 from tasks.run.forecasts import announce_forecast, polls_of_a_job
+from tasks.run.reading import describe_object
 from tasks.run.retry_policy import IN_MEMORY
 from tasks.run.run import Run, utc_now
 from tasks.write.send import open_writer
@@ -27,6 +32,8 @@ from tasks.write.send import open_writer
 _BACKLOG = "contact moments"
 # More rows make the page of an artifact slow; all are in moment_export.
 _SHOWN_REFUSALS = 1_000
+# How often moments are written, each time without the fields that were refused.
+_ROUNDS = 4
 
 
 @dataclass(frozen=True)
@@ -36,6 +43,7 @@ class MomentExport:
     run: Run
     objects: MomentObjects
     due_filter: DueFilter
+    left_out: LeftOutFields
 
 
 @task(task_run_name="find due contact moments", **IN_MEMORY)
@@ -55,7 +63,8 @@ def store_results(database: CustomerDatabase, results: pd.DataFrame, *, were_sen
 def prepare_export(run: Run, objects: MomentObjects, rules: MomentRules, *, refused_again: bool) -> MomentExport:
     """Return what the steps of this run share."""
     due_filter = DueFilter(rules, payload_fingerprint(objects, rules), run.started_at, refused_again)
-    return MomentExport(run, objects, due_filter)
+    needed = {name for one in objects.both for name in (one.lookup, one.moment_id)}
+    return MomentExport(run, objects, due_filter, LeftOutFields(needed))
 
 
 def announce_cost(export: MomentExport) -> MomentForecast:
@@ -95,13 +104,39 @@ def _export_batch(export: MomentExport, due: pd.DataFrame) -> None:
     is_same = expected["content"] == due["content"]
     if is_same.any():
         store_results(run.database, expected[is_same], were_sent=False)
-    for delivery in open_writer(run, WriteOptions(due_filter.rules.records_at_once)).write(
-        [one.where(~is_same[one.records.index]) for one in writes]
-    ):
-        if len(delivery.results):
-            store_results(run.database, apply_results(expected, delivery.results), were_sent=True)
+    export.left_out.begin_batch()
+    left = [one.where(~is_same[one.records.index]) for one in writes]
+    for number in range(_ROUNDS):
+        left = _write_once(export, expected, left, is_last=number == _ROUNDS - 1)
+        if not left:
+            return
+
+
+def _write_once(
+    export: MomentExport, expected: pd.DataFrame, writes: list[RecordWrites], *, is_last: bool
+) -> list[RecordWrites]:
+    """Write moments, and store their results; returns those that are to be written again, without refused fields."""
+    writes, again = [export.left_out.without(one) for one in writes], list[RecordWrites]()
+    options = WriteOptions(export.due_filter.rules.records_at_once)
+    for delivery in open_writer(export.run, options).write(writes):
+        repeated = [] if is_last else [_repeat(export, one, delivery.results) for one in writes]
+        again += [one for one in repeated if len(one)]
+        waits = [label for one in repeated for label in one.records.index]
+        done = export.left_out.told(delivery.results[~delivery.results.index.isin(waits)])
+        if len(done):
+            store_results(export.run.database, apply_results(expected, done), were_sent=True)
         if delivery.limit:
             raise delivery.limit
+    return again
+
+
+def _repeat(export: MomentExport, writes: RecordWrites, results: pd.DataFrame) -> RecordWrites:
+    """Return the records to write again without fields; where Salesforce does not say which, it is asked."""
+    if not results.empty and export.left_out.needs_look(writes, results):
+        moments = next(one for one in export.objects.both if one.name == writes.sobject)
+        with suppress(QueryError):  # of an object that is not there
+            export.left_out.lack(moments.name, refused_fields(moments, describe_object(export.run.org, moments.name)))
+    return export.left_out.repeat(writes, results)
 
 
 def sum_up(
@@ -123,6 +158,7 @@ def sum_up(
             refusals=results_store.count_refusals(connection, since),
             refused_in_all=sum(moments for *_, moments in results_store.count_refusals(connection)),
             refused_moments=results_store.read_refused(connection, since, _SHOWN_REFUSALS),
+            left_out=export.left_out.number,
             still_refused=0 if dry_run else count_still_refused(connection, export.due_filter),
             without_record=Backlog(waiting.due, waiting.since),
             left=backlog(due, possible_from=again_at, an_hour=pace),
