@@ -7,12 +7,12 @@ from dataclasses import asdict
 from hashlib import sha256
 from typing import Any, cast
 
-from prefect.blocks.system import Secret
 from prefect.client.orchestration import get_client
 from prefect.concurrency.sync import concurrency
-from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
-from pydantic import JsonValue, SecretStr, TypeAdapter
+from prefect.exceptions import ObjectAlreadyExists
+from pydantic import TypeAdapter
 
+from blocks.kept_secret import load_secret, save_secret
 from crm_sync.salesforce.login.lockout import RefusedLogin
 from crm_sync.salesforce.login.logins import Login, Session
 
@@ -40,7 +40,7 @@ class PrefectSessionStore:
 
     def save(self, session: Session) -> None:
         """Keep the session instead of the one before."""
-        _save(self._name, asdict(session))
+        save_secret(self._name, json.dumps(asdict(session)), overwrite=True)
 
     def refused(self) -> RefusedLogin | None:
         """Return the login that Salesforce refused last, if there is one."""
@@ -49,7 +49,8 @@ class PrefectSessionStore:
 
     def note_refused(self, refused: RefusedLogin | None) -> None:
         """Keep a refused login instead of the one before, or none."""
-        _save(self._refused_name, _REFUSED.dump_python(refused, mode="json") if refused else {})
+        content = _REFUSED.dump_python(refused, mode="json") if refused else {}
+        save_secret(self._refused_name, json.dumps(content), overwrite=True)
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:
@@ -62,19 +63,4 @@ class PrefectSessionStore:
 
 
 def _load(name: str) -> dict[str, Any]:
-    try:
-        kept = Secret.load(name)
-    except ValueError:  # Prefect's answer for a block that is not there
-        return {}
-    # Prefect gives the JSON in a Secret back as what it stands for.
-    return cast(dict[str, Any], cast(Secret[JsonValue], kept).get())
-
-
-def _save(name: str, content: dict[str, Any]) -> None:
-    # Not Secret[str]: Prefect would save that as another block type, and `load` would not find it.
-    secret: Secret[Any] = Secret(value=SecretStr(json.dumps(content)))
-    try:
-        secret.save(name, overwrite=True)
-    except ObjectNotFound:
-        # A new server makes the key to its secrets with the first one; of two at once, one finds it replaced.
-        secret.save(name, overwrite=True)
+    return cast(dict[str, Any], load_secret(name) or {})

@@ -82,8 +82,8 @@ class CallLedger:
         until = last[0].at + PAUSE
         if self._clock() < until:
             raise DeployteqDownError(
-                f"Deployteq gave no answer {FAILURES} times in a row, so nothing is sent to it before {until:%H:%M} "
-                "UTC; nothing is lost, and the next run after that goes on from here."
+                f"Deployteq gave no answer {FAILURES} times in a row, so nothing is sent to it before "
+                f"{until:%Y-%m-%d %H:%M} UTC; nothing is lost, and the next run after that goes on from here."
             )
 
     def reserve(self, kind: str, at: datetime) -> int:

@@ -11,6 +11,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from crm_sync.columns.texts import as_text
+
 # Eight bytes are a whole number to every database; of a million addresses two meet once in 37 million installations.
 _BYTES = 8
 KEY_BYTES = 32
@@ -54,7 +56,7 @@ class AddressHash:
 
 def normalise_address(address: str) -> str:
     """Return an e-mail address as it is compared: NFC, lower case, nothing blank or invisible around it."""
-    lower = unicodedata.normalize("NFC", address).strip(AROUND_ADDRESSES).lower()
+    lower = unicodedata.normalize("NFC", as_text(address)).strip(AROUND_ADDRESSES).lower()
     # A capital sigma has two small ones, and which of them it becomes depends on what follows.
     return unicodedata.normalize("NFC", lower).replace("ς", "σ")  # noqa: RUF001
 

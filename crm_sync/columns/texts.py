@@ -19,6 +19,11 @@ def as_texts(values: pd.Series) -> pd.Series:
         return values.astype("object").map(_valid, na_action="ignore").astype("str")
 
 
+def as_text(text: str) -> str:
+    """Return a single text as `as_texts` has it."""
+    return text if text.isascii() else _decode(_encode(text), "replace")
+
+
 def as_frame(rows: Sequence[Any], make: Callable[[Any], pd.DataFrame] = pd.DataFrame) -> pd.DataFrame:
     """Return rows (mappings, which may hold others) as the frame that `make` makes of them, their texts as `as_texts`
     has them."""
@@ -42,7 +47,7 @@ def cut(texts: pd.Series, longest: int) -> pd.Series:
 
 def _valid(value: Any) -> Any:
     if isinstance(value, str):
-        return _decode(_encode(value), "replace")
+        return as_text(value)
     return {name: _valid(part) for name, part in value.items()} if isinstance(value, dict) else value
 
 

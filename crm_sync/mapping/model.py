@@ -24,7 +24,10 @@ _ALWAYS_READ = ("Id", "SystemModstamp", "IsDeleted", "MasterRecordId", "IsConver
 
 # Of Salesforce itself, by the last part of the path, in lower case.
 _SAYS_NO = frozenset({"hasoptedoutofemail", "personhasoptedoutofemail", "hasoptedoutoffax", "donotcall"})
-_SOUNDS_LIKE_NO = ("optout", "opt_out", "optedout", "opted_out", "unsubscribe", "donot", "do_not")
+_SOUNDS_LIKE_NO = (
+    *("optout", "opt_out", "optedout", "opted_out", "unsubscribe", "donot", "do_not", "nomail", "no_mail", "noemail"),
+    *("no_email", "suppress", "blacklist", "blocklist", "afgemeld", "uitgeschreven", "geenmail", "geen_mail"),
+)
 
 # What the column of an option field begins with in a frame of customer values (`FieldLink.column`).
 OPTION_COLUMN = "option"

@@ -21,9 +21,12 @@ _DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
 # Salesforce gives every datetime in UTC: `Z` in Bulk CSV, `+0000` in REST answers.
 _DATETIME = _DATE + r"T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?(?:Z|[+-]00:?00)"
 
-# One address and nothing else: no name, no second address, no mailto:, nothing that nobody sees.
-_ADDRESS = r"[^\s@<>()\[\],;:\"\u200b-\u200d\u2060\ufeff\xad]+@[^\s@<>(),;:\"\u200b-\u200d\u2060\ufeff\xad]+"
-_PLAIN_ADDRESS = r"[A-Za-z0-9._%+'-]+@[A-Za-z0-9.-]+"
+# One address and nothing else: no name, no second address, no mailto:, nothing that nobody sees; behind the @ are parts
+# with single dots between them, in which no ASCII sign but a hyphen is.
+_UNSEEN = r"\s\u200b-\u200d\u2060\ufeff\xad"
+_PART = rf"[^{_UNSEEN}\x00-,./:-@\[-`{{-\x7f]+"
+_ADDRESS = rf"[^{_UNSEEN}@<>()\[\],;:\"]+@{_PART}(?:\.{_PART})*"
+_PLAIN_ADDRESS = r"[A-Za-z0-9._%+'-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*"
 ADDRESSES = frozenset({"email_address", "alternate_email_address"})
 EMAIL_ADDRESS = (CustomerFieldKind.STANDARD, "email_address")
 

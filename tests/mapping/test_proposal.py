@@ -55,10 +55,12 @@ def test_clear_name_or_label_is_linked() -> None:
 
 
 def test_field_that_sounds_like_a_no_is_asked_about() -> None:
-    described = [(name, "?", "boolean") for name in ("News_OptOut__c", "DoNotCall", "Likes_News__c", "SMS_Opt_Out__c")]
+    asked = ["News_OptOut__c", "No_Email__c", "Mail_Suppressed__c", "Afgemeld__c", "acme__Uitgeschreven__c"]
+    described = [(name, "?", "boolean") for name in (*asked, "DoNotCall", "Likes_News__c", "SMS_Opt_Out__c")]
 
-    assert _propose(*described).sound_like_no == ["Contact.News_OptOut__c"]
-    assert _propose(*described, own_fields=False).sound_like_no == ["Contact.News_OptOut__c"]
+    for own_fields in (True, False):
+        found = _propose(*described, own_fields=own_fields).sound_like_no
+        assert sorted(found) == sorted(f"Contact.{name}" for name in asked)
 
 
 def test_opt_out_is_linked_as_the_opposite() -> None:

@@ -1,37 +1,53 @@
-"""A session is kept by a new Prefect server too, whose key to its secrets is made by whoever comes first."""
+"""What the product keeps in Prefect is kept by a new server too, whose key to its secrets is made by whoever comes
+first."""
 
 from pathlib import Path
 from typing import Any
 
 import pytest
 from prefect.blocks.system import Secret
+from prefect.client.orchestration import get_client
 from prefect.exceptions import ObjectNotFound
 
+from blocks.address_key import SECRET_NAME, load_address_key
 from blocks.salesforce_credentials import SalesforceCredentials
 from blocks.session_store import PrefectSessionStore
 from crm_sync.salesforce.login.logins import Session
 
 
-def test_a_secret_that_another_process_made_the_key_of_is_saved_again(
-    prefect_home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Two processes that log in first make the key at once, and one of them is answered that it is not there."""
-    tries, save = [], Secret.save
+@pytest.fixture
+def tries(prefect_home: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Let two processes keep their first secrets at once: one of them is answered that the key is not there."""
+    tried, save = list[str](), Secret.save
 
-    def save_second_time(self: Secret[Any], *arguments: Any, **options: Any) -> Any:
-        tries.append(arguments)
-        if len(tries) == 1:
+    def save_second_time(self: Secret[Any], name: str, **options: Any) -> Any:
+        tried.append(name)
+        if len(tried) == 1:
             raise ObjectNotFound(None)  # type: ignore[arg-type]  # as Prefect itself answers
-        return save(self, *arguments, **options)
+        return save(self, name, **options)
 
     monkeypatch.setattr(Secret, "save", save_second_time)
+    return tried
+
+
+def test_a_session_is_saved_again(tries: list[str]) -> None:
     login = SalesforceCredentials(username="first@planted.example", password="p", security_token="t").login()
-    store, session = (
-        PrefectSessionStore(login),
-        Session("00D!planted", "https://acme.my.salesforce.com", login.user, "f"),
-    )
+    session = Session("00D!planted", "https://acme.my.salesforce.com", login.user, "f")
+    store = PrefectSessionStore(login)
 
     store.save(session)
 
     assert len(tries) == 2
     assert store.load() == session
+
+
+def test_the_key_of_address_hashes_is_saved_again_and_stays_the_same(tries: list[str]) -> None:
+    with get_client(sync_client=True) as client:
+        for document in client.read_block_documents():
+            if document.name == SECRET_NAME:
+                client.delete_block_document(document.id)
+
+    made = load_address_key()
+
+    assert tries == [SECRET_NAME] * 2
+    assert load_address_key() == made
