@@ -4,7 +4,7 @@ Only the consent field of a record is written, so that nothing else about the cu
 stays in the queue, and every pull and push tries it again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -18,13 +18,13 @@ from crm_sync.consent.queue_store import queue_withdrawals
 from crm_sync.consent.standing_store import customers_with, refresh_consent
 from crm_sync.consent_words import Channel, Said
 from crm_sync.database.engine import CustomerDatabase
-from crm_sync.errors import LimitReachedError
+from crm_sync.errors import LimitReachedError, QueryError
 from crm_sync.mapping.model import FieldLink, MappingRules
 from crm_sync.mapping.transform import says_no_of
 from crm_sync.push.changes import as_field_values
 from crm_sync.push.values import to_salesforce
 from crm_sync.runs.counts import counted
-from crm_sync.salesforce.read.changed_since import ChangeQuery
+from crm_sync.salesforce.read.changed_since import ChangeQuery, Changes
 from crm_sync.salesforce.schema.describe import FieldDescription
 from crm_sync.salesforce.write.records import RecordWrites
 from crm_sync.sobject import SObject
@@ -100,7 +100,8 @@ def _deliver(run: Run, parts: Sequence[_Part]) -> None:
         return utc_now() + ahead + _SLACK
 
     groups = []
-    parts = [_as_spelt(part, looked[part.sobject, part.channel]) for part in parts]
+    seen = [part for part in parts if (part.sobject, part.channel) in looked]
+    parts = [_as_spelt(part, looked[part.sobject, part.channel]) for part in seen]
     for part in parts:
         steps = next_steps(part.waiting, looked[part.sobject, part.channel])
         held = part.waiting[steps.eq(Step.HELD.value)]
@@ -112,8 +113,10 @@ def _deliver(run: Run, parts: Sequence[_Part]) -> None:
             records = pd.DataFrame({"Id": going["record_id"].astype("str")}, index=going.index)
             records[part.link.salesforce_field] = _written(part, going)
             groups.append([RecordWrites(part.sobject, records, {part.link.salesforce_field: part.field.type})])
+    if not groups:
+        return
     every = pd.concat([part.waiting for part in parts])
-    for delivery in open_writer(run).write(*groups) if groups else ():
+    for delivery in open_writer(run).write(*groups):
         results = delivery.results
         for part in parts:
             own = results.loc[results.index.isin(part.waiting.index)]
@@ -128,17 +131,53 @@ def _deliver(run: Run, parts: Sequence[_Part]) -> None:
 
 def _look(run: Run, parts: Sequence[_Part]) -> tuple[dict[tuple[SObject, Channel], pd.DataFrame], timedelta]:
     """Return what the records hold now, by Id, for each object and channel (`says_no`, `is_deleted`, `stamp`), and by
-    how much Salesforce's clock is ahead of this machine's."""
+    how much Salesforce's clock is ahead of this machine's. What Salesforce does not show is left out, and waits."""
+    looked, ahead = dict[tuple[SObject, Channel], pd.DataFrame](), timedelta(0)
+    for some in _asked_together(run, parts):
+        ahead = max(one.asked_at for one in some.values()) - utc_now()
+        for part in parts:
+            changes = some.get(_name(part)) or some.get(str(part.sobject))
+            if changes is None:
+                continue
+            if changes.refusal:
+                _note_unseen(run.database, part, changes.refusal)
+                continue
+            nothing = pd.DataFrame({name: pd.Series(dtype="str") for name in changes.query.columns})
+            records = pd.concat([nothing, *read_frames(run, changes)])
+            looked[part.sobject, part.channel] = _current(records, part.link)
+    return looked, ahead
+
+
+def _asked_together(run: Run, parts: Sequence[_Part]) -> Iterator[dict[str, Changes]]:
+    """Give what the records of all parts hold, by object; when a field is refused, of each part by itself, by its
+    name."""
     queries = []
     for sobject in dict.fromkeys(part.sobject for part in parts):
         own = [part for part in parts if part.sobject is sobject]
-        types = {part.link.salesforce_field: part.field.type for part in own}
         ids = pd.concat([part.waiting["record_id"] for part in own]).drop_duplicates()
+        types = {part.link.salesforce_field: part.field.type for part in own}
         queries.append(ChangeQuery(sobject, types, None, only_ids=list(ids)))
-    changes = read_changes(run, queries)
-    ahead = max(one.asked_at for one in changes.values()) - utc_now()
-    found = {one.query.sobject: pd.concat(read_frames(run, one)) for one in changes.values()}
-    return {(part.sobject, part.channel): _current(found[part.sobject], part.link) for part in parts}, ahead
+    try:
+        yield read_changes(run, queries)
+    except QueryError:
+        for part in parts:
+            types = {part.link.salesforce_field: part.field.type}
+            alone = ChangeQuery(
+                part.sobject, types, None, only_ids=list(part.waiting["record_id"]), what=part.channel.value
+            )
+            try:
+                yield read_changes(run, [alone])
+            except QueryError as refusal:
+                _note_unseen(run.database, part, refusal)
+
+
+def _name(part: _Part) -> str:
+    return f"{part.sobject} {part.channel.value}"
+
+
+def _note_unseen(database: CustomerDatabase, part: _Part, refusal: QueryError) -> None:
+    columns = {"error_code": refusal.code, "error_message": str(refusal)}
+    _note_refused(database, part.waiting, pd.DataFrame(columns, index=part.waiting.index, dtype="str"))
 
 
 def _as_spelt(part: _Part, current: pd.DataFrame) -> _Part:

@@ -1,6 +1,6 @@
 """Withdrawals beside everything else: in a push, to pick lists, from a hidden field, after a backup was restored."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -114,6 +114,47 @@ def test_hidden_opt_out_leaves_nobody_mailable_on_old_knowledge(pushes: Pushes) 
     rig.clock.move(minutes=30)
     rig.sync()
     assert view(rig, person["id"]) == (False, "said no")
+
+
+def _hide_object(rig: Rig) -> None:
+    del rig.org.schema["Contact"]
+
+
+@pytest.mark.parametrize("hide", [_hide_object])
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_no_that_waits_for_what_salesforce_does_not_show_stops_nothing_and_goes_when_it_is_shown(
+    pushes: Pushes, hide: Callable[[Rig], None]
+) -> None:
+    rig, (person,) = pushes.rig, mailed(pushes)
+    lead = next(one for one in pushes.people(SObject.LEAD) if one["opt_in"])
+    shown = rig.org.schema["Contact"]
+    hide(rig)
+    pushes.change([person["id"], lead["id"]], opt_in=False)
+    rig.org.records.update("Lead", lead["salesforce_id"], {"Title": "Poet"})
+
+    state = incremental_pull(**rig.blocks(), return_state=True)
+
+    assert state.name == "OptOutsUnknown"
+    assert pushes.customer(lead["id"])["job_title"] == "Poet"
+    assert pushes.have_opted_out([lead["id"]])
+    assert not pushes.have_opted_out([person["id"]])
+    rig.org.schema["Contact"] = shown
+    rig.pull()
+    assert pushes.have_opted_out([person["id"]])
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_no_for_a_record_that_is_purged_stops_nobody_elses(pushes: Pushes) -> None:
+    rig, (gone, other) = pushes.rig, mailed(pushes, 2)
+    rig.org.records.purge("Contact", gone["salesforce_id"])
+    pushes.change([gone["id"]], opt_in=False)
+
+    assert rig.pull().state == "Completed"
+
+    pushes.change([other["id"]], opt_in=False)
+    assert rig.pull().state == "Completed"
+    assert pushes.have_opted_out([other["id"]])
+    assert view(rig, gone["id"]) == (False, "said no")
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
