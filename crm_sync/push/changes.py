@@ -71,20 +71,21 @@ def find_changes(
     wholes = find_wholes(links)
     for names in wholes:
         compared |= _as_one(compared, names, is_asked=current_values is not None, customer_wins=settings.customer_wins)
-    values, confirmed_values, left_out = (pd.DataFrame(index=index) for _ in range(3))
+    parts: dict[str, dict[str, pd.Series]] = {"values": {}, "confirmed_values": {}, "left_out": {}}
     code = message = pd.Series(None, index=index, dtype="str")
     for link in links:
         name = link.salesforce_field
         field, one = _described(fields, name), compared[name]
         content, misfit = to_salesforce(people[link.column], link, field)
-        left_out[name] = one.send & (misfit | (not field.updateable))
+        parts["left_out"][name] = one.send & (misfit | (not field.updateable))
         # Of several refusals the first counts, as with Salesforce.
-        refused = left_out[name] & code.isna()
+        refused = parts["left_out"][name] & code.isna()
         code, message = (
             texts.mask(refused, text) for texts, text in zip((code, message), _why_not(field), strict=True)
         )
-        values[name] = content.where(one.send)
-        confirmed_values[name] = _there(current_values, name, index).fillna(CLEAR).where(one.is_there_already)
+        parts["values"][name] = content.where(one.send)
+        parts["confirmed_values"][name] = _there(current_values, name, index).fillna(CLEAR).where(one.is_there_already)
+    values, confirmed_values, left_out = (pd.DataFrame(columns, index=index) for columns in parts.values())
     left_out = with_the_whole(left_out, wholes) & values.notna()
     conflicts = pd.DataFrame({name: one.conflict for name, one in compared.items()}, index=index)
     return Changes(values.mask(left_out), confirmed_values, code, message, conflicts, left_out)

@@ -51,9 +51,12 @@ def records_before(
     mirror does not have, what its old one had: Salesforce makes the one of the other."""
     old_names = {link.target: link.salesforce_field for link in old_links}
     old_ids = moved["own_id"].drop_duplicates()
-    were = records.reindex(old_ids)
-    for link in new_links:
-        were[link.salesforce_field] = were[old_names[link.target]] if link.target in old_names else None
+    old = records.reindex(old_ids)
+    named = {
+        link.salesforce_field: old[old_names[link.target]] if link.target in old_names else None for link in new_links
+    }
+    others = old.drop(columns=[name for name in named if name in old])
+    were = pd.concat([others, pd.DataFrame(named, index=old.index)], axis=1)
     others = records[~records.index.isin(old_ids)]
     strangers = moved[~moved["record_id"].isin(others.index)].drop_duplicates("record_id")
     made = were.reindex(strangers["own_id"]).set_axis(pd.Index(strangers["record_id"]))

@@ -105,7 +105,10 @@ def compare(
     columns |= {f"confirmed {name}": column for name, column in changes.confirmed_values.items()}
     columns |= {f"conflict {name}": column for name, column in changes.conflicts.items()}
     columns |= {f"left {name}": column for name, column in changes.left_out.items()}
-    return plan.assign(state=state, code=code, message=message, **columns)
+    # All at once: hundreds of columns that are put in one by one take pandas long.
+    others = plan.drop(columns=[name for name in columns if name in plan])
+    found = pd.DataFrame(columns, index=plan.index)
+    return pd.concat([others.assign(state=state, code=code, message=message), found], axis=1)
 
 
 def add_unlinked(plan: pd.DataFrame, links: Sequence[FieldLink], types: Mapping[str, str]) -> pd.DataFrame:

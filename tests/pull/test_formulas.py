@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import create_engine, select, update
 
 from crm_sync.database.engine import parse_url
-from crm_sync.database.tables.customers import customer, watermark
+from crm_sync.database.tables.customers import customer, sync_run, watermark
 from crm_sync.mapping.model import CustomerFieldKind, FieldLink
 from crm_sync.mapping.unstamped import FormulaReading
 from tests.rigs.org import FEW, Rig, settled, start_rig
@@ -134,6 +134,24 @@ def test_more_than_a_page_is_read_in_the_fewest_requests_and_forecast(both: Rig)
     assert _options(both, contact) == (12, "Banking")
     assert "bulk_jobs" in both.requests(), "many pages cost more than a job"
     assert both.requests().count("composite") == 1
+
+
+def test_dry_run_shows_a_changed_formula_costs_what_it_forecasts_and_counts_as_no_reading(both: Rig) -> None:
+    both.mapping.formulas = _DAILY
+    both.org.settings.page_size = 5
+    _read_ago(both, days=2)
+    contact = _recalculate(both)
+    for _ in range(2):
+        both.org.journal.clear()
+        assert both.pull(dry_run=True).total.updated > 0
+        run = both.rows(sync_run)[-1]
+        assert run["requests_used"] == len(both.requests())
+        assert abs(run["requests_forecast"] - run["requests_used"]) <= 1, "a poll more or less"
+    assert _options(both, contact) != (12, "Banking")
+
+    both.pull()
+
+    assert _options(both, contact) == (12, "Banking")
 
 
 def test_formulas_wait_for_a_full_sync_that_is_due_anyway(both: Rig) -> None:
