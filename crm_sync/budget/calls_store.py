@@ -18,6 +18,7 @@ from crm_sync.errors import DeployteqDownError
 FAILURES = 5
 PAUSE = timedelta(minutes=10)
 _NO_ANSWER = 0
+_PRUNED_EVERY = timedelta(hours=1)
 _PREFIX = "deployteq:"
 
 
@@ -66,17 +67,21 @@ class CallLedger:
         self._flow = flow
         self._clock = clock
         self.used = 0
+        self._pruned_at: datetime | None = None
 
     def check_open(self) -> None:
         """Raise DeployteqDownError while nothing is to be sent, before anything is begun."""
+        with self._database.transaction() as connection:
+            self._check(connection)
+
+    def _check(self, connection: Connection) -> None:
         query = (
             select(request_ledger.c.at, request_ledger.c.status)
             .where(request_ledger.c.org == self._org, request_ledger.c.status.is_not(None))
             .order_by(request_ledger.c.at.desc(), request_ledger.c.id.desc())
             .limit(FAILURES)
         )
-        with self._database.transaction() as connection:
-            last = connection.execute(query).all()
+        last = connection.execute(query).all()
         if len(last) < FAILURES or any(row.status != _NO_ANSWER for row in last):
             return
         until = last[0].at + PAUSE
@@ -88,8 +93,8 @@ class CallLedger:
 
     def reserve(self, kind: str, at: datetime) -> int:
         """Enter a call and return its number; raises DeployteqDownError while Deployteq is down."""
-        self.check_open()
         with self._database.transaction() as connection:
+            self._check(connection)
             number = enter_request(connection, self._org, self._flow, kind, at)
         self.used += 1
         return number
@@ -99,5 +104,6 @@ class CallLedger:
         now = self._clock()
         with self._database.transaction() as connection:
             complete_request(connection, request_id, status, None, now)
-            if status:
+            if status and (self._pruned_at is None or now - self._pruned_at > _PRUNED_EVERY):
                 prune_ledger(connection, self._org, now)
+                self._pruned_at = now

@@ -16,7 +16,7 @@ _EMPTY = {"birthday": "0000-00-00", "poBox": "0"}
 
 @dataclass(frozen=True)
 class Customer:
-    """A customer as Deployteq has it: fields by their names there, empty text for what is empty, and option fields."""
+    """A customer as Deployteq has it: fields and option fields by their names there, without what is empty."""
 
     id: int
     fields: Mapping[str, str]
@@ -122,5 +122,5 @@ def _customer(account: DeployteqAccount, element: Any) -> Customer:
         )
     for name, empty in _EMPTY.items():
         if fields.get(name) == empty:
-            fields[name] = ""
+            del fields[name]
     return Customer(int(number), fields, options)

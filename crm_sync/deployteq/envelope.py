@@ -5,16 +5,21 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from lxml import etree
 
-from crm_sync.deployteq.operations import ARGUMENTS, ITEMS, KNOWN, RECORD_ORDER, TNS
+from crm_sync.deployteq.operations import ARGUMENTS, ITEMS, KNOWN, RECORD_PLACES, TNS
 from crm_sync.errors import DeployteqUnavailableError
 
 _SOAP = "http://schemas.xmlsoap.org/soap/envelope/"
-_NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
-_TAGS = {f"{{{TNS}}}{name}": name for name in KNOWN}
+_BEGIN = (
+    f'<?xml version="1.0" encoding="UTF-8"?><soap:Envelope xmlns:soap="{_SOAP}" xmlns="{TNS}" '
+    'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"><soap:Body>'
+)
+_END = "</soap:Body></soap:Envelope>"
+_MARKUP, _ESCAPED = re.compile("[&<>\r]"), str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;"})
 # What XML 1.0 has no form for.
 _FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -34,50 +39,44 @@ def xml_safe(text: str) -> str:
 
 def build_call(operation: str, token: str, arguments: Mapping[str, Any]) -> bytes:
     """Return the body of a call; an argument or a field that the interface does not know is our own mistake."""
-    root = etree.Element(f"{{{_SOAP}}}Envelope", nsmap={"soap": _SOAP, None: TNS})
-    call = etree.SubElement(etree.SubElement(root, f"{{{_SOAP}}}Body"), f"{{{TNS}}}{operation}")
-    etree.SubElement(call, f"{{{TNS}}}uuid").text = xml_safe(token)
     if unknown := set(arguments) ^ set(ARGUMENTS[operation]):
         raise ValueError(f"{operation} takes other arguments: {sorted(unknown)}")
-    for name in ARGUMENTS[operation]:
-        _write(call, name, arguments[name])
-    return bytes(etree.tostring(root, xml_declaration=True, encoding="UTF-8"))
+    parts = [f"{_BEGIN}<{operation}>", _element("uuid", token)]
+    parts += (_element(name, arguments[name]) for name in ARGUMENTS[operation])
+    parts.append(f"</{operation}>{_END}")
+    return xml_safe("".join(parts)).encode()
 
 
-def _write(parent: Any, name: str, value: Any) -> None:
-    element = etree.SubElement(parent, f"{{{TNS}}}{name}")
+def _element(name: str, value: Any) -> str:
     if value is None:
-        element.set(_NIL, "true")
+        return f'<{name} xsi:nil="true"/>'
+    if isinstance(value, str):
+        content = _escaped(value)
     elif isinstance(value, list):
-        for one in value:
-            _write(element, ITEMS[name], one)
+        content = "".join([_element(ITEMS[name], one) for one in value])
     elif isinstance(value, Mapping):
-        _write_record(element, name, value)
-    elif isinstance(value, bool):
-        element.text = "true" if value else "false"
+        content = _record(name, value)
     else:
-        element.text = xml_safe(str(value))
+        content = str(value).lower() if isinstance(value, bool) else str(value)
+    return f"<{name}>{content}</{name}>"
 
 
-def _write_record(element: Any, name: str, record: Mapping[str, Any]) -> None:
-    order = RECORD_ORDER[name]
-    if unknown := record.keys() - set(order):
+def _record(name: str, record: Mapping[str, Any]) -> str:
+    places = RECORD_PLACES[name]
+    if unknown := record.keys() - places.keys():
         raise ValueError(f"{name} has no such fields: {sorted(unknown)}")
-    for field in order:
-        if field not in record:
-            continue
-        if field == "options":
-            _write_options(element, record[field])
-        else:
-            _write(element, field, record[field])
+    fields = sorted(record, key=places.__getitem__)
+    return "".join([_options(record[one]) if one == "options" else _element(one, record[one]) for one in fields])
 
 
-def _write_options(element: Any, options: Mapping[str, str]) -> None:
-    listed = etree.SubElement(element, f"{{{TNS}}}options")
-    for name, value in options.items():
-        one = etree.SubElement(listed, f"{{{TNS}}}CustomerOption")
-        _write(one, "name", name)
-        _write(one, "value", value)
+def _options(options: Mapping[str, str | None]) -> str:
+    listed = (f"{_element('name', name)}{_element('value', value)}" for name, value in options.items())
+    return f"<options>{''.join([f'<CustomerOption>{one}</CustomerOption>' for one in listed])}</options>"
+
+
+def _escaped(text: str) -> str:
+    # A parser reads a bare carriage return as a line feed.
+    return text.translate(_ESCAPED) if _MARKUP.search(text) else text
 
 
 def read_answer(body: bytes) -> Any:
@@ -101,29 +100,38 @@ def read_answer(body: bytes) -> Any:
 
 def name_of(element: Any) -> str:
     """Return an element's name without its namespace."""
-    return str(element.tag).rpartition("}")[2]
+    return _bare(element.tag)
+
+
+@lru_cache(maxsize=512)
+def _bare(tag: str) -> str:
+    return tag.rpartition("}")[2]
 
 
 def read_record(element: Any) -> dict[str, str]:
     """Return the fields of a flat record; nil, absent and empty are one thing."""
-    return {name_of(one): one.text or "" for one in element}
+    return {_bare(one.tag): one.text or "" for one in element}
 
 
 def read_customer(element: Any) -> tuple[dict[str, str], dict[str, str], list[str]]:
-    """Return a customer's fields, its option fields, and the names of fields that are not known here."""
+    """Return a customer's fields and option fields that hold something, and the names of fields that are not known
+    here; nil, absent and empty are one thing."""
     fields: dict[str, str] = {}
     options: dict[str, str] = {}
     unknown = []
     for child in element:
-        # Seventy fields a customer: most are found by their whole tag.
-        name = _TAGS.get(child.tag) or name_of(child)
+        text = child.text
+        # Of seventy fields most are empty.
+        if text is None and not len(child):
+            continue
+        name = _bare(child.tag)
         if name == "options":
             for one in child:
                 option = read_record(one)
-                if option.get("name"):
-                    options[option["name"]] = option.get("value", "")
-        elif name in KNOWN:
-            fields[name] = child.text or ""
-        else:
+                if option.get("name") and option.get("value"):
+                    options[option["name"]] = option["value"]
+        elif name not in KNOWN:
             unknown.append(name)
+        elif text is not None:
+            fields[name] = text
     return fields, options, unknown

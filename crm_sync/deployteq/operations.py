@@ -39,4 +39,6 @@ ARGUMENTS = {
 }
 # The tag of the elements of each list.
 ITEMS = {"customers": "Customer", "uniqueCustomerFields": "String", "uniqueOptionFields": "String"}
-RECORD_ORDER = {"customer": CUSTOMER, "Customer": CUSTOMER, "group": ["id", "name"]}
+_PLACES = {name: place for place, name in enumerate(CUSTOMER)}
+# Where each field of a record stands.
+RECORD_PLACES = {"customer": _PLACES, "Customer": _PLACES, "group": {"id": 0, "name": 1}}

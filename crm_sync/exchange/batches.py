@@ -10,7 +10,7 @@ from crm_sync.exchange.records import Outgoing, parts
 
 NOT_TAKEN = "not taken"
 # Batches; after a kill so many are in doubt, and looked for one by one.
-_KEPT_AT_ONCE = 5
+_KEPT_AT_ONCE = 10
 
 
 @dataclass

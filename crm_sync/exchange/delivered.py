@@ -60,9 +60,9 @@ def compare_page(
     """
     if known.empty:
         return Difference()
-    theirs, sent, agreed = (
-        as_frame(known[name], ours.columns) for name in ("field_values", "sent_values", "agreed_values")
-    )
+    objects = [[one or {} for one in known[name]] for name in ("field_values", "sent_values", "agreed_values")]
+    ours = _live(ours, linked.union(*(name for one in objects for name in one)))
+    theirs, sent, agreed = (as_frame(one, ours.index, [*ours.columns]) for one in objects)
     compared = compare(ours, theirs, sent, agreed, linked)
     theirs = theirs.fillna("")
     take = _to_take(exchange, compared, theirs, linked)
@@ -82,8 +82,8 @@ def compare_page(
     difference = Difference(
         dict(zip(known.index[is_out], as_objects(sends[is_out]), strict=True)),
         frozenset(known.index[unknown]),
-        dict(zip(known.index, as_objects(kept_sent), strict=True)),
-        dict(zip(known.index, as_objects(kept_agreed), strict=True)),
+        dict(zip(known.index, as_objects(kept_sent, always=linked), strict=True)),
+        dict(zip(known.index, as_objects(kept_agreed, always=linked), strict=True)),
         int(take.any(axis=1).sum()),
         int(compared.conflict.to_numpy().sum()),
         emptied,
@@ -91,6 +91,11 @@ def compare_page(
     if not dry_run:
         _keep_compared(exchange, known, difference, theirs, take, compared.conflict, is_out)
     return difference
+
+
+def _live(ours: pd.DataFrame, filled_there: set[str]) -> pd.DataFrame:
+    """Leave out fields that are empty on both sides: they come to nothing, and most are."""
+    return ours[[name for name in ours.columns if name in filled_there or ours[name].ne("").any()]].astype("object")
 
 
 def _ignored(theirs: pd.DataFrame) -> pd.DataFrame:
@@ -156,7 +161,7 @@ def keep_updated(
         there = values_of(answer)
         difference.sent[one].update(difference.sends[one])
         difference.agreed[one].update({name: there.get(name, "") for name in difference.sends[one]})
-    rows = known.loc[[*taken]]
+    rows = known[["deployteq_id", "modified_at"]].loc[[*taken]]
     with exchange.database.transaction() as connection:
         settle(connection, exchange, land(connection, exchange.reading(), [*taken.values()]))
         note_agreement(connection, exchange.brand, _agreements(rows, difference, rows["modified_at"]))
@@ -172,7 +177,6 @@ def keep_made(
     """Keep customers that were made, with these consents."""
     if not taken:
         return
-    rows = new.loc[[*taken]]
     wrote = {
         channel: {answer.id: not consents[one][field] for one, answer in taken.items()}
         for channel, field in CONSENT.items()
@@ -183,7 +187,7 @@ def keep_made(
             "deployteq_id": [answer.id for answer in taken.values()],
             "sent_values": [json.dumps(values[one]) for one in taken],
             "agreed_values": [json.dumps({name: agreed[one].get(name, "") for name in values[one]}) for one in taken],
-            "compared_at": pd.to_datetime(rows["modified_at"].to_numpy(), utc=True),
+            "compared_at": pd.to_datetime(new["modified_at"].loc[[*taken]].to_numpy(), utc=True),
         }
     )
     with exchange.database.transaction() as connection:

@@ -73,7 +73,7 @@ def deliver(exchange: Exchange, *, approved: bool = False, dry_run: bool = False
             delivered.updated += len(difference.sends)
         else:
             update(exchange, known, difference, delivered, clears_with=plan.clears_with)
-            insert(exchange, new, ours, plan.stamp, delivered)
+            insert(exchange, new, ours, plan.linked, plan.stamp, delivered)
         left -= len(new)
     if delivered.found:
         # A no of theirs that stands here does not wait for the next run.

@@ -41,10 +41,11 @@ def without_known(exchange: Exchange, page: pd.DataFrame, *, looks_up: bool) -> 
     at_work = new.index[sent_at > exchange.clock() - _AT_WORK]
     page, new = page.drop(index=at_work), new.drop(index=at_work)
     found: dict[int, Customer] = {}
-    for person, identity in new.loc[new["sent_at"].notna(), "own_identity"].items():
-        there = find_by(exchange.account, exchange.settings.unique, identity, exchange.sleep)
+    in_doubt = new.loc[new["sent_at"].notna(), ["own_identity", "email_address"]]
+    for person, identity, address in in_doubt.itertuples():
+        there = _look_for(exchange, identity, address)
         if there:
-            found[int(str(person))] = there[0]
+            found[int(person)] = there[0]
     keep_found(exchange, found)
     known = {*found}
     if looks_up:
@@ -55,9 +56,19 @@ def without_known(exchange: Exchange, page: pd.DataFrame, *, looks_up: bool) -> 
     return page.drop(index=[*known]), len(known)
 
 
-def insert(exchange: Exchange, new: pd.DataFrame, ours: pd.DataFrame, stamp: str, delivered: Delivered) -> None:
+def _look_for(exchange: Exchange, identity: str, address: str | None) -> list[Customer]:
+    """Look for a customer by its address, which takes one call, and where it has another one by now by its identity."""
+    account, unique = exchange.account, exchange.settings.unique
+    there = find_by(account, _EMAIL, address, exchange.sleep) if address else []
+    own = [one for one in there if unique.of(one).lower() == identity]
+    return own or find_by(account, unique, identity, exchange.sleep)
+
+
+def insert(
+    exchange: Exchange, new: pd.DataFrame, ours: pd.DataFrame, linked: set[str], stamp: str, delivered: Delivered
+) -> None:
     """Make customers; each is noted before the call, so that one whose answer never comes is looked for first."""
-    values = dict(zip(new.index, as_objects(ours.loc[new.index]), strict=True))
+    values = dict(zip(new.index, as_objects(ours.loc[new.index], always=linked), strict=True))
     identities = new["own_identity"].to_dict()
     consents: dict[int, dict[str, bool]] = {}
     begun: list[int] = []

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pandas as pd
-from sqlalchemy import Connection, case, func, literal, or_, select, true
+from sqlalchemy import ColumnElement, Connection, Text, and_, case, exists, func, literal, or_, select, true
 
 from crm_sync.columns.address_hash import AddressHash, normalise_address
 from crm_sync.consent.ledger_store import affirm, drop_candidates, enter_sayings
@@ -16,6 +16,7 @@ from crm_sync.consent_words import SAYS_NO, Cause, Channel, Kind, Said, Side
 from crm_sync.database.dialects import insert_for
 from crm_sync.database.frames import frame_of
 from crm_sync.database.staging import stage
+from crm_sync.database.tables.consent import consent_event
 from crm_sync.database.tables.customers import JSON_OBJECT, Instant, customer
 from crm_sync.database.tables.deployteq import deployteq_customer
 from crm_sync.deployteq.customers import Customer
@@ -26,6 +27,7 @@ from crm_sync.salesforce.schema.record_ids import full_ids
 
 # What Deployteq fills in by itself says nothing about the person.
 _DEFAULTS = {"gender": "UNKNOWN", "maritalStatus": "UNKNOWN", "emailType": "MULTIPART"}
+_COMPARED = frozenset({*FIELDS, STATUS})
 _NOES = [Observation.FIRST_NO.value, Observation.NO.value]
 _MIRRORED = [
     *("deployteq_id", "identity", "salesforce_id", "address_hash", "says_no_email", "says_no_sms"),
@@ -71,24 +73,24 @@ def land(
 
 def _frame(reading: Reading, found: Sequence[Customer]) -> pd.DataFrame:
     unique, salesforce_id = reading.settings.unique, reading.settings.salesforce_id_field
-    rows = [
+    each = [*{one.id: one for one in found}.values()]
+    texts = {
+        "identity": [unique.of(one) or None for one in each],
+        "salesforce_id": [one.options.get(salesforce_id) for one in each],
+        "address": [normalise_address(one.fields.get("emailAddress", "")) or None for one in each],
+        "modified_at": [one.fields.get("modifiedAt") for one in each],
+        "modified_by": [one.fields.get("modifiedBy") for one in each],
+        "field_values": [json.dumps(values_of(one), sort_keys=True) for one in each],
+        "cause": [_cause(one) for one in each],
+    }
+    frame = pd.DataFrame(
         {
-            "deployteq_id": one.id,
-            "identity": unique.of(one) or None,
-            "salesforce_id": one.options.get(salesforce_id) or None,
-            "address": normalise_address(one.fields.get("emailAddress", "")) or None,
-            "says_no_email": _says_no(one),
-            "says_no_sms": one.fields.get("smsOptIn", "N") != "Y",
-            "cause": _cause(one),
-            "field_values": values_of(one),
-            "modified_at": one.fields.get("modifiedAt") or None,
-            "modified_by": one.fields.get("modifiedBy") or None,
+            "deployteq_id": [one.id for one in each],
+            SAYS_NO[Channel.EMAIL]: [_says_no(one) for one in each],
+            SAYS_NO[Channel.SMS]: [one.fields.get("smsOptIn") != "Y" for one in each],
+            **{name: pd.Series(values, dtype="str") for name, values in texts.items()},
         }
-        for one in {one.id: one for one in found}.values()
-    ]
-    frame = pd.DataFrame(rows)
-    for name in ("identity", "salesforce_id", "address", "modified_at", "modified_by"):
-        frame[name] = frame[name].astype("str")
+    )
     frame["salesforce_id"] = full_ids(frame["salesforce_id"])
     frame["address_hash"] = reading.hashes.of_column(frame["address"])
     zone = ZoneInfo(reading.settings.time_zone)
@@ -121,11 +123,8 @@ def _cause(one: Customer) -> str:
 
 
 def values_of(one: Customer) -> dict[str, str]:
-    """Return what is compared, by the names of a frame of values."""
-    fields = {name: one.fields.get(name, "") for name in (*FIELDS, STATUS)}
-    for name, default in _DEFAULTS.items():
-        if fields[name] == default:
-            fields[name] = ""
+    """Return what is compared, by the names of a frame of values; what is empty is left out."""
+    fields = {name: value for name, value in one.fields.items() if name in _COMPARED and _DEFAULTS.get(name) != value}
     return {**fields, **{OPTION + name: value for name, value in one.options.items()}}
 
 
@@ -134,6 +133,9 @@ def _enter(
 ) -> pd.Series:
     known = _known(connection, reading.brand, frame)
     both = frame.merge(known, on="deployteq_id", how="left")
+    both = both[~_says_nothing_new(both, wrote)]
+    if both.empty:
+        return pd.Series(dtype="Int64")
     of_customer = both["own_hash"].astype("Int64")
     is_own = both["modified_at"].eq(both["known_modified_at"]).fillna(False).astype(bool)
     last_read_at = pd.to_datetime(both["known_read_at"], utc=True)
@@ -146,11 +148,11 @@ def _enter(
             written = both["deployteq_id"].map(wrote[channel]).astype("boolean")
             said = written.where(written.notna(), said)
         says = both[SAYS_NO[channel]].astype("boolean")
-        # Deployteq's default for SMS is no: only where it was yes has somebody said it.
-        says_no = says if channel is Channel.EMAIL else says.mask(said.isna() & says, pd.NA)
+        if channel is Channel.SMS:
+            says = says.mask(_is_default(both), pd.NA)
         readings = pd.DataFrame(
             {
-                "says_no": says_no,
+                "says_no": says,
                 "said_no": said,
                 "was_edited": both["stamp"].gt(last_read_at) & ~is_own,
                 "is_same_person": same_person.fillna(True).astype(bool),
@@ -160,6 +162,22 @@ def _enter(
         hashes.append(_enter_channel(connection, reading, seen, channel))
     every: pd.Series = pd.concat(hashes).dropna().drop_duplicates()
     return every
+
+
+def _says_nothing_new(both: pd.DataFrame, wrote: Mapping[Channel, Mapping[int, bool]]) -> "pd.Series[bool]":
+    """Tell of customers of whom nothing is observed, which are most: they stand at yes as before, or at what this very
+    call has written to a new one."""
+    says_nothing = pd.Series(True, index=both.index)
+    for channel, name in SAYS_NO.items():
+        says_no, said_no = both[name], both[f"said_{channel.value}"].eq(True)
+        is_echo = both["known_read_at"].isna() & both["deployteq_id"].map(wrote.get(channel, {})).eq(says_no)
+        says_nothing &= is_echo | ~(says_no | said_no) | (_is_default(both) if channel is Channel.SMS else False)
+    return says_nothing
+
+
+def _is_default(both: pd.DataFrame) -> "pd.Series[bool]":
+    """Tell of noes to SMS that nobody said: only where it was yes, or somebody said no before, has anybody."""
+    return both[SAYS_NO[Channel.SMS]] & ~both["said_sms"].eq(False) & ~both["has_said_no_sms"].eq(True)
 
 
 def _enter_channel(connection: Connection, reading: Reading, seen: pd.DataFrame, channel: Channel) -> pd.Series:
@@ -207,6 +225,7 @@ def _known(connection: Connection, brand: str, frame: pd.DataFrame) -> pd.DataFr
         "said_email": mirror.says_no_email,
         "said_sms": mirror.says_no_sms,
         "own_hash": customer.c.address_hash,
+        "has_said_no_sms": _has_said_no_sms(),
     }
     query = (
         select(*columns.values())
@@ -218,14 +237,18 @@ def _known(connection: Connection, brand: str, frame: pd.DataFrame) -> pd.DataFr
     return frame_of(connection.execute(query), columns, dtype="object").astype({"deployteq_id": "int64"})
 
 
+def _has_said_no_sms() -> ColumnElement[bool]:
+    mirror, event = deployteq_customer.c, consent_event.c
+    of_person = event.address_hash.in_([mirror.address_hash, customer.c.address_hash])
+    in_place = and_(event.channel == Channel.SMS.value, event.side == Side.DEPLOYTEQ.value)
+    is_no = and_(in_place, event.reference == mirror.deployteq_id.cast(Text), event.said == Said.NO.value)
+    return exists(select(event.id).where(of_person, is_no))
+
+
 def _store(connection: Connection, reading: Reading, frame: pd.DataFrame) -> None:
     mirror = deployteq_customer.c
     types = {name: mirror[name].type for name in ("deployteq_id", "address_hash", "says_no_email", "says_no_sms")}
-    kept = frame[_MIRRORED].assign(
-        field_values=frame["field_values"].map(json.dumps).astype("str"),
-        **{name: frame[name].astype("boolean") for name in SAYS_NO.values()},
-    )
-    staged = stage(connection, "staged_mirror", kept, types)
+    staged = stage(connection, "staged_mirror", frame[_MIRRORED], types)
     values = [
         staged.c[name].cast(JSON_OBJECT)
         if name == "field_values" and connection.dialect.name == "postgresql"

@@ -25,10 +25,11 @@ def update(
     exchange: Exchange, known: pd.DataFrame, difference: Difference, delivered: Delivered, *, clears_with: str | None
 ) -> None:
     """Send the differences of customers that are there; `clears_with`: what empties a field."""
-    rows = known[["deployteq_id", "own_identity"]].to_dict("index")
+    numbers = known["deployteq_id"].tolist()
+    rows = dict(zip(known.index, zip(numbers, known["own_identity"], strict=True), strict=True))
 
     def record_of(one: int) -> Outgoing:
-        number, identity = int(rows[one]["deployteq_id"]), rows[one]["own_identity"]
+        number, identity = rows[one]
         values = difference.sends[one]
         return outgoing(exchange.settings.unique, one, identity, values, number=number, clears_with=clears_with)
 

@@ -4,7 +4,7 @@ A frame has a row for each customer and a column for each field, named as Deploy
 begins with `option:`. Empty is empty text. Missing means left out: the value does not fit, and nothing is ever cut.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -67,18 +67,19 @@ def linked_fields(rules: MappingRules) -> set[str]:
 def our_values(customers: pd.DataFrame, linked: set[str], salesforce_id_field: str = "") -> tuple[pd.DataFrame, int]:
     """Return the values of customers (the columns of the table) as Deployteq takes them, and how many were cleaned of
     characters that XML cannot hold."""
-    columns = {there: _text(customers[here]) for there, here in FIELDS.items()}
-    columns[STATUS] = _text(customers[STATUS])
+    empty = pd.Series("", index=customers.index, dtype="str")
+    columns = {there: _text(customers[here], empty) for there, here in FIELDS.items()}
+    columns[STATUS] = _text(customers[STATUS], empty)
     if salesforce_id_field:
-        columns[OPTION + salesforce_id_field] = _text(customers["salesforce_id"])
-    options = pd.DataFrame([*customers["options"]], index=customers.index)
+        columns[OPTION + salesforce_id_field] = _text(customers["salesforce_id"], empty)
+    options = [*customers["options"]]
     for name in sorted(linked):
         if name.startswith(OPTION) and name not in columns:
-            own = options.get(name.removeprefix(OPTION), pd.Series("", index=customers.index))
-            columns[name] = _text(own.map(_plain))
+            own = [_plain((one or {}).get(name.removeprefix(OPTION))) for one in options]
+            columns[name] = pd.Series(own, index=customers.index, dtype="str") if any(own) else empty
     cleaned = pd.Series(False, index=customers.index)
     for name, values in columns.items():
-        if values.eq("").all():
+        if values is empty:
             continue
         safe = values.str.replace(_FORBIDDEN, "", regex=True)
         cleaned |= safe.ne(values)
@@ -96,8 +97,10 @@ def identities(customers: pd.DataFrame) -> pd.Series:
     return own.astype("object")
 
 
-def _text(values: pd.Series) -> pd.Series:
-    return values.astype("object").where(values.notna(), "").astype("str")
+def _text(values: pd.Series, empty: pd.Series) -> pd.Series:
+    """Return values as text, or `empty` where there are none: most fields of most customers are."""
+    is_there = values.notna()
+    return values.astype("object").where(is_there, "").astype("str") if is_there.any() else empty
 
 
 def _plain(value: Any) -> str:
@@ -113,20 +116,24 @@ def _fitting(name: str, values: pd.Series) -> pd.Series:
     return values.where(values.str.len().le(LENGTHS[name])) if name in LENGTHS else values
 
 
-def as_frame(values: pd.Series, columns: pd.Index) -> pd.DataFrame:
-    """Return JSON objects (dicts, or missing) as a frame with these columns; what an object lacks is missing."""
-    rows = [one if isinstance(one, dict) else {} for one in values]
-    return pd.DataFrame(rows, index=values.index, dtype="object").reindex(columns=columns).astype("object")
+def as_frame(objects: Sequence[Mapping[str, str]], index: pd.Index, columns: Sequence[str]) -> pd.DataFrame:
+    """Return JSON objects as a frame with these columns; what an object lacks is missing."""
+    filled = {name: [one.get(name) for one in objects] for name in columns}
+    return pd.DataFrame(filled, index=index, columns=columns, dtype="object")
 
 
-def as_objects(frame: pd.DataFrame) -> list[dict[str, str]]:
-    """Return each row as an object without what is missing."""
-    filled = frame.notna().to_numpy()
-    names = [*frame.columns]
-    return [
-        {name: value for name, value, is_there in zip(names, row, there, strict=True) if is_there}
-        for row, there in zip(frame.to_numpy(dtype="object"), filled, strict=True)
-    ]
+def as_objects(frame: pd.DataFrame, *, always: Collection[str] | None = None) -> list[dict[str, str]]:
+    """Return each row as an object without what is missing.
+
+    `always`: the fields that are kept when they are empty as well; without it, all are.
+    """
+    rows: list[dict[str, str]] = [{} for _ in range(len(frame))]
+    for name, values in frame.items():
+        is_kept = always is None or name in always
+        for row, value in zip(rows, values.tolist(), strict=True):
+            if isinstance(value, str) and (value or is_kept):
+                row[str(name)] = value
+    return rows
 
 
 def as_call(values: Mapping[str, str], *, clears_with: str | None = "") -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, insert, update
 
+from crm_sync.database.tables.consent import consent_event
 from crm_sync.database.tables.customers import customer, salesforce_record
 from crm_sync.database.tables.deployteq import deployteq_customer, deployteq_resource
 from crm_sync.errors import DeployteqUnavailableError
@@ -161,6 +162,32 @@ def test_a_no_to_sms_is_collected_written_and_said_with_every_insert(rig: Rig) -
     rig.judge()
     assert [rig.here(one)["sms_opt_in"] for one in (ann, bob, eve)] == [False, False, True]
     assert rig.calls(lambda: deliver_consent_there(rig.exchange)) == 0
+
+
+def test_a_no_to_sms_that_is_only_the_default_there_is_nobodys_word(rig: Rig) -> None:
+    ann, bob = rig.add("ann"), rig.add("bob", sms_opt_in=True, sms_opt_in_set=True)
+    rig.start()
+    assert [rig.there(one)["smsOptIn"] for one in (ann, bob)] == ["N", "Y"]
+    for turn in range(2):
+        for person in (ann, bob):
+            rig.people.tick()
+            rig.readers.change(rig.there(person)["id"], city=f"City {turn}")
+            rig.change(person, lastname=f"Other {turn}")
+        rig.cycle()
+        rig.judge()
+    assert rig.rows(consent_event) == []
+    assert [rig.here(one)["sms_opt_in"] for one in (ann, bob)] == [None, True]
+    rig.readers.change(rig.there(bob)["id"], smsOptIn="N")
+    rig.cycle()
+    rig.judge()
+    rig.people.set(bob, sms_opt_in=True)
+    rig.judge()
+    assert rig.here(bob)["sms_opt_in"] is True
+    # Whoever said it before may have said it again.
+    rig.people.tick()
+    rig.readers.change(rig.there(bob)["id"], city="Ede")
+    rig.cycle()
+    assert rig.here(bob)["sms_opt_in"] is False
 
 
 def test_a_no_that_is_said_while_a_delivery_is_under_way_is_in_the_insert(rig: Rig) -> None:

@@ -31,6 +31,8 @@ class Person:
     said_no_there: bool = False
     said_no_here: bool = False
     is_deleted_there: bool = False
+    # A no there that no whole run has read yet; when the record is deleted before one does, nobody can know of it.
+    is_no_unread: bool = False
 
     @property
     def says_no(self) -> bool:
@@ -62,6 +64,7 @@ class World:
         match self.dice.randrange(9):
             case 0 if there:
                 self.dice.choice([rig.readers.unsubscribe, rig.readers.complain])(there)
+                person.is_no_unread |= not person.said_no_there
                 person.said_no_there = True
             case 1:
                 rig.say_no_in_salesforce(number)
@@ -88,6 +91,8 @@ class World:
     def cycle(self) -> None:
         """Do a run's work; nobody who said no there, and nobody whose no a whole run has seen, may be mailable."""
         self.rig.cycle()
+        for person in self.people.values():
+            person.is_no_unread &= person.is_deleted_there
         self.reckon_mails(is_whole=True)
 
     def reckon_mails(self, *, is_whole: bool) -> None:
@@ -104,8 +109,10 @@ class World:
         for number, person in self.people.items():
             here = rig.here(number)
             assert here["lastname"] == person.lastname, (number, person)
-            assert here["opt_in"] is (not person.says_no)
-            if person.said_no_there:
+            is_known = not (person.is_deleted_there and person.is_no_unread)
+            if is_known or person.said_no_here:
+                assert here["opt_in"] is (not person.says_no)
+            if person.said_no_there and is_known:
                 assert here["salesforce_id"] in waiting
             if person.is_deleted_there:
                 continue
