@@ -119,7 +119,7 @@ def _fitting(name: str, values: pd.Series) -> pd.Series:
 def as_frame(objects: Sequence[Mapping[str, str]], index: pd.Index, columns: Sequence[str]) -> pd.DataFrame:
     """Return JSON objects as a frame with these columns; what an object lacks is missing."""
     filled = {name: [one.get(name) for one in objects] for name in columns}
-    return pd.DataFrame(filled, index=index, columns=columns, dtype="object")
+    return pd.DataFrame(filled, index=index, dtype="object")
 
 
 def as_objects(frame: pd.DataFrame, *, always: Collection[str] | None = None) -> list[dict[str, str]]:
