@@ -1,7 +1,7 @@
 """The end of a cycle: every side was read, so the waiting yeses are judged, and Salesforce is to hear what it lacks."""
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import Connection, func, select
@@ -10,17 +10,14 @@ from crm_sync.columns.address_hash import AddressHash
 from crm_sync.consent.delivery_store import close_settled
 from crm_sync.consent.here_store import note_look, notice_changes_here
 from crm_sync.consent.ledger_store import Judged, judge_candidates
+from crm_sync.consent.many_noes_store import most_at_once, take_many_noes
 from crm_sync.consent.queue_store import queue_lifts, queue_withdrawals
 from crm_sync.consent.readings_store import customers_of
 from crm_sync.consent.standing_store import customers_with, gather, refresh_consent
 from crm_sync.consent_words import Cause, Channel, Side
 from crm_sync.database.dialects import look_up_by_index
 from crm_sync.database.tables.consent import consent_candidate
-from crm_sync.database.tables.customers import customer
 from crm_sync.sobject import SObject
-
-# More yeses than this at once are held back until a person approves: a share of the customers, and at least so many.
-_MOST_LIFTS_SHARE, _MOST_LIFTS = 0.01, 50
 
 
 @dataclass(frozen=True)
@@ -72,13 +69,8 @@ def close_cycle(connection: Connection, cycle: Cycle) -> Judged:
         queue_lifts(
             connection, customers_of(connection, judged.lifted.loc[goes, "address_hash"]), cycle.linked, cycle.now
         )
-    return judged
+    return replace(judged, many_noes=take_many_noes(connection))
 
 
-def _most_lifts(connection: Connection) -> int | None:
-    waiting = connection.scalar(select(func.count()).select_from(consent_candidate)) or 0
-    if waiting <= _MOST_LIFTS:
-        # So few are never too many, and the customers need not be counted.
-        return None
-    number = connection.scalar(select(func.count()).select_from(customer)) or 0
-    return max(_MOST_LIFTS, int(number * _MOST_LIFTS_SHARE))
+def _most_lifts(connection: Connection) -> int:
+    return most_at_once(connection, connection.scalar(select(func.count()).select_from(consent_candidate)) or 0)

@@ -4,7 +4,20 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 import pandas as pd
-from sqlalchemy import ColumnElement, Connection, Table, and_, case, delete, exists, literal, select, true, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Table,
+    and_,
+    case,
+    delete,
+    exists,
+    literal,
+    or_,
+    select,
+    true,
+    update,
+)
 
 from crm_sync.consent.rule import find_lifted
 from crm_sync.consent_words import Cause, Kind, Said
@@ -25,12 +38,14 @@ class Judged:
 
     `hashes`: the addresses of the yeses that were judged. `lifted`: `address_hash`, `side` (of the yes), `cause` (of
     the no), one row for each no that was lifted.
-    `held_back`: lifting yeses that wait until a person approves, since they are too many at once.
+    `held_back`: lifting yeses that wait until a person approves, since they are too many at once. `many_noes`: noes
+    said since the last time, when they are more than usual.
     """
 
     lifted: pd.DataFrame = field(default_factory=lambda: pd.DataFrame({"address_hash": [], "side": [], "cause": []}))
     held_back: int = 0
     hashes: pd.Series = field(default_factory=lambda: pd.Series(dtype="Int64"))
+    many_noes: int = 0
 
 
 def enter_sayings(connection: Connection, sayings: pd.DataFrame, *, run: int | None, now: datetime) -> None:
@@ -106,10 +121,7 @@ def judge_candidates(
     The caller has entered what every side said until now. `most_lifts`: with more lifting yeses than that none is
     carried out; they go on waiting until a person approves (None: approved).
     """
-    yeses = frame_of(
-        connection.execute(select(*consent_candidate.c).order_by(consent_candidate.c.id)),
-        [column.name for column in consent_candidate.c],
-    ).rename(columns={"id": "yes_id"})
+    yeses = _candidates(connection)
     if yeses.empty:
         return Judged()
     noes = _noes_of(connection, yeses)
@@ -132,6 +144,17 @@ def _stage_yeses(connection: Connection, yeses: pd.DataFrame) -> ColumnElement[b
     return consent_candidate.c.id.in_(select(staged.c.yes_id))
 
 
+def _candidates(connection: Connection) -> pd.DataFrame:
+    """Return the yeses that wait to be judged; one that came with a merge or a conversion is only found, not said."""
+    other, came = salesforce_record.c, consent_candidate.c
+    into_it = or_(other.master_record_id == came.reference, other.converted_contact_id == came.reference)
+    is_joined = exists(select(other.id).where(into_it, other.system_modstamp >= came.not_before))
+    query = select(*came, is_joined.label("is_joined")).order_by(came.id)
+    names = ["yes_id", *[column.name for column in came][1:], "is_joined"]
+    yeses = frame_of(connection.execute(query), names)
+    return yeses.assign(kind=yeses["kind"].mask(yeses["is_joined"].astype("bool"), Kind.SEEN.value))
+
+
 def _noes_of(connection: Connection, yeses: pd.DataFrame) -> pd.DataFrame:
     """Return the standing noes of the addresses of some yeses, as `find_lifted` reads them."""
     types = {"address_hash": address_consent.c.address_hash.type}
@@ -140,15 +163,15 @@ def _noes_of(connection: Connection, yeses: pd.DataFrame) -> pd.DataFrame:
     says_no = {"email": record.says_no_email, "sms": record.says_no_sms}
     columns = [address_consent.c[name] for name in (*_PLACE, "cause", "since", "not_after", "seen_at")]
     query = (
-        select(address_consent.c.id, *columns, record.is_deleted, *says_no.values())
+        select(address_consent.c.id, *columns, record.is_deleted | record.is_converted, *says_no.values())
         .join_from(staged, address_consent, address_consent.c.address_hash == staged.c.address_hash)
         .join(salesforce_record, record.id == address_consent.c.reference, isouter=True)
     )
-    names = ["no_id", *(column.name for column in columns), "is_deleted", *says_no]
+    names = ["no_id", *(column.name for column in columns), "is_gone", *says_no]
     found = frame_of(connection.execute(query), names)
     said = found["email"].where(found["channel"].eq("email"), found["sms"]).astype("boolean").fillna(False)
-    # What was only written to the record is not said by it.
-    is_no_word = found["is_deleted"].astype("boolean").fillna(True) | found["cause"].eq(Cause.DELIVERED.value)
+    # What was only written to the record is not said by it, and nobody can edit a converted lead.
+    is_no_word = found["is_gone"].astype("boolean").fillna(True) | found["cause"].eq(Cause.DELIVERED.value)
     return found.assign(is_still_said=(said & ~is_no_word).astype(bool), only_person=found["cause"].isin(_ONLY_PERSON))
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import pandas as pd
-from sqlalchemy import ColumnElement, Connection, Table, select, table
+from sqlalchemy import ColumnElement, Connection, Table, or_, select, table, union
 from sqlalchemy import column as named_column
 
 from crm_sync.columns.address_hash import AddressHash, normalise_address
@@ -45,14 +45,21 @@ class ConsentChain:
 def read_chain(connection: Connection, hashes: AddressHash, who: str) -> ConsentChain:
     """Return the chain of a person, given by an e-mail address or by the Id of a lead or contact."""
     address_hash = _hash_of(connection, hashes, who.strip())
-    ids = select(customer.c.id).where(customer.c.address_hash == address_hash)
+    own = select(customer.c.id).where(customer.c.address_hash == address_hash)
+    # With whoever was joined to the person: their noes count too.
+    ids = union(own, select(customer.c.id).where(customer.c.merged_into_customer_id.in_(own)))
+    addresses = select(customer.c.address_hash).where(customer.c.id.in_(ids))
+
+    def said(source: Table) -> ColumnElement[bool]:
+        return or_(source.c.address_hash == address_hash, source.c.address_hash.in_(addresses))
+
     people = select(*_VIEW.c).where(_VIEW.c.customer_id.in_(ids)).order_by(_VIEW.c.customer_id)
     delivered = consent_delivery.c.customer_id.in_(ids)
     return ConsentChain(
         customers=frame_of(connection.execute(people), _MAILABLE),
-        events=_read(connection, consent_event, _EVENT, consent_event.c.address_hash == address_hash),
-        standing=_read(connection, address_consent, _STANDING, address_consent.c.address_hash == address_hash),
-        candidates=_read(connection, consent_candidate, _CANDIDATE, consent_candidate.c.address_hash == address_hash),
+        events=_read(connection, consent_event, _EVENT, said(consent_event)),
+        standing=_read(connection, address_consent, _STANDING, said(address_consent)),
+        candidates=_read(connection, consent_candidate, _CANDIDATE, said(consent_candidate)),
         deliveries=_read(connection, consent_delivery, _DELIVERY, delivered),
     )
 

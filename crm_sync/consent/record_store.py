@@ -7,7 +7,7 @@ from sqlalchemy import Connection, select, update
 
 from crm_sync.columns.address_hash import address_or_key, normalise_address
 from crm_sync.consent.ledger_store import drop_candidates, enter_sayings
-from crm_sync.consent.standing_store import refresh_consent
+from crm_sync.consent.standing_store import gather, refresh_consent
 from crm_sync.consent_words import Cause, Channel, Kind, Said, Side
 from crm_sync.database.engine import CustomerDatabase
 from crm_sync.database.tables.customers import customer
@@ -47,7 +47,9 @@ def record_consent(
         if saying is Said.NO:
             drop_candidates(connection, frame)
         enter_sayings(connection, frame, run=None, now=now)
-        refresh_consent(connection, select(customer.c.id).where(customer.c.address_hash == address_hash), now)
+        touched = gather(connection, select(customer.c.id).where(customer.c.address_hash == address_hash))
+        if touched is not None:
+            refresh_consent(connection, touched, now)
     return bool(customers)
 
 

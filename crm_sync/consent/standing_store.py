@@ -40,10 +40,20 @@ def stands_at_no(person: FromClause, channel: Channel) -> ColumnElement[bool]:
 
 
 def gather(connection: Connection, *queries: Select[tuple[int]]) -> Select[tuple[int]] | None:
-    """Return a query of the customers (ids) that any of the queries gives, which are asked once; None for none."""
+    """Return a query of the customers (ids) that any of the queries gives, and of those they were joined to.
+
+    The queries are asked once. None for none.
+    """
     found = union(*queries).subquery()
     staged = stage_query(connection, "staged_concerned", select(found.c[0].label("id")))
-    return None if staged is None else select(staged.c.id)
+    if staged is None:
+        return None
+    into = customer.c.merged_into_customer_id
+    query = select(into.label("id")).join(staged, staged.c.id == customer.c.id).where(into.is_not(None)).distinct()
+    joined = stage_query(connection, "staged_joined_to", query)
+    if joined is None:
+        return select(staged.c.id)
+    return select(union(select(staged.c.id), select(joined.c.id)).subquery().c[0])
 
 
 def customers_with(connection: Connection, ids: pd.Series) -> Select[tuple[int]]:

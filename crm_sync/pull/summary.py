@@ -30,6 +30,7 @@ class SyncSummary:
     full_sync_due: dict[SObject, str] = field(default_factory=dict)
     changes: pd.DataFrame | None = None
     held_back: int = 0
+    many_noes: int = 0
     held: list[HeldChange] = field(default_factory=list)
     hidden_consent: dict[SObject, list[Channel]] = field(default_factory=dict)
     left_out: dict[SObject, str] = field(default_factory=dict)
@@ -91,6 +92,8 @@ class SyncSummary:
             said += f"; {counted(change.customers, 'customer')} {change.words}, which waits for somebody's approval"
         if self.held_back:
             said += f"; {counted(self.held_back, 'person')} would be mailed again, which waits for somebody's approval"
+        if self.many_noes:
+            said += f"; {self.many_noes:,} noes were said, more than usual; all of them stand"
         for reason in dict.fromkeys(self.full_sync_due.values()):
             objects = " and ".join(sobject for sobject, why in self.full_sync_due.items() if why == reason)
             said += f"; a full sync of {objects} is due, because {reason}"

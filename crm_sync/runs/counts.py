@@ -30,7 +30,7 @@ class Counts:
         return self.inserted + self.updated
 
 
-_MANY = {"person": "people"}
+_MANY = {"person": "people", "withdrawal of consent": "withdrawals of consent"}
 
 
 def counted(number: int, one: str) -> str:

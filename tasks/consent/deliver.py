@@ -15,7 +15,7 @@ from crm_sync.consent.delivery import Step, next_steps
 from crm_sync.consent.delivery_store import close_settled, read_waiting, store_accepted, store_held, store_refused
 from crm_sync.consent.here_store import notice_changes_here
 from crm_sync.consent.queue_store import queue_withdrawals
-from crm_sync.consent.standing_store import customers_with, refresh_consent
+from crm_sync.consent.standing_store import customers_with, gather, refresh_consent
 from crm_sync.consent_words import Channel, Said
 from crm_sync.database.engine import CustomerDatabase
 from crm_sync.errors import LimitReachedError, QueryError
@@ -71,8 +71,7 @@ def _take_waiting(database: CustomerDatabase, rules: MappingRules, run: int) -> 
     with database.transaction() as connection:
         now = utc_now()
         noticed = notice_changes_here(connection, database.hashes, run=run, now=now)
-        if len(noticed):
-            touched = customers_with(connection, noticed)
+        if len(noticed) and (touched := gather(connection, customers_with(connection, noticed))) is not None:
             refresh_consent(connection, touched, now)
             queue_withdrawals(connection, touched, linked, now)
         close_settled(connection, now)

@@ -112,6 +112,8 @@ def _judge_consent(run: Run, checked: ResolvedMapping, landing: LandingContext, 
             "%s people would be mailed again; that waits until somebody approves it in the form of the next pull.",
             f"{judged.held_back:,}",
         )
+    if judged.many_noes:
+        get_run_logger().warning("%s people said no since the run before, more than usual.", f"{judged.many_noes:,}")
     return judged
 
 

@@ -36,6 +36,7 @@ def end_sync(
         missing_fields={sobject: checked.missing[sobject] for sobject in counts if sobject in checked.missing},
         changes=landed.would_change,
         held_back=landed.judged.held_back,
+        many_noes=landed.judged.many_noes,
         held=landed.held,
         hidden_consent=checked.hidden_consent,
         left_out=checked.left_out,

@@ -12,9 +12,10 @@ from crm_sync.consent.record_store import record_consent
 from crm_sync.database.tables.customers import customer
 from crm_sync.mapping.model import FieldLink
 from crm_sync.sobject import SObject
+from flows.check_connection import check_connection
 from flows.incremental_pull import incremental_pull
-from tests.rigs.databases import copy_sqlite, sqlite_file
-from tests.rigs.org import Rig, Row
+from tests.rigs.databases import copy_database, database_named, sqlite_file
+from tests.rigs.org import Rig, Row, artifact
 from tests.rigs.pushes import Pushes, start_pushes
 
 pytestmark = pytest.mark.flow
@@ -64,7 +65,6 @@ def test_success_is_said_only_when_salesforce_holds_the_no(pushes: Pushes) -> No
     assert pushes.have_opted_out(ids)
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_no_switch_sends_an_old_yes(pushes: Pushes) -> None:
     (person,) = mailed(pushes)
     pushes.rig.org.records.update("Contact", person["salesforce_id"], {"HasOptedOutOfEmail": True})
@@ -78,7 +78,6 @@ def test_no_switch_sends_an_old_yes(pushes: Pushes) -> None:
     assert pushes.customer(person["id"])["opt_in"] is False
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_contact_s_yes_is_not_written_over_its_lead_s_no(pushes: Pushes) -> None:
     (person,) = mailed(pushes)
     values = {"LastName": "A", "Company": "B", "Email": person["email_address"], "HasOptedOutOfEmail": True}
@@ -95,7 +94,6 @@ def test_contact_s_yes_is_not_written_over_its_lead_s_no(pushes: Pushes) -> None
     assert pushes.customer(person["id"])["opt_in"] is False
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_hidden_opt_out_leaves_nobody_mailable_on_old_knowledge(pushes: Pushes) -> None:
     rig, (person,) = pushes.rig, mailed(pushes)
     shown = rig.org.schema["Contact"]
@@ -157,7 +155,6 @@ def test_no_for_a_record_that_is_purged_stops_nobody_elses(pushes: Pushes) -> No
     assert view(rig, gone["id"]) == (False, "said no")
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_no_goes_to_a_pick_list(pushes: Pushes) -> None:
     rig = pushes.rig
     contact = rig.mapping.rules().contact
@@ -179,23 +176,67 @@ def test_no_goes_to_a_pick_list(pushes: Pushes) -> None:
     assert pushes.customer(person["id"])["opt_in"] is False
 
 
+def test_no_without_a_field_for_it_stays_here_and_the_check_says_so(pushes: Pushes) -> None:
+    rig, (person,) = pushes.rig, mailed(pushes)
+    rules = rig.mapping.rules()
+    own = rules.contact.model_copy(update={"links": [link for link in rules.contact.links if not link.is_consent]})
+    rig.mapping = DataMapping.of(rules.model_copy(update={"contact": own}))
+    pushes.change([person["id"]], opt_in=False)
+    rig.sync()
+    rig.pull()
+    assert pushes.customer(person["id"])["opt_in"] is False
+    assert not pushes.record(person["id"])["HasOptedOutOfEmail"]
+    check_connection(**rig.blocks())
+    assert "No field of Contact can be written with a no" in artifact("connection")
+
+
+def too_long(rig: Rig) -> dict[str, str]:
+    return {"job_title": "N" * 200}
+
+
+def read_only(rig: Rig) -> dict[str, str]:
+    rig.org.change_field("Contact", "Title", updateable=False)
+    return {"job_title": "Navigator"}
+
+
+def hidden(rig: Rig) -> dict[str, str]:
+    rig.org.hide_fields("Contact", "Title")
+    return {"job_title": "Navigator"}
+
+
+@pytest.mark.parametrize("spoil", [too_long, read_only, hidden])
+def test_what_is_wrong_with_another_field_does_not_keep_the_no_back(
+    pushes: Pushes, spoil: Callable[[Rig], dict[str, str]]
+) -> None:
+    (person,) = mailed(pushes)
+    pushes.change([person["id"]], opt_in=False, **spoil(pushes.rig))
+    pushes.enter([person["id"]])
+
+    pushes.push(fields=["Title", "HasOptedOutOfEmail"])
+
+    assert pushes.record(person["id"])["HasOptedOutOfEmail"]
+    assert pushes.customer(person["id"])["opt_in"] is False
+
+
 @pytest.mark.parametrize("again", ["pull", "sync"])
-def test_restored_backup_makes_no_yes_of_a_no(synced: Rig, tmp_path: Path, again: str) -> None:
-    pushes = Pushes(synced)
+def test_restored_backup_makes_no_yes_of_a_no(both_synced: Rig, tmp_path: Path, again: str) -> None:
+    rig, pushes = both_synced, Pushes(both_synced)
     here, there = mailed(pushes, 2)
-    file = sqlite_file(synced.customers.url.get_secret_value())
-    copy_sqlite(file, tmp_path / "yesterday.db")
+    url = rig.customers.url.get_secret_value()
+    is_file = url.startswith("sqlite")
+    yesterday = f"sqlite:///{tmp_path / 'yesterday.db'}" if is_file else database_named(url, "yesterday")
+    copy_database(url, yesterday)
     pushes.change([here["id"]], opt_in=False)
-    synced.org.records.update(SObject.CONTACT, there["salesforce_id"], {"HasOptedOutOfEmail": True})
-    synced.clock.move(minutes=30)
-    synced.pull()
-    synced.clock.move(hours=20)
-    for one in ("", "-wal", "-shm"):
-        Path(f"{file}{one}").unlink(missing_ok=True)
-    copy_sqlite(tmp_path / "yesterday.db", file)
+    rig.org.records.update(SObject.CONTACT, there["salesforce_id"], {"HasOptedOutOfEmail": True})
+    rig.clock.move(minutes=30)
+    rig.pull()
+    rig.clock.move(hours=20)
+    for one in ("-wal", "-shm") if is_file else ():
+        Path(f"{sqlite_file(url)}{one}").unlink(missing_ok=True)
+    copy_database(yesterday, url)
     assert {pushes.customer(one["id"])["opt_in"] for one in (here, there)} == {True}, "it is yesterday's"
 
-    getattr(synced, again)()
+    getattr(rig, again)()
 
-    assert [view(synced, one["id"]) for one in (here, there)] == [(False, "said no")] * 2
+    assert [view(rig, one["id"]) for one in (here, there)] == [(False, "said no")] * 2
     assert pushes.have_opted_out([here["id"], there["id"]])

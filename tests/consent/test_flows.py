@@ -62,10 +62,10 @@ class Consents:
 
 
 @pytest.fixture
-def consents(synced: Rig) -> Iterator[Consents]:
-    """Start with an org that was synced an hour ago."""
-    database = synced.customers.open()
-    yield Consents(synced, database)
+def consents(both_synced: Rig) -> Iterator[Consents]:
+    """Start with an org that was synced an hour ago; on PostgreSQL in the long run."""
+    database = both_synced.customers.open()
+    yield Consents(both_synced, database)
     database.close()
 
 

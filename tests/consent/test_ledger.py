@@ -4,16 +4,18 @@ from datetime import timedelta
 
 import pandas as pd
 import pytest
-from sqlalchemy import text
+from sqlalchemy import insert, text
 
 from crm_sync.columns.address_hash import KEY_BYTES
 from crm_sync.consent.cycle_store import Cycle, close_cycle
 from crm_sync.consent.gaps_store import note_gaps
 from crm_sync.consent.ledger_store import enter_sayings
+from crm_sync.consent.many_noes_store import take_many_noes
 from crm_sync.consent.proof_store import read_chain
 from crm_sync.consent.record_store import record_consent
 from crm_sync.consent_words import Channel
 from crm_sync.database.engine import CustomerDatabase
+from crm_sync.database.tables.customers import customer
 from crm_sync.errors import ConfigurationError, DatabaseUnavailableError
 from crm_sync.moments.record_store import record_moments
 from crm_sync.runs.health_store import read_health
@@ -144,6 +146,27 @@ def test_many_yeses_wait_for_a_person(people: People) -> None:
     assert _again(people) == (0, 3)
     people.cycle()
     assert [people.opt_in(one) for one in ids] == [True] * 3
+
+
+def test_more_noes_than_usual_are_told_once(people: People) -> None:
+    def told() -> int:
+        with people.database.transaction() as connection:
+            return take_many_noes(connection)
+
+    def say(number: int) -> None:
+        for one in range(number):
+            record_consent(people.database, f"a{one}@planted.example", "no", people.tick())
+
+    say(50)
+    assert told() == 0, "so many are usual"
+    say(51)
+    assert told() == 51
+    assert told() == 0
+    row = {"options": {}, "created_at": people.now, "modified_at": people.now}
+    with people.database.transaction() as connection:
+        connection.execute(insert(customer), [row | {"unique_key": f"k{one}"} for one in range(5200)])
+    say(52)
+    assert told() == 0, "of so many customers that is not more than one in a hundred"
 
 
 ACTS = [

@@ -101,6 +101,10 @@ def merged(number: int, into: int, at: int, *, email: str = ADA) -> Record:
     return contact(number, email, at, no=True, IsDeleted="true") | {"MasterRecordId": contact(into)["Id"]}
 
 
+def converted(into: int, at: int, *, no: bool = False) -> Record:
+    return lead(1, ADA, at, no=no, IsConverted="true") | {"ConvertedContactId": contact(into)["Id"]}
+
+
 def no_here(told: Told) -> None:
     told.change(ADA, opt_in=False)
 
@@ -161,6 +165,17 @@ WAYS: dict[str, tuple[list[Any], str, set[str]]] = {
         {"003"},
     ),
     "said by a call": ([contact(), complain], ADA, {"003"}),
+    "un-ticked in a merge": (
+        [[contact(1, no=True), contact(2)], [contact(1, at=5), merged(2, 1, at=5)]],
+        ADA,
+        {"003"},
+    ),
+    "un-ticked with a conversion": (
+        [[contact(no=True)], [lead()], converted(into=1, at=5), contact(at=5)],
+        ADA,
+        {"003"},
+    ),
+    "another case of the address": ([contact(no=True), lead(1, " ADA@X.org", at=5)], ADA, {"00Q"}),
     "17 an echo": ([contact(), pushed, no_here, contact(at=5, LastName="Byron")], ADA, {"003"}),
 }
 
@@ -204,7 +219,7 @@ KIN: dict[str, tuple[list[Any], str]] = {
     "a lead is converted": (
         [
             lead(no=True),
-            [lead(at=5, no=True, IsConverted="true") | {"ConvertedContactId": contact(1)["Id"]}],
+            converted(into=1, at=5, no=True),
             contact(1, BOB, at=5),
         ],
         BOB,
@@ -223,6 +238,18 @@ def test_status_of_the_marketer_comes_back_after_a_join(told: Told) -> None:
     told.live(contact(1, BOB, at=5), contact(1, ADA, at=6))
     assert (told.story.customer(ADA)["mail_status"], told.story.customer(BOB)["mail_status"]) == ("INACTIVE", None)
     assert told.mailable() == {BOB}
+
+
+def test_user_takes_back_the_no_of_a_lead_that_has_become_a_contact(told: Told) -> None:
+    told.live(lead(no=True), [contact(at=5, no=True)], converted(into=1, at=5, no=True))
+    told.story.now = at(20)
+    told.live(contact(at=15, no=True, LastName="Byron"), contact(at=30))
+    assert told.mailable() == {ADA}, "nobody can edit a converted lead"
+
+
+def test_plus_makes_another_address(told: Told) -> None:
+    told.live([contact(1, no=True), contact(2, "ada+news@x.org")])
+    assert told.mailable() == {"ada+news@x.org"}
 
 
 def test_who_is_deleted_in_salesforce_is_not_mailed_and_is_again_when_back(told: Told) -> None:

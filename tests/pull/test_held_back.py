@@ -133,7 +133,7 @@ def test_a_no_in_a_record_that_waits_does_not_wait(many: Rig) -> None:
     assert {row["opt_in"] for row in many.rows(customer)} == {True}
     _change(many, _PEOPLE, lambda _: {"HasOptedOutOfEmail": True, "MailingCity": None})
 
-    with pytest.raises(PersonNeededError):
+    with pytest.raises(PersonNeededError, match="200 noes were said, more than usual; all of them stand"):
         many.pull()
     assert {row["opt_in"] for row in many.rows(customer)} == {False}
 
