@@ -18,6 +18,7 @@ _CANDIDATE = [*_SAID, "kind", "not_before", "seen_at"]
 _DELIVERY = ["channel", "said", "sobject", "record_id", "queued_at", "delivered_at", "ended_at", "tries", "error_code"]
 _MAILABLE = ["customer_id", "is_mailable", "reason"]
 _VIEW = table("customer_mailable", *(named_column(name) for name in _MAILABLE))
+_CUSTOMER = [*_MAILABLE, "is_own"]
 _ID_LENGTHS = (15, 18)
 
 
@@ -25,9 +26,9 @@ _ID_LENGTHS = (15, 18)
 class ConsentChain:
     """All that is known of the consent of one address; no part holds a personal value.
 
-    `customers`: `customer_id`, `is_mailable`, `reason`. `events`: what was said, oldest first. `standing`: the noes
-    that no yes has lifted. `candidates`: yeses that wait to be judged. `deliveries`: what was written to which record,
-    or waits to be.
+    `customers`: `customer_id`, `is_mailable`, `reason`, `is_own` (false: one that was joined to the person's).
+    `events`: what was said, oldest first. `standing`: the noes that no yes has lifted. `candidates`: yeses that wait to
+    be judged. `deliveries`: what was written to which record, or waits to be.
     """
 
     customers: pd.DataFrame
@@ -53,10 +54,11 @@ def read_chain(connection: Connection, hashes: AddressHash, who: str) -> Consent
     def said(source: Table) -> ColumnElement[bool]:
         return or_(source.c.address_hash == address_hash, source.c.address_hash.in_(addresses))
 
-    people = select(*_VIEW.c).where(_VIEW.c.customer_id.in_(ids)).order_by(_VIEW.c.customer_id)
+    is_own = _VIEW.c.customer_id.in_(own).label("is_own")
+    people = select(*_VIEW.c, is_own).where(_VIEW.c.customer_id.in_(ids)).order_by(_VIEW.c.customer_id)
     delivered = consent_delivery.c.customer_id.in_(ids)
     return ConsentChain(
-        customers=frame_of(connection.execute(people), _MAILABLE),
+        customers=frame_of(connection.execute(people), _CUSTOMER),
         events=_read(connection, consent_event, _EVENT, said(consent_event)),
         standing=_read(connection, address_consent, _STANDING, said(address_consent)),
         candidates=_read(connection, consent_candidate, _CANDIDATE, said(consent_candidate)),

@@ -134,7 +134,7 @@ def _deliveries(chain: ConsentChain) -> list[tuple[Any, ...]]:
 def _verdict(chain: ConsentChain) -> str:
     if not chain.is_known:
         return "Nothing is known of this person: no customer, and nothing was ever said."
-    reasons = sorted(set(chain.customers["reason"].dropna()))
+    reasons = sorted(set(chain.customers.loc[chain.customers["is_own"].astype("bool"), "reason"].dropna()))
     if len(chain.customers) and not reasons:
         return "This person may be mailed."
     why = f": {', '.join(reasons)}" if reasons else ""
