@@ -17,6 +17,7 @@ from crm_sync.consent.standing_store import customers_with, gather, refresh_cons
 from crm_sync.consent_words import Cause, Channel, Side
 from crm_sync.database.dialects import look_up_by_index
 from crm_sync.database.tables.consent import consent_candidate
+from crm_sync.database.tables.customers import customer
 from crm_sync.sobject import SObject
 
 
