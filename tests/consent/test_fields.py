@@ -44,16 +44,16 @@ class Place:
 
 
 PLACES = [
-    Place("Contact", "HasOptedOutOfEmail", 0, 1, opposite=True),
-    Place("Lead", "HasOptedOutOfEmail", 0, 1, opposite=True),
-    Place("Lead", "hasoptedoutofemail", 0, 1, opposite=True),
-    Place("Contact", "Email_Opt_In__c", 1, 0),
-    Place("Lead", "Email_Opt_In__c", 1, 0),
+    Place("Contact", "HasOptedOutOfEmail", False, True, opposite=True),
+    Place("Lead", "HasOptedOutOfEmail", False, True, opposite=True),
+    Place("Lead", "hasoptedoutofemail", False, True, opposite=True),
+    Place("Contact", "Email_Opt_In__c", True, False),
+    Place("Lead", "Email_Opt_In__c", True, False),
     Place("Contact", "Newsletter__c", "Y", "N"),
     Place("Lead", "Newsletter__c", "Y", "N"),
     Place("Contact", "Newsletter__c", "N", "Y", opposite=True),
-    Place("Contact", "HasOptedOutOfEmail", 0, 1, opposite=True, name="sms_opt_in"),
-    Place("Lead", "Email_Opt_In__c", 1, 0, name="sms_opt_in"),
+    Place("Contact", "HasOptedOutOfEmail", False, True, opposite=True, name="sms_opt_in"),
+    Place("Lead", "Email_Opt_In__c", True, False, name="sms_opt_in"),
 ]
 
 
@@ -133,26 +133,26 @@ def test_no_and_yes_go_both_ways(rig: Rig, place: Place) -> None:
 
 def test_formula_that_holds_consent_is_read_and_never_written(rig: Rig) -> None:
     rig.org.change_field("Contact", "Email_Opt_In__c", createable=True, updateable=False, calculated=True)
-    person = Person(rig, Place("Contact", "Email_Opt_In__c", 1, 0))
+    person = Person(rig, Place("Contact", "Email_Opt_In__c", True, False))
     person.come()
-    rig.org.records.recalculate("Contact", person.record, {"Email_Opt_In__c": 0})
+    rig.org.records.recalculate("Contact", person.record, {"Email_Opt_In__c": False})
     rig.sync()
     assert person.here() is False, "a formula changes without a stamp, and the weekly sync finds it"
     let_all_age(rig, minutes=20)
-    rig.org.records.recalculate("Contact", person.record, {"Email_Opt_In__c": 1})
+    rig.org.records.recalculate("Contact", person.record, {"Email_Opt_In__c": True})
     rig.sync()
     assert person.here() is True
     person.say_here(yes=False)
     assert person.here() is False, "Salesforce takes no word for it, and it holds all the same"
     (waiting,) = rig.rows(consent_delivery)
     assert (waiting["delivered_at"], waiting["error_code"]) == (None, "INVALID_FIELD_FOR_INSERT_UPDATE")
-    person.say_there(1)
+    person.say_there(True)
     rig.sync()
     assert person.here() is False
 
 
 def test_no_survives_another_field_for_it(rig: Rig) -> None:
-    person = Person(rig, Place("Contact", "HasOptedOutOfEmail", 0, 1, opposite=True))
+    person = Person(rig, Place("Contact", "HasOptedOutOfEmail", False, True, opposite=True))
     person.come()
     rig.org.records.update("Contact", person.record, {"Newsletter__c": "Y"})
     person.say_here(yes=False)
@@ -182,9 +182,9 @@ def test_channels_are_apart(rig: Rig) -> None:
     rules = rig.mapping.rules()
     both = [*rules.contact.links, FieldLink(salesforce_field="Email_Opt_In__c", name="sms_opt_in")]
     rig.mapping = DataMapping.of(rules.model_copy(update={"contact": rules.contact.model_copy(update={"links": both})}))
-    rig.org.records.update("Contact", person.record, {"Email_Opt_In__c": 1})
+    rig.org.records.update("Contact", person.record, {"Email_Opt_In__c": True})
     rig.sync()
-    rig.org.records.update("Contact", person.record, {"Email_Opt_In__c": 0})
+    rig.org.records.update("Contact", person.record, {"Email_Opt_In__c": False})
     person.pull()
     (row,) = rig.rows(customer)
     assert (row["opt_in"], row["sms_opt_in"]) == (True, False)
