@@ -108,14 +108,17 @@ class Served:
 
 @contextmanager
 def serve_demo(folder: Path, **variables: str) -> Iterator[Served]:
-    """Start the demo with 300 people and more variables of the environment, and stop it as Ctrl-C does."""
+    """Start the demo with 300 people and a Deployteq account, and stop it as Ctrl-C does.
+
+    `variables`: more of the environment.
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "deployments.up", "--demo", "--records", "300", "--port", str(port)]
+    options = ["--demo", "--deployteq", "--records", "300", "--port", str(port)]
     log = folder / "up.log"
     with log.open("wb") as lines, subprocess.Popen(
-        command,
+        [sys.executable, "-m", "deployments.up", *options],
         cwd=folder,
         env=_environment() | variables,
         stdout=subprocess.PIPE,
