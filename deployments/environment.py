@@ -8,9 +8,11 @@ import fcntl
 import os
 import secrets
 import socket
+import sys
 from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 DEMO_FOLDER = Path(".demo").absolute()
 
@@ -34,6 +36,7 @@ _ELSEWHERE = (
 _KEPT = {"PREFECT_API_REQUEST_TIMEOUT", "PREFECT_SERVER_UI_STATIC_DIRECTORY", "PREFECT_UI_STATIC_DIRECTORY"}
 _OWN_DATABASE = {"PREFECT_API_DATABASE_CONNECTION_URL", "PREFECT_SERVER_DATABASE_CONNECTION_URL"}
 _THIS_MACHINE = ("127.0.0.1", "localhost")
+_PROXIES = {"http_proxy", "https_proxy", "all_proxy"}
 _LOGIN = "login-of-make-up"
 _LOCK = "make-up.lock"
 
@@ -65,6 +68,7 @@ def set_own_environment(environment: MutableMapping[str, str] | None = None, *, 
     if home:
         environment["PREFECT_SERVER_DATABASE_CONNECTION_URL"] = f"sqlite+aiosqlite:///{folder / 'prefect.db'}"
     no_proxy_here(environment)
+    sys.stderr.writelines(f"{line}\n" for line in leave_out_unusable_proxies(environment))
     return folder
 
 
@@ -74,6 +78,22 @@ def no_proxy_here(environment: MutableMapping[str, str] | None = None) -> None:
     for name in ("NO_PROXY", "no_proxy"):
         given = [host.strip() for host in environment.get(name, "").split(",") if host.strip()]
         environment[name] = ",".join([*given, *(host for host in _THIS_MACHINE if host not in given)])
+
+
+def leave_out_unusable_proxies(environment: MutableMapping[str, str]) -> Iterator[str]:
+    """Take out proxies that Prefect would end with a traceback for, such as SOCKS, and yield a line for each."""
+    for name in [name for name in environment if name.lower() in _PROXIES]:
+        if not _is_usable(environment[name]):
+            del environment[name]
+            yield f"{name} is left out: only a proxy of the form http://host:port can be used; name one in https_proxy."
+
+
+def _is_usable(proxy: str) -> bool:
+    try:
+        parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
+        return not proxy.strip() or (parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0)
+    except ValueError:  # no port
+        return False
 
 
 def lead_to_own_server(port: int, folder: Path, environment: MutableMapping[str, str] | None = None) -> str:

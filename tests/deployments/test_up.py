@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import requests
 
+from deployments.environment import leave_out_unusable_proxies
 from tests.browser.served import Served, serve_demo
 from tests.deployments.team import until
 
@@ -48,12 +49,13 @@ def elsewhere() -> Iterator[_Server]:
 def environment(elsewhere: _Server) -> dict[str, str]:
     """Return an environment of somebody who works with a team's server, behind a proxy, in no language."""
     address = f"http://127.0.0.1:{elsewhere.server_port}"
-    proxies = dict.fromkeys(("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "ALL_PROXY"), address)
+    proxies = dict.fromkeys(("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY"), address)
     return proxies | {
         "PREFECT_API_URL": f"{address}/api",
         "PREFECT_API_KEY": "of-the-team",
         "PREFECT_PROFILE": "team",
         "PREFECT_SERVER_DATABASE_CONNECTION_URL": "postgresql+asyncpg://team@127.0.0.1:9/prefect",
+        "ALL_PROXY": "socks5://127.0.0.1:9",
         "LC_ALL": "C",
     }
 
@@ -71,6 +73,25 @@ def served(folder: Path, environment: dict[str, str]) -> Iterator[Served]:
     """Serve the demo."""
     with serve_demo(folder, **environment) as served:
         yield served
+
+
+def test_proxy_that_prefect_cannot_use_is_left_out_and_said() -> None:
+    told = {
+        "socks5://user:Secret@127.0.0.1:9": True,
+        "http://127.0.0.1:port": True,
+        "ftp://proxy": True,
+        "http://": True,
+        "HTTP://proxy:3128/": False,
+        "proxy:3128": False,
+        "": False,
+    }
+    for proxy, is_left_out in told.items():
+        environment = {"ALL_PROXY": proxy, "https_proxy": "http://proxy:3128"}
+        said = [*leave_out_unusable_proxies(environment)]
+        assert ("ALL_PROXY" in environment) != is_left_out, proxy
+        assert len(said) == is_left_out
+        assert "Secret" not in "".join(said)
+        assert environment["https_proxy"]
 
 
 def test_only_pages_of_its_own_address_and_only_with_the_login(served: Served) -> None:

@@ -85,6 +85,25 @@ def test_environment_cannot_turn_requests_elsewhere(rig: Rig, tmp_path: Any, mon
     assert rig.org.request("GET", "limits", RequestKind.LIMITS).ok
 
 
+@pytest.mark.parametrize(
+    ("proxy", "error", "sentence"),
+    [
+        ("http://user:Secret@127.0.0.1:9", SalesforceUnavailableError, "https_proxy names, does not answer"),
+        ("socks5://127.0.0.1:9", ConfigurationError, "write the environment variable https_proxy as"),
+        ("ftp://x", ConfigurationError, "write the environment variable https_proxy as"),
+        ("http://127.0.0.1:port", ConfigurationError, "write the environment variable https_proxy as"),
+    ],
+)
+def test_proxy_that_does_not_work_is_named(
+    monkeypatch: pytest.MonkeyPatch, proxy: str, error: type[Exception], sentence: str
+) -> None:
+    for name in ("https_proxy", "HTTPS_PROXY"):
+        monkeypatch.setenv(name, proxy)
+    with make_transport() as transport, pytest.raises(error, match=sentence) as told:
+        transport.get("https://acme.my.salesforce.com/services/data")
+    assert "Secret" not in str(told.value)
+
+
 def test_verification_cannot_be_switched_off(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Any] = []
 

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import requests
 from requests.cookies import RequestsCookieJar
+from requests.exceptions import InvalidSchema, InvalidURL, ProxyError
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, SSLError
 
 from crm_sync.errors import (
@@ -210,6 +211,17 @@ def _failure(error: requests.RequestException) -> SyncError:
         return ConfigurationError(
             "This machine does not trust the certificate of the Salesforce address; if a proxy inspects "
             "the traffic, name its CA file in the environment variable REQUESTS_CA_BUNDLE."
+        )
+    if isinstance(error, InvalidURL | InvalidSchema):
+        return ConfigurationError(
+            "The proxy on the way to Salesforce cannot be used; write the environment variable https_proxy as "
+            "http://host:port."
+        )
+    if isinstance(error, ProxyError):
+        return SalesforceUnavailableError(
+            "The proxy on the way to Salesforce, which the environment variable https_proxy names, does not answer or "
+            "refuses; the request can be tried again.",
+            code="ProxyError",
         )
     cause = getattr(error.args[0], "reason", None) if error.args else None
     found_nobody = isinstance(cause, (NewConnectionError, ConnectTimeoutError, SSLError))
