@@ -10,7 +10,7 @@ import secrets
 import socket
 import sys
 from collections.abc import Iterator, MutableMapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -55,6 +55,10 @@ def set_own_environment(environment: MutableMapping[str, str] | None = None, *, 
     folder.mkdir(parents=True, exist_ok=True)
     if home:
         home.parent.chmod(0o700)
+    for kept_before in folder.glob("prefect.db*"):
+        # Made by Prefect itself, for everybody to read; credentials get into it now, and the key that opens them.
+        with suppress(OSError):
+            kept_before.chmod(0o600)
     environment["PREFECT_HOME"] = str(folder)
     # Set and not only left out: a file in this folder, or a profile, might name another one.
     environment["PREFECT_PROFILES_PATH"] = str(folder / "profiles-of-make-up.toml")
@@ -130,12 +134,14 @@ def free_port() -> int:
 
 
 def is_free(port: int) -> bool:
-    """Return whether nothing listens on this port."""
+    """Return whether nothing listens on this port; raises PermissionError for one that this user may not take."""
     with socket.socket() as listener:
         # What has just stopped is no obstacle, as it is none to the server.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((_THIS_MACHINE[0], port))
+        except PermissionError:
+            raise
         except OSError:
             return False
     return True

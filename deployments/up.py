@@ -20,11 +20,7 @@ def main() -> None:
         signal.signal(ending, lambda *_: sys.exit())
     home = set_own_environment(home=DEMO_FOLDER / "prefect" if options.demo else None)
     with suppress(KeyboardInterrupt), only_one(home):
-        if not is_free(port):
-            raise SystemExit(
-                f"Something listens on port {port} already, and this only works with a server of its own; stop the "
-                "other one, or choose another port: make up PORT=4300."
-            )
+        _check_free(port)
         login = lead_to_own_server(port, home)
         sys.stdout.write("Starting Prefect; the first time this takes a minute …\n")
         sys.stdout.flush()
@@ -38,6 +34,18 @@ def _port(given: str) -> int:
     if given.isdecimal() and 0 < int(given) <= _HIGHEST_PORT:
         return int(given)
     raise SystemExit(f"PORT={given} is no port; give a number up to {_HIGHEST_PORT}, like make up PORT=4300.")
+
+
+def _check_free(port: int) -> None:
+    other = "choose another port: make up PORT=4300."
+    try:
+        if not is_free(port):
+            raise SystemExit(
+                f"Something listens on port {port} already, and this only works with a server of its own; stop the "
+                f"other one, or {other}"
+            )
+    except PermissionError:
+        raise SystemExit(f"This user may not take port {port}; {other}") from None
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -1,5 +1,6 @@
 """`make up DEMO=1`: its server is its own, answers nobody else, and goes on after Ctrl-C."""
 
+import os
 import stat
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 import requests
 
-from deployments.environment import leave_out_unusable_proxies
+from deployments.environment import leave_out_unusable_proxies, set_own_environment
 from tests.browser.served import Served, serve_demo
 from tests.deployments.team import until
 
@@ -92,6 +93,17 @@ def test_proxy_that_prefect_cannot_use_is_left_out_and_said() -> None:
         assert len(said) == is_left_out
         assert "Secret" not in "".join(said)
         assert environment["https_proxy"]
+
+
+def test_database_that_prefect_made_for_everybody_to_read_is_its_users_alone(tmp_path: Path) -> None:
+    kept = tmp_path / "prefect.db"
+    kept.touch(0o644)
+    before = os.umask(0o022)
+    try:
+        assert set_own_environment({"PREFECT_HOME": str(tmp_path)}) == tmp_path
+    finally:
+        os.umask(before)
+    assert not kept.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO)
 
 
 def test_only_pages_of_its_own_address_and_only_with_the_login(served: Served) -> None:
