@@ -26,7 +26,7 @@ from deployments.env_file import save_own_blocks
 from deployments.kept_schedules import keep_schedules
 from deployments.register import register
 from deployments.version import git_version
-from tasks.run.flow import ACCESS_DENIED, NO_SERVER, NOT_LET_IN
+from deployments.way_in import server_in_a_sentence
 
 # Where the flows are on the machine or in the container in which they run.
 FOLDER = "DEPLOYTEQ_FOLDER"
@@ -41,20 +41,15 @@ def main() -> None:
     """Apply everything and print what was made, changed or left unchanged."""
     options = _parser().parse_args()
     try:
-        for line in deploy(options.pool, options.type, options.folder, options.image):
-            sys.stdout.write(f"{line}\n")
-        if lets_everybody_in(PREFECT_API_URL.value()):
-            sys.stdout.write(
-                "Careful: this server shows every password to whoever calls it; see deployments/README.md.\n"
-            )
+        with server_in_a_sentence():
+            for line in deploy(options.pool, options.type, options.folder, options.image):
+                sys.stdout.write(f"{line}\n")
+            if lets_everybody_in(PREFECT_API_URL.value()):
+                sys.stdout.write(
+                    "Careful: this server shows every password to whoever calls it; see deployments/README.md.\n"
+                )
     except ConfigurationError as problem:
         raise SystemExit(str(problem)) from None
-    except httpx.HTTPStatusError as refusal:
-        if refusal.response.status_code not in ACCESS_DENIED:
-            raise
-        raise SystemExit(NOT_LET_IN) from None
-    except httpx.TransportError:
-        raise SystemExit(NO_SERVER) from None
 
 
 def deploy(pool: str, kind: str = "process", folder: str = "", image: str = "") -> Iterator[str]:

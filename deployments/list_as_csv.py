@@ -8,14 +8,13 @@ import json
 import sys
 from typing import Any
 
-import httpx
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 from prefect.client.schemas.objects import Artifact
 from prefect.client.schemas.sorting import ArtifactSort
 
 from crm_sync.errors import ConfigurationError
-from tasks.run.flow import NO_SERVER
+from deployments.way_in import server_in_a_sentence
 
 
 def main() -> None:
@@ -23,11 +22,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m deployments.list_as_csv", description=__doc__)
     parser.add_argument("key", help="name of the page, such as full-sync-rejected-records")
     try:
-        rows = read_list(parser.parse_args().key)
+        with server_in_a_sentence():
+            rows = read_list(parser.parse_args().key)
     except ConfigurationError as problem:
         raise SystemExit(str(problem)) from None
-    except httpx.TransportError:
-        raise SystemExit(NO_SERVER) from None
     sheet = csv.DictWriter(sys.stdout, fieldnames=list(rows[0]) if rows else [], lineterminator="\n")
     sheet.writeheader()
     sheet.writerows(rows)

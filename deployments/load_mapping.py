@@ -4,29 +4,25 @@ import argparse
 import sys
 from pathlib import Path
 
-import httpx
-
 from blocks.data_mapping import DataMapping
 from blocks.load import load_block
 from crm_sync.errors import ConfigurationError, SyncError
 from crm_sync.mapping.model import MappingRules
 from crm_sync.mapping.yaml_file import describe_changes, read_mapping, write_mapping
-from tasks.run.flow import NO_SERVER
+from deployments.way_in import server_in_a_sentence
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Load, check or show the mapping; return exit code 1 for a file that cannot be used."""
     options = _parser().parse_args(arguments)
     try:
-        if options.file is None:
-            output = write_mapping(load_block(DataMapping, options.name).rules())
-        else:
-            output = "\n".join(load_mapping(_text(options.file), options.name, save=not options.check)) + "\n"
+        with server_in_a_sentence():
+            if options.file is None:
+                output = write_mapping(load_block(DataMapping, options.name).rules())
+            else:
+                output = "\n".join(load_mapping(_text(options.file), options.name, save=not options.check)) + "\n"
     except SyncError as error:
         sys.stderr.write(f"{error}\n")
-        return 1
-    except httpx.TransportError:
-        sys.stderr.write(f"{NO_SERVER}\n")
         return 1
     sys.stdout.write(output)
     return 0

@@ -3,30 +3,26 @@
 import argparse
 import sys
 
-import httpx
-
 from blocks.customer_database import CustomerDatabase
 from blocks.load import load_block
 from crm_sync.database.copy import copy_database
 from crm_sync.database.engine import CustomerDatabase as OpenDatabase
 from crm_sync.errors import ConfigurationError, SyncError
-from tasks.run.flow import NO_SERVER
+from deployments.way_in import server_in_a_sentence
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Copy everything and print the rows of each table; return exit code 1 when nothing was copied."""
     options = _parser().parse_args(arguments)
     try:
-        source, target = _open(options.source), _open(options.target)
+        with server_in_a_sentence():
+            source, target = _open(options.source), _open(options.target)
         if source.name == target.name:
             raise ConfigurationError("Both are the same database; name another one to move to.")
         for copied in copy_database(source, target):
             sys.stdout.write(f"{copied.table}: {copied.rows:,} rows\n")
     except SyncError as error:
         sys.stderr.write(f"{error}\n")
-        return 1
-    except httpx.TransportError:
-        sys.stderr.write(f"{NO_SERVER}\n")
         return 1
     sys.stdout.write(f"All is in {target.name}; name it in the block of the customer database before anything runs.\n")
     return 0

@@ -72,6 +72,8 @@ class Marketer:
     def open_run_form(self, deployment: str) -> None:
         """Open the form that starts a run of a deployment."""
         self.visit("Deployments")
+        # There are more than a page shows.
+        self.page.get_by_placeholder("Search deployments").fill(deployment)
         self.page.get_by_role("link", name=deployment, exact=True).first.click()
         self.page.get_by_role("button", name="Run", exact=True).click()
         self.page.get_by_role("menuitem", name="Custom run").click()

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from importlib import import_module
 from pathlib import Path
 from uuid import uuid4
 
@@ -58,6 +59,27 @@ def test_a_python_caller_is_told_that_the_prefect_server_asks_for_a_password() -
     ):
         full_sync()
     assert str(told.value) == NOT_LET_IN
+
+
+@pytest.mark.parametrize("program", ["load_mapping", "list_as_csv", "move_database", "deploy"])
+def test_a_program_is_told_that_the_server_is_away_or_asks_for_a_password(
+    program: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = {"list_as_csv": ["key"], "move_database": ["customers", "other"], "deploy": ["--pool", "pool"]}
+    monkeypatch.setattr(sys, "argv", [program, *arguments.get(program, [])])
+    run = import_module(f"deployments.{program}").main
+
+    def told() -> str:
+        """Return what a person reads."""
+        try:
+            return capsys.readouterr().err if run() else ""
+        except SystemExit as ended:
+            return str(ended.code)
+
+    with closed_server() as api_url, temporary_settings({PREFECT_API_URL: api_url}):
+        assert told().strip() == NOT_LET_IN
+    with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}):
+        assert told().strip() == NO_SERVER
 
 
 def test_deploy_warns_of_a_server_that_shows_everybody_its_passwords(
