@@ -5,6 +5,7 @@ spreadsheet.
 import argparse
 import csv
 import json
+import re
 import sys
 from typing import Any
 
@@ -15,6 +16,10 @@ from prefect.client.schemas.sorting import ArtifactSort
 
 from crm_sync.errors import ConfigurationError
 from deployments.way_in import server_in_a_sentence
+
+_FORMULAS = ("=", "+", "-", "@", "\t", "\r")
+# Also a phone number.
+_NUMBER = re.compile(r"[+-][\d\s().,/-]*")
 
 
 def main() -> None:
@@ -28,7 +33,7 @@ def main() -> None:
         raise SystemExit(str(problem)) from None
     sheet = csv.DictWriter(sys.stdout, fieldnames=list(rows[0]) if rows else [], lineterminator="\n")
     sheet.writeheader()
-    sheet.writerows(rows)
+    sheet.writerows({name: _harmless(value) for name, value in row.items()} for row in rows)
 
 
 def read_list(key: str) -> list[dict[str, Any]]:
@@ -46,6 +51,12 @@ def read_list(key: str) -> list[dict[str, Any]]:
         raise ConfigurationError(f"The page {key!r} is no list; the lists of a run stand beside it.")
     rows: list[dict[str, Any]] = json.loads(str(found.data))
     return rows
+
+
+def _harmless(value: Any) -> Any:
+    """Return a value that no spreadsheet takes for a formula: anybody may have typed it into a form on a web site."""
+    is_formula = isinstance(value, str) and value.startswith(_FORMULAS) and not _NUMBER.fullmatch(value)
+    return f"'{value}" if is_formula else value
 
 
 def _newest(client: SyncPrefectClient, key: str) -> Artifact | None:

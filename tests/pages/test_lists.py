@@ -26,7 +26,8 @@ def publish_lists() -> None:
     rows = [{"name": f"row {number}"} for number in range(1200)]
     publish_table("long-list", rows, "1,200 rows.", state=RunState.WITH_REJECTS)
     publish_table("short-list", rows[:3], "3 rows.", in_all=5000)
-    publish_table("records", [{"record": "003A", "reason": "a, b"}], "1 record.")
+    texts = ["a, b", '=HYPERLINK("https://evil.example")', "+31 (0)20-555", "-1.5", "@SUM(1)", "-2+cmd|' /C calc'!A0"]
+    publish_table("records", [{"record": "003A", "reason": text} for text in texts], "1 record.")
     publish_page("a-page", "Page", "Ten customers left.", state=RunState.COMPLETED)
 
 
@@ -51,7 +52,15 @@ def test_lists_come_whole_into_a_spreadsheet(
     assert len(read_list("long-list")) == 1200
     monkeypatch.setattr(sys, "argv", ["list_as_csv", "records"])
     main()
-    assert capsys.readouterr().out.splitlines()[-2:] == ["record,reason", '003A,"a, b"']
+    assert capsys.readouterr().out.splitlines()[-7:] == [
+        "record,reason",
+        '003A,"a, b"',
+        '003A,"\'=HYPERLINK(""https://evil.example"")"',
+        "003A,+31 (0)20-555",
+        "003A,-1.5",
+        "003A,'@SUM(1)",
+        "003A,'-2+cmd|' /C calc'!A0",
+    ]
     for key, said in (("a-page", "is no list"), ("nowhere", "No run has left")):
         with pytest.raises(ConfigurationError, match=said):
             read_list(key)
