@@ -12,7 +12,8 @@ import sys
 from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from urllib.parse import urlsplit
+
+from crm_sync.http.proxies import THIS_MACHINE, leave_out_unusable_proxies, no_proxy_here
 
 DEMO_FOLDER = Path(".demo").absolute()
 
@@ -35,8 +36,6 @@ _ELSEWHERE = (
 )
 _KEPT = {"PREFECT_API_REQUEST_TIMEOUT", "PREFECT_SERVER_UI_STATIC_DIRECTORY", "PREFECT_UI_STATIC_DIRECTORY"}
 _OWN_DATABASE = {"PREFECT_API_DATABASE_CONNECTION_URL", "PREFECT_SERVER_DATABASE_CONNECTION_URL"}
-_THIS_MACHINE = ("127.0.0.1", "localhost")
-_PROXIES = {"http_proxy", "https_proxy", "all_proxy"}
 _LOGIN = "login-of-make-up"
 _LOCK = "make-up.lock"
 
@@ -76,30 +75,6 @@ def set_own_environment(environment: MutableMapping[str, str] | None = None, *, 
     return folder
 
 
-def no_proxy_here(environment: MutableMapping[str, str] | None = None) -> None:
-    """Let no proxy stand between processes of this machine; requests to Salesforce go on using it."""
-    environment = os.environ if environment is None else environment
-    for name in ("NO_PROXY", "no_proxy"):
-        given = [host.strip() for host in environment.get(name, "").split(",") if host.strip()]
-        environment[name] = ",".join([*given, *(host for host in _THIS_MACHINE if host not in given)])
-
-
-def leave_out_unusable_proxies(environment: MutableMapping[str, str]) -> Iterator[str]:
-    """Take out proxies that Prefect would end with a traceback for, such as SOCKS, and yield a line for each."""
-    for name in [name for name in environment if name.lower() in _PROXIES]:
-        if not _is_usable(environment[name]):
-            del environment[name]
-            yield f"{name} is left out: only a proxy of the form http://host:port can be used; name one in https_proxy."
-
-
-def _is_usable(proxy: str) -> bool:
-    try:
-        parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
-        return not proxy.strip() or (parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0)
-    except ValueError:  # no port
-        return False
-
-
 def lead_to_own_server(port: int, folder: Path, environment: MutableMapping[str, str] | None = None) -> str:
     """Name the server on `port` of this machine, which asks for a login, and return the login: user:password.
 
@@ -118,7 +93,7 @@ def lead_to_own_server(port: int, folder: Path, environment: MutableMapping[str,
 
 def own_hosts(port: int) -> list[str]:
     """Return the names by which processes and browsers of this machine reach the port."""
-    return [f"{name}:{port}" for name in _THIS_MACHINE]
+    return [f"{name}:{port}" for name in THIS_MACHINE]
 
 
 def own_origins(port: int) -> list[str]:
@@ -129,7 +104,7 @@ def own_origins(port: int) -> list[str]:
 def free_port() -> int:
     """Return a port of this machine on which nothing listens."""
     with socket.socket() as listener:
-        listener.bind((_THIS_MACHINE[0], 0))
+        listener.bind((THIS_MACHINE[0], 0))
         return int(listener.getsockname()[1])
 
 
@@ -139,7 +114,7 @@ def is_free(port: int) -> bool:
         # What has just stopped is no obstacle, as it is none to the server.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            listener.bind((_THIS_MACHINE[0], port))
+            listener.bind((THIS_MACHINE[0], port))
         except PermissionError:
             raise
         except OSError:

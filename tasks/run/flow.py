@@ -13,12 +13,17 @@ from prefect import Flow
 from prefect.settings import get_current_settings
 
 from crm_sync.errors import ConfigurationError
+from crm_sync.http.proxies import no_proxy_here
 
 NO_SERVER = "No Prefect server answers at PREFECT_API_URL; check the address, or unset it."
 NOT_LET_IN = "The Prefect server did not let you in; set PREFECT_API_AUTH_STRING or PREFECT_API_KEY."
 ACCESS_DENIED = (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN)
-# Prefect's words for a server that it cannot reach.
-_UNREACHED = "Failed to reach API"
+NOT_STARTED = (
+    "Prefect's own server for this call did not start in time; run it again when this machine has less to do, or keep "
+    "one running with make up."
+)
+# Prefect's words for a server that it cannot reach, or start.
+_PROBLEMS = {"Failed to reach API": NO_SERVER, "Timed out while attempting to connect to ephemeral": NOT_STARTED}
 _KIND, _JSON = "__prefect_kind", "json"
 
 P = ParamSpec("P")
@@ -27,12 +32,15 @@ R = TypeVar("R")
 
 class _OwnFlow(Flow[P, R]):
     def __call__(self, *arguments: Any, **options: Any) -> Any:
+        # Else the server that Prefect starts for the call would be looked for through a proxy.
+        no_proxy_here()
         try:
             return super().__call__(*arguments, **options)
         except RuntimeError as problem:
-            if _UNREACHED not in str(problem):
+            said = next((ours for words, ours in _PROBLEMS.items() if words in str(problem)), None)
+            if said is None:
                 raise
-            raise ConfigurationError(NO_SERVER) from None
+            raise ConfigurationError(said) from None
         except httpx.HTTPStatusError as refusal:
             if refusal.response.status_code not in ACCESS_DENIED:
                 raise

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 import requests
 
-from deployments.environment import leave_out_unusable_proxies, set_own_environment
+from crm_sync.http.proxies import leave_out_unusable_proxies, no_proxy_here
+from deployments.environment import set_own_environment
 from tests.browser.served import Served, serve_demo
 from tests.deployments.team import until
 
@@ -93,6 +94,20 @@ def test_proxy_that_prefect_cannot_use_is_left_out_and_said() -> None:
         assert len(said) == is_left_out
         assert "Secret" not in "".join(said)
         assert environment["https_proxy"]
+
+
+def test_what_either_spelling_exempts_from_the_proxy_stays_exempt() -> None:
+    told = {
+        (None, None): "127.0.0.1,localhost",
+        (".salesforce.com", None): ".salesforce.com,127.0.0.1,localhost",
+        (None, "a.example, localhost"): "a.example,localhost,127.0.0.1",
+        ("a.example", "b.example"): "a.example,b.example,127.0.0.1,localhost",
+        ("*", None): "*",
+    }
+    for (upper, lower), exempt in told.items():
+        environment = {name: value for name, value in (("NO_PROXY", upper), ("no_proxy", lower)) if value}
+        no_proxy_here(environment)
+        assert environment == {"NO_PROXY": exempt, "no_proxy": exempt}
 
 
 def test_database_that_prefect_made_for_everybody_to_read_is_its_users_alone(tmp_path: Path) -> None:
