@@ -19,7 +19,7 @@ from urllib3.util import Retry
 
 from crm_sync.database.engine import CustomerDatabase
 from crm_sync.push.queue_store import enter_campaign
-from deployments.demo.customers import change_customers, choose_contacts
+from deployments.demo.customers import change_customers, choose_contacts, let_the_pause_pass
 from tasks.run.run import utc_now
 
 _REPOSITORY = Path(__file__).parents[2]
@@ -99,6 +99,12 @@ class Served:
             enter_campaign(connection, campaign, ids, utc_now())
         limited = {"keys": [contacts[one] for one in ids[3:5]], "code": "REQUEST_LIMIT_EXCEEDED", "message": "Limit."}
         self.tell_org(refusals=[limited])
+
+    def end_the_limit(self) -> None:
+        """Let the org take requests again, and the pause be over in which nobody asks it."""
+        self.tell_org(clear_refusals=True)
+        with self.customers() as connection:
+            let_the_pause_pass(connection, utc_now())
 
     def kept(self) -> dict[str, str]:
         """Return what Prefect and the processes have written anywhere, by file."""

@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from crm_sync.push.queue_store import enter_campaign
-from deployments.demo.customers import change_customers, choose_contacts, let_the_pause_pass
+from deployments.demo.customers import change_customers, choose_contacts
 from deployments.demo.moments import demo_moments
 from deployments.register import BLOCK_TYPES
 from tasks.run.run import utc_now
@@ -70,9 +70,7 @@ def _change_the_org(marketer: Marketer) -> None:
 
 def _after_the_limit(marketer: Marketer) -> None:
     """Let the org take requests again, and record moments."""
-    marketer.served.tell_org(clear_refusals=True)
-    with marketer.served.customers() as connection:
-        let_the_pause_pass(connection, utc_now())
+    marketer.served.end_the_limit()
     with marketer.served.database() as database:
         demo_moments(database, seed=1, now=utc_now(), customers=20)
 

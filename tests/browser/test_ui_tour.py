@@ -239,7 +239,7 @@ def test_push_shows_its_outputs_and_errors_by_cause(marketer: Marketer, pushed: 
 
 
 def test_customers_of_an_output_are_sent_again(marketer: Marketer, pushed: dict[str, Any]) -> None:
-    marketer.served.tell_org(clear_refusals=True)
+    marketer.served.end_the_limit()
     marketer.open_run_form("retry-outputs")
     marketer.page.get_by_label("Campaign", exact=True).fill(_CAMPAIGN)
     marketer.page.get_by_label("Which output to send again", exact=True).fill("limit")
