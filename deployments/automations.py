@@ -12,7 +12,7 @@ from prefect.events.schemas.automations import AutomationCore, EventTrigger, Pos
 from prefect.exceptions import ObjectNotFound
 
 from crm_sync.budget.alerts_store import BACKLOG, BREAKER, FLOW_FAILED, REJECTS
-from crm_sync.consent.overview_store import UNDER_WAY, UNKNOWN
+from crm_sync.consent.overview_store import NOT_IN_DEPLOYTEQ, UNDER_WAY, UNKNOWN
 from crm_sync.errors import ConfigurationError
 from tasks.pages.alerts import ALERT_OFF, ALERT_ON, RESOURCE
 
@@ -22,6 +22,7 @@ _ON_CHANGE = {
     BACKLOG: "A backlog is growing, or is worked off",
     REJECTS: "Too many records cannot be used, or no longer",
     UNDER_WAY: "Withdrawals are not in Salesforce for an hour, or are",
+    NOT_IN_DEPLOYTEQ: "Opt-outs are not in Deployteq for an hour, or are",
     UNKNOWN: "It is not known who said no, or is again",
 }
 _NO_SUCCESS = timedelta(minutes=30)

@@ -22,7 +22,7 @@ from crm_sync.database.tables.customers import customer
 # A withdrawal that Salesforce does not hold after so long needs somebody.
 TOO_OLD = timedelta(hours=1)
 CONSENT = "consent"
-UNDER_WAY, UNKNOWN = f"{CONSENT}.under-way", f"{CONSENT}.unknown"
+UNDER_WAY, UNKNOWN, NOT_IN_DEPLOYTEQ = f"{CONSENT}.under-way", f"{CONSENT}.unknown", f"{CONSENT}.not-in-deployteq"
 
 
 @dataclass(frozen=True)

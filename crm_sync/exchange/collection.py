@@ -1,7 +1,7 @@
 """Collects what people said and changed in Deployteq: the outbox group in every run, all opt-outs once an hour, the
 whole account when it is paired and every night."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -75,7 +75,7 @@ def collect(exchange: Exchange) -> Collected:
     if swept_at is None or now - swept_at >= _SWEEP_EVERY:
         for wanted in ({"optIn": "N"}, {"status": BLACKLIST}):
             pages = read_matching(exchange.account, exchange.sleep, **wanted)
-            collected.swept += len(_store(exchange, pages))
+            collected.swept += _store(exchange, pages)
         with exchange.database.transaction() as connection:
             note_connection(connection, exchange.brand, swept_at=now)
     return collected
@@ -95,15 +95,15 @@ def read_account(exchange: Exchange, progress: Callable[[int], None] = lambda _:
     started = exchange.clock()
     free_leftovers(exchange)
     look_at_fields(exchange)
-    ids = _store(exchange, read_all(exchange.account, exchange.sleep), is_whole=True, progress=progress)
+    read = _store(exchange, read_all(exchange.account, exchange.sleep), is_whole=True, progress=progress)
     with exchange.database.transaction() as connection:
         missing = note_missing(connection, exchange.brand, started, exchange.clock())
         paired = pair(connection, exchange.brand)
         only_here = count_new(connection, exchange.brand, exchange.clock())
         figures = read_figures(connection, exchange.brand, only_here)
         settle(connection, exchange, carry_noes(connection, exchange.brand, run=exchange.run, now=exchange.clock()))
-        note_connection(connection, exchange.brand, paired_at=exchange.clock(), customers_there=len(set(ids)))
-    return Account(figures, paired, missing, len(ids))
+        note_connection(connection, exchange.brand, paired_at=exchange.clock(), customers_there=read)
+    return Account(figures, paired, missing, read)
 
 
 def free_leftovers(exchange: Exchange) -> None:
@@ -122,11 +122,18 @@ def accept_pairing(exchange: Exchange, at: datetime) -> None:
 
 
 def _empty_outbox(exchange: Exchange, group: int) -> int:
-    ids = _store(exchange, read_members(exchange.account, exchange.sleep, group))
+    ids: list[int] = []
+    _store(exchange, _noted(read_members(exchange.account, exchange.sleep, group), ids))
     # Only now that what they said is kept.
     for number in ids:
         remove_member(exchange.account, group, number)
     return len(ids)
+
+
+def _noted(pages: Iterable[list[Customer]], ids: list[int]) -> Iterator[list[Customer]]:
+    for page in pages:
+        ids += [one.id for one in page]
+        yield page
 
 
 def _store(
@@ -135,19 +142,19 @@ def _store(
     *,
     is_whole: bool = False,
     progress: Callable[[int], None] = lambda _: None,
-) -> list[int]:
-    """Store customers, some pages at a time, and let consent follow; returns their ids."""
-    ids: list[int] = []
+) -> int:
+    """Store customers, some pages at a time, and let consent follow; returns how many there were."""
+    number = 0
     waiting: list[Customer] = []
     for page in pages:
         waiting += page
-        ids += [one.id for one in page]
+        number += len(page)
         if len(waiting) >= _STORED_AT_ONCE:
             _store_some(exchange, waiting, is_whole=is_whole)
             progress(len(waiting))
             waiting = []
     _store_some(exchange, waiting, is_whole=is_whole)
-    return ids
+    return number
 
 
 def _store_some(exchange: Exchange, customers: list[Customer], *, is_whole: bool) -> None:

@@ -19,6 +19,7 @@ from prefect.events import emit_event
 from crm_sync.budget.alerts_store import BACKLOG, BREAKER, FLOW_FAILED, REJECTS, AlertChange, change_alerts, find_alerts
 from crm_sync.consent.overview_store import CONSENT, find_consent_alerts, read_overview
 from crm_sync.database.engine import CustomerDatabase
+from crm_sync.exchange.consent_store import find_waiting_alert, read_waiting_noes
 from crm_sync.runs.states import RunState
 from tasks.log import run_logger
 
@@ -47,6 +48,7 @@ def raise_alerts(
     with database.transaction() as connection:
         found = find_alerts(connection, org, rejects_above=rejects_above) | failed
         found |= find_consent_alerts(read_overview(connection, now), now)
+        found |= find_waiting_alert(read_waiting_noes(connection), now)
         kinds = (*_IN_THE_DATABASE, FLOW_FAILED) if flows else _IN_THE_DATABASE
         changes = change_alerts(connection, org, found, kinds=kinds, now=now)
     for change in changes:

@@ -1,10 +1,11 @@
 """The page from which the others hang: whether all is well, for whoever looks once a day."""
 
-from dataclasses import astuple
+from dataclasses import astuple, replace
 from datetime import datetime
 from itertools import chain
 
 from crm_sync.database.engine import CustomerDatabase
+from crm_sync.exchange.consent_store import read_waiting_noes
 from crm_sync.runs.health_store import Health, read_health
 from crm_sync.runs.states import RunState
 from tasks.pages.charts import bar_chart
@@ -40,6 +41,9 @@ def publish_health(database: CustomerDatabase, now: datetime, *, with_account: b
     """Leave the page as things stand now; `with_account`: a Deployteq account is connected."""
     with database.transaction() as connection:
         health = read_health(connection, now, with_account=with_account)
+        if health.in_deployteq is not None:
+            noes = read_waiting_noes(connection).number
+            health = replace(health, waiting={**health.waiting, "opt-outs not in Deployteq yet": noes})
     days = {f"{on:%a %d %b}": day for on, day in sorted(health.days.items())}
     publish_page(
         "health",

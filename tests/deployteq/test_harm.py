@@ -12,6 +12,7 @@ from crm_sync.database.tables.deployteq import deployteq_customer, deployteq_res
 from crm_sync.errors import DeployteqUnavailableError
 from crm_sync.exchange.collection import collect
 from crm_sync.exchange.consent import deliver_consent_there
+from crm_sync.exchange.consent_store import find_waiting_alert, read_waiting_noes
 from crm_sync.exchange.delivery import deliver
 from standins.deployteq.faults import Trouble
 from tests.deployteq.rig import Rig, count
@@ -212,6 +213,27 @@ def test_a_no_that_is_said_while_a_delivery_is_under_way_is_in_the_insert(rig: R
     exchange = rig.exchange
     deliver(type(exchange)(**{**vars(exchange), "account": Account()}), approved=True)
     assert [rig.there(one)["optIn"] for one in people] == ["Y", "Y", "N"]
+
+
+def test_a_no_that_waits_for_deployteq_longer_than_an_hour_is_an_alert(rig: Rig) -> None:
+    ann = rig.add("ann")
+    rig.start()
+
+    def alert() -> tuple[int, list[str]]:
+        with rig.database.transaction() as connection:
+            waiting = read_waiting_noes(connection)
+        return waiting.number, [*find_waiting_alert(waiting, rig.people.now).values()]
+
+    assert alert() == (0, [])
+    rig.say_no_in_salesforce(ann)
+    since = rig.people.now
+    assert alert() == (1, [])
+    rig.wait(minutes=61)
+    rig.change(ann, lastname="Other")
+    told = f"Opt-outs that Deployteq does not know of yet: 1, the oldest since {since:%Y-%m-%d %H:%M} UTC."
+    assert alert() == (1, [told])
+    rig.cycle()
+    assert alert() == (0, [])
 
 
 def test_results_that_could_not_be_freed_are_freed_by_a_later_run(rig: Rig) -> None:
