@@ -35,7 +35,7 @@ def _page(account: DeployteqAccount, number: int, offset: int, expected: int, se
     for _ in range(2):
         page = list(account.call("customerSet_getCustomers", resourceId=number, offset=offset, size=expected))
         ids = {int(one.findtext(f"{{{TNS}}}id") or 0) for one in page}
-        if len(page) == expected and _note_new(seen, ids):
+        if len(page) == len(ids) == expected and _note_new(seen, ids):
             return page
     raise DeployteqUnavailableError(
         "Deployteq gave a page with fewer customers than it had named, or with some of a page before, twice; the next "

@@ -21,6 +21,9 @@ _FORMS: list[tuple[str, dict[str, Any], dict[str, Any], dict[str, int]]] = [
     ("not of the list", {"gender": "X", "title": "Dr"}, {"gender": "UNKNOWN", "title": "Dr"}, {"gender": 1}),
     ("what XML cannot hold", {"firstname": "a\u000b\ufffeb"}, {"firstname": "ab"}, {}),
     ("what XML has a form for", {"firstname": "<&\"'\U0001f600é"}, {"firstname": "<&\"'\U0001f600é"}, {}),
+    ("line ends", {"title": "a\r\nb\rc]]>&amp;"}, {"title": "a\r\nb\rc]]>&amp;"}, {}),
+    ("blanks around", {"lastname": " Ann "}, {"lastname": " Ann "}, {}),
+    ("nothing but what XML cannot hold", {"firstname": "\u0001\u001f"}, {"firstname": ""}, {}),
     ("another status", {"status": "prospect"}, {"status": "PROSPECT"}, {}),
 ]
 

@@ -123,7 +123,7 @@ def test_a_field_that_the_vendor_adds_changes_nothing(account: DeployteqAccount,
     assert account.unknown_fields == {"loyaltyLevel"}
 
 
-@pytest.mark.parametrize("field", [{"id": None}, {"optIn": ""}, {"optIn": "yes"}])
+@pytest.mark.parametrize("field", [{"id": None}, {"optIn": ""}, {"optIn": "yes"}, {"optIn": "y"}, {"optIn": "J"}])
 def test_a_customer_that_cannot_be_read_stops_everything(
     account: DeployteqAccount, brand: Brand, people: People, field: dict[str, Any]
 ) -> None:
