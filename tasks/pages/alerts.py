@@ -17,9 +17,9 @@ from prefect.client.schemas.sorting import FlowRunSort
 from prefect.events import emit_event
 
 from crm_sync.budget.alerts_store import BACKLOG, BREAKER, FLOW_FAILED, REJECTS, AlertChange, change_alerts, find_alerts
+from crm_sync.consent.deployteq_store import find_waiting_alert, read_waiting_noes
 from crm_sync.consent.overview_store import CONSENT, find_consent_alerts, read_overview
 from crm_sync.database.engine import CustomerDatabase
-from crm_sync.exchange.consent_store import find_waiting_alert, read_waiting_noes
 from crm_sync.runs.states import RunState
 from tasks.log import run_logger
 

@@ -4,8 +4,8 @@ from dataclasses import astuple, replace
 from datetime import datetime
 from itertools import chain
 
+from crm_sync.consent.deployteq_store import read_waiting_noes
 from crm_sync.database.engine import CustomerDatabase
-from crm_sync.exchange.consent_store import read_waiting_noes
 from crm_sync.runs.health_store import Health, read_health
 from crm_sync.runs.states import RunState
 from tasks.pages.charts import bar_chart

@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, insert, update
 
+from crm_sync.consent.deployteq_store import find_waiting_alert, read_waiting_noes
 from crm_sync.database.tables.consent import consent_event
 from crm_sync.database.tables.customers import customer, salesforce_record
 from crm_sync.database.tables.deployteq import deployteq_customer, deployteq_resource
 from crm_sync.errors import DeployteqUnavailableError
 from crm_sync.exchange.collection import collect
 from crm_sync.exchange.consent import deliver_consent_there
-from crm_sync.exchange.consent_store import find_waiting_alert, read_waiting_noes
 from crm_sync.exchange.delivery import deliver
 from standins.deployteq.faults import Trouble
 from tests.deployteq.rig import Rig, count
