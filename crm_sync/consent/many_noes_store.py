@@ -16,7 +16,8 @@ _SAID = [Kind.PERSON.value, Kind.USER.value]
 def take_many_noes(connection: Connection) -> int:
     """Return how many noes were said since this was last asked, if they are more than usual; else 0.
 
-    Noes that were only found, as at a first sync, do not count. The ledger's numbers grow, so only its end is read.
+    Noes that were only found do not count, nor whatever was said before the first time, which is the end of a first
+    sync. The ledger's numbers grow, so only its end is read.
     """
     last = connection.scalar(select(func.max(consent_event.c.id))) or 0
     known = connection.scalar(select(installation.c.value).where(installation.c.name == _TOLD_UNTIL))
@@ -24,7 +25,9 @@ def take_many_noes(connection: Connection) -> int:
         return 0
     insert = insert_for(connection, installation).values(name=_TOLD_UNTIL, value=str(last))
     connection.execute(insert.on_conflict_do_update(index_elements=["name"], set_={"value": insert.excluded.value}))
-    is_new = consent_event.c.id > int(known or 0)
+    if known is None:
+        return 0
+    is_new = consent_event.c.id > int(known)
     is_said = (consent_event.c.said == Said.NO.value, consent_event.c.kind.in_(_SAID))
     number = connection.scalar(select(func.count()).where(is_new, *is_said)) or 0
     return number if number > most_at_once(connection, number) else 0

@@ -114,11 +114,15 @@ def test_hidden_opt_out_leaves_nobody_mailable_on_old_knowledge(pushes: Pushes) 
     assert view(rig, person["id"]) == (False, "said no")
 
 
+def _hide_field(rig: Rig) -> None:
+    rig.org.hide_fields("Contact", "HasOptedOutOfEmail")
+
+
 def _hide_object(rig: Rig) -> None:
     del rig.org.schema["Contact"]
 
 
-@pytest.mark.parametrize("hide", [_hide_object])
+@pytest.mark.parametrize("hide", [_hide_field, _hide_object])
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_no_that_waits_for_what_salesforce_does_not_show_stops_nothing_and_goes_when_it_is_shown(
     pushes: Pushes, hide: Callable[[Rig], None]
@@ -137,7 +141,7 @@ def test_no_that_waits_for_what_salesforce_does_not_show_stops_nothing_and_goes_
     assert pushes.have_opted_out([lead["id"]])
     assert not pushes.have_opted_out([person["id"]])
     rig.org.schema["Contact"] = shown
-    rig.pull()
+    rig.sync()
     assert pushes.have_opted_out([person["id"]])
 
 

@@ -1,32 +1,16 @@
 """Orgs as they are: hundreds of fields, places on the map, records out of sight, and another instance."""
 
-from dataclasses import replace
-
 import pytest
 
 from blocks.data_mapping import DataMapping
 from crm_sync.database.tables.customers import customer
 from crm_sync.errors import MappingError
-from crm_sync.mapping.model import CustomerFieldKind, FieldLink
 from crm_sync.mapping.unstamped import FormulaReading
 from standins.salesforce.schema.common_fields import geolocation
-from standins.salesforce.schema.fields import Field
+from tests.rigs.many_fields import MANY, add_fields, map_many_fields, option_link
 from tests.rigs.org import Rig
 
 pytestmark = pytest.mark.flow
-
-_OPTION = CustomerFieldKind.OPTION
-# As long as API names may be: more than an address holds, if the query stood in one.
-_MANY = [f"{'A_name_as_long_as_salesforce_allows':_<37}{number:03}__c" for number in range(300)]
-
-
-def _add_fields(rig: Rig, *fields: Field) -> None:
-    contact = rig.org.schema["Contact"]
-    rig.org.add_object(replace(contact, fields=(*contact.fields, *fields)))
-
-
-def _option(field: str, name: str) -> FieldLink:
-    return FieldLink(salesforce_field=field, kind=_OPTION, name=name)
 
 
 def _contact(rig: Rig) -> str:
@@ -39,34 +23,35 @@ def _customer(rig: Rig, contact: str) -> dict[str, object]:
 
 
 def test_three_hundred_fields_are_synced_and_pulled(rig: Rig) -> None:
-    _add_fields(rig, *(Field(name, name, length=255) for name in _MANY))
-    rig.mapping.contact.links += [_option(name, f"option {number}") for number, name in enumerate(_MANY)]
+    map_many_fields(rig)
     rig.mapping.formulas = FormulaReading.DAILY
     rig.sync()
     contact = _contact(rig)
     for row in rig.people("Contact"):
         if not row["IsDeleted"]:
-            rig.org.records.update("Contact", row["Id"], {name: f"value of {name}"[:255] for name in _MANY})
+            rig.org.records.update("Contact", row["Id"], {name: f"value of {name}"[:255] for name in MANY})
 
     summary = rig.pull(approve_changes=True)
 
     assert summary.state in {"Completed", "CompletedWithRejects"}
     options = _customer(rig, contact)["options"]
     assert isinstance(options, dict)
-    assert [options[f"option {number}"] for number in (0, 299)] == [
-        f"value of {name}" for name in (_MANY[0], _MANY[-1])
-    ]
+    assert [options[f"option {number}"] for number in (0, 299)] == [f"value of {name}" for name in (MANY[0], MANY[-1])]
     assert rig.sync().total.written == 0
 
 
 def test_place_is_mapped_by_its_parts(rig: Rig) -> None:
-    _add_fields(rig, *geolocation("Loc", "Place"))
+    add_fields(rig, *geolocation("Loc", "Place"))
     links = list(rig.mapping.contact.links)
-    rig.mapping.contact.links = [*links, _option("Loc__c", "place")]
+    rig.mapping.contact.links = [*links, option_link("Loc__c", "place")]
     with pytest.raises(MappingError, match="map its parts: Loc__Latitude__s, Loc__Longitude__s"):
         rig.sync()
 
-    rig.mapping.contact.links = [*links, _option("Loc__Latitude__s", "north"), _option("Loc__Longitude__s", "east")]
+    rig.mapping.contact.links = [
+        *links,
+        option_link("Loc__Latitude__s", "north"),
+        option_link("Loc__Longitude__s", "east"),
+    ]
     rig.sync()
     contact = _contact(rig)
     rig.org.records.update("Contact", contact, {"Loc__Latitude__s": 52.090736, "Loc__Longitude__s": -5.12142})
