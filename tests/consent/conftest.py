@@ -18,6 +18,8 @@ from crm_sync.database.engine import CustomerDatabase
 from crm_sync.database.tables.consent import consent_delivery
 from crm_sync.database.tables.customers import customer, salesforce_record
 from crm_sync.sobject import SObject
+from tests.consent.told import Told
+from tests.rigs.story import HASHES, Story
 
 KEY = b"k" * KEY_BYTES
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -101,4 +103,12 @@ def people(database_url: str) -> Iterator[People]:
     """Start with nobody, on both databases."""
     database = CustomerDatabase(database_url, KEY)
     yield People(database)
+    database.close()
+
+
+@pytest.fixture
+def told(database_url: str) -> Iterator[Told]:
+    """Start with no records, on both databases."""
+    database = CustomerDatabase(database_url, HASHES.key)
+    yield Told(Story(database.transaction), database)
     database.close()

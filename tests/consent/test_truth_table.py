@@ -9,7 +9,7 @@ from crm_sync.consent.cycle_store import Cycle, close_cycle
 from crm_sync.consent.record_store import record_consent
 from crm_sync.database.tables.customers import customer
 from crm_sync.mapping.model import FieldLink, MappingRules, ObjectMapping
-from tests.consent.test_nineteen import (
+from tests.consent.told import (
     ADA,
     BOB,
     LINKED,
@@ -20,19 +20,18 @@ from tests.consent.test_nineteen import (
     lead,
     no_here,
     no_here_before,
-    told,  # noqa: F401  # a fixture
     yes_here,
 )
 
 NO_THERE, YES_THERE = {("003", "no")}, {("003", "yes")}
 
 
-def delivered(told: Told) -> None:  # noqa: F811
+def delivered(told: Told) -> None:
     """Let Salesforce take what waits, and let an hour go by."""
     told.deliver()
 
 
-def here_before_any_sync(told: Told, *, opt_in: bool) -> None:  # noqa: F811
+def here_before_any_sync(told: Told, *, opt_in: bool) -> None:
     """Let somebody's SQL make a customer."""
     now = told.story.now
     row = {
@@ -47,15 +46,15 @@ def here_before_any_sync(told: Told, *, opt_in: bool) -> None:  # noqa: F811
         connection.execute(insert(customer).values(row))
 
 
-def no_by_hand(told: Told) -> None:  # noqa: F811
+def no_by_hand(told: Told) -> None:
     here_before_any_sync(told, opt_in=False)
 
 
-def yes_by_hand(told: Told) -> None:  # noqa: F811
+def yes_by_hand(told: Told) -> None:
     here_before_any_sync(told, opt_in=True)
 
 
-def users_may_not_lift(told: Told) -> None:  # noqa: F811
+def users_may_not_lift(told: Told) -> None:
     """Let a user's yes be seen where only the person may subscribe again."""
     told.story.land(contact(at=9))
     with told.database.transaction() as connection:
@@ -132,7 +131,7 @@ ROWS: dict[str, tuple[list[Any], str, bool, set[tuple[str, str]]]] = {
 
 
 @pytest.mark.parametrize("row", ROWS)
-def test_row_of_the_truth_table(told: Told, row: str) -> None:  # noqa: F811
+def test_row_of_the_truth_table(told: Told, row: str) -> None:
     steps, who, stands_at_no, sent = ROWS[row]
     told.live(*steps)
     assert (who in told.mailable()) is not stands_at_no
@@ -140,7 +139,7 @@ def test_row_of_the_truth_table(told: Told, row: str) -> None:  # noqa: F811
     assert {(record[:3], said) for record, said in told.waiting()} == sent
 
 
-def test_no_for_the_address_of_a_joined_customer_acts_at_once_on_whoever_it_was_joined_to(told: Told) -> None:  # noqa: F811
+def test_no_for_the_address_of_a_joined_customer_acts_at_once_on_whoever_it_was_joined_to(told: Told) -> None:
     told.live(contact(1, BOB), lead(), converted(into=1, at=5), contact(1, BOB, at=5))
     assert told.mailable() == {BOB}
     record_consent(told.database, ADA, "no", told.story.now)
@@ -156,7 +155,7 @@ def test_no_for_the_address_of_a_joined_customer_acts_at_once_on_whoever_it_was_
     assert told.mailable() == {BOB}, "and that for the other address is the way back"
 
 
-def test_no_counts_for_every_customer_with_the_address(told: Told) -> None:  # noqa: F811
+def test_no_counts_for_every_customer_with_the_address(told: Told) -> None:
     links = [
         FieldLink(salesforce_field="Id", name="external_id", unique=True),
         FieldLink(salesforce_field="Email", name="email_address"),

@@ -51,15 +51,19 @@ def make_consent() -> None:
         sa.Index("ix_consent_candidate_place", "address_hash", "channel", "side", "reference", unique=True),
     )
     _make_deliveries()
+    _make_gaps()
+    op.create_table("installation", sa.Column("name", sa.Text(), primary_key=True), *_texts("value"))
+    _guard_the_ledger()
+    op.execute(_MAILABLE)
+
+
+def _make_gaps() -> None:
     op.create_table(
         "consent_gap",
         sa.Column("sobject", sa.Text(), primary_key=True),
         sa.Column("channel", sa.Text(), primary_key=True),
         sa.Column("since", _INSTANT, nullable=False),
     )
-    op.create_table("installation", sa.Column("name", sa.Text(), primary_key=True), *_texts("value"))
-    _guard_the_ledger()
-    op.execute(_MAILABLE)
 
 
 def _make_deliveries() -> None:
