@@ -5,7 +5,6 @@ from collections import defaultdict
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from sqlalchemy import Connection, select, update
 
@@ -15,6 +14,7 @@ from crm_sync.database.tables.customers import customer
 from crm_sync.push.queue_store import enter_campaign
 from standins.salesforce.errors import RecordError
 from tests.consent.reckoning import HERE, Reckoning, Saying
+from tests.consent.society import BY_SQL
 from tests.rigs.org import Rig, Row
 
 CAMPAIGN = "spring"
@@ -129,16 +129,8 @@ class Company:
         self.reckoning.here[address].append(self.now())
 
     def _by_sql(self, connection: Connection, what: str, address: str) -> None:
-        column = customer.c
-        acts: dict[str, tuple[Any, dict[str, Any]]] = {
-            # Of a yes and a no between two looks nothing is seen: plain SQL leaves the field as it was.
-            "no": (column.opt_in.is_(True) & column.opt_in_set.is_(True), {"opt_in": False}),
-            "yes": (column.opt_in.is_(False), {"opt_in": True}),
-            "list": (column.status.is_distinct_from("Blacklist"), {"status": "Blacklist"}),
-            "take off": (column.blacklist_seen & (column.status == "Blacklist"), {"status": None}),
-        }
-        where, values = acts[what]
-        changed = connection.execute(update(customer).where(column.unique_key == address, where).values(values))
+        where, values = BY_SQL[what]
+        changed = connection.execute(update(customer).where(customer.c.unique_key == address, where).values(values))
         if changed.rowcount and what != "take off":
             said = Saying(self.now(), address, HERE, what in {"no", "list"}, what == "list")
             self.reckoning.said.append(said)

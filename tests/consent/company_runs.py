@@ -88,7 +88,7 @@ class CompanyRuns:
                 self._take(sobject)
 
     def _act_meanwhile(self, entry: Entry) -> None:
-        if entry.kind == "bulk_create" and entry.method == "POST":
+        if entry.kind == "bulk_jobs" and entry.method == "POST":
             for sobject in ("Lead", "Contact"):
                 # Both were as they are now: nobody acts during a full sync.
                 self._take(sobject)

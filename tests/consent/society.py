@@ -11,6 +11,14 @@ from crm_sync.database.tables.customers import customer
 from tests.consent.reckoning import HERE, Reckoning, Saying
 
 _ACTS = ["no", "yes", "edit", "move", "delete", "here no", "here yes", "here yes", "here list", "here take off"]
+# What somebody's SQL does for a customer: where it changes anything, and to what.
+BY_SQL: dict[str, tuple[Any, dict[str, Any]]] = {
+    # Of a yes and a no between two looks nothing is seen: plain SQL leaves the field as it was.
+    "no": (customer.c.opt_in.is_(True) & customer.c.opt_in_set.is_(True), {"opt_in": False}),
+    "yes": (customer.c.opt_in.is_(False), {"opt_in": True}),
+    "list": (customer.c.status.is_distinct_from("Blacklist"), {"status": "Blacklist"}),
+    "take off": (customer.c.blacklist_seen & (customer.c.status == "Blacklist"), {"status": None}),
+}
 
 
 @dataclass
@@ -79,16 +87,10 @@ class Society:
         self.reckoning.said.append(Saying(self.now, self.records[one]["last"], one, is_no))
 
     def _act_here(self, what: str, address: str) -> None:
-        column = customer.c
-        acts: dict[str, tuple[Any, dict[str, Any]]] = {
-            # Of a yes and a no between two looks nothing is seen: plain SQL leaves the field as it was.
-            "no": (column.opt_in.is_(True) & column.opt_in_set.is_(True), {"opt_in": False}),
-            "yes": (column.opt_in.is_(False), {"opt_in": True}),
-            "list": (column.status.is_distinct_from("Blacklist"), {"status": "Blacklist"}),
-            "take off": (column.blacklist_seen & (column.status == "Blacklist"), {"status": None}),
-        }
-        where, values = acts[what]
-        changed = self.connection.execute(update(customer).where(column.unique_key == address, where).values(values))
+        where, values = BY_SQL[what]
+        changed = self.connection.execute(
+            update(customer).where(customer.c.unique_key == address, where).values(values)
+        )
         if changed.rowcount and what != "take off":
             is_no, only_person = what in {"no", "list"}, what == "list"
             self.reckoning.said.append(Saying(self.tick(), address, HERE, is_no, only_person))
