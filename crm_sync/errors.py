@@ -29,6 +29,8 @@ SyncError                       its text is one sentence for the person who read
     ├── QueryError              Salesforce refused the query
     │   ├── UnknownFieldError   it names a field that Salesforce does not show: describe again, leave it out
     │   └── UnknownObjectError  it names an object that Salesforce does not show, or an address that it does not have
+    ├── RequestTooLargeError    Salesforce takes no request of this size: send it in parts
+    ├── AnswerTooLargeError     the answer is larger than is taken at once: ask for it in parts
     ├── JobFailedError          Salesforce failed or aborted the Bulk job
     └── PaginationError         the same locator twice
 """
@@ -160,6 +162,19 @@ class UnknownFieldError(QueryError):
 
 class UnknownObjectError(QueryError):
     """A request names an object that Salesforce does not show, or an address that it does not have."""
+
+
+class RequestTooLargeError(FatalError):
+    """Salesforce takes no request of this size."""
+
+
+class AnswerTooLargeError(FatalError):
+    """Salesforce's answer is larger than is taken at once."""
+
+    def __init__(self, message: str, *, asked_at: datetime | None) -> None:
+        """Keep a moment that is not after the one at which Salesforce answered, by its own clock."""
+        super().__init__(message)
+        self.asked_at = asked_at
 
 
 class JobFailedError(FatalError):

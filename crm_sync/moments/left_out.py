@@ -13,6 +13,7 @@ from crm_sync.salesforce.write.records import CLEAR, RecordWrites
 
 _OF_FIELDS = (RefusalClass.PERMISSION, RefusalClass.DATA, RefusalClass.AUTOMATION, RefusalClass.UNKNOWN)
 _WHY = ["refusal", "error_code", "error_message"]
+_NOTHING = pd.DataFrame(columns=_WHY, dtype="str")
 
 
 @dataclass
@@ -23,13 +24,13 @@ class LeftOutFields:
 
     needed: Collection[str]
     number: Counter[str] = field(default_factory=Counter)
-    _why: dict[Any, dict[str, Any]] = field(default_factory=dict)
+    _why: pd.DataFrame = field(default_factory=lambda: _NOTHING)
     _gone: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
     _looked_at: set[str] = field(default_factory=set)
 
     def begin_batch(self) -> None:
         """Forget the records of the batch before, whose index comes again."""
-        self._why.clear()
+        self._why = _NOTHING
 
     def without(self, writes: RecordWrites) -> RecordWrites:
         """Return records without the fields that this run knows to be refused of all records of their object."""
@@ -80,9 +81,9 @@ class LeftOutFields:
 
     def told(self, results: pd.DataFrame) -> pd.DataFrame:
         """Return results in which a record that was written without a value is refused for it; `was_written` tells."""
-        partly = [label for label in results.index[results["success"]] if label in self._why]
-        why = pd.DataFrame([self._why[label] for label in partly], index=partly, columns=_WHY, dtype="str")
-        columns = {name: results[name].mask(results.index.isin(partly), why[name]) for name in _WHY} if partly else {}
+        is_partly = results["success"] & results.index.isin(self._why.index)
+        why = self._why.reindex(results.index)
+        columns = {name: results[name].mask(is_partly, why[name]) for name in _WHY}
         return results.assign(was_written=results["success"], **columns)
 
     def _leave(self, writes: RecordWrites, name: str, where: pd.Series, why: dict[str, Any]) -> RecordWrites:
@@ -91,7 +92,8 @@ class LeftOutFields:
         lost = values.index[where & values.notna() & values.ne(CLEAR)]
         if len(lost):
             self.number[name] += len(lost)
-        self._why |= {label: why for label in lost if label not in self._why}
+        new = pd.DataFrame(why, index=lost.difference(self._why.index), columns=_WHY, dtype="str")
+        self._why = pd.concat([self._why, new])
         left = values.mask(where)
         records = writes.records.assign(**{name: left}) if left.notna().any() else writes.records.drop(columns=name)
         return replace(writes, records=records)

@@ -89,7 +89,8 @@ class RunState(StrEnum):
         "OptOutsUnknown",
         "sync, pull",
         "Salesforce no longer shows who said no to e-mail; customers of that object are not mailable",
-        "give the integration user access to the field, or correct the mapping; then **full-sync**",
+        "give the integration user access to the field, or correct the mapping; then **full-sync**: no pull ends this "
+        "state, since it has not read what was said meanwhile",
     )
     DRY_RUN = (
         "DryRun",

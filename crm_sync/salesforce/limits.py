@@ -12,6 +12,8 @@ QUERIES_PER_REQUEST = 5
 COLLECTIONS_PER_REQUEST = 5
 # REST guide, "sObject Collections": records of one call.
 RECORDS_PER_COLLECTION = 200
+# REST guide, "Insert or Update Blob Data": bytes of text in a request that is not multipart; we keep to it with all.
+LONGEST_BODY = 50_000_000
 # REST guide, "Query": most records on a page of an answer; Salesforce may give fewer.
 RECORDS_PER_PAGE = 2_000
 # SOQL guide, "SOQL Limits": characters of a query, and of a string in its WHERE clause.
@@ -22,6 +24,9 @@ LONGEST_STRING = 4_000
 RECORDS_PER_RESULTS_PAGE = 250_000
 # Bulk 2.0 guide, "Upload Job Data": 150 MB after base64, which is a third longer.
 LONGEST_FILE = 100_000_000
+# Bulk 2.0 guide, "Bulk API 2.0 Limits": characters of a field and of a record of an ingest job.
+LONGEST_CSV_VALUE = 32_000
+LONGEST_CSV_RECORD = 400_000
 # Bulk 2.0 guide, "Create a Job", multipart: what the request that makes the job may hold of data, in characters; we
 # count bytes, so never too many.
 LONGEST_INLINE = 100_000
@@ -38,7 +43,7 @@ RECORDS_INGESTED_PER_SECOND = 2_000
 READ_DEADLINE = 300.0
 WRITE_DEADLINE = 660.0
 PAGE_DEADLINE = 3_600.0
-# Bytes of an answer that is no page of a Bulk job: five full pages of queries come to less.
+# Bytes of an answer that is no page of a Bulk job; of queries, it is asked for in parts if it is larger.
 LARGEST_ANSWER = 1 << 27
 
 # LQR, "API Requests", login rate: logins of a user in an hour.

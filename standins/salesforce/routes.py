@@ -131,9 +131,14 @@ def dispatch(org: Org, request: Request) -> Answer:
 
 
 def _checked(org: Org, request: Request) -> Answer:
-    org.logins.check(_session_id(request))
-    org.usage.check()
     found = find_route(request.path)
+    try:
+        org.logins.check(_session_id(request))
+    except SalesforceError:
+        if found and found[0].kind == "userinfo":
+            return Answer(403, b"Bad_OAuth_Token", "text/html;charset=UTF-8")
+        raise
+    org.usage.check()
     takes = found[0].takes if found else ("json",)
     if request.body and not any(kind in request.headers.get("content-type", "") for kind in takes):
         given = request.headers.get("content-type")

@@ -167,6 +167,9 @@ class _Connection(BaseHTTPRequestHandler):
             return Answer(414, b"URI Too Long", _HTML)
         if len(self.path) + sum(len(n) + len(v) + 4 for n, v in self.headers.items()) > _MAX_HEAD:
             return Answer(431, b"Request Header Fields Too Large", _HTML)
+        is_csv = "csv" in self.headers.get("Content-Type", "")
+        if len(request.body) > self.server.org.settings.longest_body and not is_csv:
+            return Answer(413, b"Request Entity Too Large", _HTML)
         return routes.answer(self.server.org, request)
 
     def _faulty_answer(self, fault: Fault, request: Request) -> Answer | None:

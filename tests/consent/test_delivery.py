@@ -110,8 +110,10 @@ def test_hidden_opt_out_leaves_nobody_mailable_on_old_knowledge(pushes: Pushes) 
     rig.org.schema["Contact"] = shown
     rig.org.records.update("Contact", person["salesforce_id"], {"HasOptedOutOfEmail": True})
     rig.clock.move(minutes=30)
+    assert incremental_pull(**rig.blocks(), return_state=True).name == "OptOutsUnknown", "only a full sync ends it"
     rig.sync()
     assert view(rig, person["id"]) == (False, "said no")
+    assert incremental_pull(**rig.blocks(), return_state=True).name != "OptOutsUnknown"
 
 
 def _hide_field(rig: Rig) -> None:

@@ -133,6 +133,22 @@ def test_record_out_of_the_users_sight_leaves_by_error_and_says_what_to_give(pus
     assert pushes.push().success == {ids[0]}
 
 
+def test_field_that_one_record_does_not_take_is_left_out_of_that_record_only(pushes: Pushes) -> None:
+    """The contact of a person account refuses fields that every other contact takes, in words of its own."""
+    ids = pushes.enter_changed(3, job_title="Navigator", mobile_phone="0612345678")
+    message = "Contact: bad field names on insert/update call: Title"
+    refused = pushes.record(ids[0])["Id"]
+    pushes.rig.org.refusals.add(refused, times=2, code="INVALID_FIELD_FOR_INSERT_UPDATE", message=message)
+
+    result = pushes.push()
+
+    assert result.success == set(ids[1:])
+    assert result.error == {ids[0]}
+    assert [pushes.record(one)["Title"] for one in ids[1:]] == ["Navigator"] * 2
+    assert {pushes.record(one)["MobilePhone"] for one in ids} == {"0612345678"}
+    assert result.left_out == {"Title": 1}
+
+
 def test_state_that_the_country_does_not_have_keeps_back_the_address_only(pushes: Pushes) -> None:
     """With state and country picklists, codes and texts have to agree."""
     address = ["MailingState", "MailingCountry", "MailingCity"]

@@ -191,8 +191,9 @@ def test_broken_page_leaves_no_file_and_can_be_read_again(
 class Canned:
     """An org that gives one prepared page."""
 
-    def __init__(self, body: bytes, number: int, locator: str = "null") -> None:
-        self._body, self._headers = body, {"Sforce-NumberOfRecords": str(number), "Sforce-Locator": locator}
+    def __init__(self, body: bytes, number: int, locator: str = "null", kind: str = "text/csv") -> None:
+        self._body = body
+        self._headers = {"Sforce-NumberOfRecords": str(number), "Sforce-Locator": locator, "Content-Type": kind}
 
     def request(self, *_: Any, **__: Any) -> Any:
         """Return the page in two pieces."""
@@ -225,6 +226,24 @@ def canned_page(tmp_path: Path, body: bytes, number: int, **more: Any) -> Result
 def test_nul_bytes_do_not_reach_the_file(tmp_path: Path) -> None:
     page = canned_page(tmp_path, b'"Id","LastName"\n"1","Love\x00lace"\n', 1)
     assert page.path.read_bytes() == b'"Id","LastName"\n"1","Lovelace"\n'
+
+
+def test_page_is_in_utf8_whatever_salesforce_declares(tmp_path: Path) -> None:
+    text = '"Id","LastName"\n"1","Köln"\n'
+    for kind, charset in (
+        ("text/csv", "utf-8"),
+        ("text/csv; charset=UTF-8", "utf-8"),
+        ("text/csv; charset=ISO-8859-1", "iso-8859-1"),
+        ('text/csv;charset="windows-1252"', "cp1252"),
+        ("text/csv; charset=UTF-16LE", "utf-16-le"),
+        ("text/csv; charset=nobody-knows", "utf-8"),
+    ):
+        assert canned_page(tmp_path, text.encode(charset), 1, kind=kind).path.read_bytes() == text.encode(), kind
+
+
+def test_page_without_rows_is_not_the_last_while_it_has_a_locator(tmp_path: Path) -> None:
+    page = canned_page(tmp_path, b'"Id","LastName"\n', 0, locator="MTAw")
+    assert (page.number_of_records, page.next_locator) == (0, "MTAw")
 
 
 def test_page_with_another_number_of_rows_than_its_header_is_refused(tmp_path: Path) -> None:

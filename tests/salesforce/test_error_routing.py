@@ -42,6 +42,7 @@ CASES: dict[type[errors.SyncError], list[tuple[int, bytes, RequestKind]]] = {
         (400, bulk("InvalidSessionId", "Invalid session id"), POLL),
         (401, b"", QUERY),
         (401, b"<html>Unauthorized</html>", QUERY),
+        (403, b"Bad_OAuth_Token", RequestKind.OTHER),
     ],
     errors.LimitReachedError: [
         (403, rest("REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded."), QUERY),
@@ -98,6 +99,11 @@ CASES: dict[type[errors.SyncError], list[tuple[int, bytes, RequestKind]]] = {
     errors.FatalError: [
         (400, rest("ANYTHING_NEW"), RequestKind.WRITE),
     ],
+    errors.RequestTooLargeError: [
+        (413, b"<html>Request Entity Too Large</html>", RequestKind.WRITE),
+        (414, b"<h1>Bad Message 414</h1><pre>reason: URI Too Long</pre>", QUERY),
+        (431, b"", QUERY),
+    ],
     errors.JobGoneError: [
         (404, rest("NOT_FOUND"), POLL),
         (409, rest("INVALIDVERSION"), RESULTS),
@@ -119,6 +125,8 @@ CASES: dict[type[errors.SyncError], list[tuple[int, bytes, RequestKind]]] = {
     errors.AddressMovedError: [
         (421, b"<html>Misdirected</html>", QUERY),
         (302, b"", QUERY),
+        (420, b"", QUERY),
+        (420, b"<html>No route</html>", QUERY),
         (301, b"<html>Moved</html>", LOGIN),
         (400, rest("URL_NOT_RESET", "Destination URL not reset. The URL returned from login must be set"), QUERY),
         (400, bulk("InvalidUrl", "Destination URL not reset. The URL returned from login must be set"), CREATE),
@@ -171,6 +179,8 @@ LOGIN_CASES: list[tuple[int, bytes, str]] = [
     (400, oauth("invalid_grant", "assertion expired"), "private key"),
     (400, oauth("invalid_client_id", "client identifier invalid"), "consumer key"),
     (400, oauth("invalid_client", "invalid client credentials"), "consumer secret"),
+    (400, oauth("app_not_found", "External client app is not installed in this org"), "is not installed in this org"),
+    (400, oauth("invalid_grant", "OAUTH_EC_APP_NOT_FOUND"), "is not installed in this org"),
     (400, oauth("unsupported_grant_type", "grant type not supported"), "way of logging in"),
     (404, b"<html>URL no longer exists</html>", "check the Salesforce credentials block"),
 ]

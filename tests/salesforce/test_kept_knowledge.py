@@ -114,6 +114,7 @@ def test_no_list_of_versions_leaves_everything_as_it_was(rig: Rig) -> None:
         Fault("status", path="/limits", status=302),
         Fault("status", path="/limits", status=307),
         Fault("status", path="/limits", status=308),
+        Fault("status", path="/limits", status=420),
         Fault("status", path="/limits", status=421),
         Fault("html", path="/limits", status=404),
         Fault("html", path="/limits", status=301),

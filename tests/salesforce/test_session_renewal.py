@@ -42,6 +42,14 @@ def test_expired_session_logs_in_once_and_repeats_once(rig: Rig) -> None:
     assert len(rig.ledger.reserved) == 5
 
 
+def test_session_that_ends_in_words_of_its_own_is_renewed_too(rig: Rig) -> None:
+    """OAuth's own resources say Bad_OAuth_Token, with HTTP status 403."""
+    ask(rig.org)
+    rig.standin.logins.expire_all()
+    assert rig.org.request("GET", "/services/oauth2/userinfo", RequestKind.OTHER).json()["organization_id"]
+    assert rig.stop_and_count_logins() == 2
+
+
 def test_expired_session_is_renewed_for_the_library_too(rig: Rig) -> None:
     ask(rig.org)
     rig.standin.logins.expire_all()

@@ -10,7 +10,7 @@ from itertools import repeat
 import pytest
 import requests
 
-from crm_sync.errors import AuthenticationError, SalesforceUnavailableError
+from crm_sync.errors import AnswerTooLargeError, AuthenticationError, SalesforceUnavailableError
 from crm_sync.requests import RequestKind
 from crm_sync.salesforce.http.endpoints import is_salesforce_host
 from crm_sync.salesforce.http.json_body import read_json
@@ -87,7 +87,7 @@ def test_small_answer_that_unpacks_to_a_huge_one_is_given_up() -> None:
     with (
         answering(head, bomb) as url,
         make_transport(endpoint_url=url) as transport,
-        pytest.raises(SalesforceUnavailableError, match="ContentDecodingError"),
+        pytest.raises(AnswerTooLargeError, match="larger than is taken"),
     ):
         transport.call(RequestKind.LIMITS, "GET", f"{url}/services/data")
 

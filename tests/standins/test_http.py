@@ -148,6 +148,13 @@ def test_long_address_is_refused(client: Client) -> None:
     assert client.query("SELECT Id FROM Lead WHERE LastName = '" + "a" * 17_000 + "'").status_code == 414
 
 
+def test_long_body_is_refused(client: Client, org: Org) -> None:
+    org.settings.longest_body = 100
+    for size, status in ((20, 400), (200, 413)):
+        answer = client.http.post(f"{client.data}/composite", json={"compositeRequest": "x" * size}, timeout=10)
+        assert answer.status_code == status
+
+
 def test_no_session_is_no_entry(server: Server) -> None:
     for headers in ({}, {"Authorization": "Bearer x"}, {"Authorization": "Bearer "}):
         answer = requests.get(f"{server.url}/services/data/v59.0/limits", headers=headers, timeout=10)

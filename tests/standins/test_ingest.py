@@ -158,6 +158,7 @@ def test_locked_row_and_repeated_row_fail(client: Client, org: Org) -> None:
         ("LastName,Title\nSmit\n", "InvalidBatch : Row 1 has 1 columns"),
         ('LastName\n"Smit"x\n', "InvalidBatch : Failed to parse CSV"),
         ("", "InvalidBatch : The 'content' is empty"),
+        (f"LastName,Description\nSmit,{'x' * 32_001}\n", "InvalidBatch : Row 1 has a field or is a record of too many"),
     ],
 )
 def test_unreadable_csv_fails_the_job(client: Client, org: Org, text: str, message: str) -> None:

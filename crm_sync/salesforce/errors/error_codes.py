@@ -17,7 +17,15 @@ from crm_sync.errors import (
     UnreachableError,
 )
 from crm_sync.requests import RequestKind
-from crm_sync.salesforce.errors.error_rules import LIMITS, REDIRECTIONS, RULES, STATUSES, TRY_AGAIN, Complaint
+from crm_sync.salesforce.errors.error_rules import (
+    LIMITS,
+    REDIRECTIONS,
+    RULES,
+    STATUSES,
+    TOO_LARGE,
+    TRY_AGAIN,
+    Complaint,
+)
 from crm_sync.salesforce.errors.login_refusals import login_sentence
 from crm_sync.salesforce.limits import FIELD_PATH
 
@@ -32,7 +40,7 @@ _NAMED = re.compile(
 )
 _QUOTED = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"")
 _ADDRESS = re.compile(r"\S+@\S+")
-_DECIDED_BY_STATUS = REDIRECTIONS | {HTTPStatus.UNAUTHORIZED}
+_DECIDED_BY_STATUS = REDIRECTIONS | TOO_LARGE | {HTTPStatus.UNAUTHORIZED}
 _GONE = {HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT}
 _TRANSIENT = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}
 _QUERIES = {RequestKind.QUERY, RequestKind.BULK_JOB, RequestKind.DESCRIBE}
@@ -76,13 +84,13 @@ def refusal_in(message: str) -> SyncError | None:
 
 
 def read_complaint(body: bytes) -> Complaint:
-    """Read code and message from a REST list, an OAuth object, a Bulk object or a SOAP fault."""
+    """Read code and message from a REST list, an OAuth object, a Bulk object, a SOAP fault or a bare code."""
     text = body.decode("utf-8", errors="replace")
     try:
         parsed: Any = json.loads(text)
     except ValueError:
         # A fault of the Metadata API carries nothing but the plain elements of SOAP.
-        fault = _element(text, "exceptionCode") or _element(text, "faultcode").removeprefix("sf:")
+        fault = _element(text, "exceptionCode") or _element(text, "faultcode").removeprefix("sf:") or text.strip()
         return Complaint(_known_form(fault), _element(text, "exceptionMessage") or _element(text, "faultstring"))
     if isinstance(parsed, list) and parsed:
         parsed = parsed[0]

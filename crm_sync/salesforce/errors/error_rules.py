@@ -6,6 +6,7 @@ Sources: the partner WSDL's ExceptionCode list, the REST and Bulk 2.0 guides, an
 """
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -19,6 +20,7 @@ from crm_sync.errors import (
     LimitReachedError,
     LoginLimitError,
     QueryError,
+    RequestTooLargeError,
     RowLockedError,
     SalesforceUnavailableError,
     SessionExpiredError,
@@ -89,7 +91,7 @@ LIMITS = (
 )
 RULES = (
     Rule(
-        "INVALID_SESSION_ID INVALIDSESSIONID INVALID_AUTH_HEADER",
+        "INVALID_SESSION_ID INVALIDSESSIONID INVALID_AUTH_HEADER BAD_OAUTH_TOKEN MISSING_OAUTH_TOKEN",
         SessionExpiredError,
         "The Salesforce session has ended; a new login is needed.",
     ),
@@ -180,12 +182,20 @@ RULES = (
     ),
 )
 
+# Salesforce Edge has no way to the host (REST guide, "Status Codes and Error Responses").
+_NO_ROUTE = 420
 REDIRECTIONS = {
+    _NO_ROUTE,
     HTTPStatus.MISDIRECTED_REQUEST,
     *(status for status in HTTPStatus if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST),
 }
+TOO_LARGE = {
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    HTTPStatus.REQUEST_URI_TOO_LONG,
+    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+}
 # What an answer without a readable code means.
-STATUSES: tuple[tuple[set[HTTPStatus], type[SyncError], str], ...] = (
+STATUSES: tuple[tuple[Collection[int], type[SyncError], str], ...] = (
     (
         {HTTPStatus.NOT_FOUND},
         UnknownObjectError,
@@ -202,6 +212,7 @@ STATUSES: tuple[tuple[set[HTTPStatus], type[SyncError], str], ...] = (
         ApiVersionError,
         "Salesforce does not offer this API version; choose one that Salesforce still supports",
     ),
+    (TOO_LARGE, RequestTooLargeError, "Salesforce takes no request of this size"),
     (
         REDIRECTIONS,
         AddressMovedError,

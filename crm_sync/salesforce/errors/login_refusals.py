@@ -9,6 +9,10 @@ _NOT_FROM_HERE = (
     "the user may not log in from this machine's IP address; add it to the Login IP Ranges of the user's profile, or "
     "relax the IP restrictions under the app's policies."
 )
+_NOT_INSTALLED = (
+    "the app is not installed in this org; install it in Salesforce under Setup > Connected Apps OAuth Usage, or enter "
+    "the key of an app of the org's own in the Salesforce credentials block."
+)
 _NOT_NOW = "the user may not log in at this hour; widen the Login Hours of the user's profile."
 _INACTIVE = "the user is inactive or frozen; activate it in Salesforce under Setup > Users."
 _ORG_LOCKED = "the org is locked, closed or suspended; ask Salesforce support."
@@ -65,6 +69,7 @@ _REFUSALS = (
         "the API is not enabled for the org or the user; give the user the permission 'API Enabled'.",
     ),
     # OAuth has one code for many refusals; its description tells them apart (OAuth guide, "OAuth 2.0 Error Codes").
+    ("INVALID_GRANT", r"app_not_found|not installed", _NOT_INSTALLED),
     ("INVALID_GRANT", r"\bip\b|activation", _NOT_FROM_HERE),
     ("INVALID_GRANT", r"\bhours?\b|restricted time", _NOT_NOW),
     ("INVALID_GRANT", r"\borg(ani[sz]ation)?\b.*\b(lock|inactive|suspend)|inactive org", _ORG_LOCKED),
@@ -119,6 +124,7 @@ _REFUSALS = (
         "the consumer key is wrong, or the app is new (it may take ten minutes); copy the key again and " + _SAVE,
     ),
     ("INVALID_CLIENT", "", "the consumer secret is wrong; copy it again and " + _SAVE),
+    ("APP_NOT_FOUND OAUTH_EC_APP_NOT_FOUND", "", _NOT_INSTALLED),
     (
         "UNSUPPORTED_GRANT_TYPE INVALID_APP_ACCESS OAUTH_APP_BLOCKED UNAUTHORIZED_CLIENT",
         "",

@@ -43,6 +43,7 @@ _ROW_RULES = (
         r"|too many (?:SOQL queries|SOSL queries|query rows|DML (?:statements|rows)|callouts|future calls"
         r"|queueable jobs|email invocations)|more than 10 chunks",
     ),
+    _RowRule("", RefusalClass.TOO_MANY, says=r"^HTTP 413\b"),
     _RowRule(
         "SERVER_UNAVAILABLE QUERY_TIMEOUT TXN_SECURITY_METERING_ERROR UNKNOWN_EXCEPTION INTERNAL_ERROR "
         "REQUEST_RUNNING_TOO_LONG TOO_MANY_APEX_REQUESTS API_CURRENTLY_DISABLED ORG_IN_MAINTENANCE "
@@ -116,6 +117,7 @@ _FIELDS_IN_MESSAGE = (
     r"(?i)\bcolumn '(\w+)'",
     r"(?i)\bfields?: ([\w, ]+?)(?:\.|\Z)",
     r"(?i)field name not found : (\w+)",
+    r"(?i)bad field names on insert/update call: ([\w, ]+)",
     r"(?i)Required fields are missing: \[([\w, ]+)\]",
 )
 

@@ -8,6 +8,7 @@ from typing import Any
 import requests
 
 from crm_sync.errors import SalesforceUnavailableError, SessionExpiredError
+from crm_sync.salesforce.http.charset import charset_of
 
 UNREADABLE = "Salesforce's answer broke off or is no JSON; the request can be tried again."
 _ENDED = "INVALID_SESSION_ID"
@@ -21,7 +22,7 @@ def read_json(response: requests.Response, *, numbers_as_text: bool = False) -> 
     NUL, which no database keeps, is left out of texts; half of a cut emoji becomes U+FFFD.
     """
     with suppress(requests.RequestException, ValueError, RecursionError):
-        text = _storable(response.content.decode("utf-8", errors="replace"))
+        text = _storable(response.content.decode(charset_of(response.headers), errors="replace"))
         return json.loads(text, parse_int=str, parse_float=str) if numbers_as_text else json.loads(text)
     raise SalesforceUnavailableError(UNREADABLE)
 

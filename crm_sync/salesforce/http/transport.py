@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import datetime
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, Protocol, TypedDict, Unpack
@@ -14,6 +15,7 @@ from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, SSLError
 
 from crm_sync.errors import (
     AddressMovedError,
+    AnswerTooLargeError,
     ConfigurationError,
     LimitReachedError,
     SalesforceUnavailableError,
@@ -24,9 +26,9 @@ from crm_sync.http.loopback import loopback_endpoint
 from crm_sync.requests import ApiUsage, RequestKind
 from crm_sync.salesforce.errors.error_codes import error_for
 from crm_sync.salesforce.http.endpoints import is_salesforce_host
-from crm_sync.salesforce.http.limit_info import read_api_usage
+from crm_sync.salesforce.http.limit_info import read_api_usage, read_server_time
 from crm_sync.salesforce.http.request_kinds import kind_of, makes_job
-from crm_sync.salesforce.http.whole_answer import DeadlineAdapter, end_with, read_whole
+from crm_sync.salesforce.http.whole_answer import AnswerIsTooLarge, DeadlineAdapter, end_with, read_whole
 from crm_sync.salesforce.limits import LARGEST_ANSWER, PAGE_DEADLINE, READ_DEADLINE, WRITE_DEADLINE
 
 USER_AGENT = "deployteq-salesforce"
@@ -90,6 +92,8 @@ class Transport(requests.Session):
         repetition would compete with the first attempt for locks.
         """
         super().__init__()
+        # Bytes of an answer that is no page of a Bulk job.
+        self.largest_answer = LARGEST_ANSWER
         self._throttle = throttle
         self._ledger = ledger
         self._clock = clock
@@ -187,7 +191,7 @@ class Transport(requests.Session):
             if is_page and response.status_code < requests.codes.multiple_choices:
                 end_with(response, deadline)
             else:
-                read_whole(response, LARGEST_ANSWER, deadline)
+                read_whole(response, self.largest_answer, deadline)
             status, usage = response.status_code, read_api_usage(response.headers)
         except requests.RequestException as error:
             failure = _failure(requests.ReadTimeout() if deadline.is_over else error)
@@ -202,6 +206,8 @@ class Transport(requests.Session):
 
 def _failure(error: requests.RequestException) -> SyncError:
     """Return our error for a request without a complete answer."""
+    if isinstance(error, AnswerIsTooLarge) and error.response is not None:
+        return _too_large(error.response)
     if _NAMES_ANOTHER_HOST.search(str(error)):
         return AddressMovedError(
             "The Salesforce address answers with the certificate of another host; enter the org's current My Domain "
@@ -228,6 +234,16 @@ def _failure(error: requests.RequestException) -> SyncError:
     name = type(error).__name__
     kind = UnreachableError if found_nobody else SalesforceUnavailableError
     return kind(f"Salesforce gave no complete answer ({name}); the request can be tried again.", code=name)
+
+
+def _too_large(response: requests.Response) -> SyncError:
+    asked_at = None
+    with suppress(SalesforceUnavailableError):
+        asked_at = read_server_time(response.headers) - response.elapsed
+    return AnswerTooLargeError(
+        "Salesforce's answer is larger than is taken at once; map fewer fields, above all fewer long texts.",
+        asked_at=asked_at,
+    )
 
 
 def _raise_refusal(response: requests.Response, kind: RequestKind, now: datetime) -> None:

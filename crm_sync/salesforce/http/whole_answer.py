@@ -18,6 +18,10 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 _CHUNK = 1 << 16
 
 
+class AnswerIsTooLarge(requests.RequestException):
+    """The answer is larger than allowed."""
+
+
 class DeadlineAdapter(HTTPAdapter):
     """Cuts the connection of a request whose answer has not ended in time, wherever it is waited for."""
 
@@ -77,14 +81,14 @@ class Deadline:
 def read_whole(response: requests.Response, at_most: int, deadline: Deadline) -> None:
     """Read the body into the response, and end its deadline.
 
-    Raises ContentDecodingError for its size, and ReadTimeout for its time.
+    Raises AnswerIsTooLarge for its size, and ReadTimeout for its time.
     """
     parts, size = [], 0
     for chunk in response.iter_content(_CHUNK):
         size += len(chunk)
         if size > at_most:
             response.close()
-            raise requests.exceptions.ContentDecodingError
+            raise AnswerIsTooLarge(response=response)
         parts.append(chunk)
     deadline.cancel()
     if deadline.is_over:

@@ -16,6 +16,7 @@ import requests
 from crm_sync.errors import JobFailedError, JobLimitError, PaginationError, SalesforceUnavailableError
 from crm_sync.requests import RequestKind
 from crm_sync.salesforce.errors.error_codes import limit_in, query_detail, refusal_in
+from crm_sync.salesforce.http.charset import charset_of, in_utf8
 from crm_sync.salesforce.http.json_body import read_json
 from crm_sync.salesforce.limits import FIRST_POLL, LONGEST_POLL, LONGEST_WAIT
 from crm_sync.salesforce.org import SalesforceOrg
@@ -185,10 +186,10 @@ def _read_page_headers(response: requests.Response, target: Path) -> ResultsPage
 
 
 def _write_rows(response: requests.Response, part: Path) -> int:
-    """Write the body without its NUL bytes, which Salesforce lets through; return its rows, or -1 if cut."""
+    """Write the body in UTF-8, without its NULs, which Salesforce lets through; return its rows, or -1 if cut."""
     counter = RowCounter()
     with suppress(requests.RequestException), part.open("wb") as file:
-        for chunk in response.iter_content(_CHUNK_BYTES):
+        for chunk in in_utf8(response.iter_content(_CHUNK_BYTES), charset_of(response.headers)):
             clean = chunk.replace(b"\0", b"")
             counter.add(clean)
             file.write(clean)

@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 
 from crm_sync.errors import (
+    AnswerTooLargeError,
     JobGoneError,
     PaginationError,
     QueryError,
@@ -126,6 +127,9 @@ def changed_since(
         if isinstance(page, UnknownObjectError):
             changes.refusal = page
             continue
+        if isinstance(page, AnswerTooLargeError):
+            changes.needs_bulk = True
+            continue
         changes.records += page.records
         if page.next_path:
             further.append((changes, page.next_path))
@@ -142,7 +146,7 @@ def changed_since(
 
 def _first_pages(
     queries: Sequence[ChangeQuery], ask: Ask
-) -> Iterator[tuple[ChangeQuery, Page | UnknownObjectError, datetime]]:
+) -> Iterator[tuple[ChangeQuery, Page | UnknownObjectError | AnswerTooLargeError, datetime]]:
     firsts = [
         (query, query_path(soql))
         for query in queries
@@ -153,7 +157,9 @@ def _first_pages(
         objects = " and ".join(dict.fromkeys(query.sobject for query, _ in asked))
         answers = ask([path for _, path in asked], f"changed {objects} records")
         for (query, _), answer in zip(asked, answers.pages, strict=True):
-            yield query, answer if isinstance(answer, UnknownObjectError) else _page(answer), answers.asked_at
+            if not isinstance(answer, (UnknownObjectError, AnswerTooLargeError)):
+                answer = _page(answer)  # noqa: PLW2901
+            yield query, answer, answers.asked_at
 
 
 def _page(answer: Page | SyncError) -> Page:
@@ -182,7 +188,8 @@ def _read_paths(ask: Ask, paths: deque[tuple[Changes, str]]) -> None:
         answers = ask([path for _, path in asked], f"{len(asked)} further pages")
         for (changes, path), answer in zip(asked, answers.pages, strict=True):
             # The first page came: it is not the query that is refused, but a further page within a composite request.
-            if isinstance(answer, (JobGoneError, QueryError)) and not isinstance(answer, UnknownFieldError):
+            by_bulk = isinstance(answer, (JobGoneError, QueryError, AnswerTooLargeError))
+            if by_bulk and not isinstance(answer, UnknownFieldError):
                 changes.needs_bulk = True
                 continue
             page = _page(answer)

@@ -11,7 +11,14 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
-from crm_sync.errors import JobGoneError, LimitReachedError, QueryError, SalesforceUnavailableError, SyncError
+from crm_sync.errors import (
+    AnswerTooLargeError,
+    JobGoneError,
+    LimitReachedError,
+    QueryError,
+    SalesforceUnavailableError,
+    SyncError,
+)
 from crm_sync.requests import RequestKind
 from crm_sync.salesforce.errors.error_codes import error_for
 from crm_sync.salesforce.http.json_body import raise_ended_session, read_json
@@ -50,8 +57,22 @@ def query_path(soql: str) -> str:
 def ask_together(org: SalesforceOrg, paths: Sequence[str]) -> Answers:
     """Ask up to five queries, or further pages of some, in one request.
 
-    Raises RetriableError when any of them is worth asking again; what Salesforce refuses stays in its place.
+    Where the answer is larger than is taken at once, they are asked by halves. Raises RetriableError when any of them
+    is worth asking again; what Salesforce refuses, and AnswerTooLargeError of a single one, stays in its place.
     """
+    try:
+        return _asked(org, paths)
+    except AnswerTooLargeError as too_large:
+        if too_large.asked_at is None:
+            raise
+        if len(paths) == 1:
+            return Answers([too_large], too_large.asked_at)
+    half = len(paths) // 2
+    first, second = ask_together(org, paths[:half]), ask_together(org, paths[half:])
+    return Answers([*first.pages, *second.pages], min(first.asked_at, second.asked_at))
+
+
+def _asked(org: SalesforceOrg, paths: Sequence[str]) -> Answers:
 
     def body(version: str) -> Content:
         # The path of a further page comes from Salesforce, with the version of the first.

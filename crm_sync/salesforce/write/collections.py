@@ -15,6 +15,7 @@ from crm_sync.errors import (
     AuthenticationError,
     AuthorizationError,
     FatalError,
+    RequestTooLargeError,
     SalesforceUnavailableError,
 )
 from crm_sync.requests import RequestKind
@@ -22,7 +23,7 @@ from crm_sync.salesforce.errors.error_codes import read_complaint
 from crm_sync.salesforce.errors.error_rules import Complaint
 from crm_sync.salesforce.http.json_body import raise_ended_session, read_json
 from crm_sync.salesforce.http.transport import Content
-from crm_sync.salesforce.limits import COLLECTIONS_PER_REQUEST
+from crm_sync.salesforce.limits import COLLECTIONS_PER_REQUEST, LONGEST_BODY
 from crm_sync.salesforce.org import SalesforceOrg
 from crm_sync.salesforce.write.options import WriteOptions
 from crm_sync.salesforce.write.records import RecordWrites, json_records
@@ -68,17 +69,27 @@ class _Collection:
 
 
 def split_requests(writes: Sequence[RecordWrites], options: WriteOptions = _USUAL) -> list[list[RecordWrites]]:
-    """Return the records in their order as lists, each for one request of `write_records`.
+    """Return the records in their order as lists, each for one request of `write_records`, none too long for it.
 
     Records with "@{" in a value, which a composite would read as a reference, go in requests of their own.
     """
     plain = [one.where(~_holds_reference(one)) for one in writes]
     # Updates of several sObjects may share a collection, upserts may not.
     plain.sort(key=lambda one: one.external_id is not None)
-    requests = _cut(plain, COLLECTIONS_PER_REQUEST, options.at_once)
+    requests = _cut(plain, options.calls, options.at_once)
     for one in writes:
         requests += _cut([one.where(_holds_reference(one))], 1, options.at_once)
-    return requests
+    return [few for request in requests for few in _short_enough(request)]
+
+
+def _short_enough(request: list[RecordWrites]) -> Iterator[list[RecordWrites]]:
+    """Give the records of a request in halves, until each is short enough."""
+    records = sum(map(len, request))
+    if records == 1 or sum(len(_Collection((one,)).body().encode()) for one in request) <= LONGEST_BODY:
+        yield request
+        return
+    for half in _cut(request, 1, (records + 1) // 2):
+        yield from _short_enough(half)
 
 
 def write_records(
@@ -118,14 +129,13 @@ def _write_composite(
         )
         return {"data": f'{{"allOrNone":false,"compositeRequest":[{subrequests}]}}'.encode()}
 
-    response = org.request(
-        "POST",
-        "composite",
-        RequestKind.WRITE,
-        content_for=content,
-        headers={**_JSON, **options.headers},
-        inspect=raise_ended_session,
-    )
+    headers = {**_JSON, **options.headers}
+    try:
+        response = org.request(
+            "POST", "composite", RequestKind.WRITE, content_for=content, headers=headers, inspect=raise_ended_session
+        )
+    except RequestTooLargeError as refusal:
+        return [frame for call in calls for frame in call.refused(Complaint(refusal.code or "", str(refusal)))]
     answers = _subanswers(read_json(response), len(calls))
     return [frame for call, answer in zip(calls, answers, strict=True) for frame in _read_subanswer(call, *answer)]
 

@@ -2,16 +2,17 @@
 
 from dataclasses import dataclass
 
-from crm_sync.salesforce.limits import RECORDS_PER_COLLECTION
+from crm_sync.salesforce.limits import COLLECTIONS_PER_REQUEST, RECORDS_PER_COLLECTION
 
 
 @dataclass(frozen=True)
 class WriteOptions:
-    """`at_once`: the records of one call, which the org's triggers get together; `save_despite_alerts`: write a record
-    also where a duplicate rule that only alerts finds another one like it."""
+    """`at_once`: the records of one call, which the org's triggers get together; `calls`: those of one request;
+    `save_despite_alerts`: write a record also where a duplicate rule that only alerts finds another one like it."""
 
     at_once: int = RECORDS_PER_COLLECTION
     save_despite_alerts: bool = False
+    calls: int = COLLECTIONS_PER_REQUEST
 
     @property
     def headers(self) -> dict[str, str]:

@@ -8,6 +8,7 @@ from math import ceil
 
 from crm_sync.salesforce.limits import (
     COLLECTIONS_PER_REQUEST,
+    LONGEST_BODY,
     LONGEST_FILE,
     LONGEST_INLINE,
 )
@@ -104,7 +105,8 @@ def _together(loads: Sequence[WriteLoad], ways: Sequence[WriteWay], at_once: int
     going = [load for load, way in zip(loads, ways, strict=True) if way is WriteWay.COLLECTIONS]
     updates = sum(load.records for load in going if not load.is_upsert)
     calls = ceil(updates / at_once) + sum(ceil(load.records / at_once) for load in going if load.is_upsert)
-    return ceil(calls / COLLECTIONS_PER_REQUEST)
+    # What is too long for a request goes by halves.
+    return ceil(calls / COLLECTIONS_PER_REQUEST) + 2 * sum(load.csv_bytes or 0 for load in going) // LONGEST_BODY
 
 
 def _bulk(load: WriteLoad, way: WriteWay, after: int) -> int:

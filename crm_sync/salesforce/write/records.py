@@ -10,7 +10,9 @@ import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
 
 from crm_sync.columns.json_objects import raw_literals, sparse_json_objects, text_literals
+from crm_sync.columns.texts import utf16_lengths
 from crm_sync.errors import MappingError
+from crm_sync.salesforce.limits import LONGEST_CSV_RECORD, LONGEST_CSV_VALUE
 from crm_sync.salesforce.read.soql import checked_field, checked_sobject
 
 # A field to clear; no value is like it, since a value has no NUL.
@@ -109,11 +111,15 @@ def csv_file(writes: RecordWrites) -> bytes:
 
 
 def fits_csv(writes: RecordWrites) -> pd.Series:
-    """Return which records a CSV can hold: those without a value that Bulk 2.0 reads as its mark to clear a field."""
+    """Return which records a CSV can hold: those without a value that Bulk 2.0 reads as its mark to clear a field, and
+    not longer than it takes them."""
     fits = pd.Series(True, index=writes.records.index)
+    length = pd.Series(0, index=writes.records.index)
     for _, values in writes.records.items():
-        fits &= values.str.strip().str.upper().ne(_CLEARS_IN_CSV).fillna(True)
-    return fits
+        own = utf16_lengths(values).fillna(0)
+        fits &= values.str.strip().str.upper().ne(_CLEARS_IN_CSV).fillna(True) & own.le(LONGEST_CSV_VALUE)
+        length += own
+    return fits & length.le(LONGEST_CSV_RECORD)
 
 
 def _literals(values: pd.Series, pattern: str | None) -> pa.Array:

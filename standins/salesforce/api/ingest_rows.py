@@ -15,6 +15,9 @@ from standins.salesforce.org.writes import Write, write_all
 _CHUNK = 200
 _CLEARS = "#N/A"
 _BLOCK = 1000
+# Of the guide; its words for them are in no recording, so these are ours.
+_LONGEST_VALUE = 32_000
+_LONGEST_RECORD = 400_000
 
 
 class _Unreadable(Exception):
@@ -80,6 +83,10 @@ def _rows(job: IngestJob) -> list[list[str]]:
     wrong = next((number for number, row in enumerate(rows) if len(row) != len(job.header)), None)
     if wrong is not None:
         raise _Unreadable(f"InvalidBatch : Row {wrong} has {len(rows[wrong])} columns, the header {len(job.header)}")
+    for number, row in enumerate(rows):
+        lengths = [len(cell.encode("utf-16-le")) // 2 for cell in row]
+        if max(lengths) > _LONGEST_VALUE or sum(lengths) > _LONGEST_RECORD:
+            raise _Unreadable(f"InvalidBatch : Row {number} has a field or is a record of too many characters")
     return rows[1:]
 
 

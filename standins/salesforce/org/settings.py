@@ -51,6 +51,8 @@ class OrgSettings:
     triggers_refuse_with: str = "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY"
     triggers_say: str = "Sync: System.LimitException: Apex CPU time limit exceeded"
 
+    # Bytes of a request, apart from CSV and files.
+    longest_body: int = 50_000_000
     page_size: int = 2000
     max_cursors: int = 50
     cursors_show_changes: bool = False
