@@ -4,6 +4,7 @@
 pytest_plugins = [
     "tests.rigs.shared",
     "tests.rigs.selection",
+    "tests.rigs.compiled",
     "tests.rigs.databases",
     "tests.rigs.prefect_server",
     "tests.rigs.org",

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from blocks.api_budget import ApiBudget, find_budget
+from blocks.api_budget import ApiBudget
 from crm_sync.budget.ledger import RequestLedger
 from crm_sync.database.engine import CustomerDatabase
 from crm_sync.errors import LimitReachedError
@@ -15,7 +15,7 @@ def open_ledger(
     org: str,
     flow: str,
     clock: Callable[[], datetime],
-    budget: ApiBudget | str | None = None,
+    budget: ApiBudget | None,
     *,
     waits: bool = True,
 ) -> RequestLedger:
@@ -23,8 +23,7 @@ def open_ledger(
 
     Where no settings are saved, as with another Prefect server, those last used with this database count.
     """
-    block = find_budget(budget)
-    longest = timedelta(minutes=(block or ApiBudget()).longest_wait_minutes)
+    longest = timedelta(minutes=(budget or ApiBudget()).longest_wait_minutes)
 
     def wait(refusal: LimitReachedError) -> bool:
         left = (refusal.until - clock()) if refusal.until else longest
@@ -36,4 +35,4 @@ def open_ledger(
         )
         return True
 
-    return RequestLedger(database, org=org, flow=flow, rules=block, clock=clock, wait=wait if waits else None)
+    return RequestLedger(database, org=org, flow=flow, rules=budget, clock=clock, wait=wait if waits else None)

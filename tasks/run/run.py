@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from prefect import get_run_logger, runtime
 
-from blocks.api_budget import load_budget
+from blocks.api_budget import ApiBudget, find_budget
 from blocks.customer_database import CustomerDatabase
 from blocks.load import load_block
 from blocks.salesforce_credentials import SalesforceCredentials
@@ -25,7 +25,7 @@ from crm_sync.salesforce.org import SalesforceOrg
 from crm_sync.sobject import SObject
 from tasks.run.ledger import open_ledger
 from tasks.run.organisation import OrgGuard, recognise_org
-from tasks.run.throttle import create_missing_limits, mend_limits, open_throttle
+from tasks.run.throttle import mend_limits, open_throttle
 from tasks.run.waiting import no_pause, pause
 
 
@@ -94,12 +94,11 @@ def open_run(
     with ExitStack() as stack:
         customers = load_block(CustomerDatabase, database).open()
         stack.callback(customers.close)
-        for name in create_missing_limits():
-            get_run_logger().warning("The concurrency limit %s did not exist; it was created with its default.", name)
         for said in mend_limits():
             get_run_logger().warning("%s", said)
         clock = shared_clock(customers, utc_now)
-        ledger = open_ledger(customers, credentials.org_key, flow, clock, waits=not while_closed)
+        budget = find_budget()
+        ledger = open_ledger(customers, credentials.org_key, flow, clock, budget, waits=not while_closed)
         throttle, guard = stack.enter_context(open_throttle(flow)), OrgGuard(customers, other_org)
         org = credentials.get_client(throttle=throttle, ledger=ledger, clock=clock, accept=guard)
         stack.callback(org.close)
@@ -108,7 +107,7 @@ def open_run(
             flow_run_id = str(runtime.flow_run.id) if runtime.flow_run.id else None
             number = start_run(connection, flow, credentials.org_key, flow_run_id, started_at)
         sleep = no_pause if credentials.endpoint_url else pause
-        longest_wait = load_budget().longest_job_hours * 3600
+        longest_wait = (budget or ApiBudget()).longest_job_hours * 3600
         run = Run(customers, org, ledger, credentials.org_key, number, started_at, sleep, longest_wait)
         stack.callback(lambda: at_end(customers, credentials.org_key, utc_now()))
         try:

@@ -95,18 +95,12 @@ def _unasked(reason: str) -> RetriableError:
 
 def create_missing_limits() -> list[str]:
     """Create the limits that do not exist, with their safe defaults, and return their names."""
-    created = []
     with get_client(sync_client=True) as client:
-        for name in LIMITS:
-            if _read_limit(client, name) is None:
-                with suppress(ObjectAlreadyExists):  # by another run, in this very moment
-                    _set_default(client, name)
-                    created.append(name)
-    return created
+        return [name for name in LIMITS if _read_limit(client, name) is None and _is_created(client, name)]
 
 
 def mend_limits() -> list[str]:
-    """Mend limits that somebody has set so that nothing is held back, or nothing could pass; returns what to tell.
+    """Make limits that are missing, mend those that hold nothing back or let nothing pass; returns what to tell.
 
     A limit that is only slower stays. One that is faster than the promise stays too, and is told: the ledger in the
     customer database refuses what is too much.
@@ -116,6 +110,8 @@ def mend_limits() -> list[str]:
         for name, (slots, per_second) in LIMITS.items():
             found = _read_limit(client, name)
             if found is None:
+                if _is_created(client, name):
+                    said.append(f"The concurrency limit {name} did not exist; it was created with its default.")
                 continue
             if not found.active:
                 client.update_global_concurrency_limit(name, GlobalConcurrencyLimitUpdate(active=True))
@@ -139,6 +135,13 @@ def _read_limit(client: SyncPrefectClient, name: str) -> GlobalConcurrencyLimitR
     with suppress(ObjectNotFound):
         return client.read_global_concurrency_limit_by_name(name)
     return None
+
+
+def _is_created(client: SyncPrefectClient, name: str) -> bool:
+    with suppress(ObjectAlreadyExists):  # by another run, in this very moment
+        _set_default(client, name)
+        return True
+    return False
 
 
 def _set_default(client: SyncPrefectClient, name: str) -> None:

@@ -18,16 +18,21 @@ _START_SECONDS = 180
 def _server_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Start the server, once for all tests that ask for it, and yield the folder in which Prefect keeps its files."""
     # Imported here: most tests need no Prefect, which takes a second to import.
+    from prefect.events.clients import NullEventsClient  # noqa: PLC0415
+    from prefect.events.worker import EventsWorker  # noqa: PLC0415
     from prefect.server.api.server import SubprocessASGIServer  # noqa: PLC0415
     from prefect.settings import (  # noqa: PLC0415
         PREFECT_API_SSL_CERT_FILE,
         PREFECT_API_URL,
+        PREFECT_CLIENT_CSRF_SUPPORT_ENABLED,
         PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
         PREFECT_HOME,
+        PREFECT_LOGGING_TO_API_ENABLED,
         PREFECT_SERVER_DATABASE_CONNECTION_URL,
         PREFECT_SERVER_DATABASE_MIGRATE_ON_START,
         PREFECT_SERVER_SERVICES_EVENT_PERSISTER_ENABLED,
         PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_ENABLED,
+        PREFECT_SERVER_SERVICES_TRIGGERS_ENABLED,
         temporary_settings,
     )
 
@@ -38,13 +43,22 @@ def _server_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         PREFECT_SERVER_DATABASE_CONNECTION_URL: f"sqlite+aiosqlite:///{database}",
         # The heartbeat makes every flow run last a second longer.
         PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None,
+        # Each client would ask for a token that this server has not.
+        PREFECT_CLIENT_CSRF_SUPPORT_ENABLED: False,
         # Both write at every step of a task, and on SQLite keep each other and the throttle waiting for a minute.
         PREFECT_SERVER_SERVICES_EVENT_PERSISTER_ENABLED: False,
         PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_ENABLED: False,
+        # No automation of these tests waits for what happens; the tests of `make up` have servers of their own.
+        PREFECT_SERVER_SERVICES_TRIGGERS_ENABLED: False,
+        # Tests read what Prefect hands on to pytest; for those that search all that Prefect keeps: `logs_are_kept`.
+        PREFECT_LOGGING_TO_API_ENABLED: False,
         PREFECT_API_SSL_CERT_FILE: str(_one_certificate(home)),
     }
     with ExitStack() as stack:
         stack.enter_context(temporary_settings(settings))
+        # Nobody reads the events, and a third of the server's work was to take them.
+        EventsWorker.set_client_override(NullEventsClient)
+        stack.callback(EventsWorker.set_client_override, None)
         server = SubprocessASGIServer(port=_free_port())
         with one_at_a_time("prefect"):
             # Prefect takes ten seconds to make its tables: once for all processes.
@@ -53,10 +67,11 @@ def _server_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
                 stack.enter_context(temporary_settings({PREFECT_SERVER_DATABASE_MIGRATE_ON_START: False}))
             server.start(timeout=_START_SECONDS)
             stack.callback(server.stop)
-            stack.callback(_send_what_waits)
             if not made.exists():
                 copy_sqlite(database, made)
         stack.enter_context(temporary_settings({PREFECT_API_URL: server.api_url}))
+        # While the address is set: without it, Prefect starts a server of its own for what waits, for twenty seconds.
+        stack.callback(_send_what_waits)
         yield home
 
 
@@ -102,3 +117,12 @@ def prefect_home(_server_home: Path) -> Iterator[Path]:
         while flows := client.read_flows():
             for flow in flows:
                 client.delete_flow(flow.id)
+
+
+@pytest.fixture
+def logs_are_kept(prefect_home: Path) -> Iterator[None]:
+    """Let Prefect keep the log lines of runs, as it does outside of these tests."""
+    from prefect.settings import PREFECT_LOGGING_TO_API_ENABLED, temporary_settings  # noqa: PLC0415  # as above
+
+    with temporary_settings({PREFECT_LOGGING_TO_API_ENABLED: True}):
+        yield

@@ -31,7 +31,7 @@ def moments(tmp_path: Path, sqlite_url: str) -> Iterator[MomentRig]:
 def _leave(rig: Rig, flow: str, requests: int) -> None:
     """Let a flow have used up its hour but for so many requests."""
     with closing(rig.customers.open()) as database:
-        ledger = open_ledger(database, rig.salesforce.org_key, flow, utc_now)
+        ledger = open_ledger(database, rig.salesforce.org_key, flow, utc_now, None)
         used = ledger.headroom(utc_now()).hour - requests
         row = {"org": ledger.org, "at": utc_now(), "flow": flow, "kind": "query", "status": 200}
         with database.transaction() as connection:

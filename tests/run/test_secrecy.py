@@ -15,7 +15,7 @@ from flows.full_sync import full_sync
 from standins.salesforce.http.faults import Fault
 from tests.rigs.org import PASSWORD, TOKEN, Rig
 
-pytestmark = pytest.mark.flow
+pytestmark = [pytest.mark.flow, pytest.mark.usefixtures("logs_are_kept")]
 
 _ADDRESS, _NAME = "ada.planted@person.example", "Plantedlovelace"
 

@@ -120,6 +120,7 @@ def _everything(rig: Rig, *, but: tuple[Any, ...] = ()) -> str:
     return repr([rig.rows(table) for table in metadata.sorted_tables if table not in but])
 
 
+@pytest.mark.usefixtures("logs_are_kept")
 def test_an_erased_person_is_nowhere_and_comes_back_with_no_sync(known_everywhere: Rig, prefect_home: Path) -> None:
     rig = known_everywhere
     record = _ids(rig)[NEW]
