@@ -149,7 +149,7 @@ class SalesforceCredentials(SavedBlock, CredentialsBlock):
         """Return the org; nothing is sent before its first request. `accept` may refuse a session's org."""
         login = self.login()
         transport = Transport(throttle=throttle, ledger=ledger, clock=clock, endpoint_url=self.endpoint_url or None)
-        store = PrefectSessionStore(login)
+        store = PrefectSessionStore(login, self.endpoint_url)
         return SalesforceOrg(login, transport, store, api_version=self.api_version, accept=accept)
 
 

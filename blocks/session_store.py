@@ -20,10 +20,14 @@ _REFUSED = TypeAdapter(RefusedLogin)
 
 
 class PrefectSessionStore:
-    """One session for each host and user; whose credentials gave it is in the session itself."""
+    """One session for each host and user; whose credentials gave it is in the session itself.
 
-    def __init__(self, login: Login) -> None:
-        """Name the Secret after the login, without showing the user."""
+    Stand-ins are all of one machine: what one has given or refused is none of another's.
+    """
+
+    def __init__(self, login: Login, endpoint_url: str = "") -> None:
+        """Name the Secret after the login, without showing the user; `endpoint_url`: of a stand-in."""
+        self._endpoint = endpoint_url
         digest = sha256(f"{login.host}/{login.user}".encode()).hexdigest()[:16]
         self._name = f"salesforce-session-{digest}"
         self._refused_name = f"salesforce-refused-{digest}"
@@ -32,7 +36,7 @@ class PrefectSessionStore:
 
     def load(self) -> Session | None:
         """Return the kept session, if there is one."""
-        kept = _load(self._name)
+        kept = self._load(self._name)
         try:
             return Session(**kept) if kept else None
         except TypeError:  # as an earlier version kept it
@@ -40,17 +44,16 @@ class PrefectSessionStore:
 
     def save(self, session: Session) -> None:
         """Keep the session instead of the one before."""
-        save_secret(self._name, json.dumps(asdict(session)), overwrite=True)
+        self._save(self._name, asdict(session))
 
     def refused(self) -> RefusedLogin | None:
         """Return the login that Salesforce refused last, if there is one."""
-        kept = _load(self._refused_name)
+        kept = self._load(self._refused_name)
         return _REFUSED.validate_python(kept) if kept else None
 
     def note_refused(self, refused: RefusedLogin | None) -> None:
         """Keep a refused login instead of the one before, or none."""
-        content = _REFUSED.dump_python(refused, mode="json") if refused else {}
-        save_secret(self._refused_name, json.dumps(content), overwrite=True)
+        self._save(self._refused_name, _REFUSED.dump_python(refused, mode="json") if refused else {})
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:
@@ -61,6 +64,9 @@ class PrefectSessionStore:
         with concurrency(self._one_login, occupy=1, strict=True, timeout_seconds=300):
             yield
 
+    def _load(self, name: str) -> dict[str, Any]:
+        kept = cast(dict[str, Any], load_secret(name) or {})
+        return kept if kept.pop("endpoint", "") == self._endpoint else {}
 
-def _load(name: str) -> dict[str, Any]:
-    return cast(dict[str, Any], load_secret(name) or {})
+    def _save(self, name: str, content: dict[str, Any]) -> None:
+        save_secret(name, json.dumps({**content, "endpoint": self._endpoint}), overwrite=True)

@@ -3,7 +3,7 @@
 import importlib.util
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -46,3 +46,13 @@ def marketer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Marketer]:
         yield marketer
         page.screenshot(path=_PICTURES / "last.png")
         browser.close()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Keep a picture of what was seen when a test failed."""
+    report = yield
+    marketer = getattr(item, "funcargs", {}).get("marketer")
+    if report.failed and marketer:
+        marketer.picture(f"failed-{item.name}-{report.when}")
+    return report

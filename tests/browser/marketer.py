@@ -74,6 +74,8 @@ class Marketer:
         self.visit("Deployments")
         # There are more than a page shows.
         self.page.get_by_placeholder("Search deployments").fill(deployment)
+        # The search goes into the address a moment later, and would take whoever has left the list back to it.
+        self.page.wait_for_url(f"**Name={deployment}*")
         self.page.get_by_role("link", name=deployment, exact=True).first.click()
         self.page.get_by_role("button", name="Run", exact=True).click()
         self.page.get_by_role("menuitem", name="Custom run").click()

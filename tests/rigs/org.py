@@ -247,7 +247,7 @@ def _log_in(rig: Rig) -> None:
         login.user,
         login.fingerprint,
     )
-    store = PrefectSessionStore(login)
+    store = PrefectSessionStore(login, rig.salesforce.endpoint_url)
     store.save(session)
     if store.refused():
         store.note_refused(None)

@@ -83,7 +83,7 @@ def test_nothing_planted_is_found_in_what_prefect_keeps(
         story(rig)
     except SyncError as error:
         said = f"{error!r} {error.__cause__!r} {error.__context__!r} {error.code}"
-    session = PrefectSessionStore(rig.salesforce.login()).load()
+    session = PrefectSessionStore(rig.salesforce.login(), rig.salesforce.endpoint_url).load()
     assert session is not None
 
     APILogHandler().flush()

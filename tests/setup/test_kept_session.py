@@ -1,6 +1,7 @@
 """What the product keeps in Prefect is kept by a new server too, whose key to its secrets is made by whoever comes
 first."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,9 @@ from prefect.exceptions import ObjectNotFound
 from blocks.address_key import SECRET_NAME, load_address_key
 from blocks.salesforce_credentials import SalesforceCredentials
 from blocks.session_store import PrefectSessionStore
+from crm_sync.errors import AuthenticationError
 from crm_sync.salesforce.login.logins import Session
+from tests.rigs.org import Rig, start_rig
 
 
 @pytest.fixture
@@ -51,3 +54,45 @@ def test_the_key_of_address_hashes_is_saved_again_and_stays_the_same(tries: list
 
     assert tries == [SECRET_NAME] * 2
     assert load_address_key() == made
+
+
+@pytest.fixture
+def two_with_one_log_in(tmp_path: Path) -> Iterator[tuple[Rig, Rig]]:
+    """Start two orgs at two addresses of this machine, whose integration users have the same name and password."""
+    one_folder, other_folder = tmp_path / "one", tmp_path / "other"
+    for folder in (one_folder, other_folder):
+        folder.mkdir()
+    with (
+        start_rig(one_folder, f"sqlite:///{one_folder}/customers.db", people=0) as one,
+        start_rig(other_folder, f"sqlite:///{other_folder}/customers.db", people=0) as other,
+    ):
+        other.org.settings.username = one.salesforce.username
+        other.salesforce = one.salesforce.model_copy(update={"endpoint_url": other.server.url})
+        yield one, other
+
+
+@pytest.mark.flow
+def test_a_session_goes_to_no_other_address(two_with_one_log_in: tuple[Rig, Rig]) -> None:
+    one, other = two_with_one_log_in
+    one.sync()
+
+    other.sync()
+    other.sync()
+    one.sync()
+
+    assert [[request for request in rig.requests() if request == "login"] for rig in (one, other)] == [
+        ["login", "login"],
+        ["login"],
+    ]
+    assert [rig.requests()[0] for rig in (one, other)] == ["login", "login"]
+    assert [entry.status for rig in (one, other) for entry in rig.org.requests if entry.status >= 400] == []
+
+
+@pytest.mark.flow
+def test_a_refused_log_in_is_refused_at_no_other_address(two_with_one_log_in: tuple[Rig, Rig]) -> None:
+    one, other = two_with_one_log_in
+    one.org.settings.password = "changed-since"
+    with pytest.raises(AuthenticationError, match="password or security token is wrong"):
+        one.sync()
+
+    assert other.sync().state == "Completed"
