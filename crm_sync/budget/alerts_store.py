@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import Connection, delete, func, select
 
 from crm_sync.budget.breaker_store import closed_breakers
-from crm_sync.database.dialects import insert_for, write_and_count
+from crm_sync.database.dialects import insert_for, put_row, write_and_count
 from crm_sync.database.tables.budget import alert, backlog
 from crm_sync.database.tables.customers import rejected_record
 
@@ -33,9 +33,7 @@ def note_backlog(connection: Connection, org: str, name: str, waiting: int, now:
     """Store how much is waiting, such as contact moments after an export, and how often in a row it has grown."""
     known = connection.execute(select(backlog).where(backlog.c.org == org, backlog.c.name == name)).one_or_none()
     grew = 0 if known is None or waiting <= known.waiting else known.grew + 1
-    row = {"waiting": waiting, "grew": grew, "at": now}
-    statement = insert_for(connection, backlog).values(org=org, name=name, **row)
-    connection.execute(statement.on_conflict_do_update(index_elements=["org", "name"], set_=row))
+    put_row(connection, backlog, {"org": org, "name": name}, {"waiting": waiting, "grew": grew, "at": now})
 
 
 def find_alerts(connection: Connection, org: str, *, rejects_above: int) -> dict[str, str]:

@@ -14,7 +14,7 @@ from crm_sync.budget.breaker import (
     scopes_of,
     stopped,
 )
-from crm_sync.database.dialects import insert_for
+from crm_sync.database.dialects import put_row
 from crm_sync.database.tables.budget import breaker
 from crm_sync.errors import LimitReachedError
 from crm_sync.requests import RequestKind
@@ -78,15 +78,14 @@ def close_breaker(connection: Connection, org: str, kind: str, error: LimitReach
         # The requests that were on their way when it closed bring no news.
         return
     pause = pause_after(None if before is None else before.until - before.closed_at)
-    row = {
+    values = {
         "closed_at": now,
         "until": error.until or now + pause,
         "code": error.code,
         "prober": None,
         "probe_until": None,
     }
-    statement = insert_for(connection, breaker).values(org=org, scope=scope, **row)
-    connection.execute(statement.on_conflict_do_update(index_elements=["org", "scope"], set_=row))
+    put_row(connection, breaker, {"org": org, "scope": scope}, values)
 
 
 def _closed(connection: Connection, org: str, kind: str) -> dict[Scope, RowMapping]:

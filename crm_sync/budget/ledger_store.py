@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, text, update
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
 
 from crm_sync.budget.rules import DAY, RequestCounts
+from crm_sync.database.dialects import lock_until_commit
 from crm_sync.database.tables.customers import request_ledger
 from crm_sync.requests import ApiUsage
 
@@ -26,9 +27,8 @@ class DayCount:
 
 
 def lock_ledger(connection: Connection) -> None:
-    """Let one process count and enter at a time; on SQLite, the transaction itself sees to that."""
-    if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LEDGER_LOCK})
+    """Let one process count and enter at a time."""
+    lock_until_commit(connection, _LEDGER_LOCK)
 
 
 def enter_request(connection: Connection, org: str, flow: str, kind: str, at: datetime) -> int:

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, select, update
 
 from crm_sync.budget.rules import BudgetRules, OrgUsage
-from crm_sync.database.dialects import insert_for
+from crm_sync.database.dialects import insert_for, put_row
 from crm_sync.database.tables.budget import alert, backlog, breaker, budget_setting, org_name, org_use
 from crm_sync.database.tables.customers import request_ledger
 from crm_sync.requests import ApiUsage
@@ -39,8 +39,7 @@ def name_org(connection: Connection, key: str, host: str) -> None:
         _rename(connection, old, host)
     if before != host:
         connection.execute(update(org_name).values(org=host).where(org_name.c.org == before))
-        named = insert_for(connection, org_name).values(key=key, org=host)
-        connection.execute(named.on_conflict_do_update(index_elements=["key"], set_={"org": host}))
+        put_row(connection, org_name, {"key": key}, {"org": host})
 
 
 def _rename(connection: Connection, old: str, new: str) -> None:
@@ -82,8 +81,7 @@ def store_rules(connection: Connection, org: str, rules: BudgetRules) -> None:
     """Store the rules of an org, for every process, whatever Prefect server it uses."""
     row = rules.model_dump(include=set(BudgetRules.model_fields))
     if row != _stored_rules(connection, org):
-        statement = insert_for(connection, budget_setting).values(org=org, rules=row)
-        connection.execute(statement.on_conflict_do_update(index_elements=["org"], set_={"rules": row}))
+        put_row(connection, budget_setting, {"org": org}, {"rules": row})
 
 
 def _stored_rules(connection: Connection, org: str) -> dict[str, Any] | None:

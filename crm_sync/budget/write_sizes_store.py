@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, select
 
-from crm_sync.database.dialects import insert_for
+from crm_sync.database.dialects import put_row
 from crm_sync.database.tables.budget import org_write_size
 
 # The org may have been mended meanwhile.
@@ -19,6 +19,4 @@ def read_write_size(connection: Connection, org: str, now: datetime) -> int | No
 
 def save_write_size(connection: Connection, org: str, records: int, now: datetime) -> None:
     """Remember a size that the org has taken, after it did not take a larger one."""
-    row = {"records": records, "found_at": now}
-    statement = insert_for(connection, org_write_size).values(org=org, **row)
-    connection.execute(statement.on_conflict_do_update(index_elements=["org"], set_=row))
+    put_row(connection, org_write_size, {"org": org}, {"records": records, "found_at": now})

@@ -13,7 +13,7 @@ from crm_sync.consent_words import SAYS_NO
 from crm_sync.customers import mirror
 from crm_sync.customers.landing import newest_versions, one_at_a_time
 from crm_sync.customers.landing_context import LandingContext
-from crm_sync.database.dialects import insert_for
+from crm_sync.database.dialects import insert_from
 from crm_sync.database.frames import frame_of
 from crm_sync.database.tables.customers import customer, salesforce_record
 from crm_sync.erasure.known_store import without_erased
@@ -64,9 +64,7 @@ def _keep(connection: Connection, staged: Table, landing: LandingContext) -> Non
         "read_at": literal(landing.read_at, salesforce_record.c.read_at.type),
         "consent_stamp": staged.c.system_modstamp,
     }
-    # Without a WHERE, SQLite reads ON CONFLICT as part of the FROM clause.
-    source = select(*(value.label(name) for name, value in row.items())).where(staged.c.id.is_not(None))
-    insert = insert_for(connection, salesforce_record).from_select([*row], source)
+    insert = insert_from(connection, salesforce_record, row)
     new, old = insert.excluded, salesforce_record.c
     changes: dict[str, ColumnElement[Any]] = {
         name: new[name] for name in (*SAYS_NO.values(), "read_at", "consent_stamp")

@@ -9,13 +9,14 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 import pandas as pd
-from sqlalchemy import ColumnElement, Connection, FromClause, Text, and_, cast, func, literal, or_, select, type_coerce
+from sqlalchemy import ColumnElement, Connection, FromClause, Text, and_, cast, func, or_, select
 
 from crm_sync.columns.address_hash import AROUND_ADDRESSES
 from crm_sync.columns.json_objects import json_objects, raw_literals
 from crm_sync.columns.membership import among
 from crm_sync.customers.mirror import read_records, to_records
 from crm_sync.customers.upsert import RecordGroup
+from crm_sync.database.dialects import json_member
 from crm_sync.database.frames import frame_of
 from crm_sync.database.staging import stage
 from crm_sync.database.tables.customers import customer, rejected_record, salesforce_record
@@ -126,30 +127,23 @@ def _as_text(connection: Connection, person: FromClause, link: FieldLink) -> Col
     """Return a linked customer field as `customer_values` has it."""
     if link.kind is CustomerFieldKind.STANDARD:
         return cast(person.c[link.name], Text)
-    if connection.dialect.name == "postgresql":
-        return cast(person.c.options.op("->")(cast(link.name, Text)), Text)
-    return type_coerce(person.c.options.op("->")(f'$."{link.name}"'), Text)
+    return json_member(connection, person.c.options, link.name)
 
 
 def _own(connection: Connection, person: FromClause, link: FieldLink) -> ColumnElement[Any]:
     """Return a linked customer field as the plain text that Salesforce would give."""
     if link.kind is CustomerFieldKind.STANDARD:
         return cast(person.c[link.name], Text)
-    return _member(connection, person.c.options, link.name)
+    return json_member(connection, person.c.options, link.name, "->>")
 
 
 def _given_text(connection: Connection, values: ColumnElement[Any], link: FieldLink) -> ColumnElement[Any]:
     """Return what a record gave for a link, of an e-mail address without what stands around it."""
-    text = _member(connection, values, link.salesforce_field)
+    text = json_member(connection, values, link.salesforce_field, "->>")
     if link.kind is CustomerFieldKind.STANDARD and link.name in ADDRESSES:
         trim = func.btrim if connection.dialect.name == "postgresql" else func.trim
         text = func.nullif(trim(text, AROUND_ADDRESSES), "")
     return text
-
-
-def _member(connection: Connection, objects: ColumnElement[Any], name: str) -> ColumnElement[Any]:
-    path = cast(name, Text) if connection.dialect.name == "postgresql" else literal(f'$."{name}"')
-    return cast(objects.op("->>")(path), Text)
 
 
 def _given_before(

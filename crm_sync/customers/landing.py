@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 import pandas as pd
-from sqlalchemy import Connection, Select, Table, text
+from sqlalchemy import Connection, Select, Table
 
 from crm_sync.columns.membership import among
 from crm_sync.customers import mirror
@@ -23,7 +23,7 @@ from crm_sync.customers.landed_consent_store import settle_consent, take_consent
 from crm_sync.customers.landing_context import LandingContext
 from crm_sync.customers.survivors import Survivors, choose_survivors
 from crm_sync.customers.upsert import RecordGroup
-from crm_sync.database.dialects import look_up_by_index
+from crm_sync.database.dialects import lock_until_commit, look_up_by_index
 from crm_sync.erasure.known_store import without_erased
 from crm_sync.holds.held_store import drop_held, held_among, set_aside
 from crm_sync.runs.counts import Counts
@@ -227,7 +227,6 @@ def _count(read: int, known: pd.DataFrame, primary: pd.Series, written: upserts.
 
 def one_at_a_time(connection: Connection) -> None:
     """Let no other landing run beside this transaction."""
-    # Two batches that share a key would each miss the other's record. SQLite has one writer anyway.
-    if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LANDING_LOCK})
+    # Two batches that share a key would each miss the other's record.
+    lock_until_commit(connection, _LANDING_LOCK)
     look_up_by_index(connection)

@@ -29,7 +29,7 @@ from crm_sync.columns.json_objects import text_fields
 from crm_sync.columns.membership import among
 from crm_sync.consent.readings_store import read_until
 from crm_sync.database.confirmed_values import is_own_write
-from crm_sync.database.dialects import insert_for, write_and_count
+from crm_sync.database.dialects import insert_for, insert_from, write_and_count
 from crm_sync.database.frames import frame_of
 from crm_sync.database.staging import stage
 from crm_sync.database.tables.customers import JSON_OBJECT, customer, rejected_record, salesforce_record
@@ -190,19 +190,15 @@ def write_rejects(connection: Connection, staged: Table, sync_run_id: int, now: 
 
     `has_matches`: whether the mirror held any of them before; otherwise none can be dropped.
     """
-    names = ["id", "sobject", "reason", "system_modstamp", "sync_run_id", "rejected_at"]
-    source = select(
-        staged.c.id,
-        staged.c.sobject,
-        staged.c.reject_reason,
-        staged.c.system_modstamp,
-        literal(sync_run_id, rejected_record.c.sync_run_id.type),
-        literal(now, rejected_record.c.rejected_at.type),
-    ).where(staged.c.reject_reason.is_not(None))
-    upsert = insert_for(connection, rejected_record).from_select(names, source)
-    connection.execute(
-        upsert.on_conflict_do_update(index_elements=["id"], set_={name: upsert.excluded[name] for name in names[1:]})
-    )
+    row: dict[str, ColumnElement[Any]] = {
+        **{name: staged.c[name] for name in ("id", "sobject", "system_modstamp")},
+        "reason": staged.c.reject_reason,
+        "sync_run_id": literal(sync_run_id, rejected_record.c.sync_run_id.type),
+        "rejected_at": literal(now, rejected_record.c.rejected_at.type),
+    }
+    upsert = insert_from(connection, rejected_record, row, staged.c.reject_reason.is_not(None))
+    changes = {name: upsert.excluded[name] for name in row if name != "id"}
+    connection.execute(upsert.on_conflict_do_update(index_elements=["id"], set_=changes))
     if has_matches:
         rejected = rejected_record.alias("rejected")
         good = select(rejected.c.id).join_from(staged, rejected, rejected.c.id == staged.c.id)

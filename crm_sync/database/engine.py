@@ -14,12 +14,12 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import Connection, Engine, create_engine, event, select, text
+from sqlalchemy import Connection, Engine, create_engine, event, select
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from crm_sync.columns.address_hash import AddressHash
-from crm_sync.database.dialects import insert_for
+from crm_sync.database.dialects import insert_for, lock_until_commit
 from crm_sync.database.failures import EXAMPLES, failure_at_opening, failure_at_work
 from crm_sync.database.staging import detach_staged
 from crm_sync.database.tables.consent import installation
@@ -173,8 +173,7 @@ def _migrate(engine: Engine) -> None:
     with engine.begin() as connection:
         if MigrationContext.configure(connection).get_current_revision() == head:
             return
-        if connection.dialect.name == "postgresql":
-            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _MIGRATION_LOCK})
+        lock_until_commit(connection, _MIGRATION_LOCK)
         settings.attributes["connection"] = connection
         with _ALEMBIC:
             command.upgrade(settings, "head")

@@ -5,9 +5,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, literal, or_, select, true, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, literal, or_, select, update
 
-from crm_sync.database.dialects import insert_for
+from crm_sync.database.dialects import insert_from, typed
 from crm_sync.database.frames import frame_of
 from crm_sync.database.staging import stage
 from crm_sync.database.tables.customers import FIELD_COLUMN_TYPES, JSON_OBJECT, Instant, customer
@@ -109,9 +109,8 @@ def take_values(connection: Connection, taken: pd.DataFrame, now: datetime) -> N
         if kind is FieldType.DATE:
             text = pd.to_datetime(text, errors="coerce", format="%Y-%m-%d").dt.strftime("%Y-%m-%d").astype("str")
         frame = pd.DataFrame({"id": own.index.astype("int64"), "value": text.to_numpy()})
-        column = FIELD_COLUMN_TYPES[kind]()
         staged = stage(connection, "staged_taken", frame, {"id": customer.c.id.type})
-        value = staged.c.value.cast(column) if connection.dialect.name == "postgresql" else staged.c.value
+        value = typed(connection, staged.c.value, FIELD_COLUMN_TYPES[kind]())
         connection.execute(
             update(customer).values({here: value, "modified_at": now}).where(customer.c.id == staged.c.id)
         )
@@ -136,7 +135,7 @@ def note_agreement(connection: Connection, brand: str, agreements: pd.DataFrame)
     mirror = deployteq_customer.c
     types = {"deployteq_id": mirror.deployteq_id.type, "customer_id": customer.c.id.type}
     staged = stage(connection, "staged_agreement", agreements, types)
-    values = {name: _json(connection, staged.c[name]) for name in ("sent_values", "agreed_values")}
+    values = {name: typed(connection, staged.c[name], JSON_OBJECT) for name in ("sent_values", "agreed_values")}
     connection.execute(
         update(deployteq_customer)
         .values(**values, compared_at=staged.c.compared_at, error_code=None, refused_at=None)
@@ -144,15 +143,11 @@ def note_agreement(connection: Connection, brand: str, agreements: pd.DataFrame)
     )
 
 
-def _json(connection: Connection, value: ColumnElement[Any]) -> ColumnElement[Any]:
-    return value.cast(JSON_OBJECT) if connection.dialect.name == "postgresql" else value
-
-
 def note_intent(connection: Connection, brand: str, customers: pd.Index, now: datetime) -> None:
     """Keep, before the call, that customers are about to be inserted."""
     staged = stage(connection, "staged_intent", pd.DataFrame({"id": customers}), {"id": customer.c.id.type})
-    source = select(literal(brand), staged.c.id, literal(now, Instant())).where(true())
-    statement = insert_for(connection, deployteq_pending).from_select(["brand", "customer_id", "sent_at"], source)
+    row = {"brand": literal(brand), "customer_id": staged.c.id, "sent_at": literal(now, Instant())}
+    statement = insert_from(connection, deployteq_pending, row)
     connection.execute(
         statement.on_conflict_do_update(
             index_elements=["brand", "customer_id"], set_={"sent_at": statement.excluded.sent_at}

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select
 
-from crm_sync.database.dialects import insert_for
+from crm_sync.database.dialects import put_row
 from crm_sync.database.tables.deployteq import deployteq_connection, deployteq_customer
 
 # When the account has changed by more than this since the pairing was accepted, a person looks again.
@@ -59,5 +59,4 @@ def read_connection(connection: Connection, brand: str) -> ConnectionState:
 
 def note_connection(connection: Connection, brand: str, **values: Any) -> None:
     """Keep something about a connection: columns of `deployteq_connection`."""
-    statement = insert_for(connection, deployteq_connection).values(brand=brand, **values)
-    connection.execute(statement.on_conflict_do_update(index_elements=["brand"], set_=values))
+    put_row(connection, deployteq_connection, {"brand": brand}, values)

@@ -4,16 +4,17 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pandas as pd
-from sqlalchemy import ColumnElement, Connection, Text, and_, case, exists, func, literal, or_, select, true
+from sqlalchemy import ColumnElement, Connection, Text, and_, case, exists, func, literal, or_, select
 
 from crm_sync.columns.address_hash import AddressHash, normalise_address
 from crm_sync.consent.ledger_store import affirm, drop_candidates, enter_sayings
 from crm_sync.consent.rule import Observation, observe
 from crm_sync.consent_words import SAYS_NO, Cause, Channel, Kind, Said, Side
-from crm_sync.database.dialects import insert_for
+from crm_sync.database.dialects import insert_from, typed
 from crm_sync.database.frames import frame_of
 from crm_sync.database.staging import stage
 from crm_sync.database.tables.consent import consent_event
@@ -249,17 +250,15 @@ def _store(connection: Connection, reading: Reading, frame: pd.DataFrame) -> Non
     mirror = deployteq_customer.c
     types = {name: mirror[name].type for name in ("deployteq_id", "address_hash", "says_no_email", "says_no_sms")}
     staged = stage(connection, "staged_mirror", frame[_MIRRORED], types)
-    values = [
-        staged.c[name].cast(JSON_OBJECT)
-        if name == "field_values" and connection.dialect.name == "postgresql"
-        else staged.c[name]
-        for name in _MIRRORED
-    ]
     moment = literal(reading.now, Instant())
-    seen = moment if reading.is_whole else literal(None, Instant())
-    names = ["brand", *_MIRRORED, "read_at", "seen_at"]
-    source = select(literal(reading.brand), *values, moment, seen).where(true())
-    insert = insert_for(connection, deployteq_customer).from_select(names, source)
+    row: dict[str, ColumnElement[Any]] = {
+        "brand": literal(reading.brand),
+        **{name: staged.c[name] for name in _MIRRORED},
+        "field_values": typed(connection, staged.c.field_values, JSON_OBJECT),
+        "read_at": moment,
+        "seen_at": moment if reading.is_whole else literal(None, Instant()),
+    }
+    insert = insert_from(connection, deployteq_customer, row)
     new = insert.excluded
     is_same = mirror.field_values == new.field_values
     if connection.dialect.name == "sqlite":

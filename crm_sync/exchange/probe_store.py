@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, select
 
-from crm_sync.database.dialects import insert_for
+from crm_sync.database.dialects import put_row
 from crm_sync.database.tables.deployteq import deployteq_probe
 
 # The question whose answer is a list of names.
@@ -35,8 +35,7 @@ def keep_findings(connection: Connection, brand: str, findings: Sequence[Finding
     """Keep the answers, in place of earlier ones."""
     for one in findings:
         values = {"answer": one.answer, "is_safe": one.is_safe, "asked_at": now}
-        statement = insert_for(connection, deployteq_probe).values(brand=brand, question=one.question, **values)
-        connection.execute(statement.on_conflict_do_update(index_elements=["brand", "question"], set_=values))
+        put_row(connection, deployteq_probe, {"brand": brand, "question": one.question}, values)
 
 
 def missing_options(connection: Connection, brand: str) -> set[str]:

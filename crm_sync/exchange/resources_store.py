@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, and_, delete, or_, select, update
 
-from crm_sync.database.dialects import insert_for
+from crm_sync.database.dialects import put_row
 from crm_sync.database.engine import CustomerDatabase
 from crm_sync.database.tables.deployteq import deployteq_resource
 
@@ -26,10 +26,7 @@ class KeptResources:
         """Keep that a result is in use."""
         values = {"held_at": self.clock(), "is_over": False}
         with self.database.transaction() as connection:
-            statement = insert_for(connection, deployteq_resource).values(
-                brand=self.brand, resource_id=number, **values
-            )
-            connection.execute(statement.on_conflict_do_update(index_elements=["brand", "resource_id"], set_=values))
+            put_row(connection, deployteq_resource, {"brand": self.brand, "resource_id": number}, values)
 
     def release(self, number: int, *, is_freed: bool) -> None:
         """Forget a result that is freed, or keep that it has to be."""

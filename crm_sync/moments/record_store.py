@@ -11,10 +11,10 @@ from datetime import datetime
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import ColumnElement, Connection, case, func, literal, or_, select, true
+from sqlalchemy import ColumnElement, Connection, case, func, literal, or_
 
 from crm_sync.columns.texts import as_frame, as_texts, utf16_lengths
-from crm_sync.database.dialects import insert_for, write_and_count
+from crm_sync.database.dialects import insert_from, write_and_count
 from crm_sync.database.engine import CustomerDatabase
 from crm_sync.database.staging import stage
 from crm_sync.database.tables.customers import Instant
@@ -141,9 +141,7 @@ def _upsert(connection: Connection, frame: pd.DataFrame, now: datetime) -> int:
     staged = stage(connection, "staged_moment", frame, types)
     row: dict[str, ColumnElement[Any]] = {name: staged.c[name] for name in MOMENT_COLUMNS}
     row |= {"version": literal(1, moments.version.type), "changed_at": literal(now, Instant())}
-    # Without a WHERE, SQLite reads ON CONFLICT as part of the FROM clause.
-    source = select(*(value.label(name) for name, value in row.items())).where(true())
-    insert = insert_for(connection, contact_moment).from_select(list(row), source)
+    insert = insert_from(connection, contact_moment, row)
     new = insert.excluded
     values: dict[str, ColumnElement[Any]] = {
         "customer_id": new.customer_id,

@@ -5,10 +5,10 @@ from datetime import datetime
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import BigInteger, ColumnElement, Connection, and_, case, func, literal, null, or_, select, true, update
+from sqlalchemy import BigInteger, ColumnElement, Connection, and_, case, func, literal, null, or_, select, update
 from sqlalchemy.types import TypeEngine
 
-from crm_sync.database.dialects import insert_for
+from crm_sync.database.dialects import insert_from
 from crm_sync.database.staging import stage
 from crm_sync.database.tables.customers import Instant
 from crm_sync.database.tables.moments import CUSTOMER_ID, moment_export
@@ -65,9 +65,7 @@ def store_results(connection: Connection, results: pd.DataFrame, now: datetime, 
         "tried_at": moment,
         "attempts": case((is_accepted, 0), else_=1),
     }
-    # Without a WHERE, SQLite reads ON CONFLICT as part of the FROM clause.
-    source = select(*(value.label(name) for name, value in row.items())).where(true())
-    insert = insert_for(connection, moment_export).from_select(list(row), source)
+    insert = insert_from(connection, moment_export, row)
     new, old = insert.excluded, moment_export.c
     changes: dict[str, ColumnElement[Any]] = {name: new[name] for name in row if name not in {"moment_id", "sobject"}}
     changes |= {name: func.coalesce(new[name], old[name]) for name in ("content", "salesforce_id", "exported_at")}

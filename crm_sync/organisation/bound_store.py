@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from sqlalchemy import Connection, select
 
-from crm_sync.database.dialects import insert_for
+from crm_sync.database.dialects import put_row
 from crm_sync.database.tables.consent import installation
 from crm_sync.errors import ConfigurationError
 
@@ -62,5 +62,4 @@ def store_bound(connection: Connection, organisation: Organisation) -> None:
     """Let the database belong to an org from now on; what is not known of it stays as it was."""
     for part, name in _KEPT.items():
         if value := getattr(organisation, part):
-            insert = insert_for(connection, installation).values(name=name, value=value)
-            connection.execute(insert.on_conflict_do_update(index_elements=["name"], set_={"value": value}))
+            put_row(connection, installation, {"name": name}, {"value": value})

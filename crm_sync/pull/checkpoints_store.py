@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, delete, select
 
-from crm_sync.database.dialects import insert_for
+from crm_sync.database.dialects import put_row
 from crm_sync.database.tables.customers import checkpoint
 from crm_sync.sobject import SObject
 
@@ -43,9 +43,7 @@ def read_checkpoint(connection: Connection, org: str, sobject: SObject) -> Check
 
 def save_checkpoint(connection: Connection, org: str, reached: Checkpoint) -> None:
     """Store how far the full sync of one sObject came; belongs in the transaction that stores the batch."""
-    row = asdict(reached)
-    statement = insert_for(connection, checkpoint).values(org=org, **row)
-    connection.execute(statement.on_conflict_do_update(index_elements=["org", "sobject"], set_=row))
+    put_row(connection, checkpoint, {"org": org, "sobject": reached.sobject}, asdict(reached))
 
 
 def delete_checkpoints(connection: Connection, org: str, sobjects: list[SObject]) -> None:

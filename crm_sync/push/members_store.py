@@ -4,11 +4,12 @@ import json
 from collections.abc import Mapping, Sequence
 
 import pandas as pd
-from sqlalchemy import Column, ColumnElement, Connection, Text, cast, func, select
+from sqlalchemy import ColumnElement, Connection, Text, cast, func, select
 
 from crm_sync.columns.texts import as_texts
 from crm_sync.customers import mirror
 from crm_sync.customers.mirror import to_records
+from crm_sync.database.dialects import json_member
 from crm_sync.database.frames import frame_of
 from crm_sync.database.tables.customers import customer, salesforce_record
 from crm_sync.mapping.customer_fields import FieldType
@@ -60,11 +61,7 @@ def count_pushed(connection: Connection, sobject: SObject) -> int:
 def _value(connection: Connection, link: FieldLink) -> ColumnElement[str]:
     if link.kind is CustomerFieldKind.STANDARD:
         return cast(customer.c[link.name], Text)
-    options: Column[object] = customer.c.options
-    # As JSON text, which still tells a text from a number.
-    if connection.dialect.name == "postgresql":
-        return cast(options.op("->")(cast(link.name, Text)), Text)
-    return cast(options.op("->")(f'$."{link.name}"'), Text)
+    return json_member(connection, customer.c.options, link.name)
 
 
 def _plain(texts: pd.Series, link: FieldLink) -> pd.Series:

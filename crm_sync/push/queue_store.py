@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 from sqlalchemy import BigInteger, ColumnElement, Connection, and_, func, literal, or_, select, update
 
-from crm_sync.database.dialects import insert_for, write_and_count
+from crm_sync.database.dialects import insert_for, insert_from, write_and_count
 from crm_sync.database.frames import frame_of
 from crm_sync.database.staging import stage
 from crm_sync.database.tables.campaigns import campaign, campaign_member
@@ -92,16 +92,14 @@ def enter_campaign(
 
 def _enter(connection: Connection, queue: Queue, customers: Any, now: datetime) -> int:
     chosen = customers.subquery()
-    source = select(
-        literal(queue.campaign_id, BigInteger), literal(queue.step), chosen.c.id, literal(now, Instant())
-    ).where(
-        # A WHERE that SQLite needs anyway, lest it read ON CONFLICT as part of the FROM clause.
-        ~select(campaign_member.c.id).where(_waits(queue), campaign_member.c.customer_id == chosen.c.id).exists()
-    )
-    statement = insert_for(connection, campaign_member).from_select(
-        ["campaign_id", "step", "customer_id", "entered_at"], source
-    )
-    return write_and_count(connection, statement.on_conflict_do_nothing())
+    row = {
+        "campaign_id": literal(queue.campaign_id, BigInteger),
+        "step": literal(queue.step),
+        "customer_id": chosen.c.id,
+        "entered_at": literal(now, Instant()),
+    }
+    waits = select(campaign_member.c.id).where(_waits(queue), campaign_member.c.customer_id == chosen.c.id).exists()
+    return write_and_count(connection, insert_from(connection, campaign_member, row, ~waits).on_conflict_do_nothing())
 
 
 def claim_members(

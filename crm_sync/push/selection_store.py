@@ -2,8 +2,9 @@
 
 from collections.abc import Collection
 
-from sqlalchemy import ColumnElement, Connection, Text, cast, func, select
+from sqlalchemy import ColumnElement, Connection, func, select
 
+from crm_sync.database.dialects import json_member
 from crm_sync.database.tables.customers import customer
 from crm_sync.errors import ConfigurationError
 from crm_sync.push.selection import CLOSED_LISTS, FieldEquals
@@ -73,8 +74,5 @@ def _condition(connection: Connection, one: FieldEquals) -> ColumnElement[bool]:
     if one.field in SELECTABLE:
         column = customer.c[one.field]
         return column == one.value() if one.equals else column.is_(None)
-    options = customer.c.options
-    quoted = one.field.replace("\\", "\\\\").replace('"', '\\"')
-    path = cast(one.field, Text) if connection.dialect.name == "postgresql" else f'$."{quoted}"'
-    value = cast(options.op("->>")(path), Text)
+    value = json_member(connection, customer.c.options, one.field, "->>")
     return value == one.equals if one.equals else value.is_(None)

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, select
 
-from crm_sync.database.dialects import insert_for
+from crm_sync.database.dialects import put_row
 from crm_sync.database.tables.consent import installation
 
 
@@ -13,6 +13,5 @@ def is_first_today(connection: Connection, name: str, now: datetime) -> bool:
     today = now.date().isoformat()
     if connection.scalar(select(installation.c.value).where(installation.c.name == name)) == today:
         return False
-    insert = insert_for(connection, installation).values(name=name, value=today)
-    connection.execute(insert.on_conflict_do_update(index_elements=["name"], set_={"value": today}))
+    put_row(connection, installation, {"name": name}, {"value": today})
     return True
