@@ -63,6 +63,6 @@ def find_budget(budget: ApiBudget | str | None = None) -> ApiBudget | None:
     return load_block(ApiBudget, cast(ApiBudget, saved))  # only in an event loop it would be a coroutine
 
 
-def load_budget(budget: ApiBudget | str | None = None) -> ApiBudget:
-    """Return the block as `find_budget` does, with its defaults when there is none."""
-    return find_budget(budget) or ApiBudget()
+def load_budget() -> ApiBudget:
+    """Return the block named 'budget', with its defaults when there is none."""
+    return find_budget() or ApiBudget()

@@ -17,7 +17,3 @@ class ContactMomentObjects(SavedBlock, MomentObjects):
     )
 
     model_config = ConfigDict(json_schema_extra=picked_from_a_list("lead_object", "contact_object"))
-
-    def check(self) -> None:
-        """Raise ValueError when two things have one name."""
-        MomentObjects.check(self)

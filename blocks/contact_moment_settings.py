@@ -18,7 +18,3 @@ class ContactMomentSettings(SavedBlock, MomentRules):
     )
 
     model_config = ConfigDict(json_schema_extra=picked_from_a_list("kinds", "most_per_run"))
-
-    def check(self) -> None:
-        """Raise ValueError when no moment would ever go."""
-        MomentRules.check(self)

@@ -11,6 +11,7 @@ from sqlalchemy import CTE, ColumnElement, Connection, Select, Text, and_, case,
 from crm_sync.customers.current_record import current_records_of_customers
 from crm_sync.database.frames import frame_of
 from crm_sync.database.tables.moments import contact_moment, moment_export
+from crm_sync.moments.record_store import COUNTS, TEXTS, TIMES
 from crm_sync.moments.settings import MomentRules
 from crm_sync.outcomes import RefusalClass
 from crm_sync.sobject import SObject
@@ -20,23 +21,10 @@ from crm_sync.sobject import SObject
 _AGAIN_DAILY = (RefusalClass.PERMISSION.value, RefusalClass.AUTOMATION.value, RefusalClass.UNKNOWN.value)
 _TRIES_AT_ONCE = 4
 _RIGHTS_AGAIN = timedelta(days=1)
-_STAY_DUE = (RefusalClass.TRANSIENT.value, RefusalClass.TOO_MANY.value, RefusalClass.LIMIT.value)
-_TEXTS = ("subject", "campaign", "mailing", "bounce_category", "bounce_reason", "online_version_url")
-_COUNTS = ("opens", "machine_opens", "clicks")
-_TIMES = (
-    "sent_at",
-    "delivered_at",
-    "first_opened_at",
-    "last_opened_at",
-    "first_machine_opened_at",
-    "last_machine_opened_at",
-    "first_clicked_at",
-    "last_clicked_at",
-    "bounced_at",
-    "unsubscribed_at",
-)
-_DUE_TEXTS = ("sobject", "parent_id", "parent_stamp", "moment_id", "content", *_TEXTS, *_TIMES)
-_NUMBERS = ("version", "customer_id", *_COUNTS)
+# Refused for now: the next run writes it again.
+GOES_AGAIN = (RefusalClass.TRANSIENT.value, RefusalClass.TOO_MANY.value, RefusalClass.LIMIT.value)
+_DUE_TEXTS = ("sobject", "parent_id", "parent_stamp", "moment_id", "content", *TEXTS, *TIMES)
+_NUMBERS = ("version", "customer_id", *COUNTS)
 _DUE_COLUMNS = (*_DUE_TEXTS, *_NUMBERS)
 
 
@@ -85,14 +73,14 @@ def read_due(connection: Connection, due_filter: DueFilter, most: int) -> pd.Dat
         "parent_id": target.c.parent_id,
         "parent_stamp": _iso(connection, target.c.system_modstamp),
         "content": moment_export.c.content,
-        **{name: moments[name] for name in ("moment_id", "version", "customer_id", *_TEXTS, *_COUNTS)},
-        **{name: _iso(connection, moments[name]) for name in _TIMES},
+        **{name: moments[name] for name in ("moment_id", "version", "customer_id", *TEXTS, *COUNTS)},
+        **{name: _iso(connection, moments[name]) for name in TIMES},
     }
     chosen = query.with_only_columns(*(columns[name].label(name) for name in _DUE_COLUMNS)).where(untried)
     order = (target.c.sobject, target.c.parent_id, moments.moment_id)
     found = frame_of(connection.execute(chosen.order_by(*order).limit(most)), _DUE_COLUMNS)
     left = frame_of(connection.execute(_left_behind(due_filter, target).limit(most - len(found))), _LEFT_COLUMNS)
-    every = pd.concat([found, left.assign(**dict.fromkeys(_COUNTS, 0))], ignore_index=True) if len(left) else found
+    every = pd.concat([found, left.assign(**dict.fromkeys(COUNTS, 0))], ignore_index=True) if len(left) else found
     return every.astype(dict.fromkeys(_DUE_TEXTS, "str") | dict.fromkeys(_NUMBERS, "int64"))
 
 
@@ -113,7 +101,7 @@ def count_due(connection: Connection, due_filter: DueFilter) -> dict[SObject, Du
 
 def count_still_refused(connection: Connection, due_filter: DueFilter) -> int:
     """Count the moments that earlier runs could not write and that this one has left as they are."""
-    refused = (moment_export.c.refusal.not_in(_STAY_DUE), moment_export.c.tried_at < due_filter.started_at)
+    refused = (moment_export.c.refusal.not_in(GOES_AGAIN), moment_export.c.tried_at < due_filter.started_at)
     wanted = select(contact_moment.c.moment_id).where(*_wanted(due_filter))
     query = select(func.count()).where(*refused, moment_export.c.moment_id.in_(wanted))
     return connection.scalars(query.select_from(moment_export)).one()
@@ -157,7 +145,7 @@ def _due(connection: Connection, due_filter: DueFilter, target: CTE) -> Select[A
         done.version != moments.c.version,
         done.parent_id != target.c.parent_id,
         done.payload_fingerprint != case(fingerprints, value=target.c.sobject),
-        done.refusal.in_(_STAY_DUE),
+        done.refusal.in_(GOES_AGAIN),
         and_(done.refusal == RefusalClass.UNKNOWN.value, done.attempts < _TRIES_AT_ONCE),
         mended,
         # Its lead or contact changed, which may have removed the cause of the refusal.
@@ -185,7 +173,7 @@ def _left_behind(due_filter: DueFilter, target: CTE) -> Select[Any]:
             done.first_exported_at.is_not(None),
             done.tried_at < due_filter.started_at,
             # What was refused of it may be a field only, and the rest is there.
-            or_(done.refusal.is_(None), done.refusal.in_(_STAY_DUE), waits, done.exported_at == done.tried_at),
+            or_(done.refusal.is_(None), done.refusal.in_(GOES_AGAIN), waits, done.exported_at == done.tried_at),
             ~moves,
         )
     )

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from crm_sync.errors import LimitReachedError
 from crm_sync.moments.due_store import DueCount
+from crm_sync.runs.counts import counted
 from crm_sync.salesforce.write.plan import WriteLoad, plan_writes
 from crm_sync.sobject import SObject
 
@@ -36,14 +37,9 @@ class MomentForecast:
             return "No contact moment has to go to Salesforce"
         return (
             f"{self.due:,} contact moments have to go to Salesforce, {self.new:,} of them new: at most "
-            f"{counted_requests(self.requests)} without repeats, and {self.storage_mb:,.1f} MB of Salesforce's data "
+            f"{counted(self.requests, 'request')} without repeats, and {self.storage_mb:,.1f} MB of Salesforce's data "
             "storage"
         )
-
-
-def counted_requests(number: int) -> str:
-    """Return a number of requests in words."""
-    return f"{number:,} request{'' if number == 1 else 's'}"
 
 
 def forecast(due: Mapping[SObject, DueCount], most: int | None = None, *, polls: int = 1) -> MomentForecast:
@@ -84,7 +80,7 @@ class Backlog:
         if self.through_at is not None:
             said += (
                 f"; at the present budget they will be through by about {self.through_at:%Y-%m-%d %H:%M} UTC "
-                f"({counted_requests(self.requests)})"
+                f"({counted(self.requests, 'request')})"
             )
         return said
 

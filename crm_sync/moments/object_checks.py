@@ -135,8 +135,6 @@ class MomentObjectsReport:
     check_only: bool
     org_host: str
     requests_used: int
-    # The name of the run's final state; with an error, the error names it.
-    state: str = "Completed"
 
     @property
     def problems(self) -> list[str]:

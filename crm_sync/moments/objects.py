@@ -133,17 +133,13 @@ class MomentObjects(BaseModel):
         return _checked_api_name(value)
 
     @model_validator(mode="after")
-    def _agrees_with_itself(self) -> Self:
-        self.check()
-        return self
-
-    def check(self) -> None:
-        """Raise ValueError when two things have one name."""
+    def _has_a_name_for_each(self) -> Self:
         if self.lead_object.lower() == self.contact_object.lower():
             raise ValueError("The moments of leads and of contacts need an object each; name two objects.")
         for lookup in (self.lead_lookup, self.contact_lookup):
             if lookup.lower() in {name.lower() for name in self.fields.named().values()}:
                 raise ValueError(f"{lookup} is both the lookup and another field; give each a field of its own.")
+        return self
 
     def of(self, parent: SObject) -> MomentObject:
         """Return the object that holds the moments of leads or of contacts."""

@@ -20,7 +20,7 @@ from crm_sync.database.staging import stage
 from crm_sync.database.tables.customers import Instant
 from crm_sync.database.tables.moments import contact_moment
 
-_TEXTS = ("campaign", "mailing", "subject", "bounce_category", "bounce_reason", "online_version_url")
+TEXTS = ("campaign", "mailing", "subject", "bounce_category", "bounce_reason", "online_version_url")
 _EARLIEST = (
     "sent_at",
     "delivered_at",
@@ -31,9 +31,10 @@ _EARLIEST = (
     "unsubscribed_at",
 )
 _LATEST = ("last_opened_at", "last_machine_opened_at", "last_clicked_at")
-_COUNTS = ("opens", "machine_opens", "clicks")
+TIMES = (*_EARLIEST, *_LATEST)
+COUNTS = ("opens", "machine_opens", "clicks")
 _NEEDED = ("moment_id", "customer_id", "sent_at")
-MOMENT_COLUMNS = ("moment_id", "customer_id", *_TEXTS, *_EARLIEST, *_LATEST, *_COUNTS)
+MOMENT_COLUMNS = ("moment_id", "customer_id", *TEXTS, *TIMES, *COUNTS)
 _LONGEST_ID = 64
 # At the end of a moment as text, after its minutes; a date alone may end like one.
 _ZONE = r":\d\d.*(?:Z|[+-]\d\d:?\d\d)\Z"
@@ -76,18 +77,18 @@ def _checked(frame: pd.DataFrame) -> pd.DataFrame:
     if (ids == "").any() or (utf16_lengths(ids) > _LONGEST_ID).any() or ids.str.contains("\0", regex=False).any():
         raise ValueError(f"a moment_id has 1 to {_LONGEST_ID} characters")
     columns = {"moment_id": ids, "customer_id": _integers(frame["customer_id"])}
-    for name in (*_TEXTS, *_EARLIEST, *_LATEST, *_COUNTS):
+    for name in (*TEXTS, *TIMES, *COUNTS):
         values = frame[name] if name in frame else pd.Series(None, index=frame.index, dtype="object")
         columns[name] = _typed(name, values)
     return pd.DataFrame(columns)
 
 
 def _typed(name: str, values: pd.Series) -> pd.Series:
-    if name in _TEXTS:
+    if name in TEXTS:
         # A database takes no NUL, and would quote the text when it says so.
         texts = as_texts(values).str.replace("\0", "")
         return texts.mask(texts.str.strip() == "")
-    if name not in _COUNTS:
+    if name not in COUNTS:
         return _instants(values)
     counts = _integers(values).fillna(0)
     if (counts < 0).any():
@@ -129,15 +130,15 @@ def _coalesced(frame: pd.DataFrame) -> pd.DataFrame:
     """Fold the rows of one moment into one, as if they had come one after the other."""
     if frame.empty or not frame["moment_id"].duplicated().any():
         return frame
-    ways = dict.fromkeys(("customer_id", *_TEXTS), "last") | dict.fromkeys(_EARLIEST, "min")
-    ways |= dict.fromkeys((*_LATEST, *_COUNTS), "max")
+    ways = dict.fromkeys(("customer_id", *TEXTS), "last") | dict.fromkeys(_EARLIEST, "min")
+    ways |= dict.fromkeys((*_LATEST, *COUNTS), "max")
     folded = frame.groupby("moment_id", sort=False, as_index=False).agg(ways)
     return pd.DataFrame(folded)
 
 
 def _upsert(connection: Connection, frame: pd.DataFrame, now: datetime) -> int:
     moments = contact_moment.c
-    types = {name: moments[name].type for name in ("customer_id", *_COUNTS)}
+    types = {name: moments[name].type for name in ("customer_id", *COUNTS)}
     staged = stage(connection, "staged_moment", frame, types)
     row: dict[str, ColumnElement[Any]] = {name: staged.c[name] for name in MOMENT_COLUMNS}
     row |= {"version": literal(1, moments.version.type), "changed_at": literal(now, Instant())}
@@ -145,9 +146,9 @@ def _upsert(connection: Connection, frame: pd.DataFrame, now: datetime) -> int:
     new = insert.excluded
     values: dict[str, ColumnElement[Any]] = {
         "customer_id": new.customer_id,
-        **{name: func.coalesce(new[name], moments[name]) for name in _TEXTS},
+        **{name: func.coalesce(new[name], moments[name]) for name in TEXTS},
         **{name: _either(moments[name], new[name], new[name] < moments[name]) for name in _EARLIEST},
-        **{name: _either(moments[name], new[name], new[name] > moments[name]) for name in (*_LATEST, *_COUNTS)},
+        **{name: _either(moments[name], new[name], new[name] > moments[name]) for name in (*_LATEST, *COUNTS)},
     }
     differs = or_(*(moments[name].is_distinct_from(value) for name, value in values.items()))
     changes = {**values, "version": moments.version + 1, "changed_at": new.changed_at}

@@ -92,14 +92,10 @@ class MomentRules(BaseModel):
         return [name for name in map(str.strip, value) if name]
 
     @model_validator(mode="after")
-    def _agrees_with_itself(self) -> Self:
-        self.check()
-        return self
-
-    def check(self) -> None:
-        """Raise ValueError when no moment would ever go."""
+    def _has_a_kind(self) -> Self:
         if not self.kinds:
             raise ValueError("Choose at least one kind; without any, no moment would ever go to Salesforce.")
+        return self
 
     @property
     def max_age(self) -> timedelta | None:

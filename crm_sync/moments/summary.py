@@ -1,16 +1,17 @@
 """The outcome of an export of contact moments: its counts, its final state and its sentence."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import astuple, dataclass, field
 
-from crm_sync.moments.forecast import Backlog, MomentForecast, counted_requests
+from crm_sync.moments.due_store import GOES_AGAIN
+from crm_sync.moments.forecast import Backlog, MomentForecast
 from crm_sync.moments.results_store import RefusedMoment, ResultCounts
 from crm_sync.outcomes import RefusalClass
+from crm_sync.runs.counts import counted
 from crm_sync.runs.states import RunState
 from crm_sync.sobject import SObject
 
 _WAITS_FOR_PULL = {RefusalClass.TARGET_DELETED.value, RefusalClass.CONVERTED.value}
-_GOES_AGAIN = {RefusalClass.TRANSIENT.value, RefusalClass.TOO_MANY.value, RefusalClass.LIMIT.value}
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class MomentExportSummary:
     @property
     def to_repeat(self) -> int:
         """Moments refused for now, for a lock or a limit; the next run writes them again."""
-        return self._refused(_GOES_AGAIN)
+        return self._refused(GOES_AGAIN)
 
     @property
     def waiting_for_pull(self) -> int:
@@ -86,7 +87,7 @@ class MomentExportSummary:
         total = self.total
         said = (
             f"{total.added:,} contact moments added to Salesforce and {total.updated:,} updated in "
-            f"{self.seconds:.1f} s with {counted_requests(self.requests_used)}"
+            f"{self.seconds:.1f} s with {counted(self.requests_used, 'request')}"
         )
         if self.refused:
             said += f"; {self.refused:,} were refused (see moment_export)"
@@ -105,7 +106,7 @@ class MomentExportSummary:
             said = f"{self.limit.rstrip('.')}; {said}"
         return f"{said}{self._no_record()}."
 
-    def _refused(self, classes: set[str]) -> int:
+    def _refused(self, classes: Collection[str]) -> int:
         return sum(moments for _, row_class, _, moments in self.refusals if row_class in classes)
 
     def _no_record(self) -> str:

@@ -8,6 +8,7 @@ from crm_sync.budget.figures_store import polls_per_job, save_forecast
 from crm_sync.budget.forecast import forecast_full_sync
 from crm_sync.errors import FatalError
 from crm_sync.pull.checkpoints_store import read_checkpoint
+from crm_sync.runs.counts import counted
 from crm_sync.salesforce.org import SalesforceOrg
 from crm_sync.salesforce.schema.describe import record_counts
 from crm_sync.sobject import SObject
@@ -43,7 +44,7 @@ def announce_forecast(run: Run, still: int) -> None:
         save_forecast(connection, run.number, run.ledger.used + still)
     room = run.ledger.headroom(utc_now())
     day = "not known" if room.day is None else f"{room.day:,}"
-    requests = f"{still:,} Salesforce request{'' if still == 1 else 's'}"
+    requests = counted(still, "Salesforce request")
     run_logger().info("About %s; left are %s in this hour and %s in this day.", requests, f"{room.hour:,}", day)
 
 
