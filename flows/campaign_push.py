@@ -17,15 +17,14 @@ from tasks.pages.budget import refresh_budget_quietly
 from tasks.pages.push import publish_push
 from tasks.push.push import enter, find_customers, hold_entering, preview_push, push_queue
 from tasks.run.ending import end_in_a_sentence
-from tasks.run.flow import flow
+from tasks.run.flow import flow, run_name
 from tasks.run.run import open_run
 
 _FLOW = "campaign_push"
 
 
 def _run_name() -> str:
-    given = runtime.flow_run.parameters
-    return f"push of campaign {given['campaign']}" + (", dry run" if given.get("dry_run") else "")
+    return run_name(f"push of campaign {runtime.flow_run.parameters['campaign']}")
 
 
 @flow(name=_FLOW, flow_run_name=_run_name)

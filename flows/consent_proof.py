@@ -1,8 +1,10 @@
 """Shows the consent of one person: who said what when, when it was seen, and where it was delivered when."""
 
+from contextlib import closing
+
 from blocks.customer_database import CustomerDatabase
 from blocks.load import load_block
-from crm_sync.consent.proof_store import ConsentChain, read_chain
+from crm_sync.consent.proof_store import read_chain
 from tasks.pages.consent import publish_proof
 from tasks.run.ending import end_in_a_sentence
 from tasks.run.flow import flow
@@ -19,12 +21,8 @@ def consent_proof(who: str, database: CustomerDatabase | str = "customers") -> s
     """
 
     def show() -> str:
-        customers = load_block(CustomerDatabase, database).open()
-        try:
-            with customers.transaction() as connection:
-                chain: ConsentChain = read_chain(connection, customers.hashes, who)
-        finally:
-            customers.close()
+        with closing(load_block(CustomerDatabase, database).open()) as customers, customers.transaction() as connection:
+            chain = read_chain(connection, customers.hashes, who)
         return publish_proof(chain)
 
     return end_in_a_sentence(show)

@@ -2,8 +2,6 @@
 
 from datetime import timedelta
 
-from prefect import runtime
-
 from blocks.contact_moment_objects import ContactMomentObjects
 from blocks.contact_moment_settings import ContactMomentSettings
 from blocks.customer_database import CustomerDatabase
@@ -17,18 +15,14 @@ from tasks.moments.export import announce_cost, export_due, prepare_export, sum_
 from tasks.pages.budget import refresh_budget_quietly
 from tasks.pages.moments import publish_moments
 from tasks.run.ending import end_in_a_sentence
-from tasks.run.flow import flow
+from tasks.run.flow import flow, run_name
 from tasks.run.run import open_run
 
 _FLOW = "contact_moment_export"
 EVERY = timedelta(minutes=15)
 
 
-def _run_name() -> str:
-    return "contact moment export" + (", dry run" if runtime.flow_run.parameters.get("dry_run") else "")
-
-
-@flow(name=_FLOW, flow_run_name=_run_name)
+@flow(name=_FLOW, flow_run_name=lambda: run_name("contact moment export"))
 def contact_moment_export(
     salesforce: SalesforceCredentials | str = "salesforce",
     database: CustomerDatabase | str = "customers",

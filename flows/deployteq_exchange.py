@@ -4,8 +4,6 @@ from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
-from prefect import runtime
-
 from blocks.customer_database import CustomerDatabase
 from blocks.data_mapping import DataMapping
 from blocks.deployteq_account import DeployteqAccount
@@ -23,7 +21,7 @@ from tasks.exchange.steps import collect_changes, deliver_customers, or_note, wr
 from tasks.pages.budget import refresh_budget_quietly
 from tasks.pages.exchange import publish_exchange
 from tasks.run.ending import end_in_a_sentence
-from tasks.run.flow import flow
+from tasks.run.flow import flow, run_name
 from tasks.run.run import Run, open_run
 
 _FLOW = "deployteq_exchange"
@@ -31,11 +29,7 @@ _REFRESH = partial(refresh_budget_quietly, with_account=True)
 EVERY = timedelta(minutes=10)
 
 
-def _run_name() -> str:
-    return "Deployteq exchange" + (", dry run" if runtime.flow_run.parameters.get("dry_run") else "")
-
-
-@flow(name=_FLOW, flow_run_name=_run_name)
+@flow(name=_FLOW, flow_run_name=lambda: run_name("Deployteq exchange"))
 def deployteq_exchange(
     salesforce: SalesforceCredentials | str = "salesforce",
     database: CustomerDatabase | str = "customers",

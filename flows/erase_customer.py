@@ -1,5 +1,7 @@
 """Erases one person from the customer database, and sees to it that no sync brings the person back unnoticed."""
 
+from contextlib import closing
+
 from blocks.customer_database import CustomerDatabase
 from blocks.load import load_block
 from tasks.pages.erasure import publish_erasure
@@ -22,11 +24,8 @@ def erase_customer(who: str, *, dry_run: bool = False, database: CustomerDatabas
     """
 
     def work() -> str:
-        customers = load_block(CustomerDatabase, database).open()
-        try:
+        with closing(load_block(CustomerDatabase, database).open()) as customers:
             erased, host = erase_person(customers, who, dry_run=dry_run)
-        finally:
-            customers.close()
         return publish_erasure(erased, host, dry_run=dry_run)
 
     return end_in_a_sentence(work)

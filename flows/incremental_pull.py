@@ -3,7 +3,6 @@
 from datetime import timedelta
 from typing import Annotated
 
-from prefect import runtime
 from pydantic import Field
 
 from blocks.customer_database import CustomerDatabase
@@ -19,18 +18,14 @@ from tasks.pull.changes import find_pull_scope, preview_changed, read_changed, s
 from tasks.pull.summary import end_sync
 from tasks.pull.upkeep import forget_what_is_over
 from tasks.run.ending import end_in_a_sentence
-from tasks.run.flow import flow
+from tasks.run.flow import flow, run_name
 from tasks.run.run import open_run
 
 _FLOW = "incremental_pull"
 EVERY = timedelta(minutes=10)
 
 
-def _run_name() -> str:
-    return "incremental pull" + (", dry run" if runtime.flow_run.parameters.get("dry_run") else "")
-
-
-@flow(name=_FLOW, flow_run_name=_run_name)
+@flow(name=_FLOW, flow_run_name=lambda: run_name("incremental pull"))
 def incremental_pull(
     salesforce: SalesforceCredentials | str = "salesforce",
     database: CustomerDatabase | str = "customers",

@@ -14,7 +14,7 @@ from tasks.pages.budget import refresh_budget_quietly
 from tasks.pages.push import publish_push
 from tasks.push.push import enter, find_customers_again, preview_push, push_queue
 from tasks.run.ending import end_in_a_sentence
-from tasks.run.flow import flow
+from tasks.run.flow import flow, run_name
 from tasks.run.run import open_run
 
 _FLOW = "retry_outputs"
@@ -22,9 +22,7 @@ _FLOW = "retry_outputs"
 
 def _run_name() -> str:
     given = runtime.flow_run.parameters
-    return f"{given.get('which') or 'limit'} of campaign {given['campaign']} again" + (
-        ", dry run" if given.get("dry_run") else ""
-    )
+    return run_name(f"{given.get('which') or 'limit'} of campaign {given['campaign']} again")
 
 
 @flow(name=_FLOW, flow_run_name=_run_name)

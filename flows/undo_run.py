@@ -1,5 +1,7 @@
 """Takes back what a run changed in the customer database: which customers, which fields."""
 
+from contextlib import closing
+
 from prefect import runtime
 
 from blocks.customer_database import CustomerDatabase
@@ -39,13 +41,10 @@ def undo_run(
     """
 
     def work() -> str:
-        opened = load_block(CustomerDatabase, database).open()
-        try:
+        with closing(load_block(CustomerDatabase, database).open()) as opened:
             if not run:
                 return publish_runs(list_runs(opened))
             plan = take_back(opened, run, customers, fields, dry_run=dry_run)
-        finally:
-            opened.close()
         return publish_undo(run, plan, dry_run=dry_run)
 
     return end_in_a_sentence(work)

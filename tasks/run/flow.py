@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Any, ParamSpec, TypeVar
 
 import httpx
-from prefect import Flow
+from prefect import Flow, runtime
 from prefect.settings import get_current_settings
 
 from crm_sync.errors import ConfigurationError
@@ -63,6 +63,11 @@ class _OwnFlow(Flow[P, R]):
     def validate_parameters(self, parameters: dict[str, Any]) -> dict[str, Any]:
         """Return the parameters with their types; a schedule that was made in the form as JSON gives them wrapped."""
         return super().validate_parameters({name: unwrapped(value) for name, value in parameters.items()})
+
+
+def run_name(name: str) -> str:
+    """Return the name of the run, which says whether it is a dry one."""
+    return name + (", dry run" if runtime.flow_run.parameters.get("dry_run") else "")
 
 
 def unwrapped(value: Any) -> Any:
