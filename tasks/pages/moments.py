@@ -1,12 +1,10 @@
 """The page of an export of contact moments: counts, errors by cause, and the backlog."""
 
-from dataclasses import asdict
-
 from crm_sync.moments.forecast import Backlog
 from crm_sync.moments.results_store import RefusedMoment
 from crm_sync.moments.summary import MomentExportSummary
 from crm_sync.outcomes import RefusalClass
-from tasks.pages.markdown import Markdown, counts_table, escape, heading, publish_page, publish_table, table
+from tasks.pages.markdown import Markdown, escape, heading, publish_counts, publish_page, publish_table, table
 
 _KEY = "contact-moment-export"
 # The meaning of each class of refusal, for a person.
@@ -29,16 +27,12 @@ _MEANINGS = {
 
 def publish_moments(summary: MomentExportSummary) -> None:
     """Leave the counts, the errors by cause and the backlog; no messages, which may hold values."""
-    counts = {str(sobject): asdict(counts) for sobject, counts in summary.counts.items()}
-    total = asdict(summary.total)
-    rows = [{"object": name, **outcomes} for name, outcomes in (counts | {"all": total}).items()]
-    publish_table(f"{_KEY}-counts", rows, summary.sentence(), state=summary.state)
     publish_page(
         f"{_KEY}-summary",
         "Contact moment export",
         summary.sentence(),
         escape(f"Forecast: {summary.forecast.sentence()}."),
-        counts_table("moments", counts, total),
+        publish_counts(f"{_KEY}-counts", "moments", summary),
         Markdown("Unchanged: what Salesforce has is what would be written, so no request was made for it."),
         heading("What waits"),
         table(

@@ -1,6 +1,5 @@
 """The pages of a full sync and of a pull: progress, counts, rejects, and the changes that a pull brought."""
 
-from dataclasses import asdict
 from typing import Any, cast
 from uuid import UUID
 
@@ -15,10 +14,10 @@ from tasks.pages.markdown import (
     address,
     bold,
     bullets,
-    counts_table,
     escape,
     heading,
     link,
+    publish_counts,
     publish_page,
     publish_table,
     table,
@@ -65,15 +64,11 @@ def publish_sync(flow: str, summary: SyncSummary, shown: list[RecordChange] | No
 def publish_summary(flow: str, summary: SyncSummary) -> None:
     """Leave the run's counts as a page and a table, and its rejects by reason beside them."""
     key = flow.replace("_", "-")
-    counts = {str(sobject): asdict(counts) for sobject, counts in summary.counts.items()}
-    total = asdict(summary.total)
-    rows = [{"object": name, **outcomes} for name, outcomes in (counts | {"all": total}).items()]
-    publish_table(f"{key}-counts", rows, summary.sentence(), state=summary.state)
     publish_page(
         f"{key}-summary",
         _title(flow),
         summary.sentence(),
-        counts_table("records", counts, total),
+        publish_counts(f"{key}-counts", "records", summary),
         Markdown(
             "Superseded: another record of the same person is the customer's source. Deleted: in Salesforce's recycle "
             "bin, or gone. Conflicts: fields that changed here too, where Salesforce won. Erased: of the "

@@ -10,9 +10,8 @@ from crm_sync.customers.landing_context import LandingContext
 from crm_sync.database.engine import CustomerDatabase
 from crm_sync.mapping.bystanders import consent_of_bystanders, map_bystanders
 from crm_sync.mapping.checked import ResolvedMapping
-from crm_sync.salesforce.read.bulk_csv import read_batches
 from crm_sync.sobject import SObject
-from tasks.run.reading import read_in_bulk
+from tasks.run.reading import frames_in_bulk
 from tasks.run.retry_policy import IN_MEMORY
 from tasks.run.run import Run
 
@@ -30,16 +29,9 @@ def bystanders(
 def read_all_bystanders(run: Run, checked: ResolvedMapping, landing: LandingContext, sobject: SObject) -> None:
     """Read every record of an object for consent with a Bulk job, if its mapping has a condition; a run that was cut
     here reads them anew."""
-    query = checked.bystanders(sobject)
-    if query is None:
-        return
-    frames = (
-        batch
-        for page in read_in_bulk(run, query)
-        for batch in read_batches(page.path, columns=query.columns, expected_rows=page.number_of_records)
-    )
-    for batch in bystanders(run, checked, sobject, frames):
-        _store(run.database, batch, sobject, landing)
+    if query := checked.bystanders(sobject):
+        for batch in bystanders(run, checked, sobject, frames_in_bulk(run, query)):
+            _store(run.database, batch, sobject, landing)
 
 
 @task(task_run_name="store consent of {sobject} bystanders", **IN_MEMORY)

@@ -13,7 +13,7 @@ from crm_sync.customers.landing import land_batch
 from crm_sync.customers.landing_context import LandingContext
 from crm_sync.customers.mirror import holds_any
 from crm_sync.database.engine import CustomerDatabase
-from crm_sync.errors import AuthorizationError, UnknownFieldError
+from crm_sync.errors import UnknownFieldError
 from crm_sync.mapping.checked import ResolvedMapping, without_missing_fields
 from crm_sync.mapping.model import MappingRules
 from crm_sync.mapping.transform import map_records
@@ -23,14 +23,13 @@ from crm_sync.pull.record_changes_store import SHOWN_CHANGES, RecordChange, chan
 from crm_sync.pull.watermarks_store import Watermark, forget_unmapped, move_watermark, read_watermarks
 from crm_sync.runs.counts import Counts
 from crm_sync.salesforce.read.changed_since import Changes
-from crm_sync.salesforce.read.read_plan import ReadPlan
 from crm_sync.sobject import SObject
 from tasks.pull.bystanders import bystanders
 from tasks.pull.formulas import as_read, changed_formulas, formula_queries
 from tasks.pull.landing import Landed, complete_landing, landing_of
 from tasks.pull.whole_object import mapped_batches
 from tasks.run.forecasts import announce_forecast
-from tasks.run.mapping import check_mapping, no_access
+from tasks.run.mapping import check_mapping, no_access, raise_if_all_left_out
 from tasks.run.reading import read_changes, read_frames, read_in_bulk
 from tasks.run.retry_policy import IN_MEMORY
 from tasks.run.run import Run
@@ -58,8 +57,7 @@ def read_changed(
         found = _read(run, checked, marks, overlap)
     refused = {changes.query.sobject for changes in found.values() if changes.refusal}
     left_out = checked.left_out | {sobject: no_access(sobject) for sobject in refused}
-    if len(left_out) == len(checked.rules.mapped):
-        raise AuthorizationError(f"Nothing can be read from Salesforce, since {' and '.join(left_out.values())}.")
+    raise_if_all_left_out(checked.rules, left_out)
     read = {name: changes for name, changes in found.items() if changes.query.sobject not in refused}
     return replace(checked, left_out=left_out), read
 
@@ -96,10 +94,7 @@ def _read(
     queries += [query for sobject in asked if (query := checked.bystanders(sobject, since[sobject]))]
     queries += formula_queries(run, checked, marks)
 
-    def announce(plan: ReadPlan) -> None:
-        announce_forecast(run, plan.requests)
-
-    return read_changes(run, queries, announce)
+    return read_changes(run, queries, lambda plan: announce_forecast(run, plan.requests))
 
 
 def store_changed(

@@ -42,6 +42,12 @@ def no_access(sobject: SObject) -> str:
     return f"the integration user has no access to {sobject}: give it Read on {sobject}, or take it out of the mapping"
 
 
+def raise_if_all_left_out(rules: MappingRules, left_out: Mapping[SObject, str]) -> None:
+    """Raise AuthorizationError when no mapped object can be read."""
+    if len(left_out) == len(rules.mapped):
+        raise AuthorizationError(f"Nothing can be read from Salesforce, since {' and '.join(left_out.values())}.")
+
+
 def check_mapping(
     org: SalesforceOrg,
     rules: MappingRules,
@@ -55,8 +61,7 @@ def check_mapping(
     AuthorizationError when no mapped object can be read.
     """
     found, left_out = find_mapped_fields(org, rules)
-    if len(left_out) == len(rules.mapped):
-        raise AuthorizationError(f"Nothing can be read from Salesforce, since {' and '.join(left_out.values())}.")
+    raise_if_all_left_out(rules, left_out)
     types: dict[SObject, dict[str, str | None]] = {}
     for sobject in rules.mapped:
         mapped = rules.of(sobject).salesforce_fields

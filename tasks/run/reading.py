@@ -61,10 +61,8 @@ def download_page(
 
 def wait_for_bulk_job(run: Run, sobject: SObject, job_id: str) -> bulk.QueryJob:
     """Wait until the results can be read, as long as the settings say; every look is a request, so looks get rarer."""
-    look, give_up = (
-        partial(look_at_bulk_job, run.org, sobject, job_id),
-        partial(give_up_bulk_job, run.org, sobject, job_id),
-    )
+    look = partial(look_at_bulk_job, run.org, sobject, job_id)
+    give_up = partial(give_up_bulk_job, run.org, sobject, job_id)
     return bulk.wait_for_job(look, run.sleep, give_up, run.longest_wait)
 
 
@@ -93,6 +91,13 @@ def read_in_bulk(run: Run, query: ChangeQuery) -> Iterator[bulk.ResultsPage]:
     return download_pages(run, query.sobject, job.id)
 
 
+def frames_in_bulk(run: Run, query: ChangeQuery) -> Iterator[pd.DataFrame]:
+    """Give the wanted records of a query in batches of text, read with a Bulk job."""
+    for page in read_in_bulk(run, query):
+        for batch in read_batches(page.path, columns=query.columns, expected_rows=page.number_of_records):
+            yield query.wanted(batch)
+
+
 def read_changes(
     run: Run, queries: Sequence[ChangeQuery], announce: Callable[[ReadPlan], None] = lambda _: None
 ) -> dict[str, Changes]:
@@ -112,10 +117,4 @@ def read_changes(
 
 def read_frames(run: Run, changes: Changes) -> Iterator[pd.DataFrame]:
     """Give the wanted records of an object in batches of text; the Bulk API is asked where the plan says so."""
-    query = changes.query
-    if not changes.needs_bulk:
-        yield from changes.frames()
-        return
-    for page in read_in_bulk(run, query):
-        for batch in read_batches(page.path, columns=query.columns, expected_rows=page.number_of_records):
-            yield query.wanted(batch)
+    return frames_in_bulk(run, changes.query) if changes.needs_bulk else changes.frames()
