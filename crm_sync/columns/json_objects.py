@@ -14,12 +14,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import json as arrow_json
 
+from crm_sync.columns.membership import arrow_texts
+
 _ESCAPES = {"\\": "\\\\", '"': '\\"'} | {chr(code): json.dumps(chr(code))[1:-1] for code in range(0x20)}
 
 
 def text_literals(values: pd.Series) -> pa.Array:
     """Return each text as a JSON string, a missing one as null."""
-    texts = _as_text(values)
+    texts = arrow_texts(values)
     present = _bytes_in(texts)
     for character, escape in _ESCAPES.items():
         if present[ord(character)]:
@@ -29,7 +31,7 @@ def text_literals(values: pd.Series) -> pa.Array:
 
 def raw_literals(values: pd.Series) -> pa.Array:
     """Return texts that are JSON already (numbers, true, false) as they are, a missing one as null."""
-    return pc.fill_null(_as_text(values), "null")
+    return pc.fill_null(arrow_texts(values), "null")
 
 
 def json_objects(members: Mapping[str, pa.Array], *, index: pd.Index) -> pd.Series:
@@ -79,8 +81,3 @@ def _concatenate(*parts: pa.Array | str) -> pa.Array:
     separator = pa.scalar("", pa.large_string())
     pieces = [pa.scalar(part, pa.large_string()) if isinstance(part, str) else part for part in parts]
     return pc.binary_join_element_wise(*pieces, separator)
-
-
-def _as_text(values: pd.Series) -> pa.Array:
-    array = pa.array(values, type=pa.large_string(), from_pandas=True)
-    return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array

@@ -10,7 +10,7 @@ import pandas as pd
 from sqlalchemy import ColumnElement, Connection, FromClause, Select, Table, and_, func, select
 
 from crm_sync.customers.current_record import MOST_HOPS, current_records
-from crm_sync.customers.key_changes import read_masters, store_merges
+from crm_sync.customers.key_changes import read_masters, staged_with, store_merges
 from crm_sync.database.frames import frame_of, in_parts
 from crm_sync.database.tables.customers import customer, salesforce_record
 
@@ -57,8 +57,7 @@ def merge_converted(connection: Connection, staged: Table, leads: pd.Series, now
 def _to_merge(lead: FromClause, condition: ColumnElement[bool]) -> Select[tuple[int, int]]:
     """Return each customer whose source is one of these leads, with the contact's customer, where that is news."""
     own, into, contact = customer.alias("own"), customer.alias("into"), salesforce_record.alias("contact")
-    is_source = and_(own.c.unique_key == lead.c.unique_key, own.c.salesforce_id == lead.c.id)
-    converted = select(own.c.id, lead.c.id).join_from(lead, own, is_source)
+    converted = select(own.c.id, lead.c.id).join_from(lead, own, _is_source(own, lead))
     found = current_records(converted.where(condition, lead.c.is_converted, ~lead.c.is_deleted))
     source = (
         found.join(own, own.c.id == found.c.key)
@@ -76,9 +75,7 @@ def _is_source(own: FromClause, lead: FromClause) -> ColumnElement[bool]:
 
 def _with_leads(connection: Connection, staged: Table, leads: Select[tuple[int]], lead: FromClause) -> pd.Series:
     """Return the Ids of the staged contacts that some of these leads were converted into."""
-    # A subquery in this place is looked up by index; of a join, PostgreSQL may go through the batch for every lead.
-    number = leads.where(lead.c.converted_contact_id == staged.c.id).correlate(staged).scalar_subquery()
-    return pd.Series(connection.scalars(select(staged.c.id).where(number > 0)).all(), dtype="str")
+    return staged_with(connection, staged, leads.where(lead.c.converted_contact_id == staged.c.id))
 
 
 def _merged_into(connection: Connection, masters: pd.Series) -> pd.Series:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import pandas as pd
-from sqlalchemy import ColumnElement, Connection, FromClause, Row, Table, exists, func, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, FromClause, Row, Select, Table, exists, func, select, tuple_, update
 
 from crm_sync.columns.membership import among
 from crm_sync.customers.mail_status_store import mail_status_if, not_mailed
@@ -172,10 +172,15 @@ def _is_merged_later(loser: FromClause) -> ColumnElement[bool]:
 
 def read_masters(connection: Connection, staged: Table) -> pd.Series:
     """Return the Ids of the staged records into which others were merged."""
-    merged = salesforce_record.c.master_record_id == staged.c.id
-    # A subquery in this place is looked up by index; of a join, PostgreSQL went through the batch for every loser.
-    losers = select(func.count()).select_from(salesforce_record).where(merged).correlate(staged).scalar_subquery()
-    return pd.Series(connection.scalars(select(staged.c.id).where(losers > 0)).all(), dtype="str")
+    losers = select(func.count()).where(salesforce_record.c.master_record_id == staged.c.id)
+    return staged_with(connection, staged, losers)
+
+
+def staged_with(connection: Connection, staged: Table, count: Select[tuple[int]]) -> pd.Series:
+    """Return the Ids of the staged records of which the query, which names them, counts any others."""
+    # A subquery in this place is looked up by index; of a join, PostgreSQL goes through the batch for every other one.
+    number = count.correlate(staged).scalar_subquery()
+    return pd.Series(connection.scalars(select(staged.c.id).where(number > 0)).all(), dtype="str")
 
 
 def _stage_followed(connection: Connection, changes: KeyChanges) -> Table:

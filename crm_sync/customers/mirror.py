@@ -11,10 +11,8 @@ from sqlalchemy import (
     Connection,
     FromClause,
     Table,
-    Text,
     and_,
     case,
-    cast,
     delete,
     exists,
     func,
@@ -30,15 +28,13 @@ from crm_sync.columns.membership import among
 from crm_sync.consent.readings_store import read_until
 from crm_sync.database.confirmed_values import is_own_write
 from crm_sync.database.dialects import insert_for, insert_from, write_and_count
-from crm_sync.database.frames import frame_of
+from crm_sync.database.frames import frame_of, records_of
 from crm_sync.database.staging import stage
 from crm_sync.database.tables.customers import JSON_OBJECT, customer, rejected_record, salesforce_record
 from crm_sync.mapping.transform import RECORD_COLUMNS
 from crm_sync.sobject import SObject
 
 _ID_LENGTH = 18
-# A hash that is missing in one row would turn the others into decimals.
-_AS_TEXT = {"field_values", "address_hash"}
 
 
 @dataclass(frozen=True)
@@ -114,13 +110,7 @@ def edited_before(connection: Connection, read: Mapping[str, ColumnElement[Any]]
 
 def read_records(connection: Connection, ids: pd.Series) -> pd.DataFrame:
     """Return the mirror's rows with these Ids: RECORD_COLUMNS, `field_values` and `address_hash` as text."""
-    wanted = stage(connection, "staged_id", ids.to_frame("id"))
-    columns = [
-        cast(salesforce_record.c[name], Text).label(name) if name in _AS_TEXT else salesforce_record.c[name]
-        for name in RECORD_COLUMNS
-    ]
-    query = select(*columns).join_from(wanted, salesforce_record, salesforce_record.c.id == wanted.c.id)
-    return frame_of(connection.execute(query), RECORD_COLUMNS)
+    return records_of(connection, salesforce_record, ids)
 
 
 def holds_any(connection: Connection, sobject: SObject) -> bool:

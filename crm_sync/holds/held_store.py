@@ -25,16 +25,13 @@ from sqlalchemy import (
 from crm_sync.columns.json_objects import text_fields
 from crm_sync.consent_words import SAYS_NO
 from crm_sync.database.dialects import insert_for
-from crm_sync.database.frames import frame_of
+from crm_sync.database.frames import frame_of, records_of
 from crm_sync.database.staging import stage
 from crm_sync.database.tables.customers import Instant, customer, salesforce_record
 from crm_sync.database.tables.safety import held_record
 from crm_sync.holds.rule import ALL_DELETED, BLANKED, DELETED, KEY
 from crm_sync.mapping.model import ObjectMapping
 from crm_sync.mapping.transform import RECORD_COLUMNS
-
-_AS_TEXT = {"field_values", "address_hash"}
-_KEYS = ("unique_key", "address_hash")
 
 
 def set_aside(
@@ -99,10 +96,7 @@ def read_waiting(connection: Connection, approved_before: datetime | None) -> pd
 
 def read_held(connection: Connection, ids: pd.Series) -> pd.DataFrame:
     """Return held records as the mirror would have them: RECORD_COLUMNS, `field_values` and `address_hash` as text."""
-    wanted = stage(connection, "staged_held", ids.to_frame("id"))
-    columns = [cast(held_record.c[n], Text).label(n) if n in _AS_TEXT else held_record.c[n] for n in RECORD_COLUMNS]
-    rows = connection.execute(select(*columns).join_from(wanted, held_record, held_record.c.id == wanted.c.id))
-    return frame_of(rows, RECORD_COLUMNS)
+    return records_of(connection, held_record, ids)
 
 
 def count_known(connection: Connection) -> int:

@@ -110,7 +110,7 @@ def publish_table(
 
 def publish_counts(key: str, counted: str, summary: SyncSummary | MomentExportSummary) -> Markdown:
     """Leave a run's counts as a table under a key, and return them for its page, with a row for each outcome."""
-    both: dict[str, Any] = {**summary.counts, "all": summary.total}
+    both: dict[Any, Any] = {**summary.counts, "all": summary.total}
     counts = {str(name): asdict(one) for name, one in both.items()}
     rows = [{"object": name, **outcomes} for name, outcomes in counts.items()]
     publish_table(key, rows, summary.sentence(), state=summary.state)
