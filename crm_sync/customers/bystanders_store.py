@@ -39,7 +39,7 @@ def land_bystanders(connection: Connection, batch: pd.DataFrame, sobject: SObjec
     touched = union(customers_of(connection, hashes), sources).subquery()
     _keep(connection, staged, landing)
     refresh_consent(connection, select(touched.c[0]), landing.now)
-    queue_withdrawals(connection, select(touched.c[0]), landing.linked_consent, landing.now)
+    queue_withdrawals(connection, select(touched.c[0]), landing.rules.linked_consent, landing.now)
 
 
 def _news(connection: Connection, staged: Table) -> pd.Series:

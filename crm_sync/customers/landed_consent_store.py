@@ -74,7 +74,7 @@ def settle_consent(
         touched = gather(connection, of_batch if landing.hidden_consent else at_no, concerned)
     if touched is None:
         return
-    linked = landing.linked_consent
+    linked = landing.rules.linked_consent
     channels = {channel for some in linked.values() for channel in some}
     refresh_consent(connection, touched, landing.now, linked=channels, hidden=landing.hidden_consent)
     queue_withdrawals(connection, touched, linked, landing.now)

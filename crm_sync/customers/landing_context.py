@@ -54,8 +54,3 @@ class LandingContext:
     def maps_both(self) -> bool:
         """Whether leads and contacts are mapped."""
         return len(self.rules.mapped) == len(SObject)
-
-    @property
-    def linked_consent(self) -> dict[SObject, list[Channel]]:
-        """The channels for which each mapped object has a field."""
-        return {one: list(self.rules.consent_links(one)) for one in self.rules.mapped}

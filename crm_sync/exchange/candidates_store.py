@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, literal, or_, select, update
+from sqlalchemy import Connection, Select, and_, delete, func, insert, literal, or_, select, update
 
 from crm_sync.database.dialects import insert_from, typed
 from crm_sync.database.frames import frame_of
@@ -31,26 +31,18 @@ def read_candidates(connection: Connection, brand: str, now: datetime, *, after:
     """
     mirror, pending = deployteq_customer.c, deployteq_pending.c
     columns = [*(customer.c[name] for name in _READ), *(mirror[name] for name in _MIRRORED)]
-    query = (
-        select(*columns, pending.sent_at)
-        .join_from(
-            customer,
-            deployteq_customer,
-            and_(mirror.customer_id == customer.c.id, mirror.brand == brand, ~mirror.is_double),
-            isouter=True,
-        )
-        .join(deployteq_pending, and_(pending.customer_id == customer.c.id, pending.brand == brand), isouter=True)
-        .where(customer.c.id > after, customer.c.merged_into_customer_id.is_(None), _is_due(now))
-        .order_by(customer.c.id)
-        .limit(limit)
-    )
+    due = _due(select(*columns, pending.sent_at), brand, now).where(customer.c.id > after)
+    query = due.order_by(customer.c.id).limit(limit)
     found = frame_of(connection.execute(query), [*_READ, *_MIRRORED, "sent_at"], dtype="object")
     known = found["deployteq_id"].astype("Int64")
     return found.assign(deployteq_id=known, own_identity=identities(found)).set_index("id", drop=False)
 
 
-def _is_due(now: datetime) -> ColumnElement[bool]:
+def _due(query: Select[Any], brand: str, now: datetime) -> Select[Any]:
+    """Select from the customers that are due, with their rows of the mirror and of what is on its way."""
     mirror, pending = deployteq_customer.c, deployteq_pending.c
+    is_own = and_(mirror.customer_id == customer.c.id, mirror.brand == brand, ~mirror.is_double)
+    is_sent = and_(pending.customer_id == customer.c.id, pending.brand == brand)
     again = now - _AGAIN_AFTER
     is_new = and_(
         mirror.deployteq_id.is_(None),
@@ -68,24 +60,16 @@ def _is_due(now: datetime) -> ColumnElement[bool]:
         mirror.deleted_there_at.is_(None),
         or_(mirror.compared_at.is_distinct_from(customer.c.modified_at), mirror.refused_at < again),
     )
-    return or_(is_new, is_changed)
+    source = query.join_from(customer, deployteq_customer, is_own, isouter=True)
+    return source.join(deployteq_pending, is_sent, isouter=True).where(
+        customer.c.merged_into_customer_id.is_(None), or_(is_new, is_changed)
+    )
 
 
 def count_new(connection: Connection, brand: str, now: datetime) -> int:
     """Return how many customers Deployteq has no record of."""
-    mirror, pending = deployteq_customer.c, deployteq_pending.c
-    query = (
-        select(func.count())
-        .select_from(customer)
-        .join(
-            deployteq_customer,
-            and_(mirror.customer_id == customer.c.id, mirror.brand == brand, ~mirror.is_double),
-            isouter=True,
-        )
-        .join(deployteq_pending, and_(pending.customer_id == customer.c.id, pending.brand == brand), isouter=True)
-        .where(customer.c.merged_into_customer_id.is_(None), mirror.deployteq_id.is_(None), _is_due(now))
-    )
-    return connection.scalar(query) or 0
+    new = _due(select(func.count()), brand, now).where(deployteq_customer.c.deployteq_id.is_(None))
+    return connection.scalar(new) or 0
 
 
 def count_changed_there(connection: Connection, brand: str) -> tuple[int, int]:

@@ -35,9 +35,9 @@ def settle(connection: Connection, exchange: Exchange, hashes: pd.Series) -> Non
         return
     now = exchange.clock()
     touched = customers_of(connection, hashes)
-    channels = {channel for some in exchange.linked_consent.values() for channel in some}
+    channels = {channel for some in exchange.rules.linked_consent.values() for channel in some}
     refresh_consent(connection, touched, now, linked=channels)
-    queue_withdrawals(connection, touched, exchange.linked_consent, now)
+    queue_withdrawals(connection, touched, exchange.rules.linked_consent, now)
 
 
 def read_due_consent(connection: Connection, brand: str) -> list[DueConsent]:

@@ -1,16 +1,14 @@
 """What every step of an exchange shares: both sides, the settings, the clock."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from crm_sync.consent_words import Channel
 from crm_sync.database.engine import CustomerDatabase
 from crm_sync.deployteq.account import CLOCK_TOLERANCE, DeployteqAccount
 from crm_sync.exchange.mirror_store import Reading
 from crm_sync.exchange.settings import ExchangeSettings
 from crm_sync.mapping.model import MappingRules
-from crm_sync.sobject import SObject
 
 
 @dataclass(frozen=True)
@@ -29,11 +27,6 @@ class Exchange:
     def brand(self) -> str:
         """The brand that the account is of."""
         return self.account.brand
-
-    @property
-    def linked_consent(self) -> Mapping[SObject, Collection[Channel]]:
-        """The channels that each object's mapping has a field for."""
-        return {one: list(self.rules.consent_links(one)) for one in self.rules.mapped}
 
     def reading(self, *, is_whole: bool = False) -> Reading:
         """Return the context in which customers of Deployteq are stored now."""

@@ -246,6 +246,11 @@ class MappingRules(BaseModel):
         own = [link for link in self.of(sobject).links if link.is_consent and "." not in link.salesforce_field]
         return {via: link for link in own for via in Channel if via.customer_field == link.name}
 
+    @property
+    def linked_consent(self) -> dict[SObject, list[Channel]]:
+        """The channels for which each mapped object has a field that can be written."""
+        return {one: list(self.consent_links(one)) for one in self.mapped}
+
     def without(self, objects: Collection[SObject]) -> Self:
         """Return the rules as if these objects were not mapped."""
         return self.model_copy(update={sobject.lower(): ObjectMapping() for sobject in objects})

@@ -63,11 +63,9 @@ def find_queue(connection: Connection, name: str, step: str) -> Queue | None:
     return Queue(numbers[known], known, step) if known else None
 
 
-def campaigns_with_members(connection: Connection, step: str | None = None) -> list[str]:
-    """Return the names of the campaigns in which customers wait or waited, the newest first; of one step or of all."""
+def campaigns_with_members(connection: Connection) -> list[str]:
+    """Return the names of the campaigns in which customers wait or waited, the newest first."""
     members = select(campaign_member.c.id).where(campaign_member.c.campaign_id == campaign.c.id)
-    if step:
-        members = members.where(campaign_member.c.step == step)
     query = select(campaign.c.name).where(members.exists()).order_by(campaign.c.id.desc())
     return list(connection.scalars(query))
 

@@ -105,11 +105,6 @@ class CheckedSettings:
         return [link for link in self.links[SObject.LEAD] if link.target not in of_contact]
 
     @cached_property
-    def sobjects(self) -> list[SObject]:
-        """The objects that a push may write to."""
-        return list(self.links)
-
-    @cached_property
     def id_link(self) -> FieldLink:
         """The link through which a customer knows its record."""
         return _id_link(self.rules, self.settings.sobject)

@@ -6,15 +6,16 @@ from datetime import date, datetime, timedelta
 
 from sqlalchemy import ColumnElement, Connection, Table, func, select
 
-from crm_sync.database.tables.budget import alert, backlog
+from crm_sync.database.tables.budget import alert
 from crm_sync.database.tables.campaigns import campaign_member, campaign_output
 from crm_sync.database.tables.consent import consent_candidate, consent_delivery, consent_gap
 from crm_sync.database.tables.customers import customer, rejected_record, salesforce_record, sync_run
 from crm_sync.database.tables.deployteq import deployteq_connection, deployteq_customer, deployteq_pending
 from crm_sync.database.tables.moments import moment_export
 from crm_sync.database.tables.safety import held_record
+from crm_sync.runs.activity_store import read_waiting
 from crm_sync.runs.counts import Counts
-from crm_sync.runs.states import NOT_GREEN, RUNNING, RunState
+from crm_sync.runs.states import INTERRUPTED, NOT_GREEN, RUNNING, RunState
 from crm_sync.sobject import SObject
 
 # The directions, and how old the last success of each may be; None: only a person starts it.
@@ -156,19 +157,16 @@ def read_health(connection: Connection, now: datetime, *, with_account: bool = T
 def _direction(connection: Connection, flow: str) -> Direction:
     ended = select(sync_run.c.state, sync_run.c.ended_at).where(sync_run.c.flow == flow, sync_run.c.state != RUNNING)
     last = connection.execute(ended.order_by(sync_run.c.id.desc()).limit(1)).one_or_none()
-    good = sync_run.c.state.not_in([*_NO_SUCCESS, RunState.CUT_BY_LIMIT, RUNNING, "interrupted"])
+    good = sync_run.c.state.not_in([*_NO_SUCCESS, RunState.CUT_BY_LIMIT, RUNNING, INTERRUPTED])
     succeeded = select(func.max(sync_run.c.id)).where(sync_run.c.flow == flow, good)
     at = connection.scalar(select(sync_run.c.ended_at).where(sync_run.c.id == succeeded.scalar_subquery()))
     return Direction(flow, last.state if last else "", last.ended_at if last else None, at)
 
 
 def _waiting(connection: Connection) -> dict[str, int]:
-    waiting = {
-        "customers in campaigns": _count(connection, campaign_member, campaign_member.c.done_at.is_(None)),
-        "withdrawals of consent": _count(connection, consent_delivery, *_open()),
-    }
-    others = select(backlog.c.name, func.sum(backlog.c.waiting)).group_by(backlog.c.name)
-    return waiting | {name: int(number) for name, number in connection.execute(others)}
+    waits = read_waiting(connection)
+    withdrawals = _count(connection, consent_delivery, *_open())
+    return {"customers in campaigns": waits.campaign_customers, "withdrawals of consent": withdrawals, **waits.backlogs}
 
 
 def _yeses(connection: Connection, condition: ColumnElement[bool]) -> int:

@@ -67,13 +67,12 @@ def deliver_consent(run: Run, rules: MappingRules) -> None:
 @task(task_run_name="find withdrawals that wait", **IN_MEMORY)
 def _take_waiting(database: CustomerDatabase, rules: MappingRules, run: int) -> pd.DataFrame:
     """Queue what was said here since the last run, and return what waits."""
-    linked = {one: list(rules.consent_links(one)) for one in rules.mapped}
     with database.transaction() as connection:
         now = utc_now()
         noticed = notice_changes_here(connection, database.hashes, run=run, now=now)
         if len(noticed) and (touched := gather(connection, customers_with(connection, noticed))) is not None:
             refresh_consent(connection, touched, now)
-            queue_withdrawals(connection, touched, linked, now)
+            queue_withdrawals(connection, touched, rules.linked_consent, now)
         close_settled(connection, now)
         return read_waiting(connection, _AT_ONCE)
 

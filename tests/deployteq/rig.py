@@ -66,7 +66,7 @@ class Rig:
         """End a cycle, as a pull does."""
         exchange = self.exchange
         with self.database.transaction() as connection:
-            close_cycle(connection, Cycle(self.database.hashes, 1, self.people.tick(), exchange.linked_consent))
+            close_cycle(connection, Cycle(self.database.hashes, 1, self.people.tick(), exchange.rules.linked_consent))
 
     def pair(self) -> Any:
         """Read and pair the account, and accept what came of it."""

@@ -21,7 +21,7 @@ def test_converted_leads_contact_gets_the_same_customer_fields() -> None:
     checked = check_settings(PushSettings(sobject=SObject.LEAD, fields=["City", "Company", "Title"]), RULES)
     assert [link.salesforce_field for link in checked.links[SObject.CONTACT]] == ["MailingCity", "Title"]
     alone = check_settings(PushSettings(sobject=SObject.LEAD, fields=["City"], follow_converted=False), RULES)
-    assert alone.sobjects == [SObject.LEAD]
+    assert list(alone.links) == [SObject.LEAD]
 
 
 @pytest.mark.parametrize(
