@@ -12,7 +12,6 @@ from standins.salesforce.api import (
     oauth,
     rest,
     rest_query,
-    rest_records,
     soap_login,
     sobject_collections,
 )
@@ -51,11 +50,9 @@ _JOB = rf"{_DATA}/jobs/query/(\w+)"
 _INGEST_JOB = rf"{_DATA}/jobs/ingest/(\w+)"
 _INGEST_RESULTS = f"{_INGEST_JOB}/(successfulResults|failedResults|unprocessedrecords)/?"
 _INGEST_CONTENT = ("json", "multipart/form-data")
-_ON_RECORD = {"GET": rest_records.get, "PATCH": rest_records.update, "DELETE": rest_records.delete}
-_ON_KEYED_RECORD = {"GET": rest_records.get_by_key, "PATCH": rest_records.upsert}
 _ON_COLLECTIONS = {"POST": sobject_collections.insert, "PATCH": sobject_collections.update}
-_ON_JOB = {"GET": bulk_query.get, "PATCH": bulk_query.abort, "DELETE": bulk_query.delete}
-_ON_INGEST_JOB = {"GET": bulk_ingest.get, "PATCH": bulk_ingest.change, "DELETE": bulk_ingest.delete}
+_ON_JOB = {"GET": bulk_query.get, "PATCH": bulk_query.abort}
+_ON_INGEST_JOB = {"GET": bulk_ingest.get, "PATCH": bulk_ingest.change}
 ROUTES = (
     Route("login", rf"/services/Soap/u/{_VERSION}(?:/\w*)?", {"POST": soap_login.login}, data=False),
     Route("token", "/services/oauth2/token", {"POST": oauth.token}, data=False),
@@ -66,9 +63,7 @@ ROUTES = (
     Route("record_count", f"{_DATA}/limits/recordCount", {"GET": rest.record_count}),
     Route("describe", f"{_DATA}/sobjects/?", {"GET": rest.describe_all}),
     Route("describe", f"{_RECORD}/describe/?", {"GET": rest.describe}),
-    Route("record", f"{_RECORD}/?", {"POST": rest_records.create}),
-    Route("record", rf"{_RECORD}/(\w+)/?", _ON_RECORD),
-    Route("record", rf"{_RECORD}/(\w+)/([^/]+)/?", _ON_KEYED_RECORD),
+    Route("record", f"{_RECORD}/?", {"POST": rest.create}),
     Route("composite", f"{_DATA}/composite/?", {"POST": _composite}),
     Route("collections", f"{_COLLECTIONS}/?", _ON_COLLECTIONS),
     Route("collections", rf"{_COLLECTIONS}/(\w+)/(\w+)/?", {"PATCH": sobject_collections.upsert}),

@@ -149,7 +149,7 @@ def test_job_of_another_api_version_or_deleted_by_an_administrator_is_gone(rig: 
     other = SalesforceOrg(user_login(), rig.transport, rig.store, api_version="66.0")
     with pytest.raises(JobGoneError):
         download_page(other, job, locator=None, max_records=5, target=tmp_path / "page.csv")
-    rig.org.request("DELETE", f"jobs/query/{job}", RequestKind.BULK_JOB)
+    rig.standin.bulk_jobs.remove(job)
     with pytest.raises(JobGoneError):
         read_job(rig.org, job)
 

@@ -107,7 +107,7 @@ def test_too_many_subrequests_are_refused_as_a_whole(client: Client, count: int,
 
 def test_five_queries_and_twenty_others_are_allowed(client: Client) -> None:
     queries = [soql(f"q{n}", "SELECT Id FROM Lead") for n in range(5)]
-    others = [get(f"o{n}", "/sobjects/Lead/00Q000000000001AAA") for n in range(20)]
+    others = [get(f"o{n}", "/sobjects/Lead/describe") for n in range(20)]
     assert len(answers(client, *queries, *others)) == 25
 
 
@@ -136,22 +136,21 @@ def test_later_subrequest_takes_a_value_from_an_earlier_one(client: Client, org:
         client,
         post("account", "/sobjects/Account", {"Name": "Bloem"}),
         post("contact", "/sobjects/Contact", {"LastName": "Smit", "AccountId": "@{account.id}"}),
-        get("read", "/sobjects/Contact/@{contact.id}?fields=AccountId"),
-        soql("found", "SELECT Id FROM Contact"),
-        get("again", "/sobjects/Contact/@{found.records[0].Id}?fields=LastName"),
+        get("read", "/query?q=SELECT+AccountId+FROM+Contact+WHERE+Id='@{contact.id}'"),
+        get("again", "/query?q=SELECT+LastName+FROM+Contact+WHERE+AccountId='@{read.records[0].AccountId}'"),
     )
     assert given["account"]["httpStatusCode"] == 201
     account_id = given["account"]["body"]["id"]
     assert given["account"]["httpHeaders"] == {"Location": f"{BASE}/sobjects/Account/{account_id}"}
-    assert given["read"]["body"]["AccountId"] == account_id
-    assert given["again"]["body"]["LastName"] == "Smit"
+    assert given["read"]["body"]["records"][0]["AccountId"] == account_id
+    assert given["again"]["body"]["records"][0]["LastName"] == "Smit"
 
 
 def test_reference_without_a_meaning_fails_its_subrequest_only(client: Client) -> None:
     given = answers(
         client,
         soql("none", "SELECT Id FROM Lead"),
-        get("broken", "/sobjects/Lead/@{none.records[0].Id}"),
+        get("broken", "/sobjects/@{none.records[0].Id}/describe"),
         soql("after", "SELECT Id FROM Lead"),
     )
     assert given["broken"]["httpStatusCode"] == 400

@@ -113,10 +113,11 @@ def test_control_can_spoil_writes(org: Org) -> None:
             return client.http.post(server.url + "/__control", json=given, timeout=10).status_code
 
         assert order(**orders) == 200
-        url = f"{client.data}/sobjects/Contact/{record_id}"
-        assert client.http.patch(url, json={"Title": "x"}, timeout=10).status_code == 400
+        row = {"attributes": {"type": "Contact"}, "Id": record_id, "Title": "x"}
+        url, body = f"{client.data}/composite/sobjects", {"records": [row]}
+        assert not client.http.patch(url, json=body, timeout=10).json()[0]["success"]
         assert order(clear_refusals=None) == 200
-        assert client.http.patch(url, json={"Title": "x"}, timeout=10).status_code == 204
+        assert client.http.patch(url, json=body, timeout=10).json()[0]["success"]
         job = org.ingest_jobs.create("insert", org.schema["Contact"], "Id", "59.0")
         assert job.ending is not None
         assert job.ending.message == "timed out"

@@ -218,16 +218,12 @@ def test_job_that_ends_early_leaves_rows_unprocessed(client: Client, org: Org, s
     assert counts(finished(client, "LastName\nx\n")) == ("JobComplete", 1, 0)
 
 
-def test_open_job_can_be_aborted_and_deleted(client: Client, org: Org) -> None:
+def test_open_job_can_be_aborted(client: Client) -> None:
     job = create(client).json()
     put(client, job["id"], "LastName\nSmit\n")
-    url = f"{client.data}{JOBS}/{job['id']}"
-    assert client.http.delete(url, timeout=10).status_code == 400
     assert patch(client, job["id"], "Aborted").json()["state"] == "Aborted"
     assert result(client, job, "unprocessedrecords") == [{"LastName": "Smit"}]
     assert patch(client, job["id"], "UploadComplete").status_code == 400
-    assert client.http.delete(url, timeout=10).status_code == 204
-    assert client.get(f"{JOBS}/{job['id']}").status_code == 404
     assert create(client).json()["id"] != job["id"]
 
 

@@ -8,7 +8,6 @@ from typing import Any
 
 from standins.salesforce.api.bulk_requests import (
     CSV_TYPE,
-    check_ended,
     check_running,
     checked_body,
     checked_version,
@@ -96,14 +95,6 @@ def get(org: Org, request: Request, version: str, job_id: str) -> Answer:
     job = checked_version(org.ingest_jobs.get(job_id), version)
     job.poll()
     return json_answer(_info(org, job) | _progress(job))
-
-
-def delete(org: Org, request: Request, version: str, job_id: str) -> Answer:
-    """Delete a job that has ended, with its results."""
-    job = checked_version(org.ingest_jobs.get(job_id), version)
-    check_ended(job)
-    org.ingest_jobs.remove(job.id)
-    return Answer(204)
 
 
 def results(org: Org, request: Request, version: str, job_id: str, kind: str) -> Answer:

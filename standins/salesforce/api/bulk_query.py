@@ -7,7 +7,6 @@ from typing import Any
 
 from standins.salesforce.api.bulk_requests import (
     CSV_TYPE,
-    check_ended,
     check_running,
     checked_body,
     checked_version,
@@ -51,14 +50,6 @@ def abort(org: Org, request: Request, version: str, job_id: str) -> Answer:
     check_running(job)
     job.state = "Aborted"
     return json_answer(_info(org, job))
-
-
-def delete(org: Org, request: Request, version: str, job_id: str) -> Answer:
-    """Delete a job that has ended, with its results."""
-    job = checked_version(org.bulk_jobs.get(job_id), version)
-    check_ended(job)
-    org.bulk_jobs.remove(job.id)
-    return Answer(204)
 
 
 def results(org: Org, request: Request, version: str, job_id: str) -> Answer:

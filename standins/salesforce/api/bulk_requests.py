@@ -38,12 +38,6 @@ def checked_version(job: AnyJob, version: str) -> AnyJob:
     return job
 
 
-def check_ended(job: Job) -> None:
-    """Raise SalesforceError INVALIDJOBSTATE for a job that cannot be deleted yet."""
-    if not job.ended:
-        raise invalid_state("Deleting a job that is not terminated is not allowed")
-
-
 def check_running(job: Job) -> None:
     """Raise SalesforceError INVALIDJOBSTATE for a job that can no longer be aborted."""
     if job.ended:

@@ -1,9 +1,13 @@
-"""The small REST resources: limits, counts and describes."""
+"""The small REST resources: limits, counts, describes, and a new record by itself."""
+
+from dataclasses import replace
 
 from standins.salesforce.api.describe import describe_object, summary
-from standins.salesforce.api.json_rows import sobject_of
+from standins.salesforce.api.json_rows import readable, sobject_of
+from standins.salesforce.errors import RecordError, SalesforceError
 from standins.salesforce.http.messages import Answer, Request, json_answer
 from standins.salesforce.org.org import Org
+from standins.salesforce.org.writes import Write, write_one
 
 # Version 30.0 came with the first of 2014's three releases; the last one of a year is named after the next year.
 _RELEASES = (("Spring", 14), ("Summer", 14), ("Winter", 15))
@@ -46,6 +50,17 @@ def record_count(org: Org, request: Request, version: str) -> Answer:
     wanted = request.query.get("sObjects", ",".join(org.schema)).split(",")
     counts = [{"count": org.records.count(name), "name": name} for name in sorted(wanted) if name in org.schema]
     return json_answer({"sObjects": counts})
+
+
+def create(org: Org, request: Request, version: str, name: str) -> Answer:
+    """Answer 201 with the Id of a new record."""
+    sobject = sobject_of(org, name)
+    try:
+        outcome = write_one(org, Write("insert", sobject, readable(sobject, request.json())))
+    except RecordError as error:
+        raise SalesforceError(400, error.code, error.message, error.fields) from error
+    location = f"/services/data/v{version}/sobjects/{sobject.name}/{outcome.id}"
+    return replace(json_answer(outcome.body(), 201), headers={"Location": location})
 
 
 def describe_all(org: Org, request: Request, version: str) -> Answer:
