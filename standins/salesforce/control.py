@@ -1,7 +1,6 @@
-"""`/__control`: the journal of a stand-in that runs as a process of its own, and orders to it."""
+"""`/__control`: orders to a stand-in that runs as a process of its own."""
 
 from collections.abc import Callable
-from dataclasses import asdict
 from typing import Any
 
 from standins.salesforce.errors import RecordError, SalesforceError
@@ -14,40 +13,22 @@ _RECORD_CALLS = ("get", "insert", "update", "delete", "undelete", "purge", "merg
 
 
 def control(org: Org, request: Request) -> Answer:
-    """Answer GET with the journal; obey POST, whose keys are each one order."""
-    if request.method == "GET":
-        return json_answer(_report(org))
+    """Carry out the orders of a POST; each key is one."""
     try:
         return json_answer({"done": [_obey(org, key, value) for key, value in request.json().items()]})
     except (SalesforceError, RecordError, TypeError, ValueError, KeyError, AttributeError) as error:
         return json_answer({"error": f"{type(error).__name__}: {error}"}, 400)
 
 
-def _report(org: Org) -> dict[str, Any]:
-    entries = [asdict(entry) | {"time": entry.time.isoformat()} for entry in org.requests]
-    return {"requests": entries, "counts": org.journal.counts(), "used": org.usage.used}
-
-
 def _obey(org: Org, key: str, value: Any) -> Any:
-    with_value: dict[str, Callable[[Any], Any]] = {
+    orders: dict[str, Callable[[Any], Any]] = {
         "faults": lambda rules: org.faults.add(*(Fault(**rule) for rule in rules)),
         "settings": lambda values: _set(org, values),
         "records": lambda calls: [_call(org, *call) for call in calls],
         "refusals": lambda rules: _refuse(org, rules),
-        "fail_next_bulk_job": org.bulk_jobs.fail_next,
-        "fail_next_deployment": org.deployments.fail_next,
-        "end_next_ingest_job": lambda ending: org.ingest_jobs.end_next(**ending),
+        "clear_refusals": lambda _: org.refusals.clear(),
     }
-    if key in with_value:
-        return with_value[key](value)
-    without_value = {
-        "expire_sessions": org.logins.expire_all,
-        "expire_cursors": org.cursors.expire_all,
-        "clear_faults": org.faults.clear,
-        "clear_refusals": org.refusals.clear,
-        "clear_journal": org.journal.clear,
-    }
-    return without_value[key]()
+    return orders[key](value)
 
 
 def _refuse(org: Org, rules: list[dict[str, Any]]) -> None:

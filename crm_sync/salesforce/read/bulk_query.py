@@ -49,13 +49,13 @@ class ResultsPage:
     number_of_records: int
 
 
-def create_query_job(org: SalesforceOrg, soql: str, *, include_deleted: bool = True) -> QueryJob:
+def create_query_job(org: SalesforceOrg, soql: str) -> QueryJob:
     """Start a query job and return it; one request. Its `created`, by Salesforce's clock, precedes its records.
 
     Rule: Bulk 2.0 guide, "Create a Query Job"; queryAll also reads deleted and merged records.
     """
     asked = {
-        "operation": "queryAll" if include_deleted else "query",
+        "operation": "queryAll",
         "query": soql,
         "contentType": "CSV",
         "columnDelimiter": "COMMA",
