@@ -1,6 +1,6 @@
 """What landing would change, found by landing for real in a transaction that is undone."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, select
 from crm_sync.customers.landing import land_batch
 from crm_sync.customers.landing_context import LandingContext
 from crm_sync.database.engine import CustomerDatabase
-from crm_sync.database.frames import frame_of
+from crm_sync.database.frames import frame_of, in_parts
 from crm_sync.database.tables.customers import customer
 from crm_sync.runs.counts import Counts
 from crm_sync.sobject import SObject
@@ -45,14 +45,10 @@ def preview_batches(
         after = _customers(connection, customer.c.modified_at == landing.now)
         connection.rollback()
     with database.transaction() as connection:
-        before = pd.concat([_customers(connection, some) for some in _by_id(after.index)])
+        parts = [*in_parts(after["id"], size=_IDS_AT_ONCE)] or [[]]
+        before = pd.concat([_customers(connection, customer.c.id.in_(some)) for some in parts])
     changes = _differences(before, after, landing.now)
     return counts, changes if show_values else _masked(changes)
-
-
-def _by_id(ids: pd.Index) -> Iterator[ColumnElement[bool]]:
-    for start in range(0, max(len(ids), 1), _IDS_AT_ONCE):
-        yield customer.c.id.in_(ids[start : start + _IDS_AT_ONCE].tolist())
 
 
 def _customers(connection: Connection, which: ColumnElement[bool]) -> pd.DataFrame:

@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 from sqlalchemy import Connection, delete, func, select, update
 
+from crm_sync.consent.here_store import BLACKLIST
 from crm_sync.consent.ledger_store import carry_over
 from crm_sync.consent.standing_store import customers_with, refresh_consent
 from crm_sync.database.dialects import write_and_count
@@ -28,7 +29,6 @@ _MARKS = ("deleted_in_salesforce_at", "merged_into_customer_id")
 # What follows from consent, and what tells customers apart, stays.
 _COLUMNS = [*(name for name in CUSTOMER_FIELDS if name not in CONSENT_FIELDS), "status", *_MAIL, *_MARKS]
 _OPTION = "option "
-_BLACKLIST = "blacklist"
 _AT_ONCE = 5_000
 _CHANGE = ["customer_id", "field", "old"]
 
@@ -170,7 +170,7 @@ def _compare(
                 continue
             if was.get(field) == after.get(field) or (fields and not _is_wanted(field, fields)):
                 continue
-            is_blacklisted = field == "status" and str(is_now.get(field)).lower() == _BLACKLIST
+            is_blacklisted = field == "status" and str(is_now.get(field)).lower() == BLACKLIST
             if is_now.get(field) != after.get(field) or is_blacklisted:
                 left += 1
             else:
