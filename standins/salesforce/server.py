@@ -1,26 +1,20 @@
 """The org on a socket: HTTP/1.1 on loopback, in a thread, plain or with TLS."""
 
 import json
-import socket
 import ssl
-import struct
-import sys
-import threading
 import zlib
 from collections.abc import Iterator
 from datetime import UTC
 from email.utils import format_datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from standins.loopback import LOOPBACK, Connection, Listener
 from standins.salesforce import control, routes
 from standins.salesforce.http.faults import Fault
 from standins.salesforce.http.journal import Entry
 from standins.salesforce.http.messages import Answer, Request
 from standins.salesforce.org.org import Org
 
-LOOPBACK = "127.0.0.1"
 _MAX_HEAD = 16_384
 _MAX_BODY = 150 * 1024 * 1024
 _MIN_GZIP = 1000
@@ -36,7 +30,6 @@ class Server:
         self.org = org
         self._scheme = "https" if tls else "http"
         self._listener = _Listener(org, port, tls, control)
-        self._thread = threading.Thread(target=self._listener.serve_forever, args=(0.01,), daemon=True)
 
     @property
     def port(self) -> int:
@@ -50,15 +43,12 @@ class Server:
 
     def start(self) -> "Server":
         """Begin to answer."""
-        self._thread.start()
+        self._listener.start()
         return self
 
     def stop(self) -> None:
         """Cut every connection and release the port; the org stays open."""
-        self._listener.shutdown()
-        self._listener.cut_connections()
-        self._listener.server_close()
-        self._thread.join()
+        self._listener.stop()
 
     def __enter__(self) -> "Server":
         """Start."""
@@ -69,52 +59,22 @@ class Server:
         self.stop()
 
 
-class _Listener(ThreadingHTTPServer):
-    daemon_threads = False
-    request_queue_size = 64
-
+class _Listener(Listener):
     def __init__(self, org: Org, port: int, tls: ssl.SSLContext | None, control: bool) -> None:
         self.org = org
         self.control = control
         self.scheme = "https" if tls else "http"
-        self.stopping = threading.Event()
-        self._open: set[Any] = set()
-        super().__init__((LOOPBACK, port), _Connection)
+        super().__init__(port, _Connection)
         if tls:
             # The handshake is left to the connection's own thread, so that a slow client stops no other.
             self.socket = tls.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
-
-    def process_request(self, request: Any, client_address: Any) -> None:
-        self._open.add(request)
-        super().process_request(request, client_address)
-
-    def shutdown_request(self, request: Any) -> None:
-        self._open.discard(request)
-        super().shutdown_request(request)
-
-    def cut_connections(self) -> None:
-        self.stopping.set()
-        for connection in list(self._open):
-            try:
-                connection.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                self._open.discard(connection)
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that disconnects is no error; any other exception is ours and is printed."""
-        if not isinstance(sys.exception(), OSError):
-            super().handle_error(request, client_address)
 
 
 class _Cut(Exception):
     """The connection ends here."""
 
 
-class _Connection(BaseHTTPRequestHandler):
-    """The request loop of one keep-alive connection."""
-
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
+class _Connection(Connection):
     server: "_Listener"
 
     def handle_one_request(self) -> None:
@@ -128,9 +88,6 @@ class _Connection(BaseHTTPRequestHandler):
         """Return the `Date` header: the org's clock, to which watermarks are set."""
         return format_datetime(self.server.org.clock().astimezone(UTC), usegmt=True)
 
-    def log_message(self, format: str, *args: Any) -> None:
-        """Write nothing: the journal has every request."""
-
     def do_GET(self) -> None:
         """Answer the request, write it to the journal, and apply the fault that is due."""
         request = self._request()
@@ -142,9 +99,10 @@ class _Connection(BaseHTTPRequestHandler):
         # Before the answer goes out, so that a client which has it finds itself in the journal.
         self._journal(request, given.status if given else 0)
         if given is None:
-            self._reset()
-        else:
-            self._send(given, fault)
+            self.rfile.close()
+            self.reset()
+            raise _Cut
+        self._send(given, fault)
 
     do_POST = do_PATCH = do_PUT = do_DELETE = do_GET
 
@@ -219,13 +177,6 @@ class _Connection(BaseHTTPRequestHandler):
                 raise _Cut
             self.wfile.write(b"%x\r\n%b\r\n" % (len(block), block))
         self.wfile.write(b"0\r\n\r\n")
-
-    def _reset(self) -> None:
-        """Close so that the client sees a reset and not an end."""
-        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.rfile.close()
-        self.connection.close()
-        raise _Cut
 
     def _journal(self, request: Request, status: int) -> None:
         org, agent = self.server.org, request.headers.get("user-agent", "")
