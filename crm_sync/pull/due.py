@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from crm_sync.mapping.model import MappingRules
-from crm_sync.pull.watermarks_store import RECYCLE_BIN, Watermark
+from crm_sync.pull.watermarks_store import Watermark
+from crm_sync.salesforce.limits import RECYCLE_BIN
 from crm_sync.sobject import SObject
 
 _FORGOTTEN = "the last pull was so long ago that Salesforce has forgotten what was deleted"

@@ -2,17 +2,15 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import Connection, case, delete, select, update
 
 from crm_sync.database.dialects import insert_for
 from crm_sync.database.tables.customers import watermark
 from crm_sync.mapping.checked import ResolvedMapping
+from crm_sync.salesforce.limits import RECYCLE_BIN
 from crm_sync.sobject import SObject
-
-# Salesforce keeps deleted records for 15 days; a pull after a longer pause does not learn of them.
-RECYCLE_BIN = timedelta(days=15)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,8 @@
 Guides are Salesforce's developer guides; LQR is "Salesforce Developer Limits and Allocations Quick Reference".
 """
 
+from datetime import timedelta
+
 # The version of all requests but the SOAP login, which 65.0 no longer has and 64.0 has until Summer '27.
 API_VERSION = "67.0"
 SOAP_LOGIN_VERSION = "64.0"
@@ -45,6 +47,9 @@ WRITE_DEADLINE = 660.0
 PAGE_DEADLINE = 3_600.0
 # Bytes of an answer that is no page of a Bulk job; of queries, it is asked for in parts if it is larger.
 LARGEST_ANSWER = 1 << 27
+
+# Salesforce Help, "View, Restore, and Manage the Recycle Bin": a pull after a longer pause does not learn of deletions.
+RECYCLE_BIN = timedelta(days=15)
 
 # LQR, "API Requests", login rate: logins of a user in an hour.
 LOGINS_PER_HOUR = 3_600

@@ -1,7 +1,6 @@
 """How a run lands what it reads, and what it does about consent when every object is in."""
 
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
 
 import pandas as pd
 from prefect import get_run_logger, task
@@ -19,14 +18,12 @@ from crm_sync.mapping.model import DeletedPeople, Overwrite, Resubscription
 from crm_sync.pull.record_changes_store import RecordChange
 from crm_sync.pull.watermarks_store import Watermark, read_watermarks
 from crm_sync.runs.counts import Counts
+from crm_sync.salesforce.read.changed_since import OVERLAP
 from crm_sync.sobject import SObject
 from tasks.pages.consent import publish_held_back
 from tasks.pull.held import land_held
 from tasks.run.retry_policy import IN_MEMORY
 from tasks.run.run import Run, utc_now
-
-# Changes can become visible later than their stamp says; so far before a watermark nothing was missed.
-_OVERLAP = timedelta(minutes=10)
 
 
 def landing_of(run: Run, checked: ResolvedMapping, *, repair: bool = False) -> LandingContext:
@@ -47,7 +44,7 @@ def landing_of(run: Run, checked: ResolvedMapping, *, repair: bool = False) -> L
         run.database.hashes,
         only_changed=not (repair or is_new),
         overwrites=repair or is_new or rules.overwrite is Overwrite.ALL_LINKED_FIELDS,
-        known_until={one: mark.stored_until - _OVERLAP for one, mark in marks.items()},
+        known_until={one: mark.stored_until - OVERLAP for one, mark in marks.items()},
         new_consent=[one for one in mapped if one in marks and marks[one].consent_links != rules.of(one).consent_links],
         hidden_consent=sorted({via for some in checked.hidden_consent.values() for via in some}),
         stop_mailing=rules.deleted is DeletedPeople.STOP_MAILING,
