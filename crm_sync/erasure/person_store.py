@@ -8,6 +8,7 @@ import pandas as pd
 from sqlalchemy import BigInteger, ColumnElement, Connection, Table, Text, cast, delete, or_, select, union, update
 
 from crm_sync.columns.address_hash import AddressHash, normalise_address
+from crm_sync.consent.delivery_store import is_waiting
 from crm_sync.database.dialects import write_and_count
 from crm_sync.database.staging import stage
 from crm_sync.database.tables.campaigns import campaign_member, campaign_output
@@ -60,9 +61,8 @@ def find_person(connection: Connection, hashes: AddressHash, who: str | int) -> 
 
 def erase(connection: Connection, hashes: AddressHash, person: Person, now: datetime) -> Erased:
     """Erase a person from every table, and remember by hashes that this was done; the ledger of consent stays."""
-    waiting = consent_delivery.c.delivered_at.is_(None) & consent_delivery.c.ended_at.is_(None)
     of_person = consent_delivery.c.customer_id.in_(person.customers)
-    undelivered = len(connection.execute(select(consent_delivery.c.id).where(waiting, of_person)).all())
+    undelivered = len(connection.execute(select(consent_delivery.c.id).where(is_waiting(), of_person)).all())
     there = select(salesforce_record.c.id).where(
         salesforce_record.c.id.in_(person.records), ~salesforce_record.c.is_deleted
     )

@@ -13,7 +13,8 @@ from crm_sync.push.plan import State, add_unlinked, compare, make_plan
 from crm_sync.push.settings import CheckedSettings
 from crm_sync.salesforce.schema.describe import FieldDescription
 from crm_sync.sobject import SObject
-from tasks.push.fields import describe_fields, keep_types, known_fields, needs_describe
+from tasks.push.fields import keep_types, known_fields, needs_describe
+from tasks.run.reading import describe_object
 from tasks.run.run import Run
 
 Plans = dict[SObject, pd.DataFrame]
@@ -93,7 +94,7 @@ def compared(push: Push, plan: pd.DataFrame, sobject: SObject) -> pd.DataFrame:
 def describe_anew(push: Push, sobject: SObject) -> None:
     """Ask for an object's fields anew; an object that is not there any more has none."""
     try:
-        fields = describe_fields(push.run.org, sobject)
+        fields = describe_object(push.run.org, sobject)
     except QueryError:
         fields = {}
     push.described[sobject] = fields

@@ -2,22 +2,12 @@
 
 from collections.abc import Mapping
 
-from prefect import task
-
 from crm_sync.mapping.model import FieldLink
 from crm_sync.mapping.words import plain_type
 from crm_sync.pull.watermarks_store import read_watermarks, remember_types
-from crm_sync.salesforce.org import SalesforceOrg
-from crm_sync.salesforce.schema.describe import FieldDescription, describe
+from crm_sync.salesforce.schema.describe import FieldDescription
 from crm_sync.sobject import SObject
-from tasks.run.retry_policy import TALKS_TO_SALESFORCE
 from tasks.run.run import Run
-
-
-@task(task_run_name="describe {sobject}", **TALKS_TO_SALESFORCE)
-def describe_fields(org: SalesforceOrg, sobject: str) -> dict[str, FieldDescription]:
-    """Return every field of `sobject` that the integration user may see."""
-    return describe(org, sobject)
 
 
 def known_fields(run: Run, sobject: SObject) -> dict[str, FieldDescription]:
