@@ -50,7 +50,6 @@ _JOB = rf"{_DATA}/jobs/query/(\w+)"
 _INGEST_JOB = rf"{_DATA}/jobs/ingest/(\w+)"
 _INGEST_RESULTS = f"{_INGEST_JOB}/(successfulResults|failedResults|unprocessedrecords)/?"
 _INGEST_CONTENT = ("json", "multipart/form-data")
-_ON_COLLECTIONS = {"POST": sobject_collections.insert, "PATCH": sobject_collections.update}
 _ON_JOB = {"GET": bulk_query.get, "PATCH": bulk_query.abort}
 _ON_INGEST_JOB = {"GET": bulk_ingest.get, "PATCH": bulk_ingest.change}
 ROUTES = (
@@ -65,7 +64,7 @@ ROUTES = (
     Route("describe", f"{_RECORD}/describe/?", {"GET": rest.describe}),
     Route("record", f"{_RECORD}/?", {"POST": rest.create}),
     Route("composite", f"{_DATA}/composite/?", {"POST": _composite}),
-    Route("collections", f"{_COLLECTIONS}/?", _ON_COLLECTIONS),
+    Route("collections", f"{_COLLECTIONS}/?", {"PATCH": sobject_collections.update}),
     Route("collections", rf"{_COLLECTIONS}/(\w+)/(\w+)/?", {"PATCH": sobject_collections.upsert}),
     Route("query", f"{_DATA}/(query|queryAll)/?", {"GET": rest_query.query}),
     Route("query_more", rf"{_DATA}/(query|queryAll)/([\w-]+)", {"GET": rest_query.query_more}),

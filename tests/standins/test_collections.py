@@ -33,11 +33,12 @@ def contact(org: Org, **values: Any) -> str:
     return org.records.insert("Contact", {"LastName": "Smit", **values})
 
 
-def test_insert_answers_in_order_and_mixes_types(client: Client, org: Org) -> None:
-    rows = (row("Contact", LastName="A"), row("Lead", LastName="B"), row("Lead", LastName="C", Company="C"))
-    given = results(client, "POST", SOBJECTS, *rows)
-    assert given == [
-        {"id": given[0]["id"], "success": True, "errors": []},
+def test_update_answers_in_order_and_mixes_types(client: Client, org: Org) -> None:
+    one, lead = contact(org), {"LastName": "B", "Company": "B"}
+    two, three = (org.records.insert("Lead", lead) for _ in range(2))
+    rows = (row("Contact", Id=one, Title="x"), row("Lead", Id=two, Company=None), row("Lead", Id=three, LastName="C"))
+    assert results(client, "PATCH", SOBJECTS, *rows) == [
+        {"id": one, "success": True, "errors": []},
         {
             "success": False,
             "errors": [
@@ -48,9 +49,9 @@ def test_insert_answers_in_order_and_mixes_types(client: Client, org: Org) -> No
                 }
             ],
         },
-        {"id": given[2]["id"], "success": True, "errors": []},
+        {"id": three, "success": True, "errors": []},
     ]
-    assert org.records.get("Lead", given[2]["id"])["LastName"] == "C"
+    assert org.records.get("Lead", three)["LastName"] == "C"
     assert org.journal.counts() == {"login": 1, "collections": 1}
 
 
@@ -126,17 +127,17 @@ def test_unreadable_value_fails_the_whole_request(client: Client, org: Org, valu
 
 def test_field_that_the_user_cannot_see_is_unknown(client: Client, org: Org) -> None:
     org.hide_fields("Contact", "Title")
-    answer = send(client, "POST", SOBJECTS, row("Contact", LastName="x", Title="y"))
+    answer = send(client, "PATCH", SOBJECTS, row("Contact", Id=contact(org), Title="y"))
     assert answer.json()[0]["message"] == "No such column 'Title' on sobject of type Contact"
 
 
 def test_200_rows_in_10_chunks_at_most(client: Client, org: Org) -> None:
     people = [row("Contact", LastName=f"N{n}") for n in range(201)]
-    assert len(results(client, "POST", SOBJECTS, *people[:200])) == 200
-    answer = send(client, "POST", SOBJECTS, *people)
+    assert len(results(client, "PATCH", SOBJECTS, *people[:200])) == 200
+    answer = send(client, "PATCH", SOBJECTS, *people)
     assert (answer.status_code, answer.json()[0]["errorCode"]) == (400, "EXCEEDED_ID_LIMIT")
     turns = [row(("Contact", "Lead")[n % 2], LastName="x", Company="y") for n in range(11)]
-    assert "more than 10 chunks" in send(client, "POST", SOBJECTS, *turns).json()[0]["message"]
+    assert "more than 10 chunks" in send(client, "PATCH", SOBJECTS, *turns).json()[0]["message"]
 
 
 @pytest.mark.parametrize(
@@ -149,7 +150,7 @@ def test_200_rows_in_10_chunks_at_most(client: Client, org: Org) -> None:
     ],
 )
 def test_malformed_collection_is_refused(client: Client, rows: list[Any], code: str) -> None:
-    answer = send(client, "POST", SOBJECTS, *rows)
+    answer = send(client, "PATCH", SOBJECTS, *rows)
     assert (answer.status_code, answer.json()[0]["errorCode"]) == (400, code)
 
 

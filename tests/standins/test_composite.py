@@ -165,8 +165,9 @@ def test_reference_without_a_meaning_fails_its_subrequest_only(client: Client) -
 
 def test_what_is_to_be_undone_as_a_whole_is_refused_and_not_half_done(client: Client, org: Org) -> None:
     rows = [{"attributes": {"type": "Contact"}, "LastName": "Smit"}]
-    for path, body in (("", {"compositeRequest": []}), ("/sobjects", {"records": rows})):
-        answer = client.http.post(f"{client.data}/composite{path}", json={**body, "allOrNone": True}, timeout=10)
+    for method, path, body in (("POST", "", {"compositeRequest": []}), ("PATCH", "/sobjects", {"records": rows})):
+        whole = {**body, "allOrNone": True}
+        answer = client.http.request(method, f"{client.data}/composite{path}", json=whole, timeout=10)
         assert (answer.status_code, answer.json()[0]["message"]) == (400, "The stand-in does not know allOrNone")
     assert org.records.count("Contact") == 0
 

@@ -18,8 +18,12 @@ JOBS = "/jobs/ingest"
 Rows = list[dict[str, str]]
 
 
-def create(client: Client, operation: str = "insert", sobject: str = "Contact", **more: str) -> requests.Response:
-    body = {"object": sobject, "operation": operation, **more}
+# Without an Id in its rows it makes a record of each.
+BY_ID = {"object": "Contact", "operation": "upsert", "externalIdFieldName": "Id"}
+
+
+def create(client: Client, **more: str) -> requests.Response:
+    body = {**BY_ID, **more}
     return client.http.post(client.data + JOBS, json=body, timeout=10)
 
 
@@ -32,8 +36,8 @@ def patch(client: Client, job_id: str, state: str) -> requests.Response:
     return client.http.patch(f"{client.data}{JOBS}/{job_id}", json={"state": state}, timeout=60)
 
 
-def finished(client: Client, text: str, operation: str = "insert", **more: str) -> dict[str, Any]:
-    job_id: str = create(client, operation, **more).json()["id"]
+def finished(client: Client, text: str, **more: str) -> dict[str, Any]:
+    job_id: str = create(client, **more).json()["id"]
     assert put(client, job_id, text).status_code == 201
     assert patch(client, job_id, "UploadComplete").json()["state"] == "UploadComplete"
     return waited(client, job_id)
@@ -57,7 +61,7 @@ def counts(job: dict[str, Any]) -> tuple[str, int, int]:
 
 
 def test_new_job_tells_where_its_data_goes(client: Client, org: Org) -> None:
-    job = create(client, "upsert", externalIdFieldName="customer_number__c").json()
+    job = create(client, externalIdFieldName="customer_number__c").json()
     expected = {
         "operation": "upsert",
         "object": "Contact",
@@ -73,7 +77,7 @@ def test_new_job_tells_where_its_data_goes(client: Client, org: Org) -> None:
     assert job.items() >= expected.items()
 
 
-def test_insert_makes_records_and_tells_rows_that_failed(client: Client, org: Org) -> None:
+def test_upsert_without_ids_makes_records_and_tells_rows_that_failed(client: Client, org: Org) -> None:
     text = 'LastName,Email,HasOptedOutOfEmail\n"de\nVries",a@example.com,true\nSmit,no address,\n,b@example.com,false\n'
     job = finished(client, text)
     assert counts(job) == ("JobComplete", 3, 2)
@@ -100,7 +104,9 @@ def test_insert_makes_records_and_tells_rows_that_failed(client: Client, org: Or
 def test_update_ignores_empty_cells_and_clears_na(client: Client, org: Org) -> None:
     values = {"LastName": "Smit", "Title": "Boss", "Phone": "1", "Score__c": 3}
     record_id = org.records.insert("Contact", values)
-    job = finished(client, f"Id,Title,Phone,Score__c\n{record_id},,#N/A,4.5\n003000000000009AAA,x,,\n", "update")
+    job = finished(
+        client, f"Id,Title,Phone,Score__c\n{record_id},,#N/A,4.5\n003000000000009AAA,x,,\n", operation="update"
+    )
     stored = org.records.get("Contact", record_id)
     assert (stored["Title"], stored["Phone"], stored["Score__c"]) == ("Boss", None, 4.5)
     assert result(client, job, "successfulResults")[0]["sf__Created"] == "false"
@@ -117,12 +123,12 @@ def test_upsert_by_external_id_is_harmless_when_repeated(client: Client, org: Or
     opened = Field("Opened__c", "Opened", "datetime")
     kind = org.add_object(custom_object("Moment__c", "Moment", key, reference("Lead__c", "Lead", "Lead"), opened)).name
     text = "Key__c,Lead__c,Opened__c\n" + "".join(f"m{n},{lead_id},2026-03-04T05:06:07.000Z\n" for n in range(450))
-    options = {"sobject": kind, "externalIdFieldName": "Key__c"}
-    first = finished(client, text, "upsert", **options)
+    options = {"object": kind, "externalIdFieldName": "Key__c"}
+    first = finished(client, text, **options)
     made = result(client, first, "successfulResults")
     assert counts(first) == ("JobComplete", 450, 0)
     assert {row["sf__Created"] for row in made} == {"true"}
-    again = result(client, finished(client, text, "upsert", **options), "successfulResults")
+    again = result(client, finished(client, text, **options), "successfulResults")
     assert {row["sf__Created"] for row in again} == {"false"}
     assert {row["sf__Id"] for row in again} == {row["sf__Id"] for row in made}
     assert org.records.count(kind) == 450
@@ -140,7 +146,7 @@ def test_locked_row_and_repeated_row_fail(client: Client, org: Org) -> None:
     ids = [org.records.insert("Contact", {"LastName": "x"}) for _ in range(3)]
     org.refusals.add(ids[0])
     text = "Id,Title\n" + "".join(f"{one},x\n" for one in (*ids, ids[1]))
-    failed = result(client, finished(client, text, "update"), "failedResults")
+    failed = result(client, finished(client, text, operation="update"), "failedResults")
     assert sorted(row["sf__Error"].split(":")[0] for row in failed) == [
         "DUPLICATE_VALUE",
         "DUPLICATE_VALUE",
@@ -169,7 +175,7 @@ def test_unreadable_csv_fails_the_job(client: Client, org: Org, text: str, messa
 
 
 def test_multipart_creates_uploads_and_closes_in_one_request(client: Client, org: Org) -> None:
-    body = {"object": "Contact", "operation": "insert", "lineEnding": "LF"}
+    body = {**BY_ID, "lineEnding": "LF"}
     text = "LastName\nÇelik\nSmit\n"
 
     def post(content: str) -> requests.Response:
@@ -240,10 +246,10 @@ def test_data_is_taken_once_and_only_while_open(client: Client) -> None:
     "body",
     [
         {"object": "Contact"},
-        {"object": "Nope", "operation": "insert"},
+        {**BY_ID, "object": "Nope"},
         {"object": "Contact", "operation": "upsert"},
         {"object": "Contact", "operation": "upsert", "externalIdFieldName": "Title"},
-        {"object": "Contact", "operation": "insert", "query": "x"},
+        {**BY_ID, "query": "x"},
     ],
 )
 def test_bad_job_is_refused(client: Client, body: dict[str, str]) -> None:

@@ -83,7 +83,7 @@ def test_moment_of_a_parent_that_has_gone_is_refused(client: Client, org: Org) -
     org.records.convert(converted)
     parents = {"m1": deleted, "m2": converted, "m3": make_id("00Q", 9)}
     rows = [{"attributes": {"type": kind}, "Moment_Key__c": key, "Lead__c": lead} for key, lead in parents.items()]
-    given = send(client, "POST", "/composite/sobjects", records=rows).json()
+    given = send(client, "PATCH", f"/composite/sobjects/{kind}/Moment_Key__c", records=rows).json()
     assert [one["errors"][0]["statusCode"] for one in given] == [
         "ENTITY_IS_DELETED",
         "CANNOT_UPDATE_CONVERTED_LEAD",

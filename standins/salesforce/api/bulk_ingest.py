@@ -24,8 +24,8 @@ from standins.salesforce.org.org import Org
 MAX_INLINE = 100_000
 # The limit of 150 MB is on the data in base 64, which is a third longer.
 MAX_UPLOAD = 150 * 1024 * 1024 * 3 // 4
-_OPERATIONS = ("insert", "update", "upsert", "delete")
-_KEYS = ("object", "externalIdFieldName", "assignmentRuleId")
+_OPERATIONS = ("update", "upsert")
+_KEYS = ("object", "externalIdFieldName")
 _RESULTS = {
     "successfulResults": successful_csv,
     "failedResults": failed_csv,

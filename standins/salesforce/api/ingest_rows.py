@@ -108,7 +108,7 @@ def _write(job: IngestJob, columns: Sequence[str], row: Sequence[str]) -> Write:
     values: dict[str, Any] = {
         name: None if cell == _CLEARS else cell for name, cell in zip(columns, row, strict=True) if cell != ""
     }
-    key = None if job.operation == "insert" else values.pop(job.key_field, None)
+    key = values.pop(job.key_field, None)
     return Write(job.operation, job.sobject, values, key, job.key_field)
 
 

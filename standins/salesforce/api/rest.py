@@ -56,7 +56,7 @@ def create(org: Org, request: Request, version: str, name: str) -> Answer:
     """Answer 201 with the Id of a new record."""
     sobject = sobject_of(org, name)
     try:
-        outcome = write_one(org, Write("insert", sobject, readable(sobject, request.json())))
+        outcome = write_one(org, Write("upsert", sobject, readable(sobject, request.json())))
     except RecordError as error:
         raise SalesforceError(400, error.code, error.message, error.fields) from error
     location = f"/services/data/v{version}/sobjects/{sobject.name}/{outcome.id}"

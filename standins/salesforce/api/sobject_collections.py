@@ -7,21 +7,10 @@ from standins.salesforce.api.json_rows import check_no_all_or_none, key_field, r
 from standins.salesforce.errors import SalesforceError
 from standins.salesforce.http.messages import Answer, Request, json_answer
 from standins.salesforce.org.org import Org
-from standins.salesforce.org.outcome import Operation
 from standins.salesforce.org.writes import Write, write_all
 from standins.salesforce.schema.fields import SObject
 
 MAX_WRITTEN, MAX_CHUNKS = 200, 10
-
-
-def insert(org: Org, request: Request, version: str) -> Answer:
-    """Answer with a result row for each new record."""
-    return _write(org, request, "insert")
-
-
-def update(org: Org, request: Request, version: str) -> Answer:
-    """Answer with a result row for each record, found by its Id."""
-    return _write(org, request, "update")
 
 
 def upsert(org: Org, request: Request, version: str, name: str, field: str) -> Answer:
@@ -38,7 +27,8 @@ def upsert(org: Org, request: Request, version: str, name: str, field: str) -> A
     return json_answer([outcome.body(upserting=True) for outcome in outcomes])
 
 
-def _write(org: Org, request: Request, operation: Operation) -> Answer:
+def update(org: Org, request: Request, version: str) -> Answer:
+    """Answer with a result row for each record, found by its Id."""
     rows = _rows(request.json())
     types = [_type_of(org, row) for row in rows]
     if len(list(groupby(types, key=lambda sobject: sobject.name))) > MAX_CHUNKS:
@@ -50,10 +40,10 @@ def _write(org: Org, request: Request, operation: Operation) -> Answer:
     writes = []
     for sobject, row in zip(types, rows, strict=True):
         values = readable(sobject, row)
-        key = values.pop("Id", None) if operation == "update" else None
+        key = values.pop("Id", None)
         if sobject.name == "Lead":
             values |= _assignment(org, request)
-        writes.append(Write(operation, sobject, values, key, saves_despite_alerts=_saves(request)))
+        writes.append(Write("update", sobject, values, key, saves_despite_alerts=_saves(request)))
     outcomes = write_all(org, writes)
     return json_answer([outcome.body() for outcome in outcomes])
 

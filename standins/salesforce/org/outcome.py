@@ -1,4 +1,4 @@
-"""The kinds of writes to a record, and the outcome of one."""
+"""The two kinds of writes to a record, and the outcome of one."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Literal as OneOf
 
 from standins.salesforce.errors import RecordError
 
-Operation = OneOf["insert", "update", "upsert", "delete"]
+Operation = OneOf["update", "upsert"]
 
 
 @dataclass(frozen=True)

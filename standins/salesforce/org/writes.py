@@ -1,4 +1,4 @@
-"""Inserts, updates, upserts and deletes, one by one and many together."""
+"""Updates and upserts, one by one and many together; an upsert by Id without one makes a record."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -31,7 +31,7 @@ class Write:
     @property
     def identity(self) -> tuple[str, str] | None:
         """Return the key that two writes to the same record share, or None for a new record."""
-        if self.operation == "insert" or self.key in (None, ""):
+        if self.key in (None, ""):
             return None
         by_id = full_id(str(self.key)) if self.key_field == "Id" else None
         return self.sobject.name, by_id or str(self.key).casefold()
@@ -52,18 +52,12 @@ def write_one(org: "Org", write: Write) -> Outcome:
     """Write one record; raise RecordError when it is refused."""
     org.refusals.check(*_names(write), saves=write.saves_despite_alerts)
     kind = write.sobject
-    if write.operation == "insert":
-        _check_parents(org, kind, write.values, {})
-        return Outcome(org.records.insert(kind.name, write.values), created=True)
     if write.operation == "upsert":
         return _upsert(org, write)
     record_id = _record_id(kind, write.key, write.operation)
     org.check_shared(kind.name, record_id)
     org.refusals.check(record_id, saves=write.saves_despite_alerts)
-    if write.operation == "delete":
-        org.records.delete(kind.name, record_id)
-    else:
-        _update(org, kind, record_id, write.values)
+    _update(org, kind, record_id, write.values)
     return Outcome(record_id)
 
 
