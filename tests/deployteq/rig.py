@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Table, func, select, update
+from sqlalchemy import Table, func, select
 
 from blocks.data_mapping import DataMapping
 from crm_sync.consent.cycle_store import Cycle, close_cycle
 from crm_sync.consent.delivery_store import read_waiting
 from crm_sync.database.engine import CustomerDatabase
-from crm_sync.database.tables.customers import customer, salesforce_record
+from crm_sync.database.tables.customers import customer
 from crm_sync.database.tables.deployteq import deployteq_customer
 from crm_sync.deployteq.account import DeployteqAccount
 from crm_sync.exchange.collection import accept_pairing, collect, read_account
@@ -121,12 +121,6 @@ class Rig:
         before = len(self.brand.journal)
         action()
         return len(self.brand.journal) - before
-
-
-def salesforce_says_no(rig: Rig, record: str) -> None:
-    """Let the mirror say that Salesforce holds a no."""
-    with rig.database.transaction() as connection:
-        connection.execute(update(salesforce_record).where(salesforce_record.c.id == record).values(says_no_email=True))
 
 
 def count(rig: Rig, table: Table) -> int:
