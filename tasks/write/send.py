@@ -43,8 +43,9 @@ def open_writer(run: Run, options: WriteOptions = _USUAL, *, still_here: Callabl
         with run.database.transaction() as connection:
             save_write_size(connection, run.org_key, records, utc_now())
         get_run_logger().warning(
-            "The org's own triggers and flows take %s records at once and not more; that is kept to for a week. Bulk "
-            "jobs hand them 200, so none is used: it costs more requests, and the org's administrator can mend it.",
+            "The org takes %s records at once and not more, for its own triggers and flows or for their size; that is "
+            "kept to for a week. Bulk jobs hand it 200, so none is used: it costs more requests, and the org's "
+            "administrator can mend it.",
             records,
         )
 

@@ -40,6 +40,16 @@ def test_three_hundred_fields_are_synced_and_pulled(rig: Rig) -> None:
     assert rig.sync().total.written == 0
 
 
+def test_org_with_another_character_set_keeps_its_names(rig: Rig) -> None:
+    contact = rig.org.records.insert("Contact", {"LastName": "Göl", "FirstName": "Zoë", "Email": "zoe@planted.example"})
+    rig.org.settings.bulk_charset = "ISO-8859-1"
+
+    rig.sync()
+
+    person = _customer(rig, contact)
+    assert (person["firstname"], person["lastname"]) == ("Zoë", "Göl")
+
+
 def test_place_is_mapped_by_its_parts(rig: Rig) -> None:
     add_fields(rig, *geolocation("Loc", "Place"))
     links = list(rig.mapping.contact.links)

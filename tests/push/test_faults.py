@@ -43,6 +43,17 @@ def test_lost_answer_is_made_good(pushes: Pushes) -> None:
         assert pushes.agree(ids, action), action
 
 
+def test_org_that_takes_shorter_requests_gets_them(pushes: Pushes) -> None:
+    ids = pushes.enter_changed(60)
+    pushes.rig.org.settings.longest_body = 4_500
+
+    result = pushes.push()
+
+    assert result.success == set(ids)
+    assert pushes.agree(ids)
+    assert {entry.status for entry in pushes.rig.org.requests} == {200, 413}
+
+
 def test_locked_records_are_sent_again_and_only_they(both_pushes: Pushes) -> None:
     ids = both_pushes.enter_changed(20)
     locked = [both_pushes.customer(one)["salesforce_id"] for one in ids[:2]]

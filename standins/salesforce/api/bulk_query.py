@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from standins.salesforce.api.bulk_requests import (
-    CSV_TYPE,
     check_running,
     checked_body,
     checked_version,
@@ -63,7 +62,9 @@ def results(org: Org, request: Request, version: str, job_id: str) -> Answer:
     after = offset + size
     locator = _locator(after) if after < job.snapshot.total else "null"
     headers = {"Sforce-Locator": locator, "Sforce-NumberOfRecords": str(size)}
-    return Answer(200, _csv(job, offset, size), CSV_TYPE, headers)
+    charset = org.settings.bulk_charset
+    rows = (block.decode().encode(charset, "replace") for block in _csv(job, offset, size))
+    return Answer(200, rows, f"text/csv; charset={charset}", headers)
 
 
 def _snapshot(org: Org, body: dict[str, Any]) -> Snapshot:

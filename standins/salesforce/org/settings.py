@@ -59,6 +59,8 @@ class OrgSettings:
     bulk_polls: int = 1
     deployment_polls: int = 1
     bulk_max_records: int = 250_000
+    # The character set of the results of Bulk queries, as some orgs have another one.
+    bulk_charset: str = "UTF-8"
     bulk_too_early_status: int = 412
     bulk_jobs_per_day: int = 10_000
     bulk_job_lifetime: timedelta = timedelta(days=7)
