@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from crm_sync.salesforce.limits import LONGEST_QUERY
 from crm_sync.salesforce.read.bulk_csv import read_batches
 from crm_sync.salesforce.read.bulk_query import create_query_job, download_page, read_job, wait_for_job
 from crm_sync.salesforce.read.changed_since import ChangeQuery, Changes, changed_since
@@ -94,6 +95,13 @@ def test_records_are_named_where_no_pull_was_made(rig: Rig, changed: list[str]) 
     assert query.names_records_first
     assert len(query.by_ids) == 6
     assert "SystemModstamp" not in query.by_ids[0].partition("WHERE")[2]
+
+
+def test_fewer_records_are_named_in_a_query_that_is_long_without_them() -> None:
+    types = {f"{'A' * 74}{number:03}__c": "string" for number in range(800)}
+    query = ChangeQuery(SObject.CONTACT, types, _SINCE, only_ids=_ELSEWHERE[:4_000])
+    assert max(map(len, query.by_ids)) <= LONGEST_QUERY
+    assert [one for soql in query.by_ids for one in soql.split("'")[1::2]] == _ELSEWHERE[:4_000]
 
 
 def test_remainders_are_told_with_the_plan(rig: Rig, changed: list[str]) -> None:

@@ -21,7 +21,7 @@ from crm_sync.errors import (
     UnknownFieldError,
     UnknownObjectError,
 )
-from crm_sync.salesforce.limits import QUERIES_PER_REQUEST
+from crm_sync.salesforce.limits import LONGEST_QUERY, QUERIES_PER_REQUEST
 from crm_sync.salesforce.read.composite import Answers, Page, query_path
 from crm_sync.salesforce.read.json_rows import records_frame
 from crm_sync.salesforce.read.read_plan import (
@@ -38,6 +38,8 @@ from crm_sync.sobject import SObject
 # Records become visible later than their stamp says.
 OVERLAP = timedelta(minutes=10)
 _BATCH_RECORDS = 10_000
+# In a list, with its quotes, a comma and a blank.
+_LENGTH_OF_ID = 22
 
 # Asks up to five paths with one request; the text says what for.
 Ask = Callable[[list[str], str], Answers]
@@ -73,12 +75,11 @@ class ChangeQuery:
 
     @property
     def by_ids(self) -> list[str]:
-        """The queries that name the wanted records, each of which fits on its first page."""
+        """The queries that name the wanted records: each fits on its first page, and is no longer than it may be."""
         ids = self.only_ids or ()
-        named = (
-            ", ".join(f"'{one}'" for one in ids[start : start + IDS_PER_QUERY])
-            for start in range(0, len(ids), IDS_PER_QUERY)
-        )
+        room = LONGEST_QUERY - len(build_select(self.sobject, self.types, where="Id IN ()", since=self.since))
+        at_once = max(1, min(IDS_PER_QUERY, room // _LENGTH_OF_ID))
+        named = (", ".join(f"'{one}'" for one in ids[start : start + at_once]) for start in range(0, len(ids), at_once))
         return [build_select(self.sobject, self.types, where=f"Id IN ({some})", since=self.since) for some in named]
 
     @property
