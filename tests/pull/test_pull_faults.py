@@ -30,20 +30,22 @@ _NOT_IN_COMPOSITE = [{"errorCode": "INVALID_INPUT", "message": "not a valid reso
 _CHANGES, _PAGE = 47, 20
 
 
+def _much_changes(rig: Rig) -> None:
+    rig.sync()
+    rig.clock.move(hours=1)
+    people = [row["Id"] for row in rig.people("Contact") if not row["IsDeleted"]]
+    for number in range(_CHANGES - 4):
+        rig.org.records.insert("Contact", {"LastName": "New", "Email": f"new{number}@example.org"})
+    rig.org.records.update("Contact", people[0], {"Email": "moved@example.org"})
+    rig.org.records.delete("Contact", people[1])
+    rig.org.records.merge("Contact", people[2], people[3])
+    lead = next(row for row in rig.people("Lead") if not row["IsDeleted"] and not row["IsConverted"])
+    rig.org.records.convert(lead["Id"])
+
+
 def _start(folder: Path, url: str) -> Iterator[Rig]:
-    with start_rig(folder, url, people=40) as rig:
-        rig.sync()
-        rig.clock.move(hours=1)
+    with start_rig(folder, url, 40, _much_changes) as rig:
         rig.org.settings.page_size = _PAGE
-        people = [row["Id"] for row in rig.people("Contact") if not row["IsDeleted"]]
-        for number in range(_CHANGES - 4):
-            rig.org.records.insert("Contact", {"LastName": "New", "Email": f"new{number}@example.org"})
-        rig.org.records.update("Contact", people[0], {"Email": "moved@example.org"})
-        rig.org.records.delete("Contact", people[1])
-        rig.org.records.merge("Contact", people[2], people[3])
-        lead = next(row for row in rig.people("Lead") if not row["IsDeleted"] and not row["IsConverted"])
-        rig.org.records.convert(lead["Id"])
-        rig.org.journal.clear()
         yield rig
 
 
