@@ -157,7 +157,7 @@ def _pull(rig: Rig) -> None:
 
 @pytest.mark.parametrize(
     ("database_url", "unique", "cycles", "cycles_if_long"),
-    [("sqlite", "Email", 15, 800), ("postgresql", "Id", 6, 200)],
+    [("sqlite", "Email", 8, 800), ("postgresql", "Id", 4, 200)],
     indirect=["database_url"],
 )
 def test_whatever_happens_customers_are_what_the_org_holds(

@@ -12,7 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, PREFECT_HOME, temporary_settings
+from prefect.settings import (
+    PREFECT_API_URL,
+    PREFECT_CLIENT_CSRF_SUPPORT_ENABLED,
+    PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
+    PREFECT_HOME,
+    PREFECT_LOGGING_TO_API_ENABLED,
+    temporary_settings,
+)
 from sqlalchemy import Connection, Engine, event
 
 
@@ -88,7 +95,14 @@ def killed_at(point: KillPoint) -> Iterator[None]:
 def run_and_die(api_url: str, home: str, point: KillPoint, parameters: dict[str, Any], flow: str) -> None:
     """Run `flow` against the Prefect server at `api_url`; ends with SIGKILL, or without if `point` never came."""
     _Killer(point, _kill_this_process)
-    settings = {PREFECT_API_URL: api_url, PREFECT_HOME: home, PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}
+    settings = {
+        PREFECT_API_URL: api_url,
+        PREFECT_HOME: home,
+        # As in tests/rigs/prefect_server.py.
+        PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None,
+        PREFECT_CLIENT_CSRF_SUPPORT_ENABLED: False,
+        PREFECT_LOGGING_TO_API_ENABLED: False,
+    }
     with temporary_settings(settings):
         getattr(import_module(f"flows.{flow}"), flow)(**parameters)
 
