@@ -1,12 +1,13 @@
 """Runs that were cut when `make up` stopped: ended with a sentence, and a full sync started again."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 import psutil
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import GlobalConcurrencyLimitUpdate
 from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterId, DeploymentFilterName, FlowRunFilter
-from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.client.schemas.objects import StateType
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.states import Cancelled, Crashed
 
@@ -26,7 +27,7 @@ def end_cut_runs() -> Iterator[str]:
         for run in cut:
             if run.deployment_id is None:
                 continue  # started by a person's own program, which may be alive
-            _end_process(run)
+            end_processes_of_runs(PREFECT__FLOW_RUN_ID=str(run.id))
             # Who was cancelling it does not want it to go on.
             ended = Cancelled if run.state_type is StateType.CANCELLING else Crashed
             client.set_flow_run_state(run.id, ended(message=_SENTENCE), force=True)
@@ -55,14 +56,15 @@ def _go_on(client: SyncPrefectClient) -> Iterator[str]:
         yield "full-sync goes on with the next start, or now."
 
 
-def _end_process(run: FlowRun) -> None:
-    """End the process of a run that has outlived its runner; it would write beside the next one."""
+def end_processes_of_runs(**environment: str) -> None:
+    """End the processes of runs, which this environment tells apart: one that has outlived its runner would write
+    beside the next one, and tell the next server what the one before knows."""
     for process in psutil.process_iter():
-        try:
-            if process.environ().get("PREFECT__FLOW_RUN_ID") == str(run.id):
+        # Gone by now, or another user's.
+        with suppress(psutil.Error):
+            its_own = process.environ()
+            if "PREFECT__FLOW_RUN_ID" in its_own and environment.items() <= its_own.items():
                 process.kill()
-        except psutil.Error:  # gone by now, or another user's
-            continue
 
 
 def _free_places(client: SyncPrefectClient) -> None:

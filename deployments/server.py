@@ -15,6 +15,7 @@ from prefect.server.api.server import create_app
 from prefect.server.database.dependencies import set_database_config
 from prefect.settings import PREFECT_API_DATABASE_CONNECTION_URL
 
+from deployments.cut_runs import end_processes_of_runs
 from deployments.environment import own_hosts, own_origins
 from deployments.one_writer import OneWriter
 
@@ -61,10 +62,11 @@ def main() -> None:
 
 
 def _stop_with_the_parent() -> None:
-    """A killed parent closes its end of the pipe, and nobody would be left to stop this."""
+    """A killed parent closes its end of the pipe, and nobody would be left to stop this, or the runs under way."""
     # Not by `sys.stdin`, whose lock a thread that waits would hold when Python ends.
     while os.read(0, 1):
         pass
+    end_processes_of_runs(PREFECT_API_URL=os.environ["PREFECT_API_URL"])
     os.kill(os.getpid(), signal.SIGTERM)
 
 

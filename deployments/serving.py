@@ -19,7 +19,7 @@ from blocks.api_budget import load_budget
 from blocks.deployteq_account import DeployteqAccount
 from crm_sync.errors import ConfigurationError
 from deployments.automations import apply_automations
-from deployments.cut_runs import end_cut_runs
+from deployments.cut_runs import end_cut_runs, end_processes_of_runs
 from deployments.definitions import build_deployments
 from deployments.demo.campaign import save_demo_settings
 from deployments.demo.org import demo_org, save_demo_blocks
@@ -87,6 +87,8 @@ class _Runner(Runner):
 @contextmanager
 def prefect_server(port: int) -> Iterator[None]:
     """Start the server that the environment leads to, and stop it in the end."""
+    # Where everything was killed at once, nobody has ended them.
+    end_processes_of_runs(PREFECT_API_URL=os.environ["PREFECT_API_URL"])
     # In a group of its own, Ctrl-C does not reach it: it stops after its clients, or when its input is closed.
     server = subprocess.Popen(  # noqa: S603  # our own words
         [sys.executable, "-m", "deployments.server", str(port)], stdin=subprocess.PIPE, process_group=0

@@ -6,12 +6,12 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
-from functools import partial
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
+import psutil
 import requests
 from requests.adapters import HTTPAdapter
 from sqlalchemy import Connection
@@ -32,16 +32,29 @@ _BUSY = Retry(total=8, backoff_factor=0.2, status_forcelist=[503], allowed_metho
 class Served:
     """A Prefect server with every deployment served."""
 
-    def __init__(self, url: str, folder: Path, stop: Callable[[], None]) -> None:
-        """Ask the server at `url`, which keeps its files in `folder`; `stop` stops it as Ctrl-C does."""
+    def __init__(self, url: str, folder: Path, process: subprocess.Popen[bytes]) -> None:
+        """Ask the server at `url`, which keeps its files in `folder`, and which `process` has started."""
         self.url = url
-        self.stop = stop
+        self._process = process
         self.folder = folder
         self.login = (folder / ".demo" / "prefect" / "login-of-make-up").read_text().strip()
         self._session = requests.Session()
         user, _, password = self.login.partition(":")
         self._session.auth = (user, password)
         self._session.mount("http://", HTTPAdapter(max_retries=_BUSY))
+
+    def stop(self) -> None:
+        """Stop it as Ctrl-C does."""
+        _stop(self._process)
+
+    def kill(self) -> None:
+        """Kill what has started it, and nothing else."""
+        self._process.kill()
+        self._process.wait()
+
+    def processes(self) -> list[str]:
+        """Return what runs in the folder."""
+        return [*_commands_in(self.folder)]
 
     def close(self) -> None:
         """Close the connection."""
@@ -138,7 +151,7 @@ def serve_demo(folder: Path, **variables: str) -> Iterator[Served]:
         try:
             ready.wait(_START_SECONDS)
             assert process.poll() is None, f"The demo did not start:\n{log.read_text()[-3000:]}"
-            with closing(Served(f"http://127.0.0.1:{port}", folder, partial(_stop, process))) as served:
+            with closing(Served(f"http://127.0.0.1:{port}", folder, process)) as served:
                 yield served
         finally:
             _stop(process)
@@ -172,3 +185,11 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
         process.wait(_STOP_SECONDS)
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
+
+
+def _commands_in(folder: Path) -> Iterator[str]:
+    for process in psutil.process_iter():
+        # Gone by now, or another user's.
+        with suppress(psutil.Error):
+            if process.cwd() == str(folder):
+                yield " ".join(process.cmdline())

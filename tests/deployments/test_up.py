@@ -178,5 +178,19 @@ def test_a_cut_full_sync_goes_on_at_the_next_start_and_no_other_server_was_asked
             if run["deployment_id"] == deployment and run["id"] != cut
         ]  # fmt: skip
         until(lambda: again.run(next_one["id"])["state_type"] == "COMPLETED", "the next full sync ends")
+        _kill_in_a_run(again)
         assert "Traceback" not in (folder / "up.log").read_text()
     assert elsewhere.asked == []
+
+
+def _kill_in_a_run(served: Served) -> None:
+    """Kill it in a full sync: what it has started ends too, and the runs before their server."""
+    served.tell_org(faults=[{"action": "delay", "path": "jobs/query", "seconds": 60}])
+    served.ask(f"/deployments/{served.deployments()['full-sync']['id']}/create_flow_run")
+    until(lambda: "prefect.engine" in " ".join(served.processes()), "the full sync runs")
+
+    served.kill()
+
+    until(lambda: "deployments.server" not in " ".join(served.processes()), "the server has ended")
+    assert "prefect.engine" not in " ".join(served.processes())
+    until(lambda: not served.processes(), "the stand-ins have ended")
