@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from datetime import datetime
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, Protocol, TypedDict, Unpack
@@ -15,7 +14,6 @@ from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, SSLError
 
 from crm_sync.errors import (
     AddressMovedError,
-    AnswerTooLargeError,
     ConfigurationError,
     LimitReachedError,
     SalesforceUnavailableError,
@@ -26,9 +24,9 @@ from crm_sync.http.loopback import loopback_endpoint
 from crm_sync.requests import ApiUsage, RequestKind
 from crm_sync.salesforce.errors.error_codes import error_for
 from crm_sync.salesforce.http.endpoints import is_salesforce_host
-from crm_sync.salesforce.http.limit_info import read_api_usage, read_server_time
+from crm_sync.salesforce.http.limit_info import read_api_usage
 from crm_sync.salesforce.http.request_kinds import kind_of, makes_job
-from crm_sync.salesforce.http.whole_answer import AnswerIsTooLarge, DeadlineAdapter, end_with, read_whole
+from crm_sync.salesforce.http.whole_answer import DeadlineAdapter, end_with, read_whole
 from crm_sync.salesforce.limits import LARGEST_ANSWER, PAGE_DEADLINE, READ_DEADLINE, WRITE_DEADLINE
 
 USER_AGENT = "deployteq-salesforce"
@@ -206,8 +204,6 @@ class Transport(requests.Session):
 
 def _failure(error: requests.RequestException) -> SyncError:
     """Return our error for a request without a complete answer."""
-    if isinstance(error, AnswerIsTooLarge) and error.response is not None:
-        return _too_large(error.response)
     if _NAMES_ANOTHER_HOST.search(str(error)):
         return AddressMovedError(
             "The Salesforce address answers with the certificate of another host; enter the org's current My Domain "
@@ -234,16 +230,6 @@ def _failure(error: requests.RequestException) -> SyncError:
     name = type(error).__name__
     kind = UnreachableError if found_nobody else SalesforceUnavailableError
     return kind(f"Salesforce gave no complete answer ({name}); the request can be tried again.", code=name)
-
-
-def _too_large(response: requests.Response) -> SyncError:
-    asked_at = None
-    with suppress(SalesforceUnavailableError):
-        asked_at = read_server_time(response.headers) - response.elapsed
-    return AnswerTooLargeError(
-        "Salesforce's answer is larger than is taken at once; map fewer fields, above all fewer long texts.",
-        asked_at=asked_at,
-    )
 
 
 def _raise_refusal(response: requests.Response, kind: RequestKind, now: datetime) -> None:

@@ -15,11 +15,10 @@ from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
+from crm_sync.errors import AnswerTooLargeError, SalesforceUnavailableError
+from crm_sync.salesforce.http.limit_info import read_server_time
+
 _CHUNK = 1 << 16
-
-
-class AnswerIsTooLarge(requests.RequestException):
-    """The answer is larger than allowed."""
 
 
 class DeadlineAdapter(HTTPAdapter):
@@ -81,14 +80,15 @@ class Deadline:
 def read_whole(response: requests.Response, at_most: int, deadline: Deadline) -> None:
     """Read the body into the response, and end its deadline.
 
-    Raises AnswerIsTooLarge for its size, and ReadTimeout for its time.
+    Raises AnswerTooLargeError for its size, and ReadTimeout for its time.
     """
     parts, size = [], 0
     for chunk in response.iter_content(_CHUNK):
         size += len(chunk)
         if size > at_most:
+            deadline.cancel()
             response.close()
-            raise AnswerIsTooLarge(response=response)
+            raise _too_large(response)
         parts.append(chunk)
     deadline.cancel()
     if deadline.is_over:
@@ -129,3 +129,13 @@ def _pools(adapter: DeadlineAdapter) -> dict[str, Any]:
         ConnectionCls = NotedTls
 
     return {"http": Plain, "https": Tls}
+
+
+def _too_large(response: requests.Response) -> AnswerTooLargeError:
+    asked_at = None
+    with suppress(SalesforceUnavailableError):
+        asked_at = read_server_time(response.headers) - response.elapsed
+    return AnswerTooLargeError(
+        "Salesforce's answer is larger than is taken at once; map fewer fields, above all fewer long texts.",
+        asked_at=asked_at,
+    )
