@@ -4,7 +4,7 @@ A row is one record and channel. It waits until Salesforce has accepted it, or u
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pandas as pd
 from sqlalchemy import (
@@ -27,6 +27,8 @@ from crm_sync.database.staging import stage
 from crm_sync.database.tables.consent import consent_delivery
 from crm_sync.database.tables.customers import customer, salesforce_record
 
+# Later than the moment since when a record may have changed that was written to and not read since.
+_AFTER = timedelta(seconds=1)
 _READ = ["id", "sobject", "record_id", "customer_id", "channel", "said", "address_hash", "system_modstamp"]
 
 
@@ -131,11 +133,12 @@ def store_accepted(
     `field_values` (JSON object text). `written_by`: the moment of Salesforce's clock at which it was written at the
     latest; a later stamp of the record is somebody else's.
 
-    A record that a no was written to stands at no by itself from now on: whoever lifts it has to lift it there.
+    A record that a no was written to stands at no by itself from now on: whoever lifts it has to lift it there, after
+    a pull has read it back. Until then nobody knows that the side has read it.
     """
     store_confirmed_values(connection, confirmed, written_by)
     _close(connection, accepted, now)
-    _stand(connection, accepted, Cause.DELIVERED, written_by, now)
+    _stand(connection, accepted, Cause.DELIVERED, max(written_by, now + _AFTER), now)
 
 
 def _close(connection: Connection, accepted: pd.DataFrame, now: datetime) -> None:

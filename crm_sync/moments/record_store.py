@@ -4,6 +4,9 @@ The contract. A moment is one e-mail to one customer, identified by `moment_id`.
 themselves and give only some columns: a column that is left out or missing keeps its value. The first open or click is
 the earliest ever recorded, the last the latest, a count the highest (counts are totals and never go down), every other
 time the earliest; the newest call decides texts and the customer. Only a moment that really changes is exported again.
+
+A bounce whose category begins with "hard" sets the customer's `mail_status` to INACTIVE, once; it is no no, and whoever
+mends the address sets the status back.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,13 +14,14 @@ from datetime import datetime
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import ColumnElement, Connection, case, func, literal, or_
+from sqlalchemy import ColumnElement, Connection, Table, and_, case, false, func, literal, or_, select, update
 
 from crm_sync.columns.texts import as_frame, as_texts, utf16_lengths
+from crm_sync.customers.mail_status_store import INACTIVE
 from crm_sync.database.dialects import insert_from, write_and_count
 from crm_sync.database.engine import CustomerDatabase
 from crm_sync.database.staging import stage
-from crm_sync.database.tables.customers import Instant
+from crm_sync.database.tables.customers import Instant, customer
 from crm_sync.database.tables.moments import contact_moment
 
 TEXTS = ("campaign", "mailing", "subject", "bounce_category", "bounce_reason", "online_version_url")
@@ -140,6 +144,8 @@ def _upsert(connection: Connection, frame: pd.DataFrame, now: datetime) -> int:
     moments = contact_moment.c
     types = {name: moments[name].type for name in ("customer_id", *COUNTS)}
     staged = stage(connection, "staged_moment", frame, types)
+    if frame["bounced_at"].notna().any() or frame["bounce_category"].notna().any():
+        _stop_mailing_bounced(connection, staged, now)
     row: dict[str, ColumnElement[Any]] = {name: staged.c[name] for name in MOMENT_COLUMNS}
     row |= {"version": literal(1, moments.version.type), "changed_at": literal(now, Instant())}
     insert = insert_from(connection, contact_moment, row)
@@ -155,6 +161,27 @@ def _upsert(connection: Connection, frame: pd.DataFrame, now: datetime) -> int:
     return write_and_count(
         connection, insert.on_conflict_do_update(index_elements=["moment_id"], set_=changes, where=differs)
     )
+
+
+def _stop_mailing_bounced(connection: Connection, staged: Table, now: datetime) -> None:
+    """Let who has a hard bounce that is news not be mailed: their address takes no mail, they said no no."""
+    known = contact_moment.c
+    at, category = (func.coalesce(staged.c[name], known[name]) for name in ("bounced_at", "bounce_category"))
+    was_hard = func.coalesce(and_(known.bounced_at.is_not(None), _is_hard(known.bounce_category)), false())
+    bounced = (
+        select(staged.c.customer_id)
+        .join_from(staged, contact_moment, known.moment_id == staged.c.moment_id, isouter=True)
+        .where(at.is_not(None), _is_hard(category), ~was_hard)
+    )
+    connection.execute(
+        update(customer)
+        .values(mail_status=INACTIVE, modified_at=now)
+        .where(customer.c.id.in_(bounced), customer.c.mail_status.is_distinct_from(INACTIVE))
+    )
+
+
+def _is_hard(category: ColumnElement[Any]) -> ColumnElement[bool]:
+    return func.lower(category).startswith("hard")
 
 
 def _either(known: ColumnElement[Any], new: ColumnElement[Any], is_better: ColumnElement[bool]) -> ColumnElement[Any]:

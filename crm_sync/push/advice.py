@@ -6,9 +6,10 @@ from crm_sync.outcomes import RefusalClass
 from crm_sync.push.result import Cause
 from crm_sync.salesforce.errors.row_refusals import named_automation, refusal_classes
 
-# Our own codes, beside Salesforce's: the record holds a newer value there, or has no field for it.
+# Our own codes, beside Salesforce's: the record holds a newer value there, has no field for it, or no opt-out any more.
 NEWER_IN_SALESFORCE = "NEWER_IN_SALESFORCE"
 FIELD_NOT_LINKED = "FIELD_NOT_LINKED"
+OPT_OUT_GONE = "OPT_OUT_GONE"
 
 _EXAMPLES = 5
 _BY_CLASS = {
@@ -41,6 +42,12 @@ _BY_CODE = {
     FIELD_NOT_LINKED: (
         "The customer's record has no field for the value; link one to the same customer field in the data mapping.",
         True,
+    ),
+    OPT_OUT_GONE: (
+        "No record in Salesforce holds this opt-out for the address any more: somebody un-ticked it, or changed the "
+        "address. Nobody is mailed by it; the next pull settles it, and writes the opt-out again where it stands. Then "
+        "retry-outputs.",
+        False,
     ),
     "MISSING_ARGUMENT": (
         "The customer has no Id of such a record: it may be known as the other object, lead or contact; else a pull "

@@ -16,7 +16,7 @@ import pandas as pd
 
 from crm_sync.mapping.model import FieldLink
 from crm_sync.outcomes import RefusalClass
-from crm_sync.push.advice import FIELD_NOT_LINKED, NEWER_IN_SALESFORCE
+from crm_sync.push.advice import FIELD_NOT_LINKED, NEWER_IN_SALESFORCE, OPT_OUT_GONE
 from crm_sync.push.changes import as_field_values, find_changes, find_unlinked, with_the_whole
 from crm_sync.push.result import Output
 from crm_sync.push.settings import PushSettings
@@ -34,6 +34,8 @@ class State(StrEnum):
     SAME = "same"  # Salesforce has its values
     CONFLICTING = "conflicting"  # all that it would send yields to newer values in Salesforce
     UNLINKED = "unlinked"  # its record has no field for what it would send
+    IN_DOUBT = "in doubt"  # as same, but stands at no: does Salesforce still hold that?
+    OPT_OUT_GONE = "opt-out gone"  # as same, but Salesforce no longer holds its no
     TO_SEND = "to send"
     GONE = "gone"  # refused as deleted or converted; Salesforce is asked where it leads
     SENT = "sent"
@@ -49,11 +51,12 @@ OUTPUTS = {
     State.SAME: Output.SUCCESS,
     State.CONFLICTING: Output.ERROR,
     State.UNLINKED: Output.ERROR,
+    State.OPT_OUT_GONE: Output.ERROR,
     State.PARTLY_SENT: Output.ERROR,
     State.SENT: Output.SUCCESS,
     State.LIMITED: Output.LIMIT,
 }
-OPEN = (State.QUEUED, State.TO_SEND, State.GONE)
+OPEN = (State.QUEUED, State.TO_SEND, State.GONE, State.IN_DOUBT)
 _LEADS_ON = (RefusalClass.TARGET_DELETED, RefusalClass.CONVERTED)
 
 
@@ -120,6 +123,21 @@ def add_unlinked(plan: pd.DataFrame, links: Sequence[FieldLink], types: Mapping[
         code=plan["code"].mask(where, FIELD_NOT_LINKED),
         message=plan["message"].mask(where, _names(found)),
         **{f"left {name}": column for name, column in found.items()},
+    )
+
+
+def without_success(plan: pd.DataFrame, is_held: pd.Series) -> pd.DataFrame:
+    """Return a compared plan in which nobody is the same, or will be sent, whose no Salesforce is not known to hold.
+
+    `is_held`: by customer, for those who stand at no; missing: Salesforce has not been asked yet.
+    """
+    stands = plan["customer_id"].isin(is_held.index)
+    held = is_held.reindex(plan["customer_id"]).set_axis(plan.index)
+    is_same, gone = plan["state"].eq(State.SAME), held.eq(False).fillna(False)
+    state = plan["state"].mask(is_same & stands & held.isna(), State.IN_DOUBT.value)
+    return plan.assign(
+        state=state.mask(is_same & gone, State.OPT_OUT_GONE.value),
+        code=plan["code"].mask(gone & plan["code"].isna(), OPT_OUT_GONE),
     )
 
 

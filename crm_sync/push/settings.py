@@ -41,7 +41,8 @@ class PushSettings(BaseModel):
         default=False,
         title="The customer wins",
         description="Off: a field that Salesforce has changed since the last pull stays as it is there, and the run "
-        "reports it; this takes one request more per push. On: the customer's value overwrites it.",
+        "reports it; this takes one request more per push. On: the customer's value overwrites it. Opt-outs go by "
+        "rules of their own, whatever stands here.",
     )
     trust_pull_minutes: int = Field(
         default=0,
@@ -49,7 +50,8 @@ class PushSettings(BaseModel):
         le=1440,
         title="Trust a pull for (minutes)",
         description="If the last pull is no older, Salesforce is not asked for changes before sending, which saves "
-        "that request; what it changed in those minutes is overwritten. 0: always ask.",
+        "that request; what it changed in those minutes is overwritten. 0: always ask. Whether it still holds the "
+        "opt-out of a customer who said no is always asked.",
     )
     follow_converted: bool = Field(
         default=True,

@@ -1,5 +1,6 @@
 """A batch of members on its way to Salesforce: compared, checked for conflicts, written, recorded."""
 
+from collections import Counter
 from math import ceil
 
 import pandas as pd
@@ -16,8 +17,8 @@ from crm_sync.salesforce.write.plan import WriteLoad, plan_groups
 from crm_sync.salesforce.write.records import RecordWrites
 from crm_sync.sobject import SObject
 from tasks.push.compare import Plans, Push, compare_members, describe_anew, plan_of, read_known, types_of
-from tasks.push.conflict_check import check_conflicts
 from tasks.push.follow import follow, follow_refused
+from tasks.push.noes import find_noes, look
 from tasks.run.forecasts import announce_forecast, polls_of_a_job
 from tasks.run.run import utc_now
 from tasks.write.send import as_the_org_takes_it, open_writer
@@ -32,6 +33,7 @@ def push_members(push: Push, members: pd.DataFrame) -> None:
     """Send what claimed members (`member_id`, `customer_id`) have changed, and record each one's output."""
     push.current.clear()
     plans = _find_plans(push, members)
+    find_noes(push, plans)
     try:
         for sobject in plans:
             compare_members(push, plans, sobject)
@@ -73,11 +75,13 @@ def _announce(push: Push, plans: Plans, asked: list[SObject]) -> None:
     loads = [WriteLoad(sobject, _count(plan), is_upsert=False) for sobject, plan in plans.items()]
     with run.database.transaction() as connection:
         waiting = push.recorder.expected(connection)
-        pushed = {sobject: count_pushed(connection, sobject) for sobject in asked}
+        pushed = {sobject: count_pushed(connection, sobject) for sobject in SObject}
     options = as_the_org_takes_it(run, push.checked.write_options)
     written = [] if push.is_dry_run else plan_groups([loads], polls=polls_of_a_job(run), options=options)
     needed = sum(plan.requests for plan in written)
-    needed += requests_to_read({sobject: _count(plans[sobject]) for sobject in asked}, pushed.__getitem__)
+    wanted = Counter({sobject: _count(plans[sobject]) for sobject in asked})
+    wanted.update({sobject: len(ids) for sobject, ids in push.noes.ids_by_object().items()})
+    needed += requests_to_read(wanted, pushed.__getitem__)
     announce_forecast(run, needed * max(1, ceil(waiting / MEMBERS_AT_ONCE)))
 
 
@@ -86,17 +90,20 @@ def _count(plan: pd.DataFrame) -> int:
 
 
 def _look(push: Push, plans: Plans, asked: list[SObject]) -> None:
-    """Ask what Salesforce has changed since the last pull: take that out of what is sent, and follow records."""
+    """Ask what Salesforce has changed since the last pull: take that out of what is sent, and follow records.
+
+    Of those who stand at no it is asked always, whether it still holds that.
+    """
     while True:
         queries = []
         for sobject in asked:
             ids = plans[sobject].loc[plans[sobject]["state"].eq(State.TO_SEND), "record_id"]
             if len(ids):
                 queries.append(ChangeQuery(sobject, types_of(push, sobject), None, only_ids=list(ids)))
-        if not queries:
+        if not queries and not push.noes.in_doubt:
             return
         try:
-            found = check_conflicts(push.run, queries)
+            found = look(push, queries)
             break
         except QueryError:
             # What is remembered of the fields is not so any more, unless this run has just been told it.
@@ -107,7 +114,7 @@ def _look(push: Push, plans: Plans, asked: list[SObject]) -> None:
                 compare_members(push, plans, sobject)
     push.current.update(found)
     follow(push, plans, found)
-    for sobject in found:
+    for sobject in list(plans):
         compare_members(push, plans, sobject)
 
 

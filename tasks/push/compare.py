@@ -9,7 +9,8 @@ from sqlalchemy import Connection
 
 from crm_sync.errors import QueryError
 from crm_sync.push.members_store import read_records
-from crm_sync.push.plan import State, add_unlinked, compare, make_plan
+from crm_sync.push.noes import StandingNoes
+from crm_sync.push.plan import State, add_unlinked, compare, make_plan, without_success
 from crm_sync.push.settings import CheckedSettings
 from crm_sync.salesforce.schema.describe import FieldDescription
 from crm_sync.sobject import SObject
@@ -40,7 +41,7 @@ class Recorder(Protocol):
 class Push:
     """What the steps of one push share; `described`: the fields that this run has asked for; `send`: what becomes of
     members that have something to send; `current`: the values of records that Salesforce has changed since the last
-    pull, as this run has seen them."""
+    pull, as this run has seen them; `noes`: the members of the batch who stand at no."""
 
     run: Run
     checked: CheckedSettings
@@ -49,6 +50,7 @@ class Push:
     send: Callable[["Push", Plans], None]
     is_dry_run: bool = False
     current: dict[SObject, pd.DataFrame] = field(default_factory=dict)
+    noes: StandingNoes = field(default_factory=StandingNoes)
 
 
 def read_known(push: Push, people: pd.DataFrame) -> pd.DataFrame:
@@ -72,7 +74,7 @@ def compare_members(push: Push, plans: Plans, sobject: SObject) -> None:
     """Find what one object's members have to send; ask for its fields when they are not known well enough."""
     links = push.checked.links[sobject]
     plan = compared(push, plans[sobject], sobject)
-    if sobject not in push.described and needs_describe(links, _fields(push, sobject)):
+    if sobject not in push.described and needs_describe(links, fields_of(push, sobject)):
         is_same = plan["state"].eq(State.SAME)
         if not is_same.all():
             push.recorder.record(plan[is_same])
@@ -85,10 +87,10 @@ def compare_members(push: Push, plans: Plans, sobject: SObject) -> None:
 def compared(push: Push, plan: pd.DataFrame, sobject: SObject) -> pd.DataFrame:
     """Return an object's plan with what each member has to send, by all that this run knows."""
     checked = push.checked
-    found = compare(plan, checked.links[sobject], _fields(push, sobject), checked.settings, push.current.get(sobject))
+    found = compare(plan, checked.links[sobject], fields_of(push, sobject), checked.settings, push.current.get(sobject))
     if sobject is SObject.CONTACT and checked.unlinked:
-        return add_unlinked(found, checked.unlinked, types_of(push, SObject.LEAD))
-    return found
+        found = add_unlinked(found, checked.unlinked, types_of(push, SObject.LEAD))
+    return without_success(found, push.noes.is_held)
 
 
 def describe_anew(push: Push, sobject: SObject) -> None:
@@ -104,13 +106,14 @@ def describe_anew(push: Push, sobject: SObject) -> None:
     push.recorder.missing |= {f"{sobject}.{name}" for name in names if name not in fields}
 
 
-def _fields(push: Push, sobject: SObject) -> Mapping[str, FieldDescription]:
+def fields_of(push: Push, sobject: SObject) -> Mapping[str, FieldDescription]:
+    """Return what is known of an object's fields, by their names."""
     known = push.described.get(sobject)
     return known_fields(push.run, sobject) if known is None else known
 
 
 def types_of(push: Push, sobject: SObject) -> dict[str, str]:
     """Return the types of an object's fields to send, as far as they are known."""
-    fields = _fields(push, sobject)
+    fields = fields_of(push, sobject)
     names = [link.salesforce_field for link in push.checked.links[sobject]]
     return {name: fields[name].type for name in names if name in fields}

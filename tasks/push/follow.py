@@ -51,7 +51,8 @@ def _current_of(push: Push, parts: Mapping[SObject, pd.DataFrame]) -> dict[SObje
         ChangeQuery(sobject, types_of(push, sobject), None, only_ids=list(part["record_id"].drop_duplicates()))
         for sobject, part in parts.items()
     ]
-    return read_current(push.run, queries)
+    found = read_current(push.run, queries)
+    return {sobject: found[str(sobject)] for sobject in parts}
 
 
 def _take_gone(push: Push, plans: Plans, sobject: SObject, current: pd.DataFrame) -> pd.DataFrame:

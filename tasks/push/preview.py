@@ -15,6 +15,7 @@ from crm_sync.push.result import PushPreview, PushResult
 from tasks.run.run import Run
 
 _EXAMPLES = 10
+_REFUSED = (State.REFUSED, State.UNREACHABLE, State.UNLINKED, State.OPT_OUT_GONE)
 
 
 @dataclass
@@ -42,7 +43,7 @@ class PreviewRecorder:
         done = plan[plan["state"].isin(list(OUTPUTS))]
         self._states += Counter(done["state"])
         self._conflicts += _by_field(values_of(done, "conflict"))
-        refused = done[done["state"].isin([State.REFUSED, State.UNREACHABLE, State.UNLINKED])]
+        refused = done[done["state"].isin(_REFUSED)]
         names = {"code": "error_code", "message": "error_message", "record_id": "salesforce_id"}
         self._refused.append(refused[list(names)].rename(columns=names))
         return plan[plan["state"].isin(OPEN)]
@@ -76,7 +77,7 @@ class PreviewRecorder:
                 entering=len(self.audience.entering),
                 to_write=self._states[State.TO_SEND],
                 same=self._states[State.SAME] + self._states[State.CONFLICTING],
-                refused=sum(self._states[one] for one in (State.REFUSED, State.UNREACHABLE, State.UNLINKED)),
+                refused=sum(self._states[one] for one in _REFUSED),
                 fields=self._fields,
                 examples=tuple(self._examples),
             ),

@@ -1,7 +1,9 @@
 """Withdrawals beside everything else: in a push, to pick lists, from a hidden field, after a backup was restored."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -10,10 +12,11 @@ from sqlalchemy import text
 from blocks.data_mapping import DataMapping
 from crm_sync.consent.record_store import record_consent
 from crm_sync.database.tables.customers import customer
-from crm_sync.mapping.model import FieldLink
+from crm_sync.mapping.model import DeletedPeople, FieldLink
 from crm_sync.sobject import SObject
 from flows.check_connection import check_connection
 from flows.incremental_pull import incremental_pull
+from standins.salesforce.schema.fields import Field
 from tests.rigs.databases import copy_database, database_named, sqlite_file
 from tests.rigs.org import Rig, Row, artifact
 from tests.rigs.pushes import Pushes, start_pushes
@@ -196,6 +199,44 @@ def test_no_without_a_field_for_it_stays_here_and_the_check_says_so(pushes: Push
     assert "No field of Contact can be written with a no" in artifact("connection")
 
 
+def test_consent_from_a_field_that_sounds_like_a_no_is_asked_about_by_the_check(pushes: Pushes) -> None:
+    rig = pushes.rig
+    rules = rig.mapping.rules()
+    kind = rig.org.schema["Contact"]
+    rig.org.schema["Contact"] = replace(kind, fields=tuple(_renamed(field) for field in kind))
+    links = [link for link in rules.contact.links if not link.is_consent]
+    for opposite in (False, True):
+        asked = FieldLink(salesforce_field="Mail_OptOut__c", name="opt_in", opposite=opposite)
+        own = rules.contact.model_copy(update={"links": [*links, asked]})
+        rig.mapping = DataMapping.of(rules.model_copy(update={"contact": own}))
+        assert check_connection(**rig.blocks()).missing == []
+        assert ("does true mean No in it? Then tick 'Says the opposite'" in artifact("connection")) is not opposite
+
+
+def _renamed(field: Field) -> Field:
+    """Give the newsletter's box the name of an opt-out."""
+    return replace(field, name="Mail_OptOut__c") if field.name == "Email_Opt_In__c" else field
+
+
+@pytest.mark.both
+@pytest.mark.parametrize("deleted", DeletedPeople)
+def test_who_is_deleted_in_salesforce_is_mailed_on_only_where_the_mapping_says_so_and_never_after_a_no(
+    pushes: Pushes, deleted: DeletedPeople
+) -> None:
+    rig, (person, opted_out) = pushes.rig, mailed(pushes, 2)
+    rig.mapping = DataMapping.of(rig.mapping.rules().model_copy(update={"deleted": deleted}))
+    pushes.change([opted_out["id"]], opt_in=False)
+    rig.pull()
+    for one in (person, opted_out):
+        rig.org.records.delete("Contact", one["salesforce_id"])
+    rig.clock.move(minutes=30)
+    rig.pull()
+    goes_on = deleted is DeletedPeople.KEEP_MAILING
+    assert view(rig, person["id"]) == ((True, None) if goes_on else (False, "mail status is inactive"))
+    assert view(rig, opted_out["id"]) == (False, "said no")
+    assert pushes.customer(person["id"])["opt_in"] is True, "a deletion is no no of the address"
+
+
 def too_long(rig: Rig) -> dict[str, str]:
     return {"job_title": "N" * 200}
 
@@ -224,9 +265,14 @@ def test_what_is_wrong_with_another_field_does_not_keep_the_no_back(
     assert pushes.customer(person["id"])["opt_in"] is False
 
 
-@pytest.mark.parametrize("again", ["pull", "sync"])
+@pytest.mark.parametrize("again", ["pull", "sync", "repair"])
 def test_restored_backup_makes_no_yes_of_a_no(both_synced: Rig, tmp_path: Path, again: str) -> None:
     rig, pushes = both_synced, Pushes(both_synced)
+    runs: dict[str, Callable[[], object]] = {
+        "pull": rig.pull,
+        "sync": rig.sync,
+        "repair": partial(rig.sync, repair=True, approve_changes=True),
+    }
     here, there = mailed(pushes, 2)
     url = rig.customers.url.get_secret_value()
     is_file = url.startswith("sqlite")
@@ -242,7 +288,7 @@ def test_restored_backup_makes_no_yes_of_a_no(both_synced: Rig, tmp_path: Path, 
     copy_database(yesterday, url)
     assert {pushes.customer(one["id"])["opt_in"] for one in (here, there)} == {True}, "it is yesterday's"
 
-    getattr(rig, again)()
+    runs[again]()
 
     assert [view(rig, one["id"]) for one in (here, there)] == [(False, "said no")] * 2
     assert pushes.have_opted_out([here["id"], there["id"]])

@@ -1,10 +1,11 @@
 """The ledger of consent: what is said here acts at once, is kept for good, and waits for Salesforce."""
 
 from datetime import timedelta
+from typing import Any
 
 import pandas as pd
 import pytest
-from sqlalchemy import insert, text
+from sqlalchemy import insert, select, text
 
 from crm_sync.columns.address_hash import KEY_BYTES
 from crm_sync.consent.cycle_store import Cycle, close_cycle
@@ -91,6 +92,40 @@ def test_unsubscription_of_a_moment_is_a_no_at_once_and_a_bounce_is_none(people:
     people.cycle()
     people.cycle()
     assert people.opt_in(ada) is True
+
+
+def test_hard_bounce_sets_the_mail_status_once_and_is_no_no(people: People) -> None:
+    of = {name: people.add(f"{name}@planted.example", f"00300000000000{at}AAA") for at, name in enumerate(_BOUNCES, 1)}
+    people.cycle()
+    rows = [
+        {"moment_id": name, "customer_id": of[name], "sent_at": people.now, "bounced_at": people.now, **bounce}
+        for name, bounce in _BOUNCES.items()
+    ]
+    assert record_moments(people.database, rows, people.tick()) == len(rows)
+    assert _statuses(people) == ["INACTIVE", "INACTIVE", None, None, None]
+    people.cycle()
+    assert ([people.opt_in(one) for one in of.values()], people.queued()) == ([True] * 5, [])
+    with people.database.transaction() as connection:
+        view = text("SELECT reason FROM customer_mailable ORDER BY customer_id LIMIT 1")
+        assert connection.scalar(view) == "mail status is inactive"
+    people.set(of["hard"], mail_status="ACTIVE")
+    later = [{**rows[0], "opens": 1}, {**rows[4], "bounce_category": "hard", "bounced_at": people.now}]
+    record_moments(people.database, later, people.tick())
+    assert _statuses(people) == ["ACTIVE", "INACTIVE", None, None, "INACTIVE"], "what was known is no news"
+
+
+_BOUNCES: dict[str, dict[str, Any]] = {
+    "hard": {"bounce_category": "hard"},
+    "Hard": {"bounce_category": "Hard bounce", "bounce_reason": "550"},
+    "soft": {"bounce_category": "soft"},
+    "unknown": {},
+    "none": {"bounced_at": None},
+}
+
+
+def _statuses(people: People) -> list[str | None]:
+    with people.database.transaction() as connection:
+        return list(connection.scalars(select(customer.c.mail_status).order_by(customer.c.id)))
 
 
 def test_address_of_nobody_is_remembered_for_who_comes_later(people: People) -> None:

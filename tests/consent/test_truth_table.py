@@ -85,6 +85,7 @@ ROWS: dict[str, tuple[list[Any], str, bool, set[tuple[str, str]]]] = {
         False,
         set(),
     ),
+    "the same, not read back": ([contact(), no_here, delivered, contact(at=9)], ADA, True, NO_THERE),
     "the same, where the setting does not allow it": (
         [contact(), no_here, delivered, READ_BACK, users_may_not_lift],
         ADA,

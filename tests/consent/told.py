@@ -58,6 +58,7 @@ class Told:
             waiting = waiting[~is_held]
             confirmed = pd.DataFrame({"id": waiting["record_id"], "field_values": '{"HasOptedOutOfEmail":"true"}'})
             store_accepted(connection, waiting, confirmed, self.story.now, self.story.now)
+        self.story.now += timedelta(minutes=1)
 
     def waiting(self) -> set[tuple[str, str]]:
         """Return the records that Salesforce is to be written, and what."""
