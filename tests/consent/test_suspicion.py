@@ -8,7 +8,7 @@ from crm_sync.erasure.person_store import erase, find_person
 from crm_sync.mapping.model import FieldLink, MappingRules
 from crm_sync.sobject import SObject
 from tests.consent.told import ADA, BOB, Told, contact, converted, lead, merged, no_here
-from tests.rigs.story import rules_by_email
+from tests.rigs.story import Record, rules_by_email
 
 NO_SMS = FieldLink(salesforce_field="NoSms__c", name="sms_opt_in", opposite=True)
 
@@ -106,7 +106,8 @@ def test_no_is_kept_in_whatever_form_the_address_comes(told: Told, form: str) ->
 
 def test_each_channel_keeps_its_own_no_of_a_lead_and_a_contact_of_one_person(told: Told) -> None:
     with_sms(told)
-    no_sms, may_sms = {"NoSms__c": "true"}, {"NoSms__c": "false"}
+    no_sms: Record = {"NoSms__c": "true"}
+    may_sms: Record = {"NoSms__c": "false"}
     told.live([contact(no=True) | may_sms], [lead() | no_sms])
     for _ in range(2):
         person = told.story.customer(ADA)
