@@ -39,21 +39,27 @@ class StandingNoes:
         """Return the records to ask for, by object."""
         if self.records.empty:
             return {}
-        some = self.records.dropna(subset=["record_id"])
+        some = self.records[self.records["is_converted"].eq(False)]
         return {SObject(str(name)): list(ids.unique()) for name, ids in some.groupby("sobject")["record_id"]}
 
     def settle(self, current: pd.DataFrame) -> None:
-        """Find whose no Salesforce holds; `current`: what it has of the records that it changed since the last pull."""
+        """Find whose no Salesforce holds; `current`: what it has of the records that it changed since the last pull.
+
+        A converted lead holds one where no other record did when a pull read them: so it was found, and left.
+        """
         noes = self.records
         there = current.reindex(noes["record_id"]).set_axis(noes.index)
         now = pd.Series(False, index=noes.index)
         for channel, rows in noes.groupby("channel"):
             now[rows.index] = there.loc[rows.index, str(channel)].eq(True).fillna(False).astype(bool)
         now &= there["is_live"].eq(True).fillna(False) & there["unique_key"].eq(noes["unique_key"]).fillna(False)
+        by_channel = [noes[name] for name in _BY_CUSTOMER]
         is_changed = noes["record_id"].isin(current.index)
-        says_no = noes["says_no"].eq(True).fillna(False).where(~is_changed, now).astype(bool)
-        by_channel = says_no.groupby([noes[name] for name in _BY_CUSTOMER]).any()
-        self.is_held = by_channel.groupby(level=0).all().astype("boolean")
+        said_no = noes["says_no"].eq(True).fillna(False).astype(bool)
+        is_converted = noes["is_converted"].eq(True).fillna(False).astype(bool)
+        is_found = is_converted & ~(said_no & ~is_converted).groupby(by_channel).transform("any")
+        says_no = now.where(is_changed, said_no & (is_found | ~is_converted)).astype(bool)
+        self.is_held = says_no.groupby(by_channel).any().groupby(level=0).all().astype("boolean")
 
 
 def current_words(found: Mapping[SObject, pd.DataFrame], rules: MappingRules) -> pd.DataFrame:

@@ -13,7 +13,7 @@ from crm_sync.database.tables.customers import customer, salesforce_record
 from crm_sync.push.queue_store import stage_ids
 from crm_sync.sobject import SObject
 
-_COLUMNS = ["customer_id", "unique_key", "sobject", "record_id", "says_no"]
+_COLUMNS = ["customer_id", "unique_key", "sobject", "record_id", "says_no", "is_converted"]
 
 
 def read_noes(
@@ -21,8 +21,8 @@ def read_noes(
 ) -> pd.DataFrame:
     """Return a row for each record that can hold the no of a customer who stands at no, as a pull read it last.
 
-    `customer_id`, `channel`, `unique_key`, `sobject`, `record_id`, `says_no` (boolean); one row without a record for
-    who has none. `linked`: the channels that each object's mapping has a field for; a no without one stays here.
+    `customer_id`, `channel`, `unique_key`, `sobject`, `record_id`, `says_no`, `is_converted` (boolean); one row without
+    a record for who has none. `linked`: the channels that each object's mapping has a field for; a no without one stays here.
     """
     look_up_by_index(connection)
     staged = stage_ids(connection, customer_ids)
@@ -44,8 +44,9 @@ def _of_channel(
     # Whose customer was joined to another one is written to as that one.
     joined = select(at_no.c.id, into.c.unique_key).join(into, into.c.id == at_no.c.merged_into_customer_id)
     person = union(select(at_no.c.id, at_no.c.unique_key), joined).subquery()
-    can_hold = (record.sobject.in_(objects), ~record.is_deleted, ~record.is_converted)
-    columns = [person.c.id, person.c.unique_key, record.sobject, record.id, record[SAYS_NO[channel]]]
+    can_hold = (record.sobject.in_(objects), ~record.is_deleted)
+    says_no = record[SAYS_NO[channel]]
+    columns = [person.c.id, person.c.unique_key, record.sobject, record.id, says_no, record.is_converted]
     query = select(*columns).join(
         salesforce_record, and_(record.unique_key == person.c.unique_key, *can_hold), isouter=True
     )

@@ -11,6 +11,7 @@ from prefect.client.orchestration import get_client
 from prefect.exceptions import ObjectNotFound
 
 from blocks.address_key import SECRET_NAME, load_address_key
+from blocks.kept_secret import save_secret
 from blocks.salesforce_credentials import SalesforceCredentials
 from blocks.session_store import PrefectSessionStore
 from crm_sync.errors import AuthenticationError
@@ -44,12 +45,19 @@ def test_a_session_is_saved_again(tries: list[str]) -> None:
     assert store.load() == session
 
 
-def test_the_key_of_address_hashes_is_saved_again_and_stays_the_same(tries: list[str]) -> None:
+@pytest.fixture
+def without_a_key(prefect_home: Path) -> Iterator[None]:
+    """Take the key of the session's databases away, and put it back: they are hashed with it."""
+    kept = load_address_key().hex()
     with get_client(sync_client=True) as client:
         for document in client.read_block_documents():
             if document.name == SECRET_NAME:
                 client.delete_block_document(document.id)
+    yield
+    save_secret(SECRET_NAME, kept, overwrite=True)
 
+
+def test_the_key_of_address_hashes_is_saved_again_and_stays_the_same(without_a_key: None, tries: list[str]) -> None:
     made = load_address_key()
 
     assert tries == [SECRET_NAME] * 2
