@@ -21,8 +21,9 @@ def read_noes(
 ) -> pd.DataFrame:
     """Return a row for each record that can hold the no of a customer who stands at no, as a pull read it last.
 
-    `customer_id`, `channel`, `unique_key`, `sobject`, `record_id`, `says_no`, `is_converted` (boolean); one row without
-    a record for who has none. `linked`: the channels that each object's mapping has a field for; a no without one stays here.
+    `customer_id`, `channel`, `unique_key`, `sobject`, `record_id`, `says_no` and `is_converted` (boolean); one row
+    without a record for who has none. `linked`: the channels that each object's mapping has a field for; a no without
+    one stays here.
     """
     look_up_by_index(connection)
     staged = stage_ids(connection, customer_ids)
