@@ -15,9 +15,8 @@ from crm_sync.exchange.collection import Collected
 from crm_sync.exchange.exchange import Exchange
 from crm_sync.exchange.summary import ExchangeSummary
 from crm_sync.mapping.model import MappingRules
-from tasks.consent.deliver import deliver_consent
 from tasks.exchange.opening import open_exchange
-from tasks.exchange.steps import collect_changes, deliver_customers, or_note, write_consent
+from tasks.exchange.steps import collect_changes, deliver_customers, or_note, write_consent, write_withdrawals
 from tasks.pages.budget import refresh_budget_quietly
 from tasks.pages.exchange import publish_exchange
 from tasks.run.ending import end_in_a_sentence
@@ -81,7 +80,7 @@ def _both_ways(run: Run, rules: MappingRules, opened: Exchange, problems: list[S
     """Collect, and write the noes of either side to the other; the problem of one keeps nothing back on the other."""
     collected = or_note(lambda: collect_changes(opened), Collected(), problems)
     is_cut = bool(problems)
-    or_note(lambda: deliver_consent(run, rules), None, problems)
+    or_note(lambda: write_withdrawals(run, rules), None, problems)
     consent = write_consent(opened)
     for problem in problems:
         collected.problems.add(str(problem))

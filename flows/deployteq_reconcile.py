@@ -11,9 +11,8 @@ from blocks.salesforce_credentials import SalesforceCredentials
 from crm_sync.errors import SyncError
 from crm_sync.exchange.collection import connection_of
 from crm_sync.exchange.summary import PairingSummary, ReadingPlan
-from tasks.consent.deliver import deliver_consent
 from tasks.exchange.opening import open_exchange
-from tasks.exchange.steps import forecast_calls, or_note, read_whole_account, write_consent
+from tasks.exchange.steps import forecast_calls, or_note, read_whole_account, write_consent, write_withdrawals
 from tasks.pages.budget import refresh_budget_quietly
 from tasks.pages.exchange import publish_pairing
 from tasks.run.ending import end_in_a_sentence
@@ -57,7 +56,7 @@ def deployteq_reconcile(
                 return ReadingPlan(forecast)
             found = read_whole_account(opened, forecast)
             problems: list[SyncError] = []
-            or_note(lambda: deliver_consent(run, rules), None, problems)
+            or_note(lambda: write_withdrawals(run, rules), None, problems)
             write_consent(opened)
             state, unsafe = connection_of(opened)
             summary = PairingSummary(found, opened.account.calls, forecast, 0, state.is_accepted, tuple(unsafe))

@@ -75,10 +75,12 @@ def full_sync(
             whole = wanted == rules.mapped
             landed = complete_landing(run, checked, landing, counts, is_approved=approve_changes, judges=whole)
             forget_what_is_over(run, rules.safeguards)
-            deliver_consent(run, rules)
+            limit = deliver_consent(run, rules)
             resumed = [sobject for sobject, reached in begun.items() if reached.sync_run_id != run.number]
             summary = end_sync(run, checked, landed, resumed=resumed)
         publish_sync(_FLOW, summary)
+        if limit:
+            raise limit
         return summary
 
     return end_in_a_sentence(sync)

@@ -56,8 +56,7 @@ def incremental_pull(
     def pull() -> SyncSummary:
         rules = load_block(DataMapping, mapping).rules()
         with open_run(_FLOW, salesforce, database, at_end=refresh_budget_quietly) as run:
-            if not dry_run:
-                deliver_consent(run, rules)
+            limit = None if dry_run else deliver_consent(run, rules)
             scope = find_pull_scope(run, rules)
             if scope.full_sync_reasons and full_sync_first and not dry_run:
                 full_sync(salesforce, database, mapping, objects=[one.value for one in scope.full_sync_reasons])
@@ -69,10 +68,12 @@ def incremental_pull(
             else:
                 landed = store_changed(run, checked, found, scope.marks, is_approved=approve_changes)
                 forget_what_is_over(run, rules.safeguards)
-                deliver_consent(run, rules)
+                limit = deliver_consent(run, rules)
             due = scope.reasons_after(read)
             summary = end_sync(run, checked, landed, own_rejects=True, full_sync_due=due)
         publish_sync(_FLOW, summary, landed.shown)
+        if limit:
+            raise limit
         return summary
 
     return end_in_a_sentence(pull, every=EVERY)

@@ -52,16 +52,21 @@ class _Part:
     waiting: pd.DataFrame
 
 
-def deliver_consent(run: Run, rules: MappingRules) -> None:
-    """Write what waits; a limit, or an answer that never came, leaves the rest in the queue for the next run."""
+def deliver_consent(run: Run, rules: MappingRules) -> LimitReachedError | None:
+    """Write what waits; returns the limit that leaves the rest in the queue for the next run.
+
+    A flow that asks nothing of Salesforce afterwards meets the limit by nothing else: it has to say so at its end.
+    """
     waiting = _take_waiting(run.database, rules, run.number)
     if waiting.empty:
-        return
+        return None
     try:
         with run.ledger.counted_as(WITHDRAWALS):
             _deliver(run, _parts(run, rules, waiting))
     except LimitReachedError as limit:
         get_run_logger().warning("Withdrawals of consent wait in their queue: %s", limit)
+        return limit
+    return None
 
 
 @task(task_run_name="find withdrawals that wait", **IN_MEMORY)

@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from prefect import task
 
-from crm_sync.errors import SyncError
+from crm_sync.errors import DeployteqDownError, LimitReachedError, SyncError
 from crm_sync.exchange.collection import Account, Collected, ReadingForecast, collect, forecast_reading, read_account
 from crm_sync.exchange.consent import ConsentDelivered, deliver_consent_there
 from crm_sync.exchange.delivery import deliver
@@ -13,21 +13,33 @@ from crm_sync.exchange.exchange import Exchange
 from crm_sync.exchange.outcome import Delivered
 from crm_sync.exchange.probe import probe
 from crm_sync.exchange.probe_store import Finding
+from crm_sync.mapping.model import MappingRules
+from tasks.consent.deliver import deliver_consent
 from tasks.log import run_logger
 from tasks.pages.sync import Progress
 from tasks.run.organisation import AWAY
 from tasks.run.retry_policy import TALKS_TO_SALESFORCE
+from tasks.run.run import Run
 
 Done = TypeVar("Done")
+# What keeps one side from its part of a run, and not the other.
+_OTHER_SIDES = (*AWAY, LimitReachedError, DeployteqDownError)
 
 
 def or_note(step: Callable[[], Done], instead: Done, problems: list[SyncError]) -> Done:
-    """Do a step; when its side does not answer, note it for the end of the run, for the other steps do not wait."""
+    """Do a step; when its side is away or takes no more, note it for the end of the run: the others do not wait."""
     try:
         return step()
-    except AWAY as problem:
+    except _OTHER_SIDES as problem:
         problems.append(problem)
         return instead
+
+
+def write_withdrawals(run: Run, rules: MappingRules) -> None:
+    """Write the noes that wait to Salesforce; raises LimitReachedError where it takes no more requests."""
+    limit = deliver_consent(run, rules)
+    if limit:
+        raise limit
 
 
 @task(task_run_name="collect from Deployteq", **TALKS_TO_SALESFORCE)
