@@ -24,6 +24,12 @@ def not_mailed() -> dict[str, ColumnElement[Any] | str]:
     }
 
 
+def not_mailed_for_good() -> dict[str, ColumnElement[Any] | str]:
+    """Return the new values of a customer who is not to be mailed, also when it is there again."""
+    before = customer.c.mail_status_before
+    return {"mail_status": INACTIVE, "mail_status_before": case((before.is_not(None), INACTIVE), else_=before)}
+
+
 def mail_status_again() -> dict[str, ColumnElement[Any]]:
     """Return the values of a customer who is there again; a status that was set meanwhile stays."""
     kept = customer.c.mail_status_before

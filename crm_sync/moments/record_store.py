@@ -17,7 +17,7 @@ import pandas as pd
 from sqlalchemy import ColumnElement, Connection, Table, and_, case, false, func, literal, or_, select, update
 
 from crm_sync.columns.texts import as_frame, as_texts, utf16_lengths
-from crm_sync.customers.mail_status_store import INACTIVE
+from crm_sync.customers.mail_status_store import not_mailed_for_good
 from crm_sync.database.dialects import insert_from, write_and_count
 from crm_sync.database.engine import CustomerDatabase
 from crm_sync.database.staging import stage
@@ -173,10 +173,13 @@ def _stop_mailing_bounced(connection: Connection, staged: Table, now: datetime) 
         .join_from(staged, contact_moment, known.moment_id == staged.c.moment_id, isouter=True)
         .where(at.is_not(None), _is_hard(category), ~was_hard)
     )
+    stopped = not_mailed_for_good()
     connection.execute(
         update(customer)
-        .values(mail_status=INACTIVE, modified_at=now)
-        .where(customer.c.id.in_(bounced), customer.c.mail_status.is_distinct_from(INACTIVE))
+        .values(**stopped, modified_at=now)
+        .where(
+            customer.c.id.in_(bounced), or_(*(customer.c[name].is_distinct_from(new) for name, new in stopped.items()))
+        )
     )
 
 

@@ -15,11 +15,9 @@ from tasks.push.conflict_check import check_conflicts
 
 def find_noes(push: Push, plans: Plans) -> None:
     """Find the members who stand at no, and the records that are to hold it."""
-    rules = push.checked.rules
-    linked = {one: list(rules.consent_links(one)) for one in rules.mapped}
     every = pd.concat([pd.Series(dtype="int64"), *(plan["customer_id"] for plan in plans.values())])
     with push.run.database.transaction() as connection:
-        push.noes.begin(read_noes(connection, every, linked))
+        push.noes.begin(read_noes(connection, every, push.checked.rules.linked_consent))
 
 
 def look(push: Push, queries: list[ChangeQuery]) -> dict[SObject, pd.DataFrame]:

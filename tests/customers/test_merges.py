@@ -6,6 +6,7 @@ import pytest
 
 from crm_sync.database.engine import CustomerDatabase
 from crm_sync.mapping.model import FieldLink, MappingRules, ObjectMapping
+from crm_sync.moments.record_store import record_moments
 from tests.rigs.story import Record, Story
 
 _MASTER, _LOSER = "ada@x.org", "ada@old.org"
@@ -84,6 +85,20 @@ def test_undeleted_loser_is_a_customer_of_its_own_again(story: Story) -> None:
     assert _merged_into(story) == {_MASTER: None, _LOSER: None}
     back = story.customer(_LOSER)
     assert (back["mail_status"], back["deleted_in_salesforce_at"]) == (None, None)
+
+
+def test_hard_bounce_of_a_customer_who_is_gone_is_still_known_when_it_is_back(
+    story: Story, database: CustomerDatabase
+) -> None:
+    story.land(story.contact(1, _MASTER), story.contact(2, _LOSER))
+    story.land(_merged(story, 2, _LOSER, into=1))
+    sent = {"moment_id": "m1", "customer_id": story.customer(_LOSER)["id"], "sent_at": story.now}
+    record_moments(database, [{**sent, "bounced_at": story.now, "bounce_category": "hard"}], story.now)
+
+    story.land(story.contact(2, _LOSER, at=9))
+
+    back = story.customer(_LOSER)
+    assert (back["mail_status"], back["merged_into_customer_id"]) == ("INACTIVE", None)
 
 
 def test_last_merge_counts_also_when_the_earlier_master_is_read_again(story: Story) -> None:

@@ -158,9 +158,8 @@ def _first_pages(
         objects = " and ".join(dict.fromkeys(query.sobject for query, _ in asked))
         answers = ask([path for _, path in asked], f"changed {objects} records")
         for (query, _), answer in zip(asked, answers.pages, strict=True):
-            if not isinstance(answer, (UnknownObjectError, AnswerTooLargeError)):
-                answer = _page(answer)  # noqa: PLW2901
-            yield query, answer, answers.asked_at
+            page = answer if isinstance(answer, (UnknownObjectError, AnswerTooLargeError)) else _page(answer)
+            yield query, page, answers.asked_at
 
 
 def _page(answer: Page | SyncError) -> Page:
