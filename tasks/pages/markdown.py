@@ -2,14 +2,11 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
 from numbers import Real
 from typing import Any
 
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
-from crm_sync.moments.summary import MomentExportSummary
-from crm_sync.pull.summary import SyncSummary
 from crm_sync.runs.states import RunState
 
 # More rows make the page of an artifact slow.
@@ -106,15 +103,6 @@ def publish_table(
         create_table_artifact([dict(row) for row in rows], key=f"{key}-all", description=said)
         said = Markdown(f"{said} All: {link_to_page(f'{key}-all')}.")
     create_table_artifact([dict(row) for row in shown], key=key, description=said)
-
-
-def publish_counts(key: str, counted: str, summary: SyncSummary | MomentExportSummary) -> Markdown:
-    """Leave a run's counts as a table under a key, and return them for its page, with a row for each outcome."""
-    both: dict[Any, Any] = {**summary.counts, "all": summary.total}
-    counts = {str(name): asdict(one) for name, one in both.items()}
-    rows = [{"object": name, **outcomes} for name, outcomes in counts.items()]
-    publish_table(key, rows, summary.sentence(), state=summary.state)
-    return table((counted, *counts), [(name, *(side[name] for side in counts.values())) for name in counts["all"]])
 
 
 def _verdict_first(sentence: str, state: RunState | None) -> Markdown:

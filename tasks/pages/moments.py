@@ -4,7 +4,8 @@ from crm_sync.moments.forecast import Backlog
 from crm_sync.moments.results_store import RefusedMoment
 from crm_sync.moments.summary import MomentExportSummary
 from crm_sync.outcomes import RefusalClass
-from tasks.pages.markdown import Markdown, escape, heading, publish_counts, publish_page, publish_table, table
+from tasks.pages.counts import publish_counts
+from tasks.pages.markdown import Markdown, escape, heading, publish_page, publish_table, table
 
 _KEY = "contact-moment-export"
 # The meaning of each class of refusal, for a person.

@@ -8,6 +8,7 @@ from prefect.artifacts import create_progress_artifact, update_progress_artifact
 
 from crm_sync.pull.record_changes_store import SHOWN_CHANGES, RecordChange
 from crm_sync.pull.summary import SyncSummary
+from tasks.pages.counts import publish_counts
 from tasks.pages.held import publish_held
 from tasks.pages.markdown import (
     Markdown,
@@ -17,7 +18,6 @@ from tasks.pages.markdown import (
     escape,
     heading,
     link,
-    publish_counts,
     publish_page,
     publish_table,
     table,
