@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from crm_sync.deployteq.account import DeployteqAccount
-from crm_sync.deployteq.envelope import read_customer, read_record
+from crm_sync.deployteq.envelope import read_customer, read_number, read_record
 from crm_sync.deployteq.resources import read_pages
 from crm_sync.errors import FatalError
 from crm_sync.requests import RequestKind
@@ -94,7 +94,7 @@ def delete_one(account: DeployteqAccount, number: int) -> None:
 
 def count_customers(account: DeployteqAccount) -> int:
     """Return how many customers the brand has."""
-    return int(account.call("customer_getTotalNumberOfCustomers").text or 0)
+    return read_number(account.call("customer_getTotalNumberOfCustomers"))
 
 
 def available_fields(account: DeployteqAccount) -> set[str]:

@@ -20,6 +20,9 @@ _BEGIN = (
 )
 _END = "</soap:Body></soap:Envelope>"
 _MARKUP, _ESCAPED = re.compile("[&<>\r]"), str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;"})
+# Of a customer's seventy fields most are empty: those are passed over before they become objects here.
+_filled = etree.XPath("*[text() or *]")
+_id = etree.XPath("string(*[local-name() = 'id'])")
 # What XML 1.0 has no form for.
 _FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -48,11 +51,11 @@ def build_call(operation: str, token: str, arguments: Mapping[str, Any]) -> byte
 
 
 def _element(name: str, value: Any) -> str:
+    if isinstance(value, str):
+        return f"<{name}>{_escaped(value)}</{name}>"
     if value is None:
         return f'<{name} xsi:nil="true"/>'
-    if isinstance(value, str):
-        content = _escaped(value)
-    elif isinstance(value, list):
+    if isinstance(value, list):
         content = "".join([_element(ITEMS[name], one) for one in value])
     elif isinstance(value, Mapping):
         content = _record(name, value)
@@ -62,16 +65,25 @@ def _element(name: str, value: Any) -> str:
 
 
 def _record(name: str, record: Mapping[str, Any]) -> str:
-    places = RECORD_PLACES[name]
-    if unknown := record.keys() - places.keys():
-        raise ValueError(f"{name} has no such fields: {sorted(unknown)}")
-    fields = sorted(record, key=places.__getitem__)
+    fields = _in_order(name, tuple(record))
     return "".join([_options(record[one]) if one == "options" else _element(one, record[one]) for one in fields])
 
 
+# Customers of a batch have the same fields, as a rule.
+@lru_cache(maxsize=1024)
+def _in_order(name: str, fields: tuple[str, ...]) -> list[str]:
+    places = RECORD_PLACES[name]
+    if unknown := set(fields) - places.keys():
+        raise ValueError(f"{name} has no such fields: {sorted(unknown)}")
+    return sorted(fields, key=places.__getitem__)
+
+
 def _options(options: Mapping[str, str | None]) -> str:
-    listed = (f"{_element('name', name)}{_element('value', value)}" for name, value in options.items())
-    return f"<options>{''.join([f'<CustomerOption>{one}</CustomerOption>' for one in listed])}</options>"
+    listed = [
+        f"<CustomerOption><name>{_escaped(name)}</name>{_element('value', value)}</CustomerOption>"
+        for name, value in options.items()
+    ]
+    return f"<options>{''.join(listed)}</options>"
 
 
 def _escaped(text: str) -> str:
@@ -82,11 +94,14 @@ def _escaped(text: str) -> str:
 def read_answer(body: bytes) -> Any:
     """Return the element `msg` of an answer, or the Fault; raises DeployteqUnavailableError when it is neither."""
     # Made anew for each answer: a parser is not to be shared between threads.
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=False)
+    parser = etree.XMLParser(
+        resolve_entities=False, no_network=True, huge_tree=False, remove_comments=True, remove_pis=True
+    )
     content = None
     with suppress(etree.XMLSyntaxError):  # whose message quotes the answer
         content = etree.fromstring(body, parser).find(f"{{{_SOAP}}}Body")
-    if content is None or not len(content):
+    # SOAP has no document types; with one, an entity could stand for a part of a text.
+    if content is None or not len(content) or content.getroottree().docinfo.internalDTD is not None:
         raise DeployteqUnavailableError("Deployteq's answer is no complete SOAP message; the call can be tried again.")
     answer = content[0]
     if name_of(answer) == "Fault":
@@ -108,6 +123,20 @@ def _bare(tag: str) -> str:
     return tag.rpartition("}")[2]
 
 
+def read_number(element: Any) -> int:
+    """Return the number that an element holds; 0 when it holds none."""
+    return _number(element.text or "")
+
+
+def read_id(element: Any) -> int:
+    """Return the id of a record, or 0."""
+    return _number(_id(element))
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isdecimal() else 0
+
+
 def read_record(element: Any) -> dict[str, str]:
     """Return the fields of a flat record; nil, absent and empty are one thing."""
     return {_bare(one.tag): one.text or "" for one in element}
@@ -119,11 +148,8 @@ def read_customer(element: Any) -> tuple[dict[str, str], dict[str, str], list[st
     fields: dict[str, str] = {}
     options: dict[str, str] = {}
     unknown = []
-    for child in element:
+    for child in _filled(element):
         text = child.text
-        # Of seventy fields most are empty.
-        if text is None and not len(child):
-            continue
         name = _bare(child.tag)
         if name == "options":
             for one in child:

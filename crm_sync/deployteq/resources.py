@@ -4,9 +4,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from crm_sync.deployteq.account import DeployteqAccount
-from crm_sync.deployteq.envelope import read_record
+from crm_sync.deployteq.envelope import read_id, read_number, read_record
 from crm_sync.deployteq.limits import FIRST_PAUSE, LONGEST_PAUSE, LONGEST_WAIT, PAGE
-from crm_sync.deployteq.operations import TNS
 from crm_sync.errors import DeployteqRefusedError, DeployteqUnavailableError, SyncError
 from crm_sync.requests import RequestKind
 
@@ -34,7 +33,7 @@ def _page(account: DeployteqAccount, number: int, offset: int, expected: int, se
     deleted."""
     for _ in range(2):
         page = list(account.call("customerSet_getCustomers", resourceId=number, offset=offset, size=expected))
-        ids = {int(one.findtext(f"{{{TNS}}}id") or 0) for one in page}
+        ids = {read_id(one) for one in page}
         if len(page) == len(ids) == expected and _note_new(seen, ids):
             return page
     raise DeployteqUnavailableError(
@@ -60,7 +59,7 @@ def _ready(
 ) -> tuple[int, int]:
     status = ""
     for _ in range(2):
-        number = int(account.call(operation, **arguments).text or 0)
+        number = read_number(account.call(operation, **arguments))
         if account.resources:
             account.resources.hold(number)
         status, size = "", 0

@@ -84,7 +84,7 @@ class Transport:
         """
         response = self._once(kind, body)
         for _ in range(_PATIENCE):
-            if response.status_code != _TOO_MANY:
+            if not _came_too_soon(response):
                 break
             self._slow_down(_while_of(response))
             response = self._once(kind, body)
@@ -152,6 +152,12 @@ def _is_soap(response: requests.Response) -> bool:
     """Tell whether it is an answer of the interface: a result, or a fault in a 500."""
     is_xml = "xml" in response.headers.get("Content-Type", "").lower()
     return is_xml and response.status_code in {requests.codes.ok, _FAULT}
+
+
+def _came_too_soon(response: requests.Response) -> bool:
+    """Tell whether Deployteq wants to be left alone for a while: it says so, or for how long."""
+    is_busy = response.status_code == requests.codes.service_unavailable and "Retry-After" in response.headers
+    return is_busy or response.status_code == _TOO_MANY
 
 
 def _while_of(response: requests.Response) -> float:

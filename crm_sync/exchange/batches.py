@@ -19,6 +19,8 @@ class Sent:
 
     taken: dict[int, Customer] = field(default_factory=dict)
     refused: dict[int, str] = field(default_factory=dict)
+    # Refused as a whole, and then taken in halves: it was too many at once.
+    was_too_large: bool = False
 
     def add(self, other: "Sent") -> None:
         """Add what another part of the batch came to."""
@@ -38,10 +40,14 @@ def send_groups(
     """
     for group in parts(customers, _KEPT_AT_ONCE * size):
         begin(group)
-        sent, problem = Sent(), None
+        sent, problem, done = Sent(), None, 0
         try:
-            for part in parts(group, size):
-                sent.add(send_part(part))
+            while done < len(group):
+                part = send_part(group[done : done + size])
+                sent.add(part)
+                done += size
+                if part.was_too_large:
+                    size = max(1, size // 2)
         except SyncError as error:
             problem = error
         yield sent
@@ -62,6 +68,7 @@ def send(exchange: Exchange, batch: Sequence[Outgoing], *, may_repeat: bool) -> 
         middle = len(batch) // 2
         sent = send(exchange, batch[:middle], may_repeat=may_repeat)
         sent.add(send(exchange, batch[middle:], may_repeat=may_repeat))
+        sent.was_too_large = not sent.refused
         return sent
     return _matched(exchange, batch, answers, may_repeat=may_repeat)
 

@@ -27,6 +27,8 @@ from crm_sync.exchange.pairing_store import carry_noes, pair, paired_of
 from crm_sync.exchange.settings import ChangesThere
 from crm_sync.exchange.values import BLACKLIST, CONSENT, OPTION, STATUS, as_frame, as_objects
 
+_Objects = Sequence[Mapping[str, str]]
+
 
 @dataclass(frozen=True)
 class Difference:
@@ -61,15 +63,16 @@ def compare_page(
     if known.empty:
         return Difference()
     objects = [[one or {} for one in known[name]] for name in ("field_values", "sent_values", "agreed_values")]
-    ours = _live(ours, linked.union(*(name for one in objects for name in one)))
-    theirs, sent, agreed = (as_frame(one, ours.index, [*ours.columns]) for one in objects)
+    every, narrow = ours, _differing(ours, linked, *objects)
+    ours = every[narrow].astype("object")
+    theirs, sent, agreed = (as_frame(one, ours.index, narrow) for one in objects)
     compared = compare(ours, theirs, sent, agreed, linked)
     theirs = theirs.fillna("")
     take = _to_take(exchange, compared, theirs, linked)
     is_emptied = (take & theirs.isin([""]) & ~ours.isin([""])).any(axis=1)
     emptied: frozenset[int] = frozenset(known.index[is_emptied])
     if holds_emptied and emptied:
-        rest = compare_page(exchange, known[~is_emptied], ours[~is_emptied], linked, dry_run=dry_run)
+        rest = compare_page(exchange, known[~is_emptied], every[~is_emptied], linked, dry_run=dry_run)
         return replace(rest, emptied=emptied)
     # What is not settled: about to be sent, or only reported.
     is_open = compared.send | (compared.take & ~take & ~_ignored(theirs))
@@ -82,8 +85,8 @@ def compare_page(
     difference = Difference(
         dict(zip(known.index[is_out], as_objects(sends[is_out]), strict=True)),
         frozenset(known.index[unknown]),
-        dict(zip(known.index, as_objects(kept_sent, always=linked), strict=True)),
-        dict(zip(known.index, as_objects(kept_agreed, always=linked), strict=True)),
+        dict(zip(known.index, _renewed(objects[1], kept_sent, linked), strict=True)),
+        dict(zip(known.index, _renewed(objects[2], kept_agreed, linked), strict=True)),
         int(take.any(axis=1).sum()),
         int(compared.conflict.to_numpy().sum()),
         emptied,
@@ -93,9 +96,31 @@ def compare_page(
     return difference
 
 
-def _live(ours: pd.DataFrame, filled_there: set[str]) -> pd.DataFrame:
-    """Leave out fields that are empty on both sides: they come to nothing, and most are."""
-    return ours[[name for name in ours.columns if name in filled_there or ours[name].ne("").any()]].astype("object")
+def _differing(ours: pd.DataFrame, linked: set[str], theirs: _Objects, sent: _Objects, agreed: _Objects) -> list[str]:
+    """Return the fields in which somebody is not as both sides agreed, and the status; most come to nothing."""
+    found = []
+    for name in map(str, ours.columns):
+        # What is not linked and empty is not kept.
+        nothing = None if name in linked else ""
+        is_settled = ours[name].tolist() == [one.get(name, nothing) for one in sent]
+        if (
+            name == STATUS
+            or not is_settled
+            or any(there.get(name, "") != then.get(name, nothing) for there, then in zip(theirs, agreed, strict=True))
+        ):
+            found.append(name)
+    return found
+
+
+def _renewed(before: _Objects, kept: pd.DataFrame, linked: set[str]) -> list[dict[str, str]]:
+    """Return objects with the values of a frame in place of those that they had of its fields."""
+    renewed = []
+    for one, values in zip(before, as_objects(kept, always=linked), strict=True):
+        whole = dict(one)
+        for name in kept.columns:
+            whole.pop(name, None)
+        renewed.append(whole | values)
+    return renewed
 
 
 def _ignored(theirs: pd.DataFrame) -> pd.DataFrame:

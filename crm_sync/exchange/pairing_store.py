@@ -39,7 +39,26 @@ def pair(connection: Connection, brand: str) -> Paired:
         _store(connection, brand, clear.assign(is_double=is_double), way)
         by_way[way] = int((~is_double).sum())
         doubles += int(is_double.sum())
+    _follow_merges(connection, brand)
     return Paired(by_way, doubles, unclear)
+
+
+def _follow_merges(connection: Connection, brand: str) -> None:
+    """Pair customers whose record there is gone with a double of theirs that is not: somebody there has joined them."""
+    mirror, own = deployteq_customer.c, deployteq_customer.alias("own")
+    query = (
+        select(mirror.deployteq_id, mirror.customer_id, mirror.modified_at, own.c.deployteq_id)
+        .join_from(deployteq_customer, own, own.c.customer_id == mirror.customer_id)
+        .where(
+            *(mirror.brand == brand, mirror.is_double, mirror.deleted_there_at.is_(None)),
+            *(own.c.brand == brand, ~own.c.is_double, own.c.deleted_there_at.is_not(None)),
+        )
+        .order_by(mirror.modified_at.desc())
+    )
+    found = frame_of(connection.execute(query), ["deployteq_id", "customer_id", "modified_at", "gone"])
+    found = found.drop_duplicates("customer_id")
+    gone = found.assign(deployteq_id=found["gone"], is_double=True)
+    _store(connection, brand, pd.concat([gone, found.assign(is_double=False)]), "a double of a record that is gone")
 
 
 def _ways(connection: Connection, brand: str) -> Iterator[tuple[str, pd.DataFrame]]:

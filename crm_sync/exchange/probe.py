@@ -105,7 +105,9 @@ def _zone(exchange: Exchange, answer: Customer) -> Finding:
     if not stamp or at is None:
         return Finding(question, "cannot be measured")
     zone = ZoneInfo(exchange.settings.time_zone)
-    off = datetime.fromisoformat(stamp).replace(tzinfo=zone).astimezone(UTC) - at
+    # In the hour that comes twice in autumn, either may be meant.
+    both = (datetime.fromisoformat(stamp).replace(tzinfo=zone, fold=fold).astimezone(UTC) - at for fold in (0, 1))
+    off = min(both, key=abs)
     if abs(off) <= _TOLERANCE:
         return Finding(question, f"is {exchange.settings.time_zone}")
     minutes = round(off.total_seconds() / 60)

@@ -30,10 +30,11 @@ class ExchangeSummary:
         """The run's final state."""
         if self.person_needed or self.delivered.waiting or self.delivered.held:
             return RunState.NEEDS_APPROVAL
-        if self.delivered.refused or self.consent.refused:
-            return RunState.WITH_REFUSALS
+        # Before the states of a run that has done its work.
         if self.collected.problems.sentences:
             return RunState.NOT_CONFIGURED
+        if self.delivered.refused or self.consent.refused:
+            return RunState.WITH_REFUSALS
         if self.delivered.lacking:
             return RunState.WITH_MISSING_FIELDS
         return RunState.DRY_RUN if self.dry_run else RunState.COMPLETED

@@ -4,6 +4,7 @@ A frame has a row for each customer and a column for each field, named as Deploy
 begins with `option:`. Empty is empty text. Missing means left out: the value does not fit, and nothing is ever cut.
 """
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -20,7 +21,7 @@ IDENTITY = r"^crm-(\d{1,18})-[0-9a-f]+$"
 CONSENT = {Channel.EMAIL: "optIn", Channel.SMS: "smsOptIn"}
 STATUS = "status"
 BLACKLIST = "BLACKLIST"
-_FORBIDDEN = "[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
+_FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 _LENGTHS = {
     100: "externalId userName title lastname",
@@ -81,9 +82,11 @@ def our_values(customers: pd.DataFrame, linked: set[str], salesforce_id_field: s
     for name, values in columns.items():
         if values is empty:
             continue
-        safe = values.str.replace(_FORBIDDEN, "", regex=True)
-        cleaned |= safe.ne(values)
-        columns[name] = _fitting(name, safe)
+        if _FORBIDDEN.search("".join(values.tolist())):
+            safe = values.map(lambda text: _FORBIDDEN.sub("", text)).astype("str")
+            cleaned |= safe.ne(values)
+            values = safe  # noqa: PLW2901  # the column without them
+        columns[name] = _fitting(name, values)
     return pd.DataFrame(columns), int(cleaned.sum())
 
 
@@ -127,12 +130,20 @@ def as_objects(frame: pd.DataFrame, *, always: Collection[str] | None = None) ->
 
     `always`: the fields that are kept when they are empty as well; without it, all are.
     """
-    rows: list[dict[str, str]] = [{} for _ in range(len(frame))]
+    kept, others = dict[str, list[str]](), dict[str, list[Any]]()
     for name, values in frame.items():
-        is_kept = always is None or name in always
-        for row, value in zip(rows, values.tolist(), strict=True):
-            if isinstance(value, str) and (value or is_kept):
-                row[str(name)] = value
+        is_kept, listed = always is None or name in always, values.tolist()
+        if is_kept and not values.isna().any():
+            kept[str(name)] = listed
+        elif any(listed):
+            others[str(name)] = listed if is_kept else [one or None for one in listed]
+    # Most columns are whole, and are put together without a look at each value.
+    rows = [dict(zip(kept, row, strict=True)) for row in zip(*kept.values(), strict=True)]
+    rows = rows or [{} for _ in range(len(frame))]
+    for name, listed in others.items():
+        for row, value in zip(rows, listed, strict=True):
+            if isinstance(value, str):
+                row[name] = value
     return rows
 
 

@@ -1,6 +1,6 @@
 """A customer database, a brand of the stand-in, and the steps of an exchange; no Prefect, no Salesforce."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
@@ -34,6 +34,7 @@ class Rig:
     readers: Readers
     account: DeployteqAccount
     settings: ExchangeSettings
+    mapping: DataMapping = field(default_factory=DataMapping)
 
     @property
     def database(self) -> CustomerDatabase:
@@ -43,7 +44,7 @@ class Rig:
     @property
     def exchange(self) -> Exchange:
         """The exchange as a run has it."""
-        rules = DataMapping().rules()
+        rules = self.mapping.rules()
         return Exchange(self.account, self.database, self.settings, rules, lambda: self.people.now, no_sleep)
 
     def add(self, name: str, **values: Any) -> int:

@@ -18,6 +18,12 @@ _FORMS: list[tuple[str, dict[str, Any], dict[str, Any], dict[str, int]]] = [
     ("no address", {"email_address": None}, {"emailAddress": "", "lastname": "Ann"}, {}),
     ("too long", {"website": "w" * 256, "city": "Ede"}, {"website": "", "city": "Ede"}, {"website": 1}),
     ("an address too long", {"email_address": "a" * 80 + "@b.c"}, {"emailAddress": ""}, {"emailAddress": 1}),
+    (
+        "an address of three hundred",
+        {"email_address": "a" * 290 + "@b.example"},
+        {"emailAddress": ""},
+        {"emailAddress": 1},
+    ),
     ("not of the list", {"gender": "X", "title": "Dr"}, {"gender": "UNKNOWN", "title": "Dr"}, {"gender": 1}),
     ("what XML cannot hold", {"firstname": "a\u000b\ufffeb"}, {"firstname": "ab"}, {}),
     ("what XML has a form for", {"firstname": "<&\"'\U0001f600é"}, {"firstname": "<&\"'\U0001f600é"}, {}),

@@ -1,0 +1,145 @@
+"""Accounts as they may be, and what happens in them: other identities, many fields, joined by hand, a new token."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from crm_sync.database.tables.consent import consent_event
+from crm_sync.errors import ConfigurationError
+from crm_sync.exchange.collection import collect, read_account
+from crm_sync.exchange.delivery import deliver
+from crm_sync.exchange.probe import probe
+from standins.deployteq.faults import Trouble
+from tests.deployteq.rig import Rig
+from tests.rigs.many_fields import option_link
+
+
+def test_sixty_option_fields_go_with_whatever_is_in_them_and_come_back_by_nothing(rig: Rig) -> None:
+    fields = {f"veld {number:02d} ü": f"Ü{number} <&> \U0001f600 é\U0001f468‍\U0001f469" for number in range(60)}
+    rig.mapping.contact.links += [option_link(f"F{number}__c", name) for number, name in enumerate(fields)]
+    rig.brand.option_fields |= {*fields}
+    people = [rig.add(f"p{number}", options=fields) for number in range(12)]
+    assert rig.start().made == 12
+    assert fields.items() <= rig.there(people[0])["options"].items()
+    assert rig.calls(lambda: deliver(rig.exchange)) == 0
+    for person in people:
+        rig.change(person, options=fields | {"veld 07 ü": "", "veld 08 ü": "Z"})
+    assert rig.cycle().updated == 12
+    options = rig.there(people[3])["options"]
+    assert (options["veld 07 ü"], options["veld 08 ü"], options["veld 09 ü"]) == ("", "Z", fields["veld 09 ü"])
+    rig.wait(hours=1)
+    read_account(rig.exchange)
+    assert rig.calls(lambda: deliver(rig.exchange)) == 0
+
+
+def test_the_identity_may_be_the_external_id_which_two_there_have(rig: Rig) -> None:
+    rig.settings.identity, rig.settings.identity_is_option = "externalId", False
+    people = [rig.add(f"p{number}") for number in range(14)]
+    assert rig.start().made == 14
+    own = rig.there(people[0])
+    assert own["externalId"].startswith("crm-")
+    copy = rig.readers.insert(externalId=own["externalId"], emailAddress="copy@example.com")
+    for person in people:
+        rig.change(person, lastname=f"Other {person}")
+    delivered = rig.cycle()
+    assert (delivered.updated, delivered.gone, len(rig.brand.customers)) == (14, 0, 15)
+    assert [rig.there(one)["lastname"] for one in people] == [f"Other {one}" for one in people]
+    rig.wait(hours=12)
+    assert read_account(rig.exchange).figures.doubles == 1
+    rig.change(people[0], lastname="Third")
+    rig.cycle()
+    assert (rig.there(people[0])["lastname"], copy in rig.brand.customers) == ("Third", True)
+    assert rig.brand.customers[copy]["lastname"] != "Third"
+
+
+@pytest.mark.parametrize("is_met_by_a_call", [True, False])
+def test_who_is_joined_by_hand_there_is_followed_to_the_record_that_is_left(
+    each_rig: Rig, is_met_by_a_call: bool
+) -> None:
+    rig = each_rig
+    two = [rig.readers.insert(emailAddress="ann@example.com") for _ in range(2)]
+    ann = rig.add("ann")
+    rig.start()
+    own = rig.there(ann)["id"]
+    left = next(one for one in two if one != own)
+    rig.people.tick()
+    rig.readers.delete(own)
+    rig.readers.change(left, city="Ede")
+    if is_met_by_a_call:
+        rig.change(ann, lastname="Met")
+        assert rig.cycle().gone == 1
+    for _ in range(2):
+        rig.wait(hours=12)
+        read_account(rig.exchange)
+    rig.change(ann, lastname="Other")
+    rig.cycle()
+    there = rig.there(ann)
+    assert (there["id"], there["lastname"], there["city"]) == (left, "Other", "Ede")
+    assert [*rig.brand.customers] == [left]
+    rig.readers.unsubscribe(left)
+    rig.cycle()
+    assert rig.here(ann)["opt_in"] is False
+    assert rig.calls(lambda: deliver(rig.exchange)) == 0
+
+
+def test_a_token_that_ends_in_the_middle_is_a_setting_and_the_next_one_goes_on(rig: Rig) -> None:
+    people = [rig.add(f"p{number}") for number in range(6)]
+    rig.settings.batch = 2
+    rig.pair()
+    calls: list[str] = []
+
+    class Account:
+        """Lets the token end before the second batch."""
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(rig.account, name)
+
+        def call(self, operation: str, *arguments: Any, **named: Any) -> Any:
+            calls.append(operation)
+            if calls.count("customer_insertBulkUnique") == 2:
+                rig.brand.troubles.add(Trouble("fault", status=202, times=99))
+            return rig.account.call(operation, *arguments, **named)
+
+    account: Any = Account()
+    with pytest.raises(ConfigurationError, match="API token"):
+        deliver(replace(rig.exchange, account=account), approved=True)
+    assert len(rig.brand.customers) == 2
+    rig.brand.troubles.waiting.clear()
+    rig.people.tick()
+    deliver(rig.exchange)
+    assert sorted(rig.there(one)["lastname"] for one in people) == [f"P{number}" for number in range(6)]
+    assert len(rig.brand.customers) == 6
+
+
+@pytest.mark.parametrize(
+    "at", [datetime(2027, 10, 31, hour, 20, tzinfo=UTC) for hour in (0, 1)] + [datetime(2027, 3, 28, 1, tzinfo=UTC)]
+)
+def test_when_the_clock_changes_a_word_keeps_its_hour_and_the_zone_is_not_doubted(rig: Rig, at: datetime) -> None:
+    ann = rig.add("ann")
+    rig.start()
+    rig.people.now = at
+    assert {one.question: one for one in probe(rig.exchange)}["time zone of dates"].is_safe
+    rig.readers.unsubscribe(rig.there(ann)["id"])
+    rig.wait(minutes=5)
+    collect(rig.exchange)
+    said = [row for row in rig.rows(consent_event) if row["side"] == "deployteq" and row["said"] == "no"]
+    assert at <= said[0]["not_after"] <= rig.people.now
+    assert rig.here(ann)["opt_in"] is False
+    rig.wait(hours=2)
+    rig.readers.subscribe(rig.there(ann)["id"])
+    rig.cycle()
+    rig.judge()
+    assert rig.here(ann)["opt_in"] is True
+
+
+def test_a_size_that_the_account_does_not_take_is_found_once(rig: Rig) -> None:
+    rig.brand.switches.batch_limit = 7
+    for number in range(100):
+        rig.add(f"p{number:03d}")
+    rig.settings.batch = 20
+    rig.pair()
+    assert deliver(rig.exchange, approved=True).made == 100
+    # Twenty in seven calls, ten in three, and then five in each.
+    assert rig.brand.journal.count("customer_insertBulkUnique") == 7 + 3 + 14
