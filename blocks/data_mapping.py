@@ -21,7 +21,7 @@ class DataMapping(SavedBlock):
 
     _block_type_name = "Data mapping"
     _block_type_slug = "salesforce-data-mapping"
-    _description = "Links between Salesforce fields and customer fields; one of them tells customers apart."
+    _description = "Links between Salesforce fields and customer fields; one of them identifies customers."
 
     model_config = ConfigDict(json_schema_extra=picked_from_a_list("contact", "lead"))
 

@@ -11,6 +11,6 @@ class DeployteqDelivery(SavedBlock, ExchangeSettings):
 
     _block_type_name = "Deployteq delivery"
     _block_type_slug = "deployteq-delivery"
-    _description = "The fields that tell customers apart in Deployteq, the outbox group, and the first delivery."
+    _description = "The fields that identify customers in Deployteq, the outbox group, and the first delivery."
 
     model_config = ConfigDict(json_schema_extra=picked_from_a_list("identity"))

@@ -57,8 +57,8 @@ def _go_on(client: SyncPrefectClient) -> Iterator[str]:
 
 
 def end_processes_of_runs(**environment: str) -> None:
-    """End the processes of runs, which this environment tells apart: one that has outlived its runner would write
-    beside the next one, and tell the next server what the one before knows."""
+    """End the processes of runs, which carry this environment: one that has outlived its runner would write
+    beside the next one, and report to the next server what belongs to the one before."""
     for process in psutil.process_iter():
         # Gone by now, or another user's.
         with suppress(psutil.Error):

@@ -39,7 +39,7 @@ def deployteq_exchange(
     dry_run: bool = False,
     approve_changes: bool = False,
 ) -> ExchangeSummary:
-    """Collect opt-outs and changes from Deployteq, tell Salesforce of opt-outs, deliver what differs to Deployteq.
+    """Collect opt-outs and changes from Deployteq, pass opt-outs on to Salesforce, deliver what differs to Deployteq.
 
     A no is never undone by it, and no side waits for the other. Running it again changes nothing.
 

@@ -1,4 +1,4 @@
-"""The end of a cycle: every side was read, so the waiting yeses are judged, and Salesforce is to hear what it lacks."""
+"""The end of a cycle: every side was read, so the waiting yeses are judged, and Salesforce is to get what it lacks."""
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
@@ -25,7 +25,7 @@ from crm_sync.sobject import SObject
 class Cycle:
     """A run at the end of which the waiting yeses are judged; `now`: when it began.
 
-    `clock`: tells when something that was said here is noticed; `now`, if left out. `linked`: the channels that each
+    `clock`: when something said here is noticed; `now`, if left out. `linked`: the channels that each
     object's mapping has a field for. `users_may_lift`: whether a Salesforce user may subscribe a person again.
     `lifts_approved`: a person has approved the yeses that were held back. `shown_again`: objects of which Salesforce
     shows an opt-out field again; what was said of their customers meanwhile counts from now on.

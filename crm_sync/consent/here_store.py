@@ -66,7 +66,7 @@ def notice_changes_here(connection: Connection, hashes: AddressHash, *, run: int
 
 
 def _recorded(connection: Connection, since: datetime | None) -> pd.Series:
-    """Return the customers whose no was entered by a call since the last look: Salesforce is to hear of it too."""
+    """Return the customers whose no was entered by a call since the last look: it goes to Salesforce too."""
     said = select(address_consent.c.address_hash).where(SAID_HERE)
     if since is not None:
         said = said.where(address_consent.c.seen_at >= since)

@@ -1,4 +1,4 @@
-"""More noes than usual: they are carried out, and a person is told, since a mistake looks the same."""
+"""More noes than usual: they are carried out, and a person is alerted, since a mistake looks the same."""
 
 from sqlalchemy import Connection, func, select
 
@@ -7,9 +7,9 @@ from crm_sync.database.dialects import insert_for
 from crm_sync.database.tables.consent import consent_event, installation
 from crm_sync.database.tables.customers import customer
 
-# More than this at once is told, or held back: a share of the customers, and at least so many.
+# More than this at once is reported, or held back: a share of the customers, and at least so many.
 _SHARE, _AT_LEAST = 0.01, 50
-_TOLD_UNTIL = "consent_told_until"
+_REPORTED_UNTIL = "consent_reported_until"
 _SAID = [Kind.PERSON.value, Kind.USER.value]
 
 
@@ -20,10 +20,10 @@ def take_many_noes(connection: Connection) -> int:
     sync. The ledger's numbers grow, so only its end is read.
     """
     last = connection.scalar(select(func.max(consent_event.c.id))) or 0
-    known = connection.scalar(select(installation.c.value).where(installation.c.name == _TOLD_UNTIL))
+    known = connection.scalar(select(installation.c.value).where(installation.c.name == _REPORTED_UNTIL))
     if known is not None and int(known) == last:
         return 0
-    insert = insert_for(connection, installation).values(name=_TOLD_UNTIL, value=str(last))
+    insert = insert_for(connection, installation).values(name=_REPORTED_UNTIL, value=str(last))
     connection.execute(insert.on_conflict_do_update(index_elements=["name"], set_={"value": insert.excluded.value}))
     if known is None:
         return 0

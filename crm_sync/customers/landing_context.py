@@ -21,7 +21,7 @@ class LandingContext:
     shows; new customers get no. `stop_mailing`: customers who are deleted in Salesforce are mailed no more.
     `sets_aside`: keep records that would harm their customers for the end of the run. `none_is_left`: the records are
     gone, and with them all of their object. `read_from`: when the records were asked for, if a run before this one did.
-    `clock`: tells when something that was said here is noticed; `now`, if left out, is when the run began.
+    `clock`: the time at which something that was said here is noticed; `now`, if left out, is when the run began.
     """
 
     rules: MappingRules

@@ -35,7 +35,7 @@ def put_row(connection: Connection, target: Table, key: Mapping[str, Any], value
 def json_member(
     connection: Connection, objects: ColumnElement[Any], name: str, operator: str = "->"
 ) -> ColumnElement[str]:
-    """Return a member of JSON objects as JSON text, which tells a text from a number; with `->>` as plain text."""
+    """Return a member of JSON objects as JSON text, a text in quotes and a number not; with `->>` as plain text."""
     quoted = name.replace("\\", "\\\\").replace('"', '\\"')
     path = cast(name, Text) if connection.dialect.name == "postgresql" else literal(f'$."{quoted}"')
     return cast(objects.op(operator)(path), Text)

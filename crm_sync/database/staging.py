@@ -116,7 +116,7 @@ def _analyse(connection: Connection, name: str) -> None:
 
 
 def _copy(connection: Connection, table: Table, content: pa.Table) -> None:
-    # Text is quoted and null is not, which is how COPY tells an empty text from null.
+    # Text is quoted and null is not, which is how COPY distinguishes an empty text from null.
     options = csv.WriteOptions(include_header=False, quoting_style="needed", batch_size=_ROWS_FOR_A_WRITE)
     names = ", ".join(f'"{name}"' for name in content.column_names)
     cursor = connection.connection.cursor()

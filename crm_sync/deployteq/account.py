@@ -9,7 +9,7 @@ from crm_sync.errors import DeployteqRefusedError
 from crm_sync.requests import RequestKind
 
 UNKNOWN_TOKEN, ALREADY_DONE, NOT_FOUND = "202", "107", "213"
-# Beyond this, the clocks are told apart on the page.
+# Beyond this, the page shows that the clocks differ.
 CLOCK_TOLERANCE = timedelta(minutes=2)
 
 
@@ -36,7 +36,7 @@ class DeployteqAccount:
         self._token = token
         self._transport = transport
         self.brand = brand
-        # Fields of Customer that came in an answer and are not known here; they are left alone, and told once.
+        # Fields of Customer that came in an answer and are not known here; they are left alone, and reported once.
         self.unknown_fields: set[str] = set()
         self.answered_at: datetime | None = None
         self.calls = 0

@@ -166,7 +166,7 @@ def _enter(
 
 
 def _says_nothing_new(both: pd.DataFrame, wrote: Mapping[Channel, Mapping[int, bool]]) -> "pd.Series[bool]":
-    """Tell of customers of whom nothing is observed, which are most: they stand at yes as before, or at what this very
+    """Tell which customers show nothing new, as most do: they stand at yes as before, or at what this very
     call has written to a new one."""
     says_nothing = pd.Series(True, index=both.index)
     for channel, name in SAYS_NO.items():

@@ -79,7 +79,7 @@ def _measure(exchange: Exchange, made: set[int]) -> list[Finding]:
         _clock(exchange),
     ]
     upper = _insert(exchange, {"emailAddress": address.upper(), **_QUIET}, made)
-    findings.append(Finding("case of e-mail addresses", "of no matter" if upper.id == first.id else "told apart"))
+    findings.append(Finding("case of e-mail addresses", "ignored" if upper.id == first.id else "matters"))
     return [*findings, _clearing(exchange, first.id), _bad_record(exchange, name, made), _several(exchange, name, made)]
 
 

@@ -16,7 +16,7 @@ class ChangesThere(StrEnum):
 
 
 class ExchangeSettings(BaseModel):
-    """How customers are told apart in Deployteq, what is written there, and how the first delivery goes."""
+    """How customers are identified in Deployteq, what is written there, and how the first delivery goes."""
 
     outbox_group: int = Field(
         default=0,

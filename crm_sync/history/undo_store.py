@@ -26,7 +26,7 @@ from crm_sync.mapping.customer_fields import CONSENT_FIELDS, CUSTOMER_FIELDS
 
 _MAIL = ("mail_status", "mail_status_before")
 _MARKS = ("deleted_in_salesforce_at", "merged_into_customer_id")
-# What follows from consent, and what tells customers apart, stays.
+# What follows from consent, and what identifies customers, stays.
 _COLUMNS = [*(name for name in CUSTOMER_FIELDS if name not in CONSENT_FIELDS), "status", *_MAIL, *_MARKS]
 _OPTION = "option "
 _AT_ONCE = 5_000

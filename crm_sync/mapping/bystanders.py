@@ -11,11 +11,11 @@ from crm_sync.sobject import SObject
 
 
 def consent_of_bystanders(mapping: ObjectMapping) -> ObjectMapping | None:
-    """Return the links that tell who says no, or None when every record takes part or no field holds consent."""
+    """Return the links that show who says no, or None when every record takes part or no field holds consent."""
     if not mapping.condition or not any(link.is_consent for link in mapping.links):
         return None
-    told = [link for link in mapping.links if link.unique or link.is_consent or link.target == EMAIL_ADDRESS]
-    return mapping.model_copy(update={"links": told, "condition": ""})
+    kept = [link for link in mapping.links if link.unique or link.is_consent or link.target == EMAIL_ADDRESS]
+    return mapping.model_copy(update={"links": kept, "condition": ""})
 
 
 def map_bystanders(

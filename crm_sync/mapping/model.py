@@ -171,7 +171,7 @@ class ObjectMapping(BaseModel):
         title="Links",
         description="One row per field: its API name as Salesforce Setup shows it, like Email, Title or Score__c, and "
         "the customer field that it fills: a standard one to choose, or an option field of your brand to write. Unique "
-        "is on for exactly one row: customers are told apart by it, Id or Email as a rule. Says the opposite is only "
+        "is on for exactly one row: it identifies a customer, Id or Email as a rule. Says the opposite is only "
         "for opt_in and sms_opt_in, where true in Salesforce means No here, as with HasOptedOutOfEmail. Without rows "
         "this object is left out.",
     )

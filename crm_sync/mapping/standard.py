@@ -1,4 +1,4 @@
-"""The mapping to start from: the standard fields of leads and contacts, customers told apart by e-mail address."""
+"""The mapping to start from: the standard fields of leads and contacts, customers identified by e-mail address."""
 
 from crm_sync.mapping.model import CustomerFieldKind, FieldLink, ObjectMapping
 

@@ -1,4 +1,4 @@
-"""One field's trouble is one field's: a moment goes without the fields that Salesforce refuses, and is told as such."""
+"""One field's trouble is one field's: a moment goes without the fields that Salesforce refuses, and says so."""
 
 from collections import Counter
 from collections.abc import Collection
@@ -79,8 +79,8 @@ class LeftOutFields:
                 was_named |= is_named
         return again.where(was_named)
 
-    def told(self, results: pd.DataFrame) -> pd.DataFrame:
-        """Return results in which a record that was written without a value is refused for it; `was_written` tells."""
+    def explained(self, results: pd.DataFrame) -> pd.DataFrame:
+        """Return results in which a record that was written without a value is refused for it, with `was_written`."""
         is_partly = results["success"] & results.index.isin(self._why.index)
         why = self._why.reindex(results.index)
         columns = {name: results[name].mask(is_partly, why[name]) for name in _WHY}

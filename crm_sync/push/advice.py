@@ -19,7 +19,7 @@ _BY_CLASS = {
         True,
     ),
     RefusalClass.LIMIT: ("A limit was reached; send again with retry-outputs when Salesforce takes requests.", True),
-    RefusalClass.TARGET_DELETED: ("The record is deleted or merged; the next pull tells which customer it was.", False),
+    RefusalClass.TARGET_DELETED: ("The record is deleted or merged; the next pull finds which customer it was.", False),
     RefusalClass.CONVERTED: ("The lead was converted; switch on 'Follow converted leads', or pull first.", True),
     RefusalClass.DATA: ("Salesforce does not take the value; correct the customer, then retry-outputs.", False),
     RefusalClass.PERMISSION: (
@@ -102,6 +102,6 @@ def _advice(code: str, row_class: RefusalClass, automation: str) -> tuple[str, b
             f"The {automation} of the org {said} the record; its administrator can mend it, then retry-outputs.",
             True,
         )
-    # A code's own advice is about its usual meaning; a lock or a limit may be told under any code.
+    # A code's own advice is about its usual meaning; a lock or a limit may come under any code.
     usual = row_class in {RefusalClass.DATA, RefusalClass.PERMISSION, RefusalClass.AUTOMATION}
     return (usual and _BY_CODE.get(code)) or _BY_CLASS[row_class]

@@ -31,7 +31,7 @@ class StandingNoes:
         return bool(self.is_held.isna().any())
 
     def begin(self, records: pd.DataFrame) -> None:
-        """Start with customers of whom nothing is known but what a pull read last."""
+        """Start with nothing but what a pull read last of the customers."""
         self.records = records
         self.is_held = pd.Series(pd.NA, index=records["customer_id"].unique(), dtype="boolean")
 

@@ -115,7 +115,7 @@ def compare(
 
 
 def add_unlinked(plan: pd.DataFrame, links: Sequence[FieldLink], types: Mapping[str, str]) -> pd.DataFrame:
-    """Return a compared plan with the values told that the record has no field for, though the customer's own has."""
+    """Return a compared plan with the values that the record has no field for, though the customer's own has one."""
     found = find_unlinked(plan, values_of(plan, "own"), links, types)
     where = found.any(axis=1) & plan["code"].isna()
     return plan.assign(

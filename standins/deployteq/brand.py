@@ -48,7 +48,7 @@ class Brand:
     # The outbox group of the unsubscribe process; 0: no such process.
     outbox: int = 0
     # A campaign that mails new customers in the moment they are made, but for those that have this option field filled;
-    # whom of those that the interface made it has mailed.
+    # which of the customers that the interface made it has mailed.
     greets: str = ""
     greeted: list[int] = field(default_factory=list)
     lock: RLock = field(default_factory=RLock)

@@ -122,7 +122,7 @@ def _write_once(
         repeated = [] if is_last else [_repeat(export, one, delivery.results) for one in writes]
         again += [one for one in repeated if len(one)]
         waits = [label for one in repeated for label in one.records.index]
-        done = export.left_out.told(delivery.results[~delivery.results.index.isin(waits)])
+        done = export.left_out.explained(delivery.results[~delivery.results.index.isin(waits)])
         if len(done):
             store_results(export.run.database, apply_results(expected, done), were_sent=True)
         if delivery.limit:

@@ -30,7 +30,7 @@ RESOURCE = "deployteq.alert"
 _IN_THE_DATABASE = (BREAKER, REJECTS, BACKLOG, CONSENT)
 _ENDED = [StateType.COMPLETED, StateType.FAILED, StateType.CRASHED]
 # Runs that a limit has cut say nothing about what is wrong, and the breaker has an alert of its own; a misspelt name is
-# told to the person who typed it.
+# shown to the person who typed it.
 _NO_VERDICT = {RunState.CUT_BY_LIMIT, RunState.NOBODY_WAITS}
 _LOOKED_AT = 10
 

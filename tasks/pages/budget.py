@@ -39,7 +39,7 @@ def refresh_budget(
 ) -> str:
     """Leave the budget's page as it is now, raise and clear alerts, and return the page's sentence.
 
-    `with_account`: the run has a Deployteq account, which no saved block need tell of.
+    `with_account`: the run has a Deployteq account, which no saved block need name.
     """
     block = find_budget(budget)
     with database.transaction() as connection:

@@ -106,7 +106,7 @@ def _look(push: Push, plans: Plans, asked: list[SObject]) -> None:
             found = look(push, queries)
             break
         except QueryError:
-            # What is remembered of the fields is not so any more, unless this run has just been told it.
+            # What is remembered of the fields is not so any more, unless this run has just asked.
             if not (news := [query.sobject for query in queries if query.sobject not in push.described]):
                 raise
             for sobject in news:

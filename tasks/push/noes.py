@@ -29,7 +29,7 @@ def look(push: Push, queries: list[ChangeQuery]) -> dict[SObject, pd.DataFrame]:
     except QueryError:
         if not asked:
             raise
-        # By themselves, so that each is told what it is refused for.
+        # By themselves, so that each has its own reason when it is refused.
         _settle(push, asked, _asked_alone(push, asked))
         return look(push, queries)
     if noes.in_doubt:

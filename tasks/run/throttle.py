@@ -100,9 +100,9 @@ def create_missing_limits() -> list[str]:
 
 
 def mend_limits() -> list[str]:
-    """Make limits that are missing, mend those that hold nothing back or let nothing pass; returns what to tell.
+    """Make limits that are missing, mend those that hold nothing back or let nothing pass; returns the warnings.
 
-    A limit that is only slower stays. One that is faster than the promise stays too, and is told: the ledger in the
+    A limit that is only slower stays. One that is faster than the promise stays too, with a warning: the ledger in the
     customer database refuses what is too much.
     """
     said = []

@@ -10,7 +10,7 @@ from tasks.run.run import Run
 
 
 def propose(run: Run, *, own_fields: bool) -> MappingProposal:
-    """Describe leads and contacts, and return the proposal; raises MappingError when nobody can be told apart."""
+    """Describe leads and contacts, and return the proposal; raises MappingError when no field identifies a person."""
     described = {sobject: describe_object(run.org, str(sobject)) for sobject in (SObject.CONTACT, SObject.LEAD)}
     return propose_mapping(described, own_fields=own_fields)
 

@@ -21,7 +21,7 @@ _USUAL = WriteOptions()
 
 @task(task_run_name="{what}", **TALKS_TO_SALESFORCE)
 def send(what: str, request: Callable[[bool], Answer]) -> Answer:  # the task's name
-    """Make one request; what is retried is told that it is a repeat."""
+    """Make one request; a retry is marked as a repeat."""
     return request((task_run.run_count or 1) > 1)
 
 

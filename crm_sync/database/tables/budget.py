@@ -4,7 +4,7 @@ from sqlalchemy import Boolean, Column, Integer, Table, Text
 
 from crm_sync.database.tables.customers import JSON_OBJECT, Instant, metadata
 
-# Which org credentials lead to; without a row, no session has told it yet.
+# Which org credentials lead to; without a row, no session has shown it yet.
 org_name = Table(
     "org_name",
     metadata,

@@ -24,7 +24,7 @@ campaign_member = Table(
     Column("customer_id", ROW_ID, ForeignKey("customer.id"), nullable=False),
     Column("entered_at", Instant, nullable=False),
     Column("claimed_by", ROW_ID, ForeignKey("sync_run.id")),
-    # Which process claims it, so that a run which was killed is told from one that goes on.
+    # Which process claims it, to distinguish a run that was killed from one that goes on.
     Column("claimed_in", Text),
     Column("claimed_at", Instant),
     Column("done_at", Instant),

@@ -65,7 +65,7 @@ consent_candidate = Table(
     Index("ix_consent_candidate_place", "address_hash", "channel", "side", "reference", unique=True),
 )
 
-# The queue of withdrawals (and of the yeses that lift one) that Salesforce is still to hear of, a record a row.
+# The queue of withdrawals (and of the yeses that lift one) that Salesforce does not have yet, a record a row.
 consent_delivery = Table(
     "consent_delivery",
     metadata,

@@ -79,8 +79,8 @@ def limit_in(message: str) -> SyncError | None:
 
 def refusal_in(message: str) -> SyncError | None:
     """Return what somebody has to change, where a Bulk job's reason names it in words that are known."""
-    told = (rule for rule in RULES if not rule.codes and rule.matches(Complaint("", message)))
-    return next((rule.error(rule.sentence) for rule in told), None)
+    named = (rule for rule in RULES if not rule.codes and rule.matches(Complaint("", message)))
+    return next((rule.error(rule.sentence) for rule in named), None)
 
 
 def read_complaint(body: bytes) -> Complaint:

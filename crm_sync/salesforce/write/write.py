@@ -58,9 +58,9 @@ class Delivery:
 class Writer:
     """Writes records to one org; `random` gives numbers from 0 to 1.
 
-    `polls`: how often a Bulk job is polled, by experience, until it has ended. `found_size` is told how many records at
-    once the org takes, when it did not take so many as the options say. `longest_wait`: seconds after which a job is
-    given up, here and in Salesforce.
+    `polls`: how often a Bulk job is polled, by experience, until it has ended. `found_size` is called with how many
+    records at once the org takes, when it did not take so many as the options say. `longest_wait`: seconds after which
+    a job is given up, here and in Salesforce.
     """
 
     org: SalesforceOrg
