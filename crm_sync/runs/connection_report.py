@@ -98,5 +98,5 @@ class ConnectionReport:
         names = ", ".join(
             f"{one.sobject}.{one.salesforce_field}" for one in self.missing if one.sobject not in self.left_out
         )
-        shown = f"Salesforce does not show {names}: correct the mapping or the user's field permissions"
+        shown = f"Salesforce does not show {names}: correct the mapping or the user's permissions"
         return f"{who}, but {'; '.join([*self.left_out.values(), *([shown] if names else [])])}."

@@ -23,6 +23,7 @@ from crm_sync.pull.record_changes_store import SHOWN_CHANGES, RecordChange, chan
 from crm_sync.pull.watermarks_store import Watermark, forget_unmapped, move_watermark, read_watermarks
 from crm_sync.runs.counts import Counts
 from crm_sync.salesforce.read.changed_since import Changes
+from crm_sync.salesforce.schema.describe import ENCRYPTED
 from crm_sync.sobject import SObject
 from tasks.pull.bystanders import bystanders
 from tasks.pull.formulas import as_read, changed_formulas, formula_queries
@@ -67,7 +68,8 @@ def _ask_anew(run: Run, rules: MappingRules, marks: dict[SObject, Watermark]) ->
 
 
 def _resolve_mapping(run: Run, rules: MappingRules, marks: dict[SObject, Watermark]) -> ResolvedMapping:
-    """Return the mapping as far as Salesforce shows its fields; asks only about fields that no watermark knows.
+    """Return the mapping as far as Salesforce shows its fields; asks only about fields that no watermark knows, and
+    encrypted ones.
 
     An object of which nothing was ever stored is left out: no record of it is a customer's source. Raises MappingError
     for a new link that cannot be.
@@ -78,7 +80,8 @@ def _resolve_mapping(run: Run, rules: MappingRules, marks: dict[SObject, Waterma
     for sobject in rules.mapped:
         known = marks[sobject].field_types if sobject in marks else {}
         paths = rules.of(sobject).salesforce_fields
-        if not set(paths) <= known.keys():
+        # That the right to see an encrypted text was taken makes its values masks, and is no error.
+        if not set(paths) <= known.keys() or ENCRYPTED in known.values():
             return _ask_anew(run, rules, marks)
         found[sobject] = {path: known[path] for path in paths}
     return without_missing_fields(rules, found)

@@ -13,6 +13,7 @@ from crm_sync.errors import AuthorizationError
 from crm_sync.mapping.model import CustomerFieldKind, FieldLink
 from crm_sync.sobject import SObject
 from flows.check_connection import check_connection
+from flows.full_sync import full_sync
 from flows.incremental_pull import incremental_pull
 from tests.rigs.org import Rig, artifact
 
@@ -151,3 +152,32 @@ def test_formula_fields_are_marked_in_the_check(rig: Rig) -> None:
     check_connection(**rig.blocks())
     rows = [row for row in artifact("connection").splitlines() if "full sync of each week" in row]
     assert [("Score" in row, "Account" in row) for row in rows] == [(True, False), (False, True)]
+
+
+def test_an_encrypted_text_of_which_the_user_sees_a_mask_is_as_good_as_hidden(rig: Rig) -> None:
+    contact = next(row for row in rig.people("Contact") if not row["IsDeleted"] and row["Email"])
+    rig.org.records.update("Contact", contact["Id"], {"Title": "NL12345678"})
+    rig.org.change_field("Contact", "Title", type="encryptedstring", length=175)
+    rig.sync()
+    assert _titles(rig, contact) == ["NL12345678"]
+
+    rig.org.mask_fields("Contact", "Title")
+    rig.org.records.update("Contact", contact["Id"], {"Department": "Moved"})
+    state = incremental_pull(**rig.blocks(), return_state=True)
+    assert state.name == "CompletedWithMissingFields"
+    assert "Contact does not show Title" in str(state.message)
+    assert _titles(rig, contact) == ["NL12345678"], "a mask never comes over a value"
+    for run in (check_connection, full_sync):
+        state = run(**rig.blocks(), return_state=True)
+        assert "Title" in str(state.message)
+    assert not [row for row in rig.rows(salesforce_record) if "****" in str(row)]
+
+    rig.org.change_field("Contact", "Title", masked=False)
+    rig.org.settings.views_encrypted_data = True
+    rig.org.records.update("Contact", contact["Id"], {"Title": "NL87654321"})
+    assert "Title" not in rig.sync().sentence()
+    assert _titles(rig, contact) == ["NL87654321"]
+
+
+def _titles(rig: Rig, contact: dict[str, Any]) -> list[str]:
+    return [row["job_title"] for row in rig.rows(customer) if row["salesforce_id"] == contact["Id"]]

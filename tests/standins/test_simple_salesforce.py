@@ -77,7 +77,7 @@ def test_describe_names_the_fields(salesforce: Any) -> None:
     names = {field["name"] for field in salesforce.Contact.describe()["fields"]}
     assert {"Id", "Email", "Birthdate", "SystemModstamp", "Interests__c"} <= names
     listed = [one["name"] for one in salesforce.describe()["sobjects"]]
-    assert listed == ["Lead", "Contact", "Account", "User", "Organization"]
+    assert listed == ["Lead", "Contact", "Account", "User", "Organization", "UserPermissionAccess"]
 
 
 def test_bulk2_downloads_every_page(salesforce: Any, org: Org, tmp_path: Path) -> None:

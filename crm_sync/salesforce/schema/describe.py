@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from crm_sync.errors import SalesforceUnavailableError
+from crm_sync.errors import QueryError, SalesforceUnavailableError
 from crm_sync.salesforce.org import SalesforceOrg
 from crm_sync.salesforce.read.soql import checked_sobject
+
+ENCRYPTED = "encryptedstring"
 
 
 @dataclass(frozen=True)
@@ -50,13 +52,27 @@ class Identity:
 
 
 def describe(org: SalesforceOrg, sobject: str) -> dict[str, FieldDescription]:
-    """Return every field that the integration user may see, by API name; one request.
+    """Return every field that the integration user may see, by API name; one request, two where texts are encrypted.
 
-    Rule: REST guide, "sObject Describe"; a field hidden by field security is simply absent.
+    Rule: REST guide, "sObject Describe"; a field hidden by field security is simply absent. An encrypted text of which
+    the user only sees a mask is left out too: the mask is no value.
     """
     name = checked_sobject(sobject)
     answer = org.ask(lambda client: getattr(client, name).describe())
-    return {field["name"]: _describe_field(field) for field in _part(answer, "fields")}
+    fields = {field["name"]: _describe_field(field) for field in _part(answer, "fields")}
+    masked = {field.name for field in fields.values() if field.type == ENCRYPTED}
+    if masked and not _views_encrypted(org):
+        return {name: field for name, field in fields.items() if name not in masked}
+    return fields
+
+
+def _views_encrypted(org: SalesforceOrg) -> bool:
+    """Rule: object reference, "UserPermissionAccess", and help, "Classic Encryption for Custom Fields"."""
+    try:
+        answer = org.ask(lambda client: client.query("SELECT PermissionsViewEncryptedData FROM UserPermissionAccess"))
+    except QueryError:
+        return False
+    return any(record.get("PermissionsViewEncryptedData") for record in _part(answer, "records"))
 
 
 def _describe_field(field: dict[str, Any]) -> FieldDescription:

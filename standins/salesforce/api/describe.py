@@ -89,6 +89,7 @@ def describe_field(field: Field) -> dict[str, Any]:
         "compoundFieldName": field.compound,
         "createable": field.createable,
         "custom": field.custom,
+        **({"encrypted": True} if field.type == "encryptedstring" else {}),
         "defaultValue": field.default,
         "defaultedOnCreate": field.defaulted,
         "digits": field.digits,

@@ -27,7 +27,7 @@ from standins.salesforce.org.usage import Usage
 from standins.salesforce.schema.fields import SObject
 from standins.salesforce.schema.objects import account, contact, lead
 from standins.salesforce.schema.persisted_objects import persist_objects, persisted_objects
-from standins.salesforce.schema.setup_objects import organization, user
+from standins.salesforce.schema.setup_objects import organization, user, user_permission_access
 from standins.salesforce.soql.parser import parse
 from standins.salesforce.soql.sql import translate
 
@@ -54,7 +54,7 @@ class Org:
         self.user_id = FIRST_USER_ID
         self._database = database
         custom = persisted_objects(database) if database else []
-        sobjects = (lead(), contact(), account(), user(), organization(), *custom)
+        sobjects = (lead(), contact(), account(), user(), organization(), user_permission_access(), *custom)
         self.schema: dict[str, SObject] = {sobject.name: sobject for sobject in sobjects}
         self.unshared: dict[str, set[str]] = {}
         self._directory = None if database else TemporaryDirectory(prefix="standin-org-")
@@ -105,6 +105,12 @@ class Org:
     def hide_fields(self, sobject: str, *names: str) -> None:
         """Take the user's right to see these fields, as field-level security does."""
         self.schema[sobject] = self.schema[sobject].without(*names)
+
+    def mask_fields(self, sobject: str, *names: str) -> None:
+        """Make fields encrypted, and take "View Encrypted Data", so that the user sees their last four characters."""
+        self.settings.views_encrypted_data = False
+        for name in names:
+            self.change_field(sobject, name, type="encryptedstring", length=175, masked=True)
 
     def change_field(self, sobject: str, name: str, **changes: Any) -> None:
         """Change what a field is, as an administrator does; `updateable` or `createable` False takes the user's right

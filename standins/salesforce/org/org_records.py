@@ -1,4 +1,4 @@
-"""The records Organization and User, kept in step with the org's settings."""
+"""The records Organization, User and UserPermissionAccess, kept in step with the org's settings."""
 
 from datetime import datetime
 
@@ -6,12 +6,14 @@ from standins.salesforce.org.records import Records
 from standins.salesforce.org.settings import OrgSettings
 from standins.salesforce.soql.sql import Value, stamp
 
+_PERMISSIONS = "UserPermissionAccess"
+
 
 class OrgRecords:
-    """The one Organization and the one User."""
+    """The one Organization, the one User, and the permissions of this user."""
 
     def __init__(self, records: Records, settings: OrgSettings, ids: tuple[str, str], made: datetime) -> None:
-        """Write both records, as of the moment `made`; `ids` are those of the organization and of the user."""
+        """Write the records, as of the moment `made`; `ids` are those of the organization and of the user."""
         self._records = records
         self._settings = settings
         self._ids = ids
@@ -22,12 +24,12 @@ class OrgRecords:
         self.refresh()
 
     def refresh(self) -> None:
-        """Write both records again when a setting has changed."""
+        """Write the records again when a setting has changed."""
         current = self._current()
         if current == self._written:
             return
         for sobject, values in current.items():
-            row = {"n": 1, **values, **self._stamps}
+            row = {"n": 1, **values, **({} if sobject == _PERMISSIONS else self._stamps)}
             self._records.load(sobject, tuple(row), [tuple(row.values())], replacing=True)
         self._written = current
 
@@ -51,4 +53,9 @@ class OrgRecords:
             "Alias": last[:8].lower(),
             "IsActive": 1,
         }
-        return {"Organization": organization, "User": user}
+        permissions: dict[str, Value] = {
+            "Id": "000000000000000AAA",
+            "PermissionsApiEnabled": int(not settings.api_disabled),
+            "PermissionsViewEncryptedData": int(settings.views_encrypted_data),
+        }
+        return {"Organization": organization, "User": user, _PERMISSIONS: permissions}

@@ -33,6 +33,7 @@ class OrgSettings:
     newest_version: float = 68.0
     api_disabled: bool = False
     may_use_any_api_auth: bool = True
+    views_encrypted_data: bool = True
     lockout_after: int = 10
     logins_per_hour: int = 3600
     session_lifetime: timedelta = timedelta(seconds=7200)

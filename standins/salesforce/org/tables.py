@@ -26,11 +26,13 @@ def table_of(sobject: SObject) -> str:
     if sobject.field("IsDeleted") is None:
         # The org and its users never are, and queries need not know.
         columns += ", IsDeleted INTEGER NOT NULL DEFAULT 0"
-    return (
+    made = (
         f'CREATE TABLE IF NOT EXISTS "{sobject.name}" (n INTEGER PRIMARY KEY, {columns});'
         f'CREATE UNIQUE INDEX IF NOT EXISTS "{sobject.name}_id" ON "{sobject.name}" (Id);'
-        f'CREATE INDEX IF NOT EXISTS "{sobject.name}_stamp" ON "{sobject.name}" (SystemModstamp);'
     )
+    if sobject.field("SystemModstamp"):
+        made += f'CREATE INDEX IF NOT EXISTS "{sobject.name}_stamp" ON "{sobject.name}" (SystemModstamp);'
+    return made
 
 
 def column_of(field: Field) -> str:

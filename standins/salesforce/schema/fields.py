@@ -34,6 +34,8 @@ class Field:
     restricted: bool = False
     number_format: str = ""
     calculated: bool = False
+    # Of an encrypted text, all but the last four characters, for a user without the permission to view it.
+    masked: bool = False
 
     @property
     def custom(self) -> bool:
@@ -48,12 +50,12 @@ class Field:
     @property
     def filterable(self) -> bool:
         """Return whether WHERE may name this field."""
-        return not self.long
+        return not self.long and self.type != "encryptedstring"
 
     @property
     def sortable(self) -> bool:
         """Return whether ORDER BY may name this field."""
-        return not self.long and self.type not in (*COMPOUND, "multipicklist")
+        return not self.long and self.type not in (*COMPOUND, "multipicklist", "encryptedstring")
 
     @property
     def required(self) -> bool:

@@ -1,4 +1,4 @@
-"""The fields of User, Organization and Name."""
+"""The fields of User, Organization, UserPermissionAccess and Name."""
 
 from dataclasses import replace
 
@@ -45,6 +45,17 @@ def organization() -> SObject:
         *stamps(),
     )
     return SObject("Organization", "Organizations", "00D", fields, refuses=_ORGANIZATION_REFUSES)
+
+
+def user_permission_access() -> SObject:
+    """Return the sObject UserPermissionAccess: one record, the permissions of the user who asks."""
+    fields = (
+        record_id("User Permission Access"),
+        Field("LastCacheUpdate", "Last Cache Update", "datetime").locked(),
+        flag("PermissionsApiEnabled", "API Enabled").locked(),
+        flag("PermissionsViewEncryptedData", "View Encrypted Data").locked(),
+    )
+    return SObject("UserPermissionAccess", "User Permission Access", "000", fields, refuses=_ORGANIZATION_REFUSES)
 
 
 def as_name(parent: SObject) -> SObject:

@@ -39,7 +39,11 @@ class Column:
     @property
     def sql(self) -> str:
         """Return the name by which SQL calls it."""
-        return f'{self.place.alias}."{self.field.name}"'
+        value = f'{self.place.alias}."{self.field.name}"'
+        if not self.field.masked:
+            return value
+        hidden = f"REPLACE(HEX(ZEROBLOB(MAX(LENGTH({value}) - 4, 0))), '00', '*')"
+        return f"{hidden} || SUBSTR({value}, -4)"
 
 
 class Paths:
