@@ -10,6 +10,7 @@ from crm_sync.columns.address_hash import AddressHash, normalise_address
 from crm_sync.database.frames import frame_of
 from crm_sync.database.tables.consent import address_consent, consent_candidate, consent_delivery, consent_event
 from crm_sync.database.tables.customers import customer, salesforce_record
+from crm_sync.salesforce.schema.record_ids import full_id
 
 _SAID = ["channel", "side", "reference"]
 _EVENT = [*_SAID, "said", "kind", "cause", "not_before", "not_after", "seen_at", "sync_run_id"]
@@ -19,7 +20,6 @@ _DELIVERY = ["channel", "said", "sobject", "record_id", "queued_at", "delivered_
 _MAILABLE = ["customer_id", "is_mailable", "reason"]
 _VIEW = table("customer_mailable", *(named_column(name) for name in _MAILABLE))
 _CUSTOMER = [*_MAILABLE, "is_own"]
-_ID_LENGTHS = (15, 18)
 
 
 @dataclass(frozen=True)
@@ -67,11 +67,9 @@ def read_chain(connection: Connection, hashes: AddressHash, who: str) -> Consent
 
 
 def _hash_of(connection: Connection, hashes: AddressHash, who: str) -> int | None:
-    if "@" in who or len(who) not in _ID_LENGTHS:
+    if not (record := full_id(who)):
         return hashes.of(normalise_address(who))
-    # Salesforce's Ids of 15 characters are the beginning of those of 18.
-    found = select(salesforce_record.c.address_hash).where(salesforce_record.c.id.startswith(who, autoescape=True))
-    return connection.scalars(found.limit(1)).one_or_none()
+    return connection.scalar(select(salesforce_record.c.address_hash).where(salesforce_record.c.id == record))
 
 
 def _read(connection: Connection, source: Table, names: list[str], wanted: ColumnElement[bool]) -> pd.DataFrame:

@@ -19,8 +19,10 @@ from crm_sync.database.tables.moments import contact_moment, moment_export
 from crm_sync.database.tables.safety import customer_history, held_record
 from crm_sync.erasure.known_store import record_hashes, remember
 from crm_sync.errors import ConfigurationError
+from crm_sync.salesforce.schema.record_ids import full_id
 
-_ID_LENGTHS = (15, 18)
+# Digits that every database takes as a number.
+_LONGEST_NUMBER = 19
 # A person is found over joined customers and records, which lead to each other.
 _MOST_ROUNDS = 10
 
@@ -141,16 +143,13 @@ def _empty_deleted_records(connection: Connection, before: datetime) -> None:
 
 
 def _first(connection: Connection, hashes: AddressHash, who: str) -> Person:
-    if who.isascii() and who.isdigit() and len(who) not in _ID_LENGTHS:
-        known = connection.scalars(select(customer.c.id).where(customer.c.id == int(who))).all()
-        return Person(customers=tuple(known))
-    if "@" in who or len(who) not in _ID_LENGTHS:
-        return Person(addresses=(hashes.of(normalise_address(who)),))
-    # Salesforce's Ids of 15 characters are the beginning of those of 18.
-    found = connection.scalars(
-        select(salesforce_record.c.id).where(salesforce_record.c.id.startswith(who, autoescape=True))
-    )
-    return Person(records=tuple(found))
+    if record := full_id(who):
+        known = connection.scalars(select(salesforce_record.c.id).where(salesforce_record.c.id == record)).all()
+        return Person(records=tuple(known))
+    if who.isascii() and who.isdigit() and len(who) < _LONGEST_NUMBER:
+        own = connection.scalars(select(customer.c.id).where(customer.c.id == int(who))).all()
+        return Person(customers=tuple(own))
+    return Person(addresses=(hashes.of(normalise_address(who)),))
 
 
 def _with_more(connection: Connection, person: Person) -> Person:

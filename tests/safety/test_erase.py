@@ -13,6 +13,7 @@ from crm_sync.erasure.known_store import readmit
 from crm_sync.erasure.person_store import erase, find_person, forget_deleted
 from crm_sync.errors import ConfigurationError
 from crm_sync.push.queue_store import enter_campaign
+from crm_sync.salesforce.schema.record_ids import full_id
 from tasks.pages.erasure import WORDS
 from tests.rigs.story import HASHES, START, Story
 
@@ -115,3 +116,16 @@ def test_every_table_of_an_erasure_has_a_word_of_its_own(keyed: CustomerDatabase
         erased = erase(connection, HASHES, find_person(connection, HASHES, ADA), START)
 
     assert set(erased.rows) == set(WORDS)
+
+
+def test_an_id_means_one_record_however_it_is_typed_and_never_one_of_other_capitals(
+    keyed: CustomerDatabase, story: Story
+) -> None:
+    upper, lower = "003PL00000abcDE", "003PL00000abcde"
+    story.land(story.contact(5, "upper@x.org", Id=full_id(upper)), story.contact(6, "lower@x.org", Id=full_id(lower)))
+    with keyed.transaction() as connection:
+        for who in (lower, full_id(lower), full_id(lower).upper(), f" {full_id(lower).lower()}\n"):
+            assert find_person(connection, HASHES, who).records == (full_id(lower),)
+        for who in ("003PL00000ABCDE", "003PL00000abcDEAA", "003PL00000abcDEZZZ", "003PL00000abc_E", "003PL00000abc%E"):
+            with pytest.raises(ConfigurationError):
+                find_person(connection, HASHES, who)

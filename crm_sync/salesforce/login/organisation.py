@@ -6,10 +6,10 @@ from typing import Any
 
 import requests
 
+from crm_sync.salesforce.schema.record_ids import full_id
+
 _ID = re.compile(r"(?:/id/|<organizationId>)(00D\w{15}|00D\w{12})\b")
 _NAME = re.compile(r"<organizationName>([^<]+)<")
-_SHORT = 15
-_CHECK = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
 
 
 class LoginAnswer:
@@ -42,11 +42,4 @@ class LoginAnswer:
 
 def organisation_of(session_id: str) -> str:
     """Return the org's Id, with which most session ids begin; empty for others."""
-    return full_id(session_id[:_SHORT]) if re.match(r"00D\w{12}!", session_id) else ""
-
-
-def full_id(short: str) -> str:
-    """Return an Id with the three characters that tell which letters of the first fifteen are capitals."""
-    parts = (short[start : start + 5] for start in (0, 5, 10))
-    check = (_CHECK[sum(1 << place for place, letter in enumerate(part) if letter.isupper())] for part in parts)
-    return short if len(short) > _SHORT else short + "".join(check)
+    return full_id(session_id.partition("!")[0]) if re.match(r"00D\w{12}!", session_id) else ""
