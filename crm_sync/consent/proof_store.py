@@ -10,7 +10,7 @@ from crm_sync.columns.address_hash import AddressHash, normalise_address
 from crm_sync.database.frames import frame_of
 from crm_sync.database.tables.consent import address_consent, consent_candidate, consent_delivery, consent_event
 from crm_sync.database.tables.customers import customer, salesforce_record
-from crm_sync.salesforce.schema.record_ids import full_id
+from crm_sync.salesforce.record_ids import full_id
 
 _SAID = ["channel", "side", "reference"]
 _EVENT = [*_SAID, "said", "kind", "cause", "not_before", "not_after", "seen_at", "sync_run_id"]

@@ -19,7 +19,7 @@ from crm_sync.database.tables.moments import contact_moment, moment_export
 from crm_sync.database.tables.safety import customer_history, held_record
 from crm_sync.erasure.known_store import record_hashes, remember
 from crm_sync.errors import ConfigurationError
-from crm_sync.salesforce.schema.record_ids import full_id
+from crm_sync.salesforce.record_ids import full_id
 
 # Digits that every database takes as a number.
 _LONGEST_NUMBER = 19

@@ -24,7 +24,7 @@ from crm_sync.deployteq.customers import Customer
 from crm_sync.erasure.known_store import without_erased
 from crm_sync.exchange.settings import ExchangeSettings
 from crm_sync.exchange.values import BLACKLIST, FIELDS, OPTION, STATUS
-from crm_sync.salesforce.schema.record_ids import full_ids
+from crm_sync.salesforce.record_ids import full_ids
 
 # What Deployteq fills in by itself says nothing about the person.
 _DEFAULTS = {"gender": "UNKNOWN", "maritalStatus": "UNKNOWN", "emailType": "MULTIPART"}

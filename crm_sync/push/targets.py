@@ -4,7 +4,7 @@ import pandas as pd
 from sqlalchemy import Connection
 
 from crm_sync.customers.current_record import find_current_records
-from crm_sync.salesforce.schema.record_ids import full_ids
+from crm_sync.salesforce.record_ids import full_ids
 from crm_sync.sobject import SObject
 
 _PREFIXES = {sobject.id_prefix: sobject for sobject in SObject}

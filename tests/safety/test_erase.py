@@ -13,7 +13,7 @@ from crm_sync.erasure.known_store import readmit
 from crm_sync.erasure.person_store import erase, find_person, forget_deleted
 from crm_sync.errors import ConfigurationError
 from crm_sync.push.queue_store import enter_campaign
-from crm_sync.salesforce.schema.record_ids import full_id
+from crm_sync.salesforce.record_ids import full_id
 from tasks.pages.erasure import WORDS
 from tests.rigs.story import HASHES, START, Story
 

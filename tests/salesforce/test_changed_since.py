@@ -13,7 +13,7 @@ from crm_sync.salesforce.read.bulk_query import create_query_job, download_page,
 from crm_sync.salesforce.read.changed_since import ChangeQuery, Changes, changed_since
 from crm_sync.salesforce.read.composite import Answers, ask_together
 from crm_sync.salesforce.read.read_plan import ReadStrategy, Remainder
-from crm_sync.salesforce.schema.record_ids import full_ids
+from crm_sync.salesforce.record_ids import full_ids
 from crm_sync.sobject import SObject
 from tests.salesforce.conftest import Rig
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import requests
 
-from crm_sync.salesforce.schema.record_ids import full_id
+from crm_sync.salesforce.record_ids import full_id
 
 _ID = re.compile(r"(?:/id/|<organizationId>)(00D\w{15}|00D\w{12})\b")
 _NAME = re.compile(r"<organizationName>([^<]+)<")
