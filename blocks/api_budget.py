@@ -6,6 +6,7 @@ from pydantic import ConfigDict, Field
 
 from blocks.load import load_block
 from blocks.saved_block import SavedBlock, picked_from_a_list
+from crm_sync.bounds import MOST
 from crm_sync.budget.rules import BudgetRules
 
 
@@ -36,7 +37,7 @@ class ApiBudget(SavedBlock, BudgetRules):
         description="A Bulk job that Salesforce has not finished by then is given up, here and there.",
     )
     alert_when_rejected: int = Field(
-        default=100, ge=0, title="Alert above so many rejects", description="Records that could not be used."
+        default=100, ge=0, le=MOST, title="Alert above so many rejects", description="Records that could not be used."
     )
     notify: str = Field(
         default="",

@@ -17,7 +17,7 @@ from tasks.pages.budget import refresh_budget_quietly
 from tasks.pages.push import publish_push
 from tasks.push.push import enter, find_customers, hold_entering, preview_push, push_queue
 from tasks.run.ending import end_in_a_sentence
-from tasks.run.flow import flow, run_name
+from tasks.run.flow import Number, flow, run_name
 from tasks.run.run import open_run
 
 _FLOW = "campaign_push"
@@ -36,7 +36,7 @@ def campaign_push(
     mapping: DataMapping | str = "mapping",
     settings: SalesforceSynchronize | str = "salesforce-synchronize",
     selection: list[FieldEquals] = [],  # noqa: B006  # the form shows it; never changed
-    customer_ids: list[int] = [],  # noqa: B006  # as above
+    customer_ids: list[Number] = [],  # noqa: B006  # as above
     dry_run: bool = False,
     approve_changes: bool = False,
 ) -> PushResult:

@@ -14,7 +14,7 @@ from tasks.pages.budget import refresh_budget_quietly
 from tasks.pages.push import publish_push
 from tasks.push.push import enter, find_customers_again, preview_push, push_queue
 from tasks.run.ending import end_in_a_sentence
-from tasks.run.flow import flow, run_name
+from tasks.run.flow import Number, flow, run_name
 from tasks.run.run import open_run
 
 _FLOW = "retry_outputs"
@@ -29,7 +29,7 @@ def _run_name() -> str:
 def retry_outputs(
     campaign: str,
     which: str = "limit",
-    of_run: int | None = None,
+    of_run: Number | None = None,
     *,
     dry_run: bool = False,
     salesforce: SalesforceCredentials | str = "salesforce",

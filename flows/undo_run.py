@@ -8,7 +8,7 @@ from blocks.customer_database import CustomerDatabase
 from blocks.load import load_block
 from tasks.pages.undo import publish_runs, publish_undo
 from tasks.run.ending import end_in_a_sentence
-from tasks.run.flow import flow
+from tasks.run.flow import Number, flow
 from tasks.safety.undo import list_runs, take_back
 
 
@@ -21,8 +21,8 @@ def _run_name() -> str:
 
 @flow(name="undo_run", flow_run_name=_run_name)
 def undo_run(
-    run: int | None = None,
-    customers: list[int] = [],  # noqa: B006  # the form shows it; never changed
+    run: Number | None = None,
+    customers: list[Number] = [],  # noqa: B006  # the form shows it; never changed
     fields: list[str] = [],  # noqa: B006  # as above
     *,
     dry_run: bool = True,

@@ -4,6 +4,7 @@ from enum import StrEnum
 
 from pydantic import BaseModel, Field
 
+from crm_sync.bounds import MOST
 from crm_sync.deployteq.customers import UniqueField
 from crm_sync.deployteq.limits import BATCH
 
@@ -21,6 +22,7 @@ class ExchangeSettings(BaseModel):
     outbox_group: int = Field(
         default=0,
         ge=0,
+        le=MOST,
         title="Outbox group",
         description="The id of the group that a campaign of yours in Deployteq fills with who unsubscribed, bounced or "
         "changed details. 0: none; opt-outs then come with the hourly sweep.",
@@ -62,6 +64,7 @@ class ExchangeSettings(BaseModel):
     first_customers: int = Field(
         default=50,
         ge=1,
+        le=MOST,
         title="First customers",
         description="The first delivery makes so many and waits until a person has looked at them in Deployteq.",
     )

@@ -2,6 +2,8 @@
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from crm_sync.bounds import LONGEST_DAYS, MOST
+
 
 class Safeguards(BaseModel):
     """How much a run may do to many people at once, and how long old values stay."""
@@ -17,7 +19,11 @@ class Safeguards(BaseModel):
         "that loses its value. What would change more of them at once waits until a person ticks a box.",
     )
     hold_above_customers: int = Field(
-        default=50, ge=0, title="And above customers", description="So many may always be changed at once."
+        default=50,
+        ge=0,
+        le=MOST,
+        title="And above customers",
+        description="So many may always be changed at once.",
     )
     hold_entering_above_percent: float = Field(
         default=50,
@@ -27,11 +33,16 @@ class Safeguards(BaseModel):
         description="Of all customers, when they enter a campaign at once.",
     )
     keep_old_values_days: int = Field(
-        default=14, ge=1, title="Keep old values", description="So many days a run can be taken back with undo-run."
+        default=14,
+        ge=1,
+        le=LONGEST_DAYS,
+        title="Keep old values",
+        description="So many days a run can be taken back with undo-run.",
     )
     forget_deleted_after_days: int = Field(
         default=30,
         ge=1,
+        le=LONGEST_DAYS,
         title="Forget deleted people after",
         description="So many days after a person was deleted in Salesforce, the values here are erased.",
     )

@@ -7,6 +7,7 @@ from typing import Self
 
 from pydantic import BaseModel, Field, field_validator, model_validator
 
+from crm_sync.bounds import LONGEST_DAYS, MOST
 from crm_sync.salesforce.limits import RECORDS_PER_COLLECTION
 
 
@@ -57,6 +58,7 @@ class MomentRules(BaseModel):
     max_age_days: int = Field(
         default=365,
         ge=0,
+        le=LONGEST_DAYS,
         title="Oldest, in days",
         description="E-mails that were sent longer ago are left out, and no longer brought up to date. 0: any age.",
     )
@@ -68,6 +70,7 @@ class MomentRules(BaseModel):
     most_per_run: int = Field(
         default=100_000,
         ge=1,
+        le=MOST,
         title="Most per run",
         description="A run writes at most so many records; the next one goes on with the rest.",
     )

@@ -6,12 +6,14 @@ For a Python caller whose Prefect server does not answer, and for parameters tha
 import json
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, ParamSpec, TypeVar
+from typing import Annotated, Any, ParamSpec, TypeVar
 
 import httpx
 from prefect import Flow, runtime
 from prefect.settings import get_current_settings
+from pydantic import Field
 
+from crm_sync.bounds import MOST
 from crm_sync.errors import ConfigurationError
 from crm_sync.http.proxies import no_proxy_here
 
@@ -25,6 +27,9 @@ NOT_STARTED = (
 # Prefect's words for a server that it cannot reach, or start.
 _PROBLEMS = {"Failed to reach API": NO_SERVER, "Timed out while attempting to connect to ephemeral": NOT_STARTED}
 _KIND, _JSON = "__prefect_kind", "json"
+
+# The number of a customer or of a run.
+Number = Annotated[int, Field(ge=1, le=MOST)]
 
 P = ParamSpec("P")
 R = TypeVar("R")
