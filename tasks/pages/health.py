@@ -49,7 +49,7 @@ def publish_health(database: CustomerDatabase, now: datetime, *, with_account: b
         "health",
         "Health",
         health.sentence(now),
-        table(("direction", "last succeeded (UTC)", "last run ended as"), _directions(health)),
+        table(("direction", "last succeeded (UTC)", "last run (UTC)", "ended as"), _directions(health)),
         heading("There and here"),
         table(("", "there", "here"), _sides(health)),
         heading("What waits, was refused, or is held back"),
@@ -78,9 +78,13 @@ def _directions(health: Health) -> list[tuple[object, ...]]:
     for one in health.directions:
         name, page = _NAMES[one.flow]
         held = " (held back)" if one.last_state == RunState.NEEDS_APPROVAL else ""
-        at = f"{one.succeeded_at:%Y-%m-%d %H:%M}" if one.succeeded_at else "never"
-        rows.append((link_to_page(page, name) if one.last_at else name, at, f"{one.last_state}{held}"))
+        shown = link_to_page(page, name) if one.last_at else name
+        rows.append((shown, _moment(one.succeeded_at), _moment(one.last_at), f"{one.last_state}{held}"))
     return rows
+
+
+def _moment(at: datetime | None) -> str:
+    return f"{at:%Y-%m-%d %H:%M}" if at else "not yet"
 
 
 def _sides(health: Health) -> list[tuple[object, ...]]:

@@ -29,10 +29,7 @@ def publish_held(flow: str, summary: SyncSummary) -> None:
             "what comes again as it was is not held any more (a full sync sees who is back in sight)."
         ),
         Markdown(f"Each of them is in the list {link_to_page(f'{key}-list')}."),
-        Markdown(
-            "With the values of now, and those that wait: "
-            "`SELECT * FROM held_record JOIN customer ON customer.id = held_record.customer_id`."
-        ),
+        Markdown("No page shows values; whoever may read the customer database finds both there, as Operations says."),
     )
     listed = [
         {"customer": customer, "record": record, "what": change.words, "address": address(summary.org_host, record)}

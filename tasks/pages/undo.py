@@ -10,6 +10,12 @@ _LISTED = 10_000
 _LIST = "undo-run-list"
 # They follow from other fields, and are not shown.
 _UNSHOWN = ("address_hash", "mail_status_before")
+# What is no field of a mapping, in words.
+_WORDS = {
+    "deleted_in_salesforce_at": "deleted in Salesforce",
+    "merged_into_customer_id": "joined to another customer",
+    "mail_status": "may be mailed, but for consent",
+}
 
 
 def publish_runs(runs: Sequence[KeptRun]) -> str:
@@ -27,7 +33,7 @@ def publish_runs(runs: Sequence[KeptRun]) -> str:
 
 def publish_undo(run: int, plan: UndoPlan, *, dry_run: bool) -> str:
     """Leave what changes by field, with the list of customers, and return the sentence of the page."""
-    changes = plan.changes[~plan.changes["field"].isin(_UNSHOWN)]
+    changes = plan.changes[~plan.changes["field"].isin(_UNSHOWN)].replace({"field": _WORDS})
     customers = counted(int(changes["customer_id"].nunique()), "customer")
     verb = "would get back" if dry_run else "got back"
     sentence = f"{customers} {verb} {counted(len(changes), 'value')} from before run {run}"

@@ -91,13 +91,17 @@ def test_page_has_both_sides_and_leads_to_the_others(rig: Rig) -> None:
         enter_campaign(connection, "spring", [row["id"] for row in rig.rows(customer)[:3]], utc_now())
         # An account was connected once, and its block is gone.
         note_connection(connection, "brand", paired_at=NOW)
+        cut = start_run(connection, "campaign_push", rig.org.organization_id, None, NOW)
+        end_run(connection, cut, state=RunState.CUT_BY_LIMIT, counts={}, requests_used=2, now=NOW)
 
     api_budget(rig.salesforce, rig.customers)
 
     page = artifact("health")
-    assert page.splitlines()[2].startswith("All is well: every direction works, 3 wait for the next run")
+    said = "Needs a look: no incremental pull has succeeded yet; 3 wait for the next run"
+    assert page.splitlines()[2].startswith(said)
     assert "| customers in campaigns | 3 |  |  |" in page
     assert f"| records from Salesforce |  | {rejected} |  |" in page
     assert f"| Contacts in Salesforce, as last read | {len(rig.people('Contact')):,} |  |" in page
     assert "(/v2/artifacts/key/activity)" in page
+    assert "| not yet | 2026-03-04 12:00 | CutByLimit |" in page
     assert "Deployteq" not in page

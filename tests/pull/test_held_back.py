@@ -62,7 +62,7 @@ def test_most_contacts_out_of_sight_are_not_deleted_until_a_person_says_so(many:
     assert _deleted(many) == 0
     page = artifact("full-sync-held-back")
     assert f"| {out_of_sight} |" in page
-    assert "@" not in page
+    assert not [word for word in ("@", "SELECT", "held_record") if word in page]
     assert "Utrecht" not in artifact("full-sync-held-back-list")
     with pytest.raises(PersonNeededError):
         many.pull()

@@ -71,6 +71,7 @@ def test_a_run_is_found_on_the_page_shown_and_taken_back_but_for_the_no(spoiled:
 
     assert shown.startswith("2 customers would get back")
     assert "| email_address | 1 |" in artifact("undo-run")
+    assert "| deleted in Salesforce | 1 |" in artifact("undo-run")
     assert rig.rows(customer) == before
     assert undo_run(run, database=rig.customers, dry_run=False).startswith("2 customers got back")
     page = artifact("undo-run")
