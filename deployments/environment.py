@@ -59,6 +59,9 @@ def set_own_environment(environment: MutableMapping[str, str] | None = None, *, 
         with suppress(OSError):
             kept_before.chmod(0o600)
     environment["PREFECT_HOME"] = str(folder)
+    # Nothing of a run goes to Prefect's makers, wherever the programs are started.
+    environment.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+    environment.setdefault("DO_NOT_TRACK", "1")
     # Set and not only left out: a file in this folder, or a profile, might name another one.
     environment["PREFECT_PROFILES_PATH"] = str(folder / "profiles-of-make-up.toml")
     if "TMPDIR" not in environment:

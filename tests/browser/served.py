@@ -161,7 +161,6 @@ def serve_demo(folder: Path, **variables: str) -> Iterator[Served]:
 def _environment() -> dict[str, str]:
     own = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
     return own | {
-        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_SERVER_SERVICES_SCHEDULER_ENABLED": "false",  # only those runs begin that a person asks for
         "PREFECT_RUNNER_POLL_FREQUENCY": "1",  # a run that was asked for begins at once
         "PYTHONPATH": os.pathsep.join([str(_REPOSITORY), *filter(None, [os.environ.get("PYTHONPATH")])]),

@@ -1,4 +1,4 @@
-"""`make up DEMO=1`: its server is its own, answers nobody else, and goes on after Ctrl-C."""
+"""`make up DEMO=1` and `make demo`: their server is their own, answers nobody else, and goes on after Ctrl-C."""
 
 import os
 import stat
@@ -180,6 +180,36 @@ def test_a_cut_full_sync_goes_on_at_the_next_start_and_no_other_server_was_asked
         until(lambda: again.run(next_one["id"])["state_type"] == "COMPLETED", "the next full sync ends")
         _kill_in_a_run(again)
         assert "Traceback" not in (folder / "up.log").read_text()
+    assert elsewhere.asked == []
+
+
+@pytest.mark.long
+def test_the_demo_tells_its_story_and_nothing_else_and_asks_no_other_server(
+    folder: Path, environment: dict[str, str], elsewhere: _Server
+) -> None:
+    def screen() -> str:
+        python_path = {"PYTHONPATH": str(Path(__file__).parents[2]), "HOME": str(folder)}
+        told = subprocess.run(
+            [sys.executable, "-m", "deployments.demo", "--deployteq"],
+            cwd=folder,
+            env=os.environ | environment | python_path,
+            capture_output=True,
+            encoding="utf-8",
+            check=False,
+        )
+        assert told.returncode == 0
+        assert not [word for word in ("Traceback", "Task run", "INFO", "WARNING") if word in told.stdout + told.stderr]
+        assert len(told.stdout.splitlines()) < 120
+        return " ".join(told.stdout.split())
+
+    first = screen()
+    steps = ["Starting Prefect", *(f" {number}. " for number in range(1, 6)), "Next: make up DEMO=1, then open http://"]
+    places = [first.index(step) for step in steps]
+    assert places == sorted(places)
+    assert "Salesforce has the no: Email Opt Out is ticked" in first
+    assert "Planned trouble: for five" in first
+
+    assert "Nothing changed in Salesforce since the last run, so nothing changed here." in screen()
     assert elsewhere.asked == []
 
 

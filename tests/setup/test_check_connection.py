@@ -1,11 +1,13 @@
 """What a check of the connection tells a person, without touching anything."""
 
 import pytest
+from pydantic import SecretStr
 
 from crm_sync.database.tables.customers import customer, sync_run
 from crm_sync.errors import AuthenticationError
 from crm_sync.sobject import SObject
 from flows.check_connection import check_connection
+from flows.full_sync import full_sync
 from tests.rigs.org import PASSWORD, Rig, artifact
 
 pytestmark = pytest.mark.flow
@@ -53,6 +55,17 @@ def test_check_of_a_wrong_password_is_one_sentence(rig: Rig) -> None:
 
     assert isinstance(state.result(raise_on_failure=False), AuthenticationError)
     assert (state.name, state.is_failed()) == ("Failed", True)
+
+
+def test_a_session_that_is_kept_lets_no_other_password_in(rig: Rig) -> None:
+    rig.sync()
+    typed = rig.salesforce.model_copy(update={"password": SecretStr("wrong-and-typed")})
+    blocks = rig.blocks() | {"salesforce": typed}
+    with pytest.raises(AuthenticationError, match="password or security token is wrong"):
+        check_connection(**blocks)
+    with pytest.raises(AuthenticationError, match="password or security token is wrong"):
+        full_sync(**blocks)
+    assert check_connection(**rig.blocks()).fields
 
 
 def test_refused_login_is_left_alone_until_a_person_checks(rig: Rig) -> None:
