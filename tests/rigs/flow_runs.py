@@ -8,7 +8,6 @@ import pytest
 from prefect.client.orchestration import get_client
 
 from tasks.run.throttle import LIMITS
-from tests.rigs.spared import SLOTS, SLOTS_A_SECOND
 
 
 @pytest.fixture
@@ -16,7 +15,7 @@ def _no_waiting(prefect_home: Path) -> None:
     """Let nothing wait for a turn."""
     with get_client(sync_client=True) as client:
         for name in LIMITS:
-            client.upsert_global_concurrency_limit_by_name(name, limit=SLOTS, slot_decay_per_second=SLOTS_A_SECOND)
+            client.upsert_global_concurrency_limit_by_name(name, limit=100_000, slot_decay_per_second=1000)
 
 
 @pytest.fixture

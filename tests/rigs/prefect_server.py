@@ -36,8 +36,6 @@ def _server_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         temporary_settings,
     )
 
-    from tests.rigs.spared import spared  # noqa: PLC0415
-
     home = tmp_path_factory.mktemp("prefect")
     database, made = home / "prefect-tests.db", shared_folder() / "prefect-made.db"
     settings = {
@@ -72,7 +70,6 @@ def _server_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             if not made.exists():
                 copy_sqlite(database, made)
         stack.enter_context(temporary_settings({PREFECT_API_URL: server.api_url}))
-        stack.enter_context(spared(server.api_url))
         # While the address is set: without it, Prefect starts a server of its own for what waits, for twenty seconds.
         stack.callback(_send_what_waits)
         yield home
