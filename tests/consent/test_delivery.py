@@ -218,7 +218,6 @@ def _renamed(field: Field) -> Field:
     return replace(field, name="Mail_OptOut__c") if field.name == "Email_Opt_In__c" else field
 
 
-@pytest.mark.both
 @pytest.mark.parametrize("deleted", DeletedPeople)
 def test_who_is_deleted_in_salesforce_is_mailed_on_only_where_the_mapping_says_so_and_never_after_a_no(
     pushes: Pushes, deleted: DeletedPeople

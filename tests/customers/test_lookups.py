@@ -21,6 +21,7 @@ _TABLES = (
 )
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("analysed", [False, True], ids=["fresh", "analysed"])
 def test_landing_reads_as_many_rows_as_its_batch_needs(
     each_postgresql_url: str, request: pytest.FixtureRequest, *, analysed: bool

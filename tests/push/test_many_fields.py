@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.rigs.many_fields import MANY, map_many_fields
-from tests.rigs.org import FEW, start_rig
+from tests.rigs.org import start_rig
 from tests.rigs.pushes import Pushes
 
 pytestmark = pytest.mark.flow
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.flow
 @pytest.fixture
 def pushes(tmp_path: Path, database_url: str) -> Iterator[Pushes]:
     """Give a synced org with so many fields."""
-    with start_rig(tmp_path, database_url, FEW) as rig:
+    with start_rig(tmp_path, database_url, people=20) as rig:
         map_many_fields(rig)
         rig.sync()
         yield Pushes(rig, fields=["Title", *MANY])

@@ -36,6 +36,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         _mark_needs(item)
     _mark_rest_of_samples(items)
+    if config.getoption("postgresql") == "newest":
+        _mark_rest_on_postgresql(items)
     is_long_run = bool(config.getoption("long"))
     chosen = [item for item in items if _is_of(item, is_long_run)]
     left = [item for item in items if not _is_of(item, is_long_run)]
@@ -70,6 +72,21 @@ def _mark_rest_of_samples(items: list[pytest.Item]) -> None:
             cases[test] = cases.get(test, 0) + 1
             if cases[test] > sample.args[0]:
                 item.add_marker("long")
+
+
+def _mark_rest_on_postgresql(items: list[pytest.Item]) -> None:
+    """Leave a table's rows on PostgreSQL, but for the first, to Debian's version and to the long run.
+
+    The statements are the same in each row; `make test-debian` has them all.
+    """
+    tests: set[Any] = set()
+    for item in items:
+        parameters = getattr(getattr(item, "callspec", None), "params", {})
+        if len(parameters) > 1 and parameters.get("database_url") == "postgresql":
+            test = (item.path, getattr(item, "originalname", item.name))
+            if test in tests:
+                item.add_marker("long")
+            tests.add(test)
 
 
 def _weight(item: pytest.Item) -> int:
