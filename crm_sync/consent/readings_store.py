@@ -55,22 +55,16 @@ def enter_readings(connection: Connection, staged: Table, sobject: SObject, cont
 
 def enter_first_readings(connection: Connection, records: pd.DataFrame, context: ReadingContext) -> pd.Series:
     """As `enter_readings`, of records that are all new to the mirror: a no is found, a yes says nothing."""
-    entered = [pd.Series(dtype="Int64")]
-    for channel, name in SAYS_NO.items():
-        says_no = records[name].eq(True).fillna(False).astype(bool) & records["address_hash"].notna()
-        if not says_no.any():
-            continue
-        noes = pd.DataFrame(
-            {
-                "address_hash": records.loc[says_no, "address_hash"],
-                "reference": records.loc[says_no, "id"],
-                "not_after": records.loc[says_no, "system_modstamp"],
-            }
-        ).assign(channel=channel.value, side=Side.SALESFORCE.value, **_FOUND_NO)
-        drop_candidates(connection, noes)
-        enter_sayings(connection, noes, run=context.run, now=context.now)
-        entered.append(noes["address_hash"])
-    hashes: pd.Series[int] = pd.concat(entered).drop_duplicates()
+    columns = {"address_hash": "address_hash", "id": "reference", "system_modstamp": "not_after"}
+    noes = pd.concat(
+        records.loc[records[name].fillna(False).astype(bool), [*columns]].assign(channel=channel.value)
+        for channel, name in SAYS_NO.items()
+    )
+    noes = noes.dropna(subset="address_hash").rename(columns=columns)
+    noes = noes.assign(side=Side.SALESFORCE.value, **_FOUND_NO)
+    drop_candidates(connection, noes)
+    enter_sayings(connection, noes, run=context.run, now=context.now)
+    hashes: pd.Series[int] = noes["address_hash"].drop_duplicates()
     return hashes
 
 

@@ -38,10 +38,13 @@ def take_consent(
     if has_matches:
         hashes = enter_readings(connection, staged, sobject, context)
         hashes = pd.concat([hashes, carry_along(connection, staged, context)])
+        concerned = [customers_of(connection, hashes)]
     else:
-        hashes = enter_first_readings(connection, records, context)
-    concerned = [customers_of(connection, hashes)]
-    if len(noticed):
+        # Those who are there before this batch: of a customer that it makes, its no is no news.
+        known = connection.scalars(customers_of(connection, enter_first_readings(connection, records, context))).all()
+        noticed = pd.concat([noticed, pd.Series(known, dtype="Int64")])
+        concerned = []
+    if len(noticed) or not concerned:
         concerned.append(customers_with(connection, noticed))
     if has_matches:
         # Of a customer that is parted from the one it was joined to, both are concerned.
@@ -60,7 +63,7 @@ def settle_consent(
     """Let the noes go along with changed addresses, set what the customers stand at, and queue what Salesforce lacks.
 
     `has_matches`: whether the mirror held any of the records before. Of new ones only those are looked at for whose
-    address a no stands: for the others, the customer has what the record says.
+    address a no stands that is not their own: for the others, the customer has what the record says.
     """
     of_batch = select(customer.c.id).join(staged, staged.c.unique_key == customer.c.unique_key)
     if has_matches:
@@ -68,7 +71,8 @@ def settle_consent(
         into = select(customer.c.merged_into_customer_id).join(staged, staged.c.unique_key == customer.c.unique_key)
         touched = gather(connection, of_batch, concerned, into.where(customer.c.merged_into_customer_id.is_not(None)))
     else:
-        stands = exists(select(address_consent.c.id).where(address_consent.c.address_hash == staged.c.address_hash))
+        same_address = address_consent.c.address_hash == staged.c.address_hash
+        stands = exists(select(address_consent.c.id).where(same_address, address_consent.c.reference != staged.c.id))
         # First the few addresses at which a no stands, then their customers.
         at_no = select(customer.c.id).where(customer.c.unique_key.in_(select(staged.c.unique_key).where(stands)))
         touched = gather(connection, of_batch if landing.hidden_consent else at_no, concerned)

@@ -1,7 +1,7 @@
 """Additions to the obvious rule, *a later yes by a side that knew*, are needed by the flows: else noes are lost.
 
 `test_property.py` shows it of all three by chance, for which it takes some thousand sequences; these are short stories
-over HTTP of the two whose place is not in the rule alone. The third, stamps that move, is the rule's own.
+over HTTP of each.
 """
 
 from collections.abc import Iterator
@@ -27,6 +27,12 @@ pytestmark = pytest.mark.flow
 ADA = "ada@planted.example"
 
 _TRIGGERS = {
+    # A no stays as old as it was when it was first seen.
+    Part.MOVING_STAMPS: """
+        CREATE TRIGGER without_part AFTER UPDATE OF not_after ON address_consent WHEN NEW.not_after > OLD.not_after
+        BEGIN
+            UPDATE address_consent SET not_after = OLD.not_after, seen_at = OLD.seen_at WHERE id = OLD.id;
+        END""",
     # Of the noes of an address only the latest is kept.
     Part.EACH_NO: """
         CREATE TRIGGER without_part AFTER INSERT ON address_consent
@@ -121,7 +127,18 @@ def said_again_before_the_yes_was_written(ada: Ada) -> None:
     ada.pull()
 
 
+def said_again_after_her_yes(ada: Ada) -> None:
+    """Let a user edit a contact that says no after her yes: it may have said it again."""
+    one = ada.contact(no=True)
+    ada.pull()
+    ada.says("yes")
+    ada.wait()
+    ada.edit(one, Phone="020-1")
+    ada.pull()
+
+
 STORIES = {
+    Part.MOVING_STAMPS: said_again_after_her_yes,
     Part.EACH_NO: un_ticked_beside_another,
     Part.LOOK: said_again_before_the_yes_was_written,
 }

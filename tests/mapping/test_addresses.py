@@ -89,3 +89,37 @@ def test_half_of_a_character_is_compared_as_in_a_column() -> None:
 def test_every_letter_is_made_small_alike_in_a_column_and_alone() -> None:
     letters = [f"a{chr(code)}b@x.nl" for code in range(0x80, 0x1_0FFFF) if chr(code).lower() != chr(code)]
     assert normalised(pd.Series(letters, dtype="str")).tolist() == [normalise_address(one) for one in letters]
+
+
+_HASH = AddressHash(b"k" * 32)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "is_same"),
+    [
+        ("a@müller.de", "a@xn--mller-kva.de", True),
+        ("a@Mu\u0308ller.de", "A@XN--MLLER-KVA.DE", True),
+        ("a@mail.例子.中国", "a@mail.xn--fsqu00a.xn--fiqs8s", True),
+        ("ａｄａ＠ｘ．ｎｌ", "ada@x.nl", True),
+        ("ada@x。nl", "ada@x.nl", True),
+        ("ada@x.nl.", "ada@x.nl", True),
+        ("xn--mller-kva@x.nl", "müller@x.nl", False),
+        ("a@xn--mller.de", "a@müller.de", False),
+        ("straße@x.nl", "strasse@x.nl", False),
+        ("a+b@x.nl", "a@x.nl", False),
+        ("a@xn--é.nl", "a@é.nl", False),
+        ("key:ａ", "key:a", False),
+        ("key:ａ@x.nl", "key:a@x.nl", False),
+    ],
+)  # fmt: skip
+def test_consent_has_one_number_for_all_spellings_of_a_mailbox(one: str, other: str, *, is_same: bool) -> None:
+    numbers = _HASH.of_column(pd.Series([*map(normalise_address, (one, other)), None], dtype="str"))
+    assert bool(numbers[0] == numbers[1]) is is_same
+    assert pd.isna(numbers[2])
+    assert numbers[:2].tolist() == [_HASH.of(normalise_address(one)), _HASH.of(normalise_address(other))]
+
+
+@given(st.text(max_size=12).map("{}@x.nl".format) | st.text(max_size=12).map("a@{}".format))
+def test_a_column_and_a_single_address_have_the_same_number(text: str) -> None:
+    clean = normalise_address(text)
+    assert _HASH.of_column(pd.Series([clean], dtype="str")).tolist() == [_HASH.of(clean)]
