@@ -1,7 +1,7 @@
 """Consent in the landing of a batch: taken from the records before, settled for the customers after it."""
 
 import pandas as pd
-from sqlalchemy import Connection, Select, Table, exists, select, union
+from sqlalchemy import Connection, Select, Table, exists, or_, select, union
 
 from crm_sync.consent.here_store import notice_changes_here
 from crm_sync.consent.queue_store import queue_withdrawals
@@ -13,6 +13,7 @@ from crm_sync.consent.readings_store import (
     enter_readings,
 )
 from crm_sync.consent.standing_store import customers_with, follow_addresses, gather, refresh_consent
+from crm_sync.consent_words import SAYS_NO
 from crm_sync.customers.landing_context import LandingContext
 from crm_sync.database.staging import stage
 from crm_sync.database.tables.consent import address_consent
@@ -40,9 +41,11 @@ def take_consent(
         hashes = pd.concat([hashes, carry_along(connection, staged, context)])
         concerned = [customers_of(connection, hashes)]
     else:
-        # Those who are there before this batch: of a customer that it makes, its no is no news.
-        known = connection.scalars(customers_of(connection, enter_first_readings(connection, records, context))).all()
-        noticed = pd.concat([noticed, pd.Series(known, dtype="Int64")])
+        # Those who are there before this batch: of a customer that it makes, its own no is no news.
+        of_hash = customers_of(connection, enter_first_readings(connection, records, context))
+        of_key = select(customer.c.id).join(staged, staged.c.unique_key == customer.c.unique_key)
+        known = union(of_hash, of_key.where(or_(*(staged.c[name] for name in SAYS_NO.values()))))
+        noticed = pd.concat([noticed, pd.Series(connection.scalars(known).all(), dtype="Int64")])
         concerned = []
     if len(noticed) or not concerned:
         concerned.append(customers_with(connection, noticed))
@@ -67,7 +70,6 @@ def settle_consent(
     """
     of_batch = select(customer.c.id).join(staged, staged.c.unique_key == customer.c.unique_key)
     if has_matches:
-        follow_addresses(connection, of_batch, run=landing.sync_run_id, now=landing.now)
         into = select(customer.c.merged_into_customer_id).join(staged, staged.c.unique_key == customer.c.unique_key)
         touched = gather(connection, of_batch, concerned, into.where(customer.c.merged_into_customer_id.is_not(None)))
     else:
@@ -78,6 +80,7 @@ def settle_consent(
         touched = gather(connection, of_batch if landing.hidden_consent else at_no, concerned)
     if touched is None:
         return
+    follow_addresses(connection, touched, run=landing.sync_run_id, now=landing.now)
     linked = landing.rules.linked_consent
     channels = {channel for some in linked.values() for channel in some}
     refresh_consent(connection, touched, landing.now, linked=channels, hidden=landing.hidden_consent)

@@ -14,6 +14,7 @@ from crm_sync.consent.record_store import record_consent
 from crm_sync.database.confirmed_values import store_confirmed_values
 from crm_sync.database.tables.consent import address_consent
 from crm_sync.database.tables.customers import salesforce_record
+from crm_sync.mapping.model import CustomerFieldKind, FieldLink, ObjectMapping
 from tests.consent.told import (
     ADA,
     BOB,
@@ -215,3 +216,18 @@ def test_address_that_was_cleared_stays_known(told: Told) -> None:
     told.live(contact(), contact(1, None, at=5), contact(1, None, at=5))
     (record,) = told.story.rows(salesforce_record, "id").values()
     assert (record["unique_key"], record["address_hash"]) == (None, told.database.hashes.of(ADA))
+
+
+def test_no_of_another_address_that_a_new_record_brings_to_its_customer_counts(told: Told) -> None:
+    key = FieldLink(salesforce_field="Score__c", kind=CustomerFieldKind.OPTION, name="score", unique=True)
+    told.story.rules = told.story.rules.model_copy(
+        update={name: _known_by(getattr(told.story.rules, name), key) for name in ("lead", "contact")}
+    )
+    told.live(lead(Score__c="7"), contact(1, BOB, Score__c="7", no=True))
+    assert (told.story.customer("7")["email_address"], told.mailable()) == (BOB, set())
+
+
+def _known_by(mapping: ObjectMapping, key: FieldLink) -> ObjectMapping:
+    """Return the mapping with another unique field than the address."""
+    others = [one.model_copy(update={"unique": False}) for one in mapping.links if one.target != key.target]
+    return mapping.model_copy(update={"links": [*others, key]})

@@ -94,13 +94,18 @@ def test_every_letter_is_made_small_alike_in_a_column_and_alone() -> None:
 _HASH = AddressHash(b"k" * 32)
 
 
+def _wide(text: str) -> str:
+    """Return plain characters as East Asian keyboards have them beside the own ones."""
+    return "".join(chr(ord(one) + 0xFEE0) for one in text)
+
+
 @pytest.mark.parametrize(
     ("one", "other", "is_same"),
     [
         ("a@müller.de", "a@xn--mller-kva.de", True),
         ("a@Mu\u0308ller.de", "A@XN--MLLER-KVA.DE", True),
         ("a@mail.例子.中国", "a@mail.xn--fsqu00a.xn--fiqs8s", True),
-        ("ａｄａ＠ｘ．ｎｌ", "ada@x.nl", True),
+        (_wide("ada@x.nl"), "ada@x.nl", True),
         ("ada@x。nl", "ada@x.nl", True),
         ("ada@x.nl.", "ada@x.nl", True),
         ("xn--mller-kva@x.nl", "müller@x.nl", False),
@@ -108,8 +113,8 @@ _HASH = AddressHash(b"k" * 32)
         ("straße@x.nl", "strasse@x.nl", False),
         ("a+b@x.nl", "a@x.nl", False),
         ("a@xn--é.nl", "a@é.nl", False),
-        ("key:ａ", "key:a", False),
-        ("key:ａ@x.nl", "key:a@x.nl", False),
+        (f"key:{_wide('a')}", "key:a", False),
+        (f"key:{_wide('a')}@x.nl", "key:a@x.nl", False),
     ],
 )  # fmt: skip
 def test_consent_has_one_number_for_all_spellings_of_a_mailbox(one: str, other: str, *, is_same: bool) -> None:
