@@ -10,7 +10,7 @@ from crm_sync.deployteq.account import DeployteqAccount as OpenAccount
 from crm_sync.deployteq.account import ResourceKeeper
 from crm_sync.deployteq.host import endpoint, portal_host
 from crm_sync.deployteq.limits import VERSION
-from crm_sync.deployteq.transport import CallLedger, Transport
+from crm_sync.deployteq.transport import LONGEST_ANSWER, CallLedger, Transport
 from crm_sync.http.loopback import loopback_endpoint
 
 
@@ -51,6 +51,14 @@ class DeployteqAccount(SavedBlock):
         description="Of all flows together. Deployteq names no limit; when it says that calls come too fast, the pace "
         "is halved and recovers by itself.",
     )
+    longest_answer_seconds: float = Field(
+        default=LONGEST_ANSWER,
+        ge=5,
+        le=600,
+        title="Longest answer, in seconds",
+        description="A call that is not answered by then is given up; what it may have made is looked up before it is "
+        "sent again, and updates go in halves from then on.",
+    )
     endpoint_url: str = Field(
         default="",
         title="Endpoint override",
@@ -86,5 +94,6 @@ class DeployteqAccount(SavedBlock):
             clock=clock,
             endpoint_url=self.endpoint_url,
             slow_down=slow_down,
+            longest_answer=self.longest_answer_seconds,
         )
         return OpenAccount(self.token.get_secret_value().strip(), transport, brand=self.brand, resources=resources)

@@ -20,6 +20,10 @@ USER_AGENT = "deployteq-salesforce"
 _HEADERS = {"Content-Type": "text/xml; charset=utf-8", "SOAPAction": '""'}
 _REFUSED_USER = {requests.codes.unauthorized, requests.codes.forbidden}
 _FAULT, _TOO_MANY = requests.codes.internal_server_error, requests.codes.too_many_requests
+# Seconds.
+_CONNECT, LONGEST_ANSWER = 10.0, 120.0
+# The code of a call that was not answered in time.
+TIMED_OUT = requests.ReadTimeout.__name__
 # How often a call that came too soon is sent again, and how long it waits where Deployteq does not say.
 _PATIENCE, _WHILE, _LONGEST_WHILE = 4, 10.0, 300.0
 
@@ -55,10 +59,10 @@ class Transport:
         ledger: CallLedger,
         clock: Callable[[], datetime],
         endpoint_url: str = "",
-        timeouts: tuple[float, float] = (10.0, 120.0),
+        longest_answer: float = LONGEST_ANSWER,
         slow_down: Callable[[float], None] = lambda _: None,
     ) -> None:
-        """Keep the gates; `endpoint_url` may only name this machine. `timeouts`: to connect, to read, in seconds.
+        """Keep the gates; `endpoint_url` may only name this machine. `longest_answer`: seconds.
 
         `slow_down`: called with the seconds that Deployteq wants to be left alone.
         """
@@ -67,7 +71,7 @@ class Transport:
         self._throttle = throttle
         self._ledger = ledger
         self._clock = clock
-        self._timeouts = timeouts
+        self._timeouts = (_CONNECT, longest_answer)
         self._session = requests.Session()
         self._session.mount("https://", HTTPAdapter(max_retries=0))
         self._session.mount("http://", HTTPAdapter(max_retries=0))

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from crm_sync.deployteq.customers import Customer, find_by, insert_or_update
+from crm_sync.deployteq.transport import TIMED_OUT
 from crm_sync.errors import DeployteqRefusedError, DeployteqUnavailableError, SyncError
 from crm_sync.exchange.exchange import Exchange
 from crm_sync.exchange.records import Outgoing, parts
@@ -19,7 +20,7 @@ class Sent:
 
     taken: dict[int, Customer] = field(default_factory=dict)
     refused: dict[int, str] = field(default_factory=dict)
-    # Refused as a whole, and then taken in halves: it was too many at once.
+    # Refused as a whole, or not done in time, and then taken in halves: it was too many at once.
     was_too_large: bool = False
 
     def add(self, other: "Sent") -> None:
@@ -56,7 +57,7 @@ def send_groups(
 
 
 def send(exchange: Exchange, batch: Sequence[Outgoing], *, may_repeat: bool) -> Sent:
-    """Send a batch by the identity; what is refused as a whole is halved.
+    """Send a batch by the identity; what is refused as a whole, or takes too long, is halved.
 
     `may_repeat`: after no answer it is sent once more, which is right for what carries no consent.
     """
@@ -65,20 +66,28 @@ def send(exchange: Exchange, batch: Sequence[Outgoing], *, may_repeat: bool) -> 
     except DeployteqRefusedError as refusal:
         if len(batch) == 1:
             return Sent(refused={batch[0].customer_id: refusal.code or ""})
-        middle = len(batch) // 2
-        sent = send(exchange, batch[:middle], may_repeat=may_repeat)
-        sent.add(send(exchange, batch[middle:], may_repeat=may_repeat))
-        sent.was_too_large = not sent.refused
-        return sent
+        return _by_halves(exchange, batch, may_repeat=may_repeat)
+    except DeployteqUnavailableError as error:
+        if error.code == TIMED_OUT and may_repeat and len(batch) > 1:
+            return _by_halves(exchange, batch, may_repeat=may_repeat)
+        raise
     return _matched(exchange, batch, answers, may_repeat=may_repeat)
+
+
+def _by_halves(exchange: Exchange, batch: Sequence[Outgoing], *, may_repeat: bool) -> Sent:
+    middle = len(batch) // 2
+    sent = send(exchange, batch[:middle], may_repeat=may_repeat)
+    sent.add(send(exchange, batch[middle:], may_repeat=may_repeat))
+    sent.was_too_large = not sent.refused
+    return sent
 
 
 def _call(exchange: Exchange, batch: Sequence[Outgoing], *, may_repeat: bool) -> list[Customer | None]:
     records = [one.record for one in batch]
     try:
         return insert_or_update(exchange.account, records, exchange.settings.unique)
-    except DeployteqUnavailableError:
-        if not may_repeat:
+    except DeployteqUnavailableError as error:
+        if not may_repeat or (error.code == TIMED_OUT and len(batch) > 1):
             raise
     exchange.sleep(2.0)
     return insert_or_update(exchange.account, records, exchange.settings.unique)

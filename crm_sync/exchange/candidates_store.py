@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 from sqlalchemy import Connection, Select, and_, delete, func, insert, literal, or_, select, update
 
-from crm_sync.database.dialects import insert_from, typed
+from crm_sync.database.dialects import insert_for, insert_from, typed
 from crm_sync.database.frames import frame_of
 from crm_sync.database.staging import stage
 from crm_sync.database.tables.customers import FIELD_COLUMN_TYPES, JSON_OBJECT, Instant, customer
@@ -170,12 +170,10 @@ def end_intent(connection: Connection, brand: str, made: Mapping[int, int], now:
 def note_refused_new(
     connection: Connection, brand: str, person: int, code: str, stamp: datetime, now: datetime
 ) -> None:
-    """Note that Deployteq refused to make a customer."""
-    connection.execute(
-        update(deployteq_pending)
-        .values(sent_at=None, error_code=code, refused_at=now, customer_modified_at=stamp)
-        .where(deployteq_pending.c.brand == brand, deployteq_pending.c.customer_id == person)
-    )
+    """Note that a customer was not made; it is tried again when it changes, or after a day."""
+    why = {"sent_at": None, "error_code": code, "refused_at": now, "customer_modified_at": stamp}
+    statement = insert_for(connection, deployteq_pending).values(brand=brand, customer_id=person, **why)
+    connection.execute(statement.on_conflict_do_update(index_elements=["brand", "customer_id"], set_=why))
 
 
 def note_refused(connection: Connection, brand: str, number: int, code: str, stamp: datetime, now: datetime) -> None:

@@ -10,10 +10,10 @@ from crm_sync.errors import ConfigurationError, PersonNeededError
 from crm_sync.exchange.candidates_store import count_changed_there, count_new, read_candidates
 from crm_sync.exchange.connection_store import ConnectionState, note_connection, read_connection
 from crm_sync.exchange.consent import deliver_consent_there
-from crm_sync.exchange.delivered import Difference, compare_page
+from crm_sync.exchange.delivered import Difference, compare_page, keep_refused
 from crm_sync.exchange.exchange import Exchange
 from crm_sync.exchange.inserts import insert, without_known
-from crm_sync.exchange.outcome import Delivered
+from crm_sync.exchange.outcome import ADDRESS_TOO_LONG, Delivered
 from crm_sync.exchange.probe_store import clearing_value, missing_options, unsafe_findings
 from crm_sync.exchange.updates import update, ways
 from crm_sync.exchange.values import OPTION, linked_fields, our_values
@@ -53,6 +53,7 @@ def deliver(exchange: Exchange, *, approved: bool = False, dry_run: bool = False
         delivered.found += found
         ours, cleaned = our_values(page, plan.linked, exchange.settings.salesforce_id_field)
         delivered.cleaned += cleaned
+        page, ours = _without_too_long(exchange, page, ours, delivered, dry_run=dry_run)
         delivered.leave_out({str(name): int(number) for name, number in ours.isna().sum().items()})
         is_new = page["deployteq_id"].isna()
         new, known = page[is_new].head(left), page[~is_new]
@@ -81,6 +82,18 @@ def deliver(exchange: Exchange, *, approved: bool = False, dry_run: bool = False
     delivered.calls = exchange.account.calls - calls_before
     delivered.waiting = max(plan.new - plan.most_new, 0)
     return delivered
+
+
+def _without_too_long(
+    exchange: Exchange, page: pd.DataFrame, ours: pd.DataFrame, delivered: Delivered, *, dry_run: bool
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Refuse customers whose address does not fit: without it, they would be mailed at the one of before, or never."""
+    is_too_long = ours["emailAddress"].isna()
+    refused = {int(one): ADDRESS_TOO_LONG for one in page.index[is_too_long]}
+    delivered.refuse(refused)
+    if not dry_run:
+        keep_refused(exchange, page, refused)
+    return page[~is_too_long], ours[~is_too_long]
 
 
 def _plan(exchange: Exchange, *, approved: bool, dry_run: bool) -> _Plan:

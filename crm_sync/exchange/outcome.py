@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass, field
 
+# Why a customer was not sent, beside Deployteq's own codes.
+ADDRESS_TOO_LONG = "address too long"
+
 
 @dataclass
 class Delivered:

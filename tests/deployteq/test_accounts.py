@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from crm_sync.database.tables.consent import consent_event
-from crm_sync.errors import ConfigurationError
+from crm_sync.deployteq.transport import TIMED_OUT
+from crm_sync.errors import ConfigurationError, DeployteqUnavailableError
 from crm_sync.exchange.collection import collect, read_account
 from crm_sync.exchange.delivery import deliver
 from crm_sync.exchange.probe import probe
@@ -132,6 +133,34 @@ def test_when_the_clock_changes_a_word_keeps_its_hour_and_the_zone_is_not_doubte
     rig.cycle()
     rig.judge()
     assert rig.here(ann)["opt_in"] is True
+
+
+def test_updates_that_take_too_long_go_in_halves_from_then_on(rig: Rig) -> None:
+    people = [rig.add(f"p{number:02d}") for number in range(24)]
+    rig.start()
+    rig.settings.batch = 16
+    sizes: list[int] = []
+
+    class Account:
+        """Answers no update of more than four in time."""
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(rig.account, name)
+
+        def call(self, operation: str, *arguments: Any, **named: Any) -> Any:
+            answer = rig.account.call(operation, *arguments, **named)
+            if operation == "customer_insertBulkUnique":
+                sizes.append(len(named["customers"]))
+                if sizes[-1] > 4:
+                    raise DeployteqUnavailableError("Not in time.", code=TIMED_OUT)
+            return answer
+
+    for person in people:
+        rig.change(person, lastname="Other")
+    account: Any = Account()
+    assert deliver(replace(rig.exchange, account=account)).updated == 24
+    assert sizes == [16, 8, 4, 4, 8, 4, 4, 8, 4, 4]
+    assert {one["lastname"] for one in rig.brand.customers.values()} == {"Other"}
 
 
 def test_a_size_that_the_account_does_not_take_is_found_once(rig: Rig) -> None:
