@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from tasks.run.reading import ask
 from tests.consent.company import Company
 from tests.consent.company_runs import CompanyRuns
 from tests.consent.world import Outcome
@@ -28,8 +27,7 @@ def live(folder: Path, url: str, seed: int, worlds: int, rounds: int) -> tuple[O
     return found, runs.told
 
 
-def test_no_that_stands_is_kept_by_the_flows(tmp_path: Path, sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ask, "retry_delay_seconds", [0] * 4)
+def test_no_that_stands_is_kept_by_the_flows(tmp_path: Path, sqlite_url: str) -> None:
     found, told = live(tmp_path, sqlite_url, 1, 40, 6)
     assert (found.mailed, found.lacking, told) == ([], [], [])
     assert found.never_at_no, "who said nothing is mailed"
@@ -38,9 +36,8 @@ def test_no_that_stands_is_kept_by_the_flows(tmp_path: Path, sqlite_url: str, mo
 @pytest.mark.long
 @pytest.mark.parametrize("seed", range(10, 20))
 def test_no_that_stands_is_kept_by_the_flows_in_two_thousand_sequences(
-    tmp_path: Path, sqlite_url: str, seed: int, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, sqlite_url: str, seed: int
 ) -> None:
-    monkeypatch.setattr(ask, "retry_delay_seconds", [0] * 4)
     found, told = live(tmp_path, sqlite_url, seed, 200, 14)
     assert (found.mailed, found.lacking, told) == ([], [], [])
     assert found.again

@@ -24,8 +24,6 @@ from standins.deployteq.faults import Trouble
 from standins.deployteq.people import People
 from standins.deployteq.server import Server
 from standins.salesforce.http.faults import Fault
-from tasks.exchange.steps import collect_changes, write_consent
-from tasks.run.reading import ask, describe_object
 from tests.deployteq.constants import TOKEN, no_sleep
 from tests.rigs.breakers import let_the_pause_pass
 from tests.rigs.org import Rig as Org
@@ -75,12 +73,8 @@ class Both:
 
 
 @pytest.fixture
-def both(
-    synced: Org, brand: Brand, deployteq: Server, account: OpenAccount, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Both]:
-    """Both sides, connected, with tasks that try again at once."""
-    for task in (ask, describe_object, collect_changes, write_consent):
-        monkeypatch.setattr(task, "retry_delay_seconds", [0] * 4)
+def both(synced: Org, brand: Brand, deployteq: Server, account: OpenAccount) -> Iterator[Both]:
+    """Both sides, connected."""
     brand.option_fields |= {"salesforce_contact_id", "salesforce_lead_id"}
     settings = DeployteqDelivery(outbox_group=brand.outbox)
     database = synced.customers.open()

@@ -13,12 +13,20 @@ from tests.rigs.pulls import Row, add_contact, by_unique_field
 pytestmark = pytest.mark.flow
 
 
-@pytest.fixture(params=["Email", "Id"])
+def _settled_by_email(rig: Rig) -> None:
+    rig.mapping = by_unique_field("Email")
+    settled(rig)
+
+
+def _settled_by_id(rig: Rig) -> None:
+    rig.mapping = by_unique_field("Id")
+    settled(rig)
+
+
+@pytest.fixture(params=[_settled_by_email, _settled_by_id], ids=["Email", "Id"])
 def by_either(request: pytest.FixtureRequest, tmp_path: Path, database_url: str) -> Iterator[Rig]:
     """Start an org with nobody in it, synced by either unique field."""
-    with start_rig(tmp_path, database_url, people=0) as rig:
-        rig.mapping = by_unique_field(request.param)
-        settled(rig)
+    with start_rig(tmp_path, database_url, 0, request.param) as rig:
         yield rig
 
 
@@ -47,9 +55,7 @@ def test_converted_lead_keeps_its_customer(by_either: Rig) -> None:
 def test_lead_that_is_converted_between_two_queries_keeps_its_customer(
     tmp_path: Path, sqlite_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with start_rig(tmp_path, sqlite_url, people=0) as rig:
-        rig.mapping = by_unique_field("Id")
-        settled(rig)
+    with start_rig(tmp_path, sqlite_url, 0, _settled_by_id) as rig:
         lead_id = rig.org.records.insert("Lead", {"LastName": "Lovelace", "Company": "Acme"})
         rig.pull()
         number, query, asked = _only_customer(rig)["id"], rig.org.query, list[str]()

@@ -18,7 +18,6 @@ from standins.salesforce.errors import RecordError
 from standins.salesforce.http.faults import Fault
 from standins.salesforce.org.pending import Pending
 from standins.salesforce.people.daily_life import DailyLife
-from tasks.run.reading import ask
 from tests.rigs.kills import KilledError, KillPoint, killed_at
 from tests.rigs.org import Rig, start_rig
 from tests.rigs.pulls import by_unique_field
@@ -167,9 +166,7 @@ def test_whatever_happens_customers_are_what_the_org_holds(
     cycles: int,
     cycles_if_long: int,
     is_long_run: bool,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(ask, "retry_delay_seconds", [0] * 4)
     seed = int(os.environ.get("SOAK_SEED") or random.SystemRandom().randrange(10**8))
     cycles = int(os.environ.get("SOAK_CYCLES") or (cycles_if_long if is_long_run else cycles))
     dice = random.Random(seed)  # noqa: S311  # dice, no secret
