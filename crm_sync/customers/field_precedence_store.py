@@ -1,7 +1,8 @@
 """Salesforce wins field by field: a field that Salesforce did not change keeps the value that the customer has here.
 
 "Changed" compares what the source record gives now with what the record that was the customer's source before gave
-last, both from the mirror. Values that belong together, the parts of a name or of an address, are one field in this.
+last, both from the mirror. Values that belong together, the parts of a name or of an address, amounts and
+their currency, are one field in this.
 """
 
 from collections.abc import Mapping
@@ -20,6 +21,7 @@ from crm_sync.database.dialects import json_member
 from crm_sync.database.frames import frame_of
 from crm_sync.database.staging import stage
 from crm_sync.database.tables.customers import customer, rejected_record, salesforce_record
+from crm_sync.mapping.amounts import wholes_of_amounts
 from crm_sync.mapping.model import OPTION_COLUMN, CustomerFieldKind, FieldLink, MappingRules
 from crm_sync.mapping.transform import ADDRESSES, customer_values
 from crm_sync.sobject import SObject
@@ -80,7 +82,7 @@ def _own_values(connection: Connection, part: RecordGroup, fields: FieldRules, s
     now = _given(rows, part.sobject, rules, types).set_axis(rows.index)[names]
     own = here.reindex(rows["unique_key"]).set_axis(rows.index)
     was = given.reindex(own["source_id"]).set_axis(rows.index).reindex(columns=names).astype("str")
-    changed = _changed(now, was, links)
+    changed = _changed(now, was, links, types[part.sobject])
     conflicts = changed & _differ(own[names], was) & _differ(own[names], now)
     return now.where(changed, own[names]), int(conflicts.to_numpy().sum())
 
@@ -172,12 +174,12 @@ def _without_json_null(values: pd.DataFrame) -> pd.DataFrame:
     return values.assign(**{name: values[name].mask(values[name] == "null") for name in options})
 
 
-def _changed(now: pd.DataFrame, was: pd.DataFrame, links: list[FieldLink]) -> pd.DataFrame:
+def _changed(now: pd.DataFrame, was: pd.DataFrame, links: list[FieldLink], types: Mapping[str, str]) -> pd.DataFrame:
     """Return where Salesforce gives something else than before; of what belongs together, everywhere or nowhere."""
     changed = _differ(now, was)
-    groups: dict[str, list[str]] = {}
+    amounts, groups = wholes_of_amounts(links, types), dict[str, list[str]]()
     for link in links:
-        groups.setdefault(link.group, []).append(link.column)
+        groups.setdefault(amounts.get(link.salesforce_field, link.group), []).append(link.column)
     for together in groups.values():
         if len(together) > 1:
             any_changed = changed[together].any(axis=1)

@@ -68,7 +68,7 @@ def find_changes(
         if pre_merge_values is not None:
             one = one.only(_changed_since(own, pre_merge_values[name], link, field))
         compared[name] = one
-    wholes = find_wholes(links)
+    wholes = find_wholes(links, {name: field.type for name, field in fields.items() if field.updateable})
     for names in wholes:
         compared |= _as_one(compared, names, is_asked=current_values is not None, customer_wins=settings.customer_wins)
     parts: dict[str, dict[str, pd.Series]] = {"values": {}, "confirmed_values": {}, "left_out": {}}

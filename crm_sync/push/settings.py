@@ -7,7 +7,6 @@ from pydantic import BaseModel, Field, field_validator
 
 from crm_sync.errors import ConfigurationError
 from crm_sync.mapping.model import FieldLink, MappingRules
-from crm_sync.push.wholes import find_wholes
 from crm_sync.salesforce.limits import RECORDS_PER_COLLECTION
 from crm_sync.salesforce.read.soql import checked_field
 from crm_sync.salesforce.write.options import WriteOptions
@@ -92,11 +91,6 @@ class CheckedSettings:
     def write_options(self) -> WriteOptions:
         """How the records are handed to Salesforce."""
         return WriteOptions(self.settings.records_at_once, self.settings.save_despite_alerts)
-
-    @cached_property
-    def wholes(self) -> dict[SObject, list[list[str]]]:
-        """The fields of each object that are sent together or not at all."""
-        return {sobject: find_wholes(links) for sobject, links in self.links.items()}
 
     @cached_property
     def unlinked(self) -> list[FieldLink]:

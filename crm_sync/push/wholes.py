@@ -1,8 +1,9 @@
-"""Fields whose values are one value: the parts of an address, and those of a name."""
+"""Fields whose values are one value: the parts of an address, those of a name, amounts and their currency."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from crm_sync.mapping.amounts import wholes_of_amounts
 from crm_sync.mapping.model import FieldLink
 
 # Salesforce's own compound fields (Object reference, "Address Compound Fields", "Name").
@@ -14,11 +15,12 @@ _ADDRESS = re.compile(
 _NAME = {"salutation", "firstname", "middlename", "lastname", "suffix"}
 
 
-def find_wholes(links: Sequence[FieldLink]) -> list[list[str]]:
-    """Return the Salesforce fields of each whole that has several parts among the links."""
+def find_wholes(links: Sequence[FieldLink], types: Mapping[str, str]) -> list[list[str]]:
+    """Return the Salesforce fields of each whole that has several parts among the links; `types`: as described."""
+    amounts = wholes_of_amounts(links, types)
     parts: dict[str, list[str]] = {}
     for link in links:
-        parts.setdefault(_whole_of(link), []).append(link.salesforce_field)
+        parts.setdefault(amounts.get(link.salesforce_field) or _whole_of(link), []).append(link.salesforce_field)
     return [names for names in parts.values() if len(names) > 1]
 
 

@@ -11,6 +11,7 @@ from crm_sync.push import queue_store as campaigns
 from crm_sync.push.members_store import count_pushed, read_people
 from crm_sync.push.plan import State, apply_results, mark_limited, mark_unknown, to_write
 from crm_sync.push.targets import find_targets
+from crm_sync.push.wholes import find_wholes
 from crm_sync.salesforce.read.changed_since import ChangeQuery
 from crm_sync.salesforce.read.read_plan import requests_to_read
 from crm_sync.salesforce.write.plan import WriteLoad, plan_groups
@@ -146,7 +147,7 @@ def _write_once(push: Push, plans: Plans, writes: list[RecordWrites], *, is_last
             answered = apply_results(
                 plan,
                 delivery.results,
-                push.checked.wholes[sobject],
+                find_wholes(push.checked.links[sobject], types_of(push, sobject)),
                 can_go_on=not is_last,
                 can_describe=not is_last and sobject not in push.described,
             )

@@ -156,3 +156,44 @@ def test_part_of_an_address_that_cannot_be_written_leaves_the_others_out() -> No
 
     assert not found.to_send.any()
     assert found.code.tolist() == ["INVALID_FIELD_FOR_INSERT_UPDATE"]
+
+
+MONEY = [FieldLink(salesforce_field=name, kind=CustomerFieldKind.OPTION, name=name) for name in
+         ("Value__c", "CurrencyIsoCode")]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("here", "there", "expected", "conflicts"),
+    [
+        # 200 euros were meant here; in Salesforce the record counts dollars by now.
+        (("200", "EUR"), ("100", "USD"), {}, {"Value__c"}),
+        (("200", "EUR"), ("100", "EUR"), {"Value__c": "200"}, set()),
+        (("200", "EUR"), None, {"Value__c": "200", "CurrencyIsoCode": "EUR"}, set()),
+        (("100", "USD"), ("300", "EUR"), {}, {"CurrencyIsoCode"}),
+        (("100", "EUR"), ("100", "USD"), {}, set()),
+    ],
+)
+@pytest.mark.parametrize("is_writable", [True, False])
+def test_amount_and_its_currency_are_one_value_where_the_currency_can_be_written(
+    here: tuple[str, ...],
+    there: tuple[str, ...] | None,
+    expected: dict[str, str],
+    conflicts: set[str],
+    is_writable: bool,
+) -> None:
+    names = [link.salesforce_field for link in MONEY]
+    people = pd.DataFrame({link.column: [text] for link, text in zip(MONEY, here, strict=True)}, dtype="str")
+    known = pd.DataFrame([("100", "EUR")], columns=names, dtype="str")
+    current = pd.DataFrame([there], columns=names, dtype="str") if there else None
+    fields = {
+        "Value__c": FieldDescription("Value__c", "", "currency"),
+        "CurrencyIsoCode": FieldDescription("CurrencyIsoCode", "", "picklist", updateable=is_writable),
+    }
+
+    found = find_changes(people, known, MONEY, fields, PushSettings(fields=names), current_values=current)
+
+    if not is_writable:
+        assert "CurrencyIsoCode" not in found.values.iloc[0].dropna()  # noqa: PD011  # a frame of ours
+        return
+    assert found.values.iloc[0].dropna().to_dict() == expected  # noqa: PD011  # a frame of ours, by that name
+    assert {name for name, column in found.conflicts.items() if column[0]} == conflicts

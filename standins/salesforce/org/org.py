@@ -24,6 +24,7 @@ from standins.salesforce.org.settings import OrgSettings
 from standins.salesforce.org.snapshot import Snapshot
 from standins.salesforce.org.tables import FIRST_USER_ID
 from standins.salesforce.org.usage import Usage
+from standins.salesforce.schema.common_fields import with_currencies
 from standins.salesforce.schema.fields import SObject
 from standins.salesforce.schema.objects import account, contact, lead
 from standins.salesforce.schema.persisted_objects import persist_objects, persisted_objects
@@ -124,6 +125,14 @@ class Org:
         """Give states and countries codes, as Setup > State and Country/Territory Picklists does."""
         for name in ("Lead", "Contact", "Account"):
             self.add_object(with_picklists(self.schema[name]))
+
+    def use_currencies(self, *codes: str) -> None:
+        """Give every record a currency, as Setup > Company Information > Activate Multiple Currencies does.
+
+        The first is the corporate currency, that of the records that are there; amounts stay the numbers they are.
+        """
+        for name in ("Lead", "Contact", "Account"):
+            self.add_object(with_currencies(self.schema[name], codes))
 
     def hide_records(self, sobject: str, *ids: str) -> None:
         """Take records out of the user's sight, as sharing rules and roles do; no Ids: every record is shown again."""

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from standins.salesforce.schema.fields import LONG_TEXT, Field
+from standins.salesforce.schema.fields import LONG_TEXT, Field, SObject
 
 SOURCES = ("Web", "Phone Inquiry", "Partner Referral", "Purchased List", "Other")
 RATINGS = ("Hot", "Warm", "Cold")
@@ -113,3 +113,13 @@ def picklist(name: str, label: str, values: tuple[str, ...], length: int = LONG_
 def text_area(name: str, label: str, length: int, compound: str | None = None) -> Field:
     """Return a text of several lines."""
     return Field(name, label, "textarea", length, compound=compound, extra="plaintextarea")
+
+
+def with_currencies(sobject: SObject, codes: tuple[str, ...]) -> SObject:
+    """Return an sObject of an org with several currencies, the first of which its records have by default.
+
+    Object reference, "CurrencyIsoCode": a restricted picklist of the active currencies.
+    """
+    code = picklist("CurrencyIsoCode", "Currency ISO Code", codes, 3)
+    code = replace(code, restricted=True, nillable=False, defaulted=True, default=codes[0])
+    return replace(sobject, fields=(*sobject.fields, code))
