@@ -8,8 +8,8 @@ import pytest
 from crm_sync.database.tables.customers import salesforce_record
 from flows.check_connection import check_connection
 from tests.rigs.many_fields import option_link
-from tests.rigs.org import Rig, artifact
-from tests.rigs.pushes import Pushes, start_pushes
+from tests.rigs.org import PEOPLE, Rig, artifact, start_rig
+from tests.rigs.pushes import Pushes
 
 pytestmark = pytest.mark.flow
 
@@ -30,8 +30,9 @@ def _ready(rig: Rig) -> None:
 @pytest.fixture
 def pushes(tmp_path: Path, database_url: str) -> Iterator[Pushes]:
     """Give a synced org with several currencies."""
-    with start_pushes(tmp_path, database_url, _ready) as started:
-        started.fields = FIELDS
+    with start_rig(tmp_path, database_url, PEOPLE) as rig:
+        _ready(rig)
+        started = Pushes(rig, FIELDS)
         yield started
 
 
