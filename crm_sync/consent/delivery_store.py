@@ -24,7 +24,7 @@ from crm_sync.consent_words import SAYS_NO, Cause, Channel, Said, Side
 from crm_sync.database.confirmed_values import store_confirmed_values
 from crm_sync.database.frames import frame_of
 from crm_sync.database.staging import stage
-from crm_sync.database.tables.consent import consent_delivery
+from crm_sync.database.tables.consent import consent_delivery, is_waiting
 from crm_sync.database.tables.customers import customer, salesforce_record
 
 # Later than the moment since when a record may have changed that was written to and not read since.
@@ -68,11 +68,6 @@ def _is_moot() -> ColumnElement[bool]:
         of_channel = consent_delivery.c.channel == channel.value
         moot.append(and_(of_channel, or_(and_(is_withdrawal, ~at_no), and_(~is_withdrawal, at_no))))
     return or_(*moot)
-
-
-def is_waiting() -> ColumnElement[bool]:
-    """Tell whether a delivery is neither accepted by Salesforce nor ended; a partial index answers it."""
-    return and_(consent_delivery.c.delivered_at.is_(None), consent_delivery.c.ended_at.is_(None))
 
 
 def read_waiting(connection: Connection, limit: int) -> pd.DataFrame:

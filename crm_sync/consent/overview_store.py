@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import pandas as pd
 from sqlalchemy import Connection, func, select
 
-from crm_sync.consent.delivery_store import Waiting, count_waiting, is_waiting
+from crm_sync.consent.delivery_store import Waiting, count_waiting
 from crm_sync.consent_words import Said
 from crm_sync.database.frames import frame_of
 from crm_sync.database.tables.consent import (
@@ -16,6 +16,7 @@ from crm_sync.database.tables.consent import (
     consent_delivery,
     consent_event,
     consent_gap,
+    is_waiting,
 )
 from crm_sync.database.tables.customers import customer
 

@@ -18,12 +18,11 @@ from sqlalchemy import (
     update,
 )
 
-from crm_sync.consent.delivery_store import is_waiting
 from crm_sync.consent.readings_store import read_until
 from crm_sync.consent.standing_store import stands_at_no
 from crm_sync.consent_words import SAYS_NO, Cause, Channel, Said
 from crm_sync.database.dialects import insert_for, write_and_count
-from crm_sync.database.tables.consent import address_consent, consent_candidate, consent_delivery
+from crm_sync.database.tables.consent import address_consent, consent_candidate, consent_delivery, is_waiting
 from crm_sync.database.tables.customers import Instant, customer, salesforce_record
 from crm_sync.sobject import SObject
 

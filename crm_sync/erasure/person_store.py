@@ -8,11 +8,10 @@ import pandas as pd
 from sqlalchemy import BigInteger, ColumnElement, Connection, Table, Text, cast, delete, or_, select, union, update
 
 from crm_sync.columns.address_hash import AddressHash, normalise_address
-from crm_sync.consent.delivery_store import is_waiting
 from crm_sync.database.dialects import write_and_count
 from crm_sync.database.staging import stage
 from crm_sync.database.tables.campaigns import campaign_member, campaign_output
-from crm_sync.database.tables.consent import consent_candidate, consent_delivery
+from crm_sync.database.tables.consent import consent_candidate, consent_delivery, is_waiting
 from crm_sync.database.tables.customers import customer, rejected_record, salesforce_record
 from crm_sync.database.tables.deployteq import deployteq_conflict, deployteq_customer, deployteq_pending
 from crm_sync.database.tables.moments import contact_moment, moment_export

@@ -9,6 +9,7 @@ each Salesforce field, as text:
 cannot be sent, while the rest of the record is.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
@@ -152,6 +153,11 @@ def values_of(plan: pd.DataFrame, kind: str) -> pd.DataFrame:
     """Return the plan's columns of one kind (`send`, `known` and so on), named by their field."""
     names = [name for name in plan.columns if name.startswith(f"{kind} ")]
     return plan[names].set_axis([name.removeprefix(f"{kind} ") for name in names], axis=1)
+
+
+def count_by_field(flags: pd.DataFrame) -> Counter[str]:
+    """Return of how many members each field is flagged, but for fields of none."""
+    return Counter({str(name): int(count) for name, count in flags.sum().items() if count})
 
 
 def to_write(plan: pd.DataFrame, sobject: SObject, types: Mapping[str, str]) -> RecordWrites:

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Connection, Table, func, select
 
 from crm_sync.database.tables.budget import alert
 from crm_sync.database.tables.campaigns import campaign_member, campaign_output
-from crm_sync.database.tables.consent import consent_candidate, consent_delivery, consent_gap
+from crm_sync.database.tables.consent import consent_candidate, consent_delivery, consent_gap, is_waiting
 from crm_sync.database.tables.customers import customer, rejected_record, salesforce_record, sync_run
 from crm_sync.database.tables.deployteq import deployteq_connection, deployteq_customer, deployteq_pending
 from crm_sync.database.tables.moments import moment_export
@@ -139,7 +139,7 @@ def read_health(connection: Connection, now: datetime, *, with_account: bool = T
         refused={
             "records from Salesforce": _count(connection, rejected_record),
             "contact moments": _count(connection, moment_export, moment_export.c.refusal.is_not(None)),
-            "withdrawals of consent": _count(connection, consent_delivery, is_refused, *_open()),
+            "withdrawals of consent": _count(connection, consent_delivery, is_refused, is_waiting()),
             **(_refused_by_deployteq(connection) if is_connected else {}),
         },
         held={
@@ -165,7 +165,7 @@ def _direction(connection: Connection, flow: str) -> Direction:
 
 def _waiting(connection: Connection) -> dict[str, int]:
     waits = read_waiting(connection)
-    withdrawals = _count(connection, consent_delivery, *_open())
+    withdrawals = _count(connection, consent_delivery, is_waiting())
     return {"customers in campaigns": waits.campaign_customers, "withdrawals of consent": withdrawals, **waits.backlogs}
 
 
@@ -178,10 +178,6 @@ def _refused_by_deployteq(connection: Connection) -> dict[str, int]:
     updates = _count(connection, deployteq_customer, deployteq_customer.c.error_code.is_not(None))
     inserts = _count(connection, deployteq_pending, deployteq_pending.c.error_code.is_not(None))
     return {"customers by Deployteq": updates + inserts}
-
-
-def _open() -> tuple[ColumnElement[bool], ...]:
-    return consent_delivery.c.delivered_at.is_(None), consent_delivery.c.ended_at.is_(None)
 
 
 def _has_prefix(prefix: str) -> tuple[ColumnElement[bool], ...]:

@@ -12,7 +12,7 @@ from crm_sync.consent.delivery_store import customers_waiting
 from crm_sync.database.engine import CustomerDatabase
 from crm_sync.push.advice import NEWER_IN_SALESFORCE, group_causes
 from crm_sync.push.outputs_store import store_outputs
-from crm_sync.push.plan import OPEN, OUTPUTS, State, confirmed_values, values_of
+from crm_sync.push.plan import OPEN, OUTPUTS, State, confirmed_values, count_by_field, values_of
 from crm_sync.push.queue_store import Queue, count_waiting
 from crm_sync.push.result import Output, PushResult, RefusedCustomer
 from tasks.run.retry_policy import IN_MEMORY
@@ -29,10 +29,6 @@ def store(
     """Store outputs, and what Salesforce has now, in one transaction; return the members whose outputs they are."""
     with database.transaction() as connection:
         return store_outputs(connection, queue, outputs, confirmed, run=run, now=utc_now())
-
-
-def _sums(chosen: pd.DataFrame) -> Counter[str]:
-    return Counter({str(name): int(count) for name, count in chosen.sum().items() if count})
 
 
 @dataclass
@@ -79,9 +75,9 @@ class OutputRecorder:
         partly = int(done["state"].eq(State.PARTLY_SENT).sum())
         self.partly += partly
         self.written += partly + int(done["state"].eq(State.SENT).sum())
-        self.left_out += _sums(values_of(done, "left"))
+        self.left_out += count_by_field(values_of(done, "left"))
         conflicts = values_of(done, "conflict")
-        self.conflicts += _sums(conflicts)
+        self.conflicts += count_by_field(conflicts)
         if len(conflicts.columns):
             some = done.loc[conflicts.any(axis=1), "record_id"]
             self.conflict_examples += list(some.head(_EXAMPLES - len(self.conflict_examples)))

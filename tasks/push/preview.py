@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from crm_sync.push.advice import group_causes
 from crm_sync.push.audience_store import Audience
-from crm_sync.push.plan import OPEN, OUTPUTS, State, values_of
+from crm_sync.push.plan import OPEN, OUTPUTS, State, count_by_field, values_of
 from crm_sync.push.result import PushPreview, PushResult
 from tasks.run.run import Run
 
@@ -42,7 +42,7 @@ class PreviewRecorder:
         """Count the members that would leave without a write, and return the others."""
         done = plan[plan["state"].isin(list(OUTPUTS))]
         self._states += Counter(done["state"])
-        self._conflicts += _by_field(values_of(done, "conflict"))
+        self._conflicts += count_by_field(values_of(done, "conflict"))
         refused = done[done["state"].isin(_REFUSED)]
         names = {"code": "error_code", "message": "error_message", "record_id": "salesforce_id"}
         self._refused.append(refused[list(names)].rename(columns=names))
@@ -53,8 +53,8 @@ class PreviewRecorder:
         for plan in plans:
             chosen = plan[plan["state"].eq(State.TO_SEND)]
             self._states[State.TO_SEND] += len(chosen)
-            self._fields += _by_field(values_of(chosen, "send").notna())
-            self._conflicts += _by_field(values_of(chosen, "conflict"))
+            self._fields += count_by_field(values_of(chosen, "send").notna())
+            self._conflicts += count_by_field(values_of(chosen, "conflict"))
             self._examples += list(chosen["record_id"].head(_EXAMPLES - len(self._examples)))
 
     def result(self) -> PushResult:
@@ -82,7 +82,3 @@ class PreviewRecorder:
                 examples=tuple(self._examples),
             ),
         )
-
-
-def _by_field(flags: pd.DataFrame) -> Counter[str]:
-    return Counter({str(name): int(count) for name, count in flags.sum().items() if count})

@@ -12,6 +12,7 @@ from prefect.client.schemas.objects import State
 from sqlalchemy import create_engine, insert
 
 from crm_sync.database.engine import parse_url
+from crm_sync.database.tables.budget import breaker
 from crm_sync.database.tables.customers import customer, request_ledger, sync_run
 from crm_sync.errors import AuthorizationError, JobFailedError, LimitReachedError
 from crm_sync.pull.summary import SyncSummary
@@ -88,6 +89,7 @@ def test_short_limit_on_concurrent_calls_is_waited_for(rig: Rig, untroubled: Res
 
     assert rig.state().is_completed()
     assert rig.result() == untroubled
+    assert rig.rows(breaker) == []
 
 
 def test_slow_job_outlives_more_single_faults_than_a_request_has_tries(rig: Rig, untroubled: Result) -> None:

@@ -90,9 +90,16 @@ def _mark_rest_on_postgresql(items: list[pytest.Item]) -> None:
 
 
 def _weight(item: pytest.Item) -> int:
-    """Return how long a test takes, roughly: a soak, a team of workers or a browser, a flow, all others."""
+    """Return how long a test takes, roughly: a soak, a demo that is served, a team of workers or a browser, and so on.
+
+    What takes long comes first: at the end of a session it would leave the other processes idle.
+    """
     if item.get_closest_marker("deeper"):
         return 1000
+    if "served" in getattr(item, "fixturenames", ()):
+        return 300
+    if getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
+        return 50
     if item.get_closest_marker("long") and not item.get_closest_marker("flow"):
         return 100
     return 20 if item.get_closest_marker("prefect") else 1

@@ -1,6 +1,6 @@
 """The tables of consent: the ledger, the noes that stand, the yeses that wait to be judged, and the deliveries."""
 
-from sqlalchemy import BigInteger, Column, Index, Integer, Table, Text, text
+from sqlalchemy import BigInteger, Column, ColumnElement, Index, Integer, Table, Text, and_, text
 
 from crm_sync.database.tables.customers import ROW_ID, Instant, metadata
 
@@ -92,6 +92,12 @@ consent_delivery = Table(
     ),
     Index("ix_consent_delivery_customer_id", "customer_id"),
 )
+
+
+def is_waiting() -> ColumnElement[bool]:
+    """Tell whether a delivery is neither accepted by Salesforce nor ended; a partial index answers it."""
+    return and_(consent_delivery.c.delivered_at.is_(None), consent_delivery.c.ended_at.is_(None))
+
 
 # Objects whose opt-out field Salesforce no longer shows: nobody knows who said no there since.
 consent_gap = Table(
