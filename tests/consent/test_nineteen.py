@@ -79,6 +79,11 @@ WAYS: dict[str, tuple[list[Any], str, set[str]]] = {
         ADA,
         {"003"},
     ),
+    "another spelling of the mailbox": (
+        [contact(1, "a@müller.de"), contact(2, "a@xn--mller-kva.de", no=True)],
+        "a@müller.de",
+        {"003"},
+    ),
     "another case of the address": ([contact(no=True), lead(1, " ADA@X.org", at=5)], ADA, {"00Q"}),
     "17 an echo": ([contact(), pushed, no_here, contact(at=5, LastName="Byron")], ADA, {"003"}),
 }
@@ -105,6 +110,10 @@ def bob_says_yes_and_ada_s_record_comes(told: Told) -> None:
 
 
 KIN: dict[str, tuple[list[Any], str]] = {
+    "a new record has another spelling than the one that said no": (
+        [contact(1, "a@müller.de", no=True), contact(2, "a@xn--mller-kva.de")],
+        "a@xn--mller-kva.de",
+    ),
     "the address changes": ([contact(), no_here, contact(1, BOB, at=50)], BOB),
     "another record keeps the address": ([[contact(1), contact(2)], no_here, contact(2, BOB, at=50)], BOB),
     "the address is cleared, and another one comes": (
