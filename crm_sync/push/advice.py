@@ -61,6 +61,14 @@ _BY_CODE = {
     "INVALID_TYPE_ON_FIELD_IN_RECORD": ("The value does not convert to the field's type; correct it here.", False),
     "INVALID_FIELD_FOR_INSERT_UPDATE": ("The field cannot be written; leave it out or give write access.", True),
     "INVALID_FIELD": ("Salesforce does not show the field; leave it out or give access to it.", True),
+    "ENTITY_IS_LOCKED": ("The record is locked, mostly until its approval is decided; retry-outputs after that.", True),
+    "INACTIVE_OWNER_OR_USER": (
+        "The record's owner, or whoever a flow of the org acts for, is no active user; give the record an active owner "
+        "in Salesforce, then retry-outputs.",
+        True,
+    ),
+    "STORAGE_LIMIT_EXCEEDED": ("The org's storage is full; its administrator makes room, then retry-outputs.", True),
+    "INVALID_CURRENCY_ISO": ("The org does not have this currency, or no longer; add it there or change it.", False),
     "DUPLICATE_VALUE": ("Two customers lead to one record; see which of them is the person.", False),
     "FIELD_CUSTOM_VALIDATION_EXCEPTION": ("A validation rule of the org refuses the record; ask who made it.", True),
     "FIELD_FILTER_VALIDATION_EXCEPTION": ("A lookup filter of the org refuses the value; ask who made it.", True),

@@ -1,5 +1,7 @@
 """Orgs as they are: hundreds of fields, places on the map, records out of sight, and another instance."""
 
+from dataclasses import replace
+
 import pytest
 
 from blocks.data_mapping import DataMapping
@@ -105,3 +107,24 @@ def test_org_that_has_moved_costs_one_login(synced: Rig) -> None:
     synced.org.journal.clear()
     synced.pull()
     assert synced.requests() == ["composite"]
+
+
+def test_api_name_that_gets_other_capitals_is_the_same_field(rig: Rig) -> None:
+    rig.mapping.contact.links += [option_link("Score__c", "score"), option_link("DESCRIPTION", "story")]
+    rig.sync()
+    contact, kind = _contact(rig), rig.org.schema["Contact"]
+    fields = tuple(replace(field, name="SCORE__c") if field.name == "Score__c" else field for field in kind)
+    rig.org.schema["Contact"] = replace(kind, fields=fields)
+    rig.org.records.redefine(rig.org.schema["Contact"])
+    texts = ("null", "#N/A", "\u2028x\u2029", 'He said "no",\r\nand left', "NaN")
+    rig.org.records.update("Contact", contact, {"SCORE__c": 5, "Title": texts[0], "Description": texts[3]})
+
+    assert rig.pull().state == "Completed"
+    for number, text in enumerate(texts):
+        rig.org.records.update("Contact", contact, {"Title": text})
+        # By the Bulk API's CSV too, in which an empty value and a text must not be taken for each other.
+        _ = rig.pull() if number % 2 else rig.sync()
+        person = _customer(rig, contact)
+        assert person["job_title"] == text
+        assert person["options"]["score"] == 5  # type: ignore[index]
+        assert person["options"]["story"] == texts[3]  # type: ignore[index]
