@@ -1,8 +1,5 @@
 """What goes wrong on the way: the run completes, or stops so that the next one completes it."""
 
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
-from contextvars import copy_context
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,6 +15,7 @@ from crm_sync.errors import AuthorizationError, JobFailedError, LimitReachedErro
 from crm_sync.pull.summary import SyncSummary
 from standins.salesforce.http.faults import Fault
 from tests.rigs.breakers import let_the_pause_pass
+from tests.rigs.databases import copy_sqlite
 from tests.rigs.org import Result, Rig, start_rig
 
 pytestmark = pytest.mark.flow
@@ -48,30 +46,22 @@ def untroubled(prefect_home: object, tmp_path_factory: pytest.TempPathFactory) -
         return rig.result()
 
 
-def test_runs_outlive_a_broken_answer_of_every_kind_of_request(tmp_path: Path, untroubled: Result) -> None:
-    """Every run has each kind of request broken once, each in another way; all runs together, in every way.
-
-    They run side by side, because most of their time they wait for the next try.
-    """
-    with ExitStack() as stack, ThreadPoolExecutor(len(_ACTIONS)) as threads:
-        rigs = [stack.enter_context(start_rig(*_place(tmp_path, turn))) for turn in range(len(_ACTIONS))]
-        for turn, rig in enumerate(rigs):
-            rig.customers.open().close()  # Alembic makes tables in one thread at a time
+def test_runs_outlive_a_broken_answer_of_every_kind_of_request(
+    tmp_path: Path, migrated_sqlite: Path, untroubled: Result
+) -> None:
+    """Every run has each kind of request broken once, each in another way; all runs together, in every way."""
+    for turn in range(len(_ACTIONS)):
+        own = tmp_path / str(turn)
+        own.mkdir()
+        copy_sqlite(migrated_sqlite, own / "customers.db")
+        with start_rig(own, f"sqlite:///{own}/customers.db") as rig:
             for place, path in enumerate(_REQUESTS):
                 rig.org.faults.add(Fault(path=path, **_ACTIONS[(turn + place) % len(_ACTIONS)]))
 
-        runs = [threads.submit(copy_context().run, rig.sync) for rig in rigs]
+            used = rig.sync().requests_used
 
-        for rig, run in zip(rigs, runs, strict=True):
-            used = run.result().requests_used
             assert rig.result() == untroubled
             assert used == len(rig.org.requests) == len(rig.rows(request_ledger)) == 10 + len(_REQUESTS)
-
-
-def _place(folder: Path, turn: int) -> tuple[Path, str]:
-    own = folder / str(turn)
-    own.mkdir()
-    return own, f"sqlite:///{own}/customers.db"
 
 
 def test_session_that_ends_between_pages_logs_in_once(rig: Rig, untroubled: Result) -> None:
