@@ -15,6 +15,9 @@ from crm_sync.database.engine import CustomerDatabase
 from crm_sync.database.staging import stage
 from crm_sync.database.tables.customers import customer, request_ledger
 from crm_sync.errors import ConfigurationError, DatabaseUnavailableError
+from flows.consent_proof import consent_proof
+from flows.erase_customer import erase_customer
+from flows.undo_run import undo_run
 from tests.rigs.budget import fill, ledger, rules, spend
 from tests.rigs.org import FEW, start_rig
 from tests.rigs.poolers import pooled
@@ -110,7 +113,7 @@ def test_database_is_moved_to_one_behind_a_pooler_and_on(
 
 @pytest.mark.flow
 @pytest.mark.both
-def test_one_connection_is_enough_for_sync_pull_push_and_a_no(tmp_path: Path, by_transaction: str) -> None:
+def test_one_connection_is_enough_for_every_flow_that_a_person_runs(tmp_path: Path, by_transaction: str) -> None:
     """A transaction that waited for another one of its own run would wait for ever here."""
     with start_rig(tmp_path, by_transaction, FEW) as rig:
         rig.sync()
@@ -123,6 +126,11 @@ def test_one_connection_is_enough_for_sync_pull_push_and_a_no(tmp_path: Path, by
         assert rig.pull().total.written == 0
         assert rig.sync().total.written == 0
         assert "new@example.org" in customers_by_key(rig)
+        one = str(pushes.customer(ids[0])["salesforce_id"])
+        assert consent_proof(one, rig.customers).endswith("said no.")
+        assert undo_run(database=rig.customers)
+        assert erase_customer(one, database=rig.customers)
+        assert rig.sync().total.inserted == 0
 
 
 @pytest.mark.parametrize("setting", ["pgbouncer=true", "prepared_statement_cache_size=0", "statement_cache_size=0"])
