@@ -129,3 +129,20 @@ def test_an_id_means_one_record_however_it_is_typed_and_never_one_of_other_capit
         for who in ("003PL00000ABCDE", "003PL00000abcDEAA", "003PL00000abcDEZZZ", "003PL00000abc_E", "003PL00000abc%E"):
             with pytest.raises(ConfigurationError):
                 find_person(connection, HASHES, who)
+
+
+@pytest.mark.parametrize("email", [None, "n/a", "Ada@X.org"])
+def test_a_person_whose_record_was_refused_or_who_has_two_records_is_erased_by_a_short_id(
+    keyed: CustomerDatabase, story: Story, email: str | None
+) -> None:
+    record = full_id("003PL00000abcDE")
+    story.land(story.contact(9, email, Id=record, LastName="Wilhelmina", at=4))
+    with keyed.transaction() as connection:
+        assert "Wilhelmina" in everything(connection)
+
+        erase(connection, HASHES, find_person(connection, HASHES, record[:15]), START)
+
+        assert not [one for one in ("Wilhelmina", record) if one in everything(connection)]
+    story.land(story.contact(9, email, Id=record, LastName="Wilhelmina", at=9))
+    with keyed.transaction() as connection:
+        assert "Wilhelmina" not in everything(connection)

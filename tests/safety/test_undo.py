@@ -81,6 +81,16 @@ def test_what_changed_again_since_stays(keyed: CustomerDatabase, story: Story) -
     assert (story.customer(ADA)["lastname"], story.customer(ADA)["options"]["score"]) == ("Third", 5)
 
 
+def test_taking_back_twice_changes_nothing_more(keyed: CustomerDatabase, story: Story) -> None:
+    take_back(keyed, story)
+    once = story.customers()
+
+    again = take_back(keyed, story)
+
+    assert again.changes.empty
+    assert story.customers() == once
+
+
 def test_a_no_is_never_taken_back(keyed: CustomerDatabase, story: Story) -> None:
     record_consent(keyed, ADA, "no", START + timedelta(hours=1))
     with keyed.transaction() as connection:
