@@ -11,6 +11,7 @@ from crm_sync.database.dialects import insert_for, write_and_count
 from crm_sync.database.staging import stage
 from crm_sync.database.tables.safety import erased
 from crm_sync.runs.counts import Counts
+from crm_sync.salesforce.record_ids import full_id
 
 
 def remember(connection: Connection, hashes: Collection[int], now: datetime) -> None:
@@ -23,10 +24,11 @@ def remember(connection: Connection, hashes: Collection[int], now: datetime) -> 
 def readmit(connection: Connection, hashes: AddressHash, *names: str) -> int:
     """Let a person who asks to be a customer again come with the next full sync; returns how many hashes went.
 
-    `names`: the address, and the Id (18 characters) of each record that is to count again. The noes of before stand.
+    `names`: the address, and the Id of each record that is to count again. The noes of before stand.
     """
     addresses = [hashes.of(normalise_address(name)) for name in names]
-    records = record_hashes(hashes, pd.Series([name.strip() for name in names], dtype="str"))
+    ids = [full_id(name.strip()) or name.strip() for name in names]
+    records = record_hashes(hashes, pd.Series(ids, dtype="str"))
     return write_and_count(connection, delete(erased).where(erased.c.hash.in_([*addresses, *map(int, records)])))
 
 

@@ -146,3 +146,4 @@ def test_a_person_whose_record_was_refused_or_who_has_two_records_is_erased_by_a
     story.land(story.contact(9, email, Id=record, LastName="Wilhelmina", at=9))
     with keyed.transaction() as connection:
         assert "Wilhelmina" not in everything(connection)
+        assert readmit(connection, HASHES, f" {record[:15]} ") == 1
