@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from crm_sync.mapping.model import FieldLink
 from crm_sync.mapping.words import plain_type
 from crm_sync.pull.watermarks_store import read_watermarks, remember_types
-from crm_sync.salesforce.schema.describe import FieldDescription
+from crm_sync.salesforce.schema.describe import ENCRYPTED, FieldDescription
 from crm_sync.sobject import SObject
 from tasks.run.run import Run
 
@@ -26,5 +26,6 @@ def keep_types(run: Run, sobject: SObject, fields: Mapping[str, FieldDescription
 
 
 def needs_describe(links: list[FieldLink], fields: Mapping[str, FieldDescription]) -> bool:
-    """Return whether the type of a field is not known."""
-    return any(link.salesforce_field not in fields for link in links)
+    """Return whether the type of a field is not known, or whether its text may be seen."""
+    known = [fields.get(link.salesforce_field) for link in links]
+    return any(field is None or field.type == ENCRYPTED for field in known)

@@ -136,15 +136,16 @@ def _same_whatever_the_order(
     assert expected.mailed_in_spite == actual.mailed_in_spite == set()
 
 
+# As many as there are in the long run; else few, for an example lands some thirty batches, a tenth of a second each.
+EXAMPLES = settings().max_examples if settings().max_examples > 100 else 10
 # The database is rolled back after each example, so that the fixture serves them all.
-# An example lands some thirty batches, a tenth of a second each.
 # Shrinking takes minutes; take this away to see a smaller example.
 FIND = [Phase.explicit, Phase.reuse, Phase.generate]
 WITH_ONE_DATABASE = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-@settings(max_examples=settings().max_examples * 2 // 5, phases=FIND, suppress_health_check=WITH_ONE_DATABASE)
+@settings(max_examples=EXAMPLES, phases=FIND, suppress_health_check=WITH_ONE_DATABASE)
 @given(world=WORLDS, precedence=st.sampled_from(Precedence))
 def test_order_batches_and_repeats_change_nothing(outcome_of: Any, world: Any, precedence: Precedence) -> None:
     _same_whatever_the_order(outcome_of, world, precedence)
@@ -152,7 +153,7 @@ def test_order_batches_and_repeats_change_nothing(outcome_of: Any, world: Any, p
 
 # Landing there is slower, and only its SQL differs.
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
-@settings(max_examples=settings().max_examples // 8, phases=FIND, suppress_health_check=WITH_ONE_DATABASE)
+@settings(max_examples=EXAMPLES // 3, phases=FIND, suppress_health_check=WITH_ONE_DATABASE)
 @given(world=WORLDS, precedence=st.sampled_from(Precedence))
 def test_nor_on_postgresql(outcome_of: Any, world: Any, precedence: Precedence) -> None:
     _same_whatever_the_order(outcome_of, world, precedence)

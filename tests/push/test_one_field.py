@@ -65,6 +65,20 @@ def test_field_that_is_no_longer_as_it_was_is_left_out_and_the_rest_goes(
     assert "not sent: Score__c (1)" in result.sentence()
 
 
+def test_a_mask_in_place_of_a_text_is_no_newer_value_and_the_field_is_left_out(pushes: Pushes) -> None:
+    pushes.rig.org.change_field("Contact", "Phone", type="encryptedstring", length=175)
+    pushes.rig.sync()
+    pushes.fields = ["Title", "Phone"]
+    (one,) = pushes.enter_changed(1)
+    pushes.change([one], work_phone="020-7654321")
+    pushes.rig.org.mask_fields("Contact", "Phone")
+
+    result = pushes.push()
+
+    assert (result.error, result.newer, result.left_out) == ({one}, 0, {"Phone": 1})
+    assert pushes.record(one)["Title"] == "Navigator"
+
+
 def test_hidden_field_that_nobody_changed_is_named_and_stops_nothing(pushes: Pushes) -> None:
     ids = pushes.enter_changed(10)
     _hide(pushes)
