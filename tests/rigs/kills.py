@@ -38,8 +38,8 @@ class KilledError(BaseException):
 
 
 class _Killer:
-    def __init__(self, point: KillPoint, die: Callable[[], None]) -> None:
-        self._point, self._nth, self._die, self._is_due = point, point.nth, die, False
+    def __init__(self, point: KillPoint, die: Callable[[], None], spares: Callable[[], bool] = lambda: False) -> None:
+        self._point, self._nth, self._die, self._spares, self._is_due = point, point.nth, die, spares, False
         self._listeners: dict[str, Callable[..., None]] = {
             "before_cursor_execute": self._on_statement,
             "commit": self._on_commit,
@@ -54,7 +54,8 @@ class _Killer:
             event.remove(Engine, name, listener)
 
     def _on_statement(self, _c: Any, _cursor: Any, statement: str, parameters: Any, _x: Any, _many: bool) -> None:
-        if not statement.startswith(self._point.statement) or self._point.parameter not in str(parameters):
+        is_meant = statement.startswith(self._point.statement) and self._point.parameter in str(parameters)
+        if not is_meant or self._spares():
             return
         self._nth -= 1
         if self._nth == 0:
@@ -69,7 +70,7 @@ class _Killer:
         self._die_at("after")
 
     def _die_at(self, moment: str) -> None:
-        if self._is_due and self._point.moment == moment:
+        if self._is_due and self._point.moment == moment and not self._spares():
             self._is_due = False
             self._die()
 
@@ -79,13 +80,16 @@ def _kill_this_process() -> None:
 
 
 @contextmanager
-def killed_at(point: KillPoint) -> Iterator[None]:
-    """Raise KilledError at a statement, or before its commit: what was done in that transaction is undone."""
+def killed_at(point: KillPoint, spares: Callable[[], bool] = lambda: False) -> Iterator[None]:
+    """Raise KilledError at a statement, or before its commit: what was done in that transaction is undone.
+
+    `spares`: whether a statement is of another program, which goes on.
+    """
 
     def die() -> None:
         raise KilledError
 
-    killer = _Killer(point, die)
+    killer = _Killer(point, die, spares)
     try:
         yield
     finally:
