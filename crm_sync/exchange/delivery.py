@@ -87,7 +87,7 @@ def deliver(exchange: Exchange, *, approved: bool = False, dry_run: bool = False
 def _without_too_long(
     exchange: Exchange, page: pd.DataFrame, ours: pd.DataFrame, delivered: Delivered, *, dry_run: bool
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Refuse customers whose address does not fit: without it, they would be mailed at the one of before, or never."""
+    """Refuse customers whose address does not fit, for somebody to see: Deployteq would keep the one of before."""
     is_too_long = ours["emailAddress"].isna()
     refused = {int(one): ADDRESS_TOO_LONG for one in page.index[is_too_long]}
     delivered.refuse(refused)

@@ -1,6 +1,5 @@
 """What a marketer does at the Prefect UI, in a real browser: settings, a mapping, runs, and what the runs leave."""
 
-import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -222,10 +221,8 @@ def test_objects_are_installed_and_moments_go_to_their_records(marketer: Markete
     marketer.picture("contact-moment-objects", whole=True)
     assert "Related Lists" in page.inner_text()
     run = marketer.run("contact-moment-export")
-    # People change in this org all the time: one or two may be deleted since the pull, with the moments of each.
-    assert run["state_name"] in {"Completed", "CompletedWithRefusals"}
-    (added,) = re.findall(r"(\d+) contact moments added to Salesforce", run["state"]["message"])
-    assert moments - 8 <= int(added) <= moments
+    # People change in this org all the time: one or two may be deleted since the pull.
+    assert moments - 8 <= int(run["state"]["message"].partition(" contact moments added to Salesforce")[0]) <= moments
     marketer.look_at("contact-moment-export-summary")
     marketer.picture("contact-moment-export-summary", whole=True)
 
