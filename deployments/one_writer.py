@@ -23,6 +23,17 @@ _HAS_TURN = "has_turn"
 _LONGEST_WAIT = 30.0
 
 
+def _commit_each_statement(connection: Any, *_rest: Any) -> None:
+    """Outside of transactions a statement ends as it is done, as Prefect sets it when a connection is opened.
+
+    A migration of Prefect's that leaves its transaction for a while gives its connection back with Python's own way:
+    the first statement that writes begins a transaction. The recorder of events then keeps all others from writing
+    while it waits for its next turn, and whoever has the turn waits for it.
+    """
+    if connection.isolation_level is not None:
+        connection.isolation_level = None
+
+
 class _Turn:
     """A lock that its holder may take again: a transaction that opens another session in the same task."""
 
@@ -64,6 +75,7 @@ class OneWriter(AioSqliteConfiguration):
             event.listen(engine.sync_engine, "before_cursor_execute", self._before_statement)
             event.listen(engine.sync_engine, "after_cursor_execute", self._after_statement)
             event.listen(engine.sync_engine, "handle_error", self._after_error)
+            event.listen(engine.sync_engine, "checkout", _commit_each_statement)
         return engine
 
     @asynccontextmanager
