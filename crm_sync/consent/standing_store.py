@@ -64,13 +64,17 @@ def customers_with(connection: Connection, ids: pd.Series) -> Select[tuple[int]]
 
 
 def follow_addresses(connection: Connection, touched: Select[tuple[int]], *, run: int | None, now: datetime) -> None:
-    """Give customers the address hash of their source record; the noes of the address before go along."""
+    """Give customers the address hash of their source record; the noes of the address before go along.
+
+    Who was joined to another customer keeps the own address, which the record left: a yes there is for that address.
+    """
     mirrored = salesforce_record.c
     query = (
         select(customer.c.id, customer.c.address_hash, mirrored.address_hash, mirrored.system_modstamp)
         .join(salesforce_record, mirrored.id == customer.c.salesforce_id)
         .where(
             customer.c.id.in_(touched),
+            customer.c.merged_into_customer_id.is_(None),
             mirrored.address_hash.is_not(None),
             customer.c.address_hash.is_distinct_from(mirrored.address_hash),
         )

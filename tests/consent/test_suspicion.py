@@ -7,7 +7,7 @@ import pytest
 from crm_sync.erasure.person_store import erase, find_person
 from crm_sync.mapping.model import FieldLink, MappingRules
 from crm_sync.sobject import SObject
-from tests.consent.told import ADA, BOB, Told, contact, converted, lead, merged, no_here
+from tests.consent.told import ADA, BOB, Told, contact, converted, lead, merged, no_here, yes_here
 from tests.rigs.story import Record, rules_by_email
 
 NO_SMS = FieldLink(salesforce_field="NoSms__c", name="sms_opt_in", opposite=True)
@@ -18,6 +18,11 @@ def erase_bob(told: Told) -> None:
     with told.database.transaction() as connection:
         hashes = told.database.hashes
         erase(connection, hashes, find_person(connection, hashes, BOB), told.story.now)
+
+
+def bob_says_no(told: Told) -> None:
+    """Let somebody's SQL say no for Bob."""
+    told.change(BOB, opt_in=False)
 
 
 def opt_out_means_the_opposite(told: Told) -> None:
@@ -80,6 +85,18 @@ SEQUENCES: dict[str, tuple[list[Any], set[str]]] = {
     ),
     "the address goes round by a third": (
         [BOTH, contact(1, "carl@x.org", at=5), contact(2, "carl@x.org", at=9), contact(1, "dora@x.org", at=10)],
+        set(),
+    ),
+    "yes for the address that somebody had before, where another record of the new one says no": (
+        [[contact(), lead(1, BOB, no=True)], contact(1, BOB, at=5), contact(1, BOB, at=6), yes_here],
+        set(),
+    ),
+    "the same, of somebody who had said no": (
+        [[contact(no=True), lead(1, BOB, no=True)], contact(1, BOB, at=5), contact(1, BOB, at=6), yes_here],
+        set(),
+    ),
+    "the same, where the no is of here": (
+        [[contact(no=True), lead(1, BOB)], bob_says_no, contact(1, BOB, at=5), contact(1, BOB, at=6), yes_here],
         set(),
     ),
 }
