@@ -22,11 +22,14 @@ class Sent:
     refused: dict[int, str] = field(default_factory=dict)
     # Refused as a whole, or not done in time, and then taken in halves: it was too many at once.
     was_too_large: bool = False
+    # Sent and not answered in time: Deployteq may be at work on them still.
+    in_doubt: int = 0
 
     def add(self, other: "Sent") -> None:
         """Add what another part of the batch came to."""
         self.taken.update(other.taken)
         self.refused.update(other.refused)
+        self.in_doubt += other.in_doubt
 
 
 def send_groups(
@@ -59,7 +62,8 @@ def send_groups(
 def send(exchange: Exchange, batch: Sequence[Outgoing], *, may_repeat: bool) -> Sent:
     """Send a batch by the identity; what is refused as a whole, or takes too long, is halved.
 
-    `may_repeat`: after no answer it is sent once more, which is right for what carries no consent.
+    `may_repeat`: after no answer it is sent once more, which is right for what carries no consent. What may not be is
+    left in doubt when it takes too long.
     """
     try:
         answers = _call(exchange, batch, may_repeat=may_repeat)
@@ -68,9 +72,11 @@ def send(exchange: Exchange, batch: Sequence[Outgoing], *, may_repeat: bool) -> 
             return Sent(refused={batch[0].customer_id: refusal.code or ""})
         return _by_halves(exchange, batch, may_repeat=may_repeat)
     except DeployteqUnavailableError as error:
-        if error.code == TIMED_OUT and may_repeat and len(batch) > 1:
-            return _by_halves(exchange, batch, may_repeat=may_repeat)
-        raise
+        if error.code != TIMED_OUT or len(batch) == 1:
+            raise
+        if not may_repeat:
+            return Sent(was_too_large=True, in_doubt=len(batch))
+        return _by_halves(exchange, batch, may_repeat=may_repeat)
     return _matched(exchange, batch, answers, may_repeat=may_repeat)
 
 

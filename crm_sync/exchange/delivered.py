@@ -25,7 +25,7 @@ from crm_sync.exchange.exchange import Exchange
 from crm_sync.exchange.mirror_store import is_mirrored, land, values_of
 from crm_sync.exchange.pairing_store import carry_noes, pair, paired_of
 from crm_sync.exchange.settings import ChangesThere
-from crm_sync.exchange.values import BLACKLIST, CONSENT, OPTION, STATUS, as_frame, as_objects
+from crm_sync.exchange.values import BLACKLIST, CONSENT, OPTION, STATUS, as_frame, as_objects, cells_by_field
 
 _Objects = Sequence[Mapping[str, str]]
 
@@ -35,7 +35,7 @@ class Difference:
     """What is to be sent, by customer id; `by_id`: those whose identity is not there yet.
 
     `sent`, `agreed`: by customer id, what both hold apart from that. `emptied`: customers of whom a value that stands
-    here was emptied there.
+    here was emptied there. `reported`: customers by field that was changed there and is not taken.
     """
 
     sends: dict[int, dict[str, str]] = field(default_factory=dict)
@@ -45,6 +45,7 @@ class Difference:
     taken: int = 0
     conflicts: int = 0
     emptied: frozenset[int] = frozenset()
+    reported: Mapping[str, int] = field(default_factory=dict)
 
 
 def compare_page(
@@ -75,7 +76,8 @@ def compare_page(
         rest = compare_page(exchange, known[~is_emptied], every[~is_emptied], linked, dry_run=dry_run)
         return replace(rest, emptied=emptied)
     # What is not settled: about to be sent, or only reported.
-    is_open = compared.send | (compared.take & ~take & ~_ignored(theirs))
+    is_reported = compared.take & ~take & ~_ignored(theirs)
+    is_open = compared.send | is_reported
     kept_sent = ours.where(~take, theirs).where(~is_open, sent)
     kept_agreed = theirs.where(~is_open, agreed)
     sends = ours.where(compared.send)
@@ -90,6 +92,7 @@ def compare_page(
         int(take.any(axis=1).sum()),
         int(compared.conflict.to_numpy().sum()),
         emptied,
+        cells_by_field(is_reported),
     )
     if not dry_run:
         _keep_compared(exchange, known, difference, theirs, take, compared.conflict, is_out)

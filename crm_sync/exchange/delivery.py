@@ -16,7 +16,7 @@ from crm_sync.exchange.inserts import insert, without_known
 from crm_sync.exchange.outcome import ADDRESS_TOO_LONG, Delivered
 from crm_sync.exchange.probe_store import clearing_value, missing_options, unsafe_findings
 from crm_sync.exchange.updates import update, ways
-from crm_sync.exchange.values import OPTION, linked_fields, our_values
+from crm_sync.exchange.values import OPTION, cells_by_field, linked_fields, our_values
 
 _PAGE = 2_000
 # A first delivery may be cut: for so long after its approval nobody is asked again.
@@ -54,7 +54,7 @@ def deliver(exchange: Exchange, *, approved: bool = False, dry_run: bool = False
         ours, cleaned = our_values(page, plan.linked, exchange.settings.salesforce_id_field)
         delivered.cleaned += cleaned
         page, ours = _without_too_long(exchange, page, ours, delivered, dry_run=dry_run)
-        delivered.leave_out({str(name): int(number) for name, number in ours.isna().sum().items()})
+        delivered.left_out.update(cells_by_field(ours.isna()))
         is_new = page["deployteq_id"].isna()
         new, known = page[is_new].head(left), page[~is_new]
         difference = compare_page(
@@ -67,6 +67,7 @@ def deliver(exchange: Exchange, *, approved: bool = False, dry_run: bool = False
         )
         delivered.taken += difference.taken
         delivered.conflicts += difference.conflicts
+        delivered.reported.update(difference.reported)
         delivered.held += len(difference.emptied) if plan.holds_emptied else 0
         delivered.calls_forecast += _forecast(exchange, difference, len(new), looks_up=plan.looks_up)
         if dry_run:

@@ -3,6 +3,7 @@ consent."""
 
 from collections.abc import Mapping
 from datetime import timedelta
+from itertools import chain
 
 import pandas as pd
 
@@ -25,6 +26,8 @@ from crm_sync.exchange.values import OPTION, as_objects
 
 # So long a call may be at work in Deployteq after we have stopped to wait for it.
 _AT_WORK = timedelta(minutes=5)
+# Who was in doubt before goes in small batches: a large one may be what took too long.
+_AFTER_DOUBT = 10
 _EMAIL = UniqueField("emailAddress", is_option=False)
 
 
@@ -83,10 +86,13 @@ def insert(
         note_intents(exchange, group)
         begun.extend(group)
 
+    was_in_doubt, size = new["sent_at"].notna(), exchange.settings.batch
+    some = [(new.index[was_in_doubt], min(size, _AFTER_DOUBT)), (new.index[~was_in_doubt], size)]
     try:
-        for sent in send_groups([int(one) for one in new.index], exchange.settings.batch, send_part, begin):
+        for sent in chain.from_iterable(send_groups([*map(int, part)], most, send_part, begin) for part, most in some):
             keep_made(exchange, new, values, sent.taken, consents)
             delivered.made += len(sent.taken)
+            delivered.in_doubt += sent.in_doubt
             delivered.refuse(sent.refused)
             keep_refused(exchange, new, sent.refused)
     except SyncError:

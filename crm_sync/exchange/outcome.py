@@ -1,5 +1,6 @@
 """What a delivery came to, in customers."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 
 # Why a customer was not sent, beside Deployteq's own codes.
@@ -11,7 +12,8 @@ class Delivered:
     """The counts of a delivery.
 
     `waiting`: new customers that wait until a person approves; `held`: customers that wait for the same, since values
-    of too many were emptied in Deployteq at once.
+    of too many were emptied in Deployteq at once; `in_doubt`: new customers whose call was not answered in time.
+    `reported`: customers by field that was changed in Deployteq and is only reported.
     """
 
     made: int = 0
@@ -19,23 +21,18 @@ class Delivered:
     taken: int = 0
     conflicts: int = 0
     found: int = 0
-    refused: dict[str, int] = field(default_factory=dict)
+    refused: Counter[str] = field(default_factory=Counter)
     gone: int = 0
     cleaned: int = 0
-    left_out: dict[str, int] = field(default_factory=dict)
+    left_out: Counter[str] = field(default_factory=Counter)
     waiting: int = 0
     held: int = 0
+    in_doubt: int = 0
+    reported: Counter[str] = field(default_factory=Counter)
     lacking: frozenset[str] = frozenset()
     calls: int = 0
     calls_forecast: int = 0
 
-    def leave_out(self, fields: dict[str, int]) -> None:
-        """Count values that do not fit, by field."""
-        for name, number in fields.items():
-            if number:
-                self.left_out[name] = self.left_out.get(name, 0) + number
-
     def refuse(self, codes: dict[int, str]) -> None:
         """Count what was refused, by code."""
-        for code in codes.values():
-            self.refused[code] = self.refused.get(code, 0) + 1
+        self.refused.update(codes.values())

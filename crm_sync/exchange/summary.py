@@ -33,6 +33,8 @@ class ExchangeSummary:
         # Before the states of a run that has done its work.
         if self.collected.problems.sentences:
             return RunState.NOT_CONFIGURED
+        if self.delivered.in_doubt:
+            return RunState.DEPLOYTEQ_UNAVAILABLE
         if self.delivered.refused or self.consent.refused:
             return RunState.WITH_REFUSALS
         if self.delivered.lacking:
@@ -53,6 +55,9 @@ class ExchangeSummary:
             *self._waiting(),
             done,
             f"{refused:,} refused" if refused else "",
+            f"{self.delivered.in_doubt:,} not answered in time; a later run looks for them before it sends them again"
+            if self.delivered.in_doubt
+            else "",
             f"Deployteq lacks the option fields {', '.join(sorted(self.delivered.lacking))}"
             if self.delivered.lacking
             else "",

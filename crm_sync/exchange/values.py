@@ -147,6 +147,11 @@ def as_objects(frame: pd.DataFrame, *, always: Collection[str] | None = None) ->
     return rows
 
 
+def cells_by_field(cells: pd.DataFrame) -> dict[str, int]:
+    """Return how many customers a frame of bools is true of, by field, without those that it is true of nowhere."""
+    return {str(name): int(number) for name, number in cells.sum().items() if number}
+
+
 def as_call(values: Mapping[str, str], *, clears_with: str | None = "") -> dict[str, Any]:
     """Return values as a call takes them: option fields in `options`, an empty one as what clears a field there."""
     fields: dict[str, Any] = {}

@@ -19,14 +19,18 @@ class SoapFault(Exception):
 class Trouble:
     """What happens to the next `times` calls of an operation (of any one, if it is empty).
 
-    `action`: `reset` (before the work is done), `reset after` it, `truncate` the answer, `html` page in a 500, `status`
-    (with `Retry-After: 1`), `fault`. `status` is the HTTP status of that answer, or the number of the fault.
+    `action`: `reset` (before the work is done), `reset after` it, `hold` (no answer until the client is gone, and no
+    work), `hold after` it, `truncate` the answer, `html` page in a 500, `status` (with `Retry-After: 1`), `fault`.
+    `status` is the HTTP status of that answer, or the number of the fault. `skip`: so many calls before go well;
+    `more_than`: only calls with more customers than that are meant.
     """
 
     action: str
     operation: str = ""
     status: int = 503
     times: int = 1
+    skip: int = 0
+    more_than: int = -1
 
 
 @dataclass
@@ -39,10 +43,13 @@ class Troubles:
         """Let these happen, each as often as it says."""
         self.waiting.extend(troubles)
 
-    def due(self, operation: str) -> Trouble | None:
-        """Return the trouble of this call, and count it."""
+    def due(self, operation: str, customers: int = 0) -> Trouble | None:
+        """Return the trouble of this call, which is about so many customers, and count it."""
         for trouble in self.waiting:
-            if trouble.operation in {"", operation} and trouble.times > 0:
+            is_meant = trouble.operation in {"", operation} and customers > trouble.more_than
+            if is_meant and trouble.skip > 0:
+                trouble.skip -= 1
+            elif is_meant and trouble.times > 0:
                 trouble.times -= 1
                 return trouble
         return None

@@ -88,8 +88,8 @@ class _Connection(Connection):
         return self._answer(brand, operation, given)
 
     def _answer(self, brand: Brand, operation: str, given: dict[str, Any]) -> None:
-        trouble = brand.troubles.due(operation)
-        if trouble and trouble.action in {"reset", "html", "status", "fault"}:
+        trouble = brand.troubles.due(operation, len(given.get("customers") or ()))
+        if trouble and trouble.action in {"reset", "hold", "html", "status", "fault"}:
             brand.journal.append(operation)
             return self._refuse(trouble)
         try:
@@ -100,15 +100,24 @@ class _Connection(Connection):
             return self._send(500, write_fault(fault))
         if trouble and trouble.action == "reset after":
             return self.reset()
+        if trouble and trouble.action == "hold after":
+            return self._hold()
         return self._send(200, answer, keep=len(answer) // 2 if trouble else None)
 
     def _refuse(self, trouble: Trouble) -> None:
         if trouble.action == "reset":
             return self.reset()
+        if trouble.action == "hold":
+            return self._hold()
         if trouble.action == "fault":
             return self._send(500, write_fault(SoapFault(trouble.status, "Refused on demand")))
         status = 500 if trouble.action == "html" else trouble.status
         return self._send(status, b"<html><body>An error has occurred</body></html>", _HTML, retry=True)
+
+    def _hold(self) -> None:
+        """Answer nothing until the client is gone."""
+        self.connection.recv(1)
+        self.close_connection = True
 
     def _send(
         self, status: int, body: bytes, kind: str = _XML, *, retry: bool = False, keep: int | None = None

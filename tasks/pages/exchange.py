@@ -23,6 +23,7 @@ def publish_exchange(summary: ExchangeSummary) -> None:
         ("customers with characters left out that XML cannot hold", delivered.cleaned),
         ("new customers found in Deployteq by their address, and paired", delivered.found),
         ("new customers that wait for a person", delivered.waiting),
+        ("new customers not answered in time, looked for by a later run", delivered.in_doubt),
         ("customers that wait for a person, for values emptied in Deployteq", delivered.held),
         ("calls", summary.calls),
         ("calls of the delivery", delivered.calls),
@@ -42,6 +43,7 @@ def publish_exchange(summary: ExchangeSummary) -> None:
         heading("Refused by Deployteq") if refused else heading("Nothing was refused"),
         table(("code", "customers"), refused),
         table(("field that does not fit", "customers"), sorted(delivered.left_out.items())),
+        table(("field changed in Deployteq, only reported", "customers"), sorted(delivered.reported.items())),
         bullets(problems),
     )
 

@@ -10,7 +10,7 @@ from crm_sync.database.engine import CustomerDatabase
 from crm_sync.deployteq.account import DeployteqAccount
 from crm_sync.deployteq.host import endpoint
 from crm_sync.deployteq.limits import VERSION
-from crm_sync.deployteq.transport import CallLedger, Transport
+from crm_sync.deployteq.transport import LONGEST_ANSWER, CallLedger, Transport
 from crm_sync.exchange.resources_store import KeptResources
 from crm_sync.exchange.settings import ExchangeSettings
 from standins.deployteq.brand import Brand
@@ -72,15 +72,18 @@ def open_account(
     token: str = TOKEN,
     ledger: CallLedger | None = None,
     slow_down: Callable[[float], None] = lambda _: None,
+    throttle: Callable[[], None] = lambda: None,
+    longest_answer: float = LONGEST_ANSWER,
 ) -> Iterator[DeployteqAccount]:
-    """Open the gateway to the stand-in."""
+    """Open the gateway to the stand-in; `throttle` is called before each call."""
     transport = Transport(
         endpoint("secure.myclang.com", VERSION),
-        throttle=lambda: None,
+        throttle=throttle,
         ledger=ledger or Counter(),
         clock=lambda: datetime.now(UTC),
         endpoint_url=server.url,
         slow_down=slow_down,
+        longest_answer=longest_answer,
     )
     account = DeployteqAccount(token, transport, brand="brand")
     yield account

@@ -2,17 +2,18 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 
 from crm_sync.database.tables.consent import consent_event
-from crm_sync.deployteq.transport import TIMED_OUT
-from crm_sync.errors import ConfigurationError, DeployteqUnavailableError
+from crm_sync.errors import ConfigurationError
 from crm_sync.exchange.collection import collect, read_account
 from crm_sync.exchange.delivery import deliver
+from crm_sync.exchange.outcome import Delivered
 from crm_sync.exchange.probe import probe
 from standins.deployteq.faults import Trouble
+from standins.deployteq.server import Server
+from tests.deployteq.conftest import open_account
 from tests.deployteq.rig import Rig
 from tests.rigs.many_fields import option_link
 
@@ -89,25 +90,10 @@ def test_a_token_that_ends_in_the_middle_is_a_setting_and_the_next_one_goes_on(r
     people = [rig.add(f"p{number}") for number in range(6)]
     rig.settings.batch = 2
     rig.pair()
-    calls: list[str] = []
-
-    class Account:
-        """Lets the token end before the second batch."""
-
-        def __getattr__(self, name: str) -> Any:
-            return getattr(rig.account, name)
-
-        def call(self, operation: str, *arguments: Any, **named: Any) -> Any:
-            calls.append(operation)
-            if calls.count("customer_insertBulkUnique") == 2:
-                rig.brand.troubles.add(Trouble("fault", status=202, times=99))
-            return rig.account.call(operation, *arguments, **named)
-
-    account: Any = Account()
+    rig.brand.troubles.add(Trouble("fault", "customer_insertBulkUnique", status=202, skip=1))
     with pytest.raises(ConfigurationError, match="API token"):
-        deliver(replace(rig.exchange, account=account), approved=True)
+        deliver(rig.exchange, approved=True)
     assert len(rig.brand.customers) == 2
-    rig.brand.troubles.waiting.clear()
     rig.people.tick()
     deliver(rig.exchange)
     assert sorted(rig.there(one)["lastname"] for one in people) == [f"P{number}" for number in range(6)]
@@ -135,32 +121,49 @@ def test_when_the_clock_changes_a_word_keeps_its_hour_and_the_zone_is_not_doubte
     assert rig.here(ann)["opt_in"] is True
 
 
-def test_updates_that_take_too_long_go_in_halves_from_then_on(rig: Rig) -> None:
+def _deliver_in_time(rig: Rig, deployteq: Server, *, approved: bool = False) -> Delivered:
+    """Deliver with a patience of a second."""
+    with open_account(deployteq, longest_answer=1.0) as account:
+        return deliver(replace(rig.exchange, account=account), approved=approved)
+
+
+@pytest.mark.parametrize("action", ["hold", "hold after"])
+def test_updates_that_take_too_long_go_in_halves_from_then_on(rig: Rig, deployteq: Server, action: str) -> None:
     people = [rig.add(f"p{number:02d}") for number in range(24)]
     rig.start()
     rig.settings.batch = 16
-    sizes: list[int] = []
-
-    class Account:
-        """Answers no update of more than four in time."""
-
-        def __getattr__(self, name: str) -> Any:
-            return getattr(rig.account, name)
-
-        def call(self, operation: str, *arguments: Any, **named: Any) -> Any:
-            answer = rig.account.call(operation, *arguments, **named)
-            if operation == "customer_insertBulkUnique":
-                sizes.append(len(named["customers"]))
-                if sizes[-1] > 4:
-                    raise DeployteqUnavailableError("Not in time.", code=TIMED_OUT)
-            return answer
-
+    before = len(rig.brand.journal)
     for person in people:
         rig.change(person, lastname="Other")
-    account: Any = Account()
-    assert deliver(replace(rig.exchange, account=account)).updated == 24
-    assert sizes == [16, 8, 4, 4, 8, 4, 4, 8, 4, 4]
+    rig.brand.troubles.add(Trouble(action, "customer_insertBulkUnique", times=99, more_than=8))
+    assert _deliver_in_time(rig, deployteq).updated == 24
+    assert rig.brand.journal[before:] == ["customer_insertBulkUnique"] * (1 + 2 + 1)
     assert {one["lastname"] for one in rig.brand.customers.values()} == {"Other"}
+
+
+@pytest.mark.parametrize("action", ["hold", "hold after"])
+def test_inserts_that_take_too_long_are_looked_for_and_the_others_go_in_halves(
+    rig: Rig, deployteq: Server, action: str
+) -> None:
+    people = [rig.add(f"p{number:02d}") for number in range(40)]
+    rig.settings.batch = 30
+    rig.pair()
+    rig.brand.troubles.add(Trouble(action, "customer_insertBulkUnique", times=99, more_than=15))
+    first = _deliver_in_time(rig, deployteq, approved=True)
+    assert (first.made, first.in_doubt) == (10, 30)
+    # What may still be at work is left alone.
+    again = _deliver_in_time(rig, deployteq)
+    assert (again.made, again.in_doubt) == (0, 0)
+    rig.people.tick()
+    if action == "hold after":
+        rig.readers.unsubscribe(next(iter(rig.brand.customers)))
+    last = _deliver_in_time(rig, deployteq)
+    assert (last.made, last.found) == ((30, 0) if action == "hold" else (0, 30))
+    rig.cycle()
+    assert (len(rig.brand.customers), rig.brand.greeted) == (40, [])
+    assert sorted(rig.there(one)["lastname"] for one in people) == [f"P{number:02d}" for number in range(40)]
+    noes = [one["optIn"] for one in rig.brand.customers.values()].count("N")
+    assert noes == (1 if action == "hold after" else 0)
 
 
 def test_a_size_that_the_account_does_not_take_is_found_once(rig: Rig) -> None:

@@ -7,6 +7,7 @@ from crm_sync.exchange.collection import collect, forecast_reading, read_account
 from crm_sync.exchange.consent import deliver_consent_there
 from crm_sync.exchange.delivery import deliver
 from crm_sync.exchange.probe import look_at_fields, probe
+from crm_sync.exchange.settings import ChangesThere
 from standins.deployteq.faults import Trouble
 from tests.deployteq.rig import Rig
 
@@ -154,6 +155,26 @@ def test_what_changed_there_is_taken_and_what_changed_on_both_sides_is_salesforc
     rig.change(ann, city="Assen")
     rig.cycle()
     assert rig.there(ann)["city"] == "Assen"
+
+
+def test_what_changed_there_is_only_reported_where_that_is_set(rig: Rig) -> None:
+    rig.settings.changes_there = ChangesThere.REPORT
+    ann = rig.add("ann", city="Ede")
+    rig.start()
+    number = rig.there(ann)["id"]
+    rig.people.tick()
+    rig.readers.change(number, city="Urk", userName="annie", lastname="There")
+    changed = rig.cycle()
+    assert (changed.reported, changed.taken, changed.updated) == ({"city": 1, "lastname": 1}, 1, 0)
+    here = rig.here(ann)
+    assert (here["lastname"], here["city"], here["user_name"]) == ("Ann", "Ede", "annie")
+    assert rig.cycle().reported == {}
+    rig.change(ann, firstname="Anna", city="Urk")
+    assert rig.cycle().reported == {"lastname": 1}
+    assert (rig.there(ann)["lastname"], rig.there(ann)["firstname"]) == ("There", "Anna")
+    rig.change(ann, lastname="Here")
+    assert (rig.cycle().conflicts, rig.there(ann)["lastname"], rig.here(ann)["lastname"]) == (1, "Here", "Here")
+    assert rig.cycle().reported == {}
 
 
 def test_one_bad_record_is_found_and_the_others_go(rig: Rig) -> None:

@@ -1,7 +1,7 @@
 """What would do harm in Deployteq: somebody made anew, doubled, mixed up, mailed against a wish, emptied by mistake."""
 
+from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from sqlalchemy import delete, insert, update
@@ -15,6 +15,8 @@ from crm_sync.exchange.collection import collect
 from crm_sync.exchange.consent import deliver_consent_there
 from crm_sync.exchange.delivery import deliver
 from standins.deployteq.faults import Trouble
+from standins.deployteq.server import Server
+from tests.deployteq.conftest import open_account
 from tests.deployteq.rig import Rig, count
 
 
@@ -191,27 +193,19 @@ def test_a_no_to_sms_that_is_only_the_default_there_is_nobodys_word(rig: Rig) ->
     assert rig.here(bob)["sms_opt_in"] is False
 
 
-def test_a_no_that_is_said_while_a_delivery_is_under_way_is_in_the_insert(rig: Rig) -> None:
+def test_a_no_that_is_said_while_a_delivery_is_under_way_is_in_the_insert(rig: Rig, deployteq: Server) -> None:
     """The page of candidates is older than the call."""
     people = [rig.add(f"p{number}") for number in range(3)]
     rig.settings.batch = 1
     rig.pair()
-    calls: list[int] = []
+    to_opt_out = [people[2]]
 
-    class Account:
-        """Lets somebody opt out between two calls."""
+    def before_each_call() -> None:
+        if to_opt_out:
+            rig.say_no_in_salesforce(to_opt_out.pop())
 
-        def __getattr__(self, name: str) -> Any:
-            return getattr(rig.account, name)
-
-        def call(self, operation: str, *arguments: Any, **named: Any) -> Any:
-            if not calls:
-                rig.say_no_in_salesforce(people[2])
-            calls.append(1)
-            return rig.account.call(operation, *arguments, **named)
-
-    exchange = rig.exchange
-    deliver(type(exchange)(**{**vars(exchange), "account": Account()}), approved=True)
+    with open_account(deployteq, throttle=before_each_call) as account:
+        deliver(replace(rig.exchange, account=account), approved=True)
     assert [rig.there(one)["optIn"] for one in people] == ["Y", "Y", "N"]
 
 
