@@ -23,13 +23,12 @@ from crm_sync.customers.landed_consent_store import settle_consent, take_consent
 from crm_sync.customers.landing_context import LandingContext
 from crm_sync.customers.survivors import Survivors, choose_survivors
 from crm_sync.customers.upsert import RecordGroup
-from crm_sync.database.dialects import lock_until_commit, look_up_by_index
+from crm_sync.database.dialects import LANDING_LOCK, lock_until_commit, look_up_by_index
 from crm_sync.erasure.known_store import without_erased
 from crm_sync.holds.held_store import drop_held, held_among, set_aside
 from crm_sync.runs.counts import Counts
 from crm_sync.sobject import SObject
 
-_LANDING_LOCK = 7_023_002
 # The columns that the choice of survivors looks at.
 _ORDER = [
     *("sobject", "id", "unique_key", "system_modstamp", "is_deleted", "reject_reason"),
@@ -228,5 +227,5 @@ def _count(read: int, known: pd.DataFrame, primary: pd.Series, written: upserts.
 def one_at_a_time(connection: Connection) -> None:
     """Let no other landing run beside this transaction."""
     # Two batches that share a key would each miss the other's record.
-    lock_until_commit(connection, _LANDING_LOCK)
+    lock_until_commit(connection, LANDING_LOCK)
     look_up_by_index(connection)

@@ -10,6 +10,7 @@ from crm_sync.database.engine import CustomerDatabase
 # Each module adds its tables to the same metadata.
 from crm_sync.database.tables import budget as budget_tables  # noqa: F401
 from crm_sync.database.tables import customers as tables
+from crm_sync.database.tables.safety import erased_customer
 from crm_sync.errors import ConfigurationError
 
 _ROWS_AT_ONCE = 5_000
@@ -39,8 +40,9 @@ def copy_database(source: CustomerDatabase, target: CustomerDatabase) -> Iterato
         for table in tables.metadata.sorted_tables:
             done = TableCopied(table.name, _copy(reading, writing, table))
             copied += done.rows
-            _go_on_counting(writing, table)
             yield done
+        for table in tables.metadata.sorted_tables:
+            _go_on_counting(writing, table)
         if not copied:
             raise ConfigurationError(
                 f"Nothing was moved, for {source.name} has no rows; name the database that has your customers."
@@ -75,5 +77,7 @@ def _go_on_counting(writing: Connection, table: Table) -> None:
     if key is None or not isinstance(key.type, Integer) or writing.dialect.name != "postgresql":
         return
     sequence = func.pg_get_serial_sequence(table.name, key.name)
-    highest = select(func.max(key)).scalar_subquery()
+    # A number that was erased is not given again.
+    counted = [key, erased_customer.c.id] if table is tables.customer else [key]
+    highest = func.greatest(*(select(func.max(one)).scalar_subquery() for one in counted))
     writing.execute(select(func.setval(sequence, func.coalesce(highest, 1), highest.is_not(None))))

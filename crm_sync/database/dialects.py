@@ -8,6 +8,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.dml import UpdateBase
 from sqlalchemy.types import TypeEngine
 
+# Held by whoever changes the mirror and its customers.
+LANDING_LOCK = 7_023_002
+
 
 def insert_for(connection: Connection, target: Table) -> postgresql.Insert | sqlite.Insert:
     """Return the INSERT of the connection's dialect, the one that knows ON CONFLICT."""

@@ -4,6 +4,7 @@ The contract. A moment is one e-mail to one customer, identified by `moment_id`.
 themselves and give only some columns: a column that is left out or missing keeps its value. The first open or click is
 the earliest ever recorded, the last the latest, a count the highest (counts are totals and never go down), every other
 time the earliest; the newest call decides texts and the customer. Only a moment that really changes is exported again.
+What comes for a customer who was erased is not kept.
 
 A bounce whose category begins with "hard" sets the customer's `mail_status` to INACTIVE, once; it is no no, and whoever
 mends the address sets the status back.
@@ -14,7 +15,20 @@ from datetime import datetime
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import ColumnElement, Connection, Table, and_, case, false, func, literal, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Table,
+    and_,
+    case,
+    exists,
+    false,
+    func,
+    literal,
+    or_,
+    select,
+    update,
+)
 
 from crm_sync.columns.texts import as_frame, as_texts, utf16_lengths
 from crm_sync.customers.mail_status_store import not_mailed_for_good
@@ -23,6 +37,7 @@ from crm_sync.database.engine import CustomerDatabase
 from crm_sync.database.staging import stage
 from crm_sync.database.tables.customers import Instant, customer
 from crm_sync.database.tables.moments import contact_moment
+from crm_sync.database.tables.safety import erased_customer
 
 TEXTS = ("campaign", "mailing", "subject", "bounce_category", "bounce_reason", "online_version_url")
 _EARLIEST = (
@@ -148,7 +163,8 @@ def _upsert(connection: Connection, frame: pd.DataFrame, now: datetime) -> int:
         _stop_mailing_bounced(connection, staged, now)
     row: dict[str, ColumnElement[Any]] = {name: staged.c[name] for name in MOMENT_COLUMNS}
     row |= {"version": literal(1, moments.version.type), "changed_at": literal(now, Instant())}
-    insert = insert_from(connection, contact_moment, row)
+    is_erased = exists(select(erased_customer.c.id).where(erased_customer.c.id == staged.c.customer_id))
+    insert = insert_from(connection, contact_moment, row, ~is_erased)
     new = insert.excluded
     values: dict[str, ColumnElement[Any]] = {
         "customer_id": new.customer_id,

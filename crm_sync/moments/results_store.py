@@ -5,13 +5,26 @@ from datetime import datetime
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import BigInteger, ColumnElement, Connection, and_, case, func, literal, null, or_, select, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    and_,
+    case,
+    exists,
+    func,
+    literal,
+    null,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.types import TypeEngine
 
 from crm_sync.database.dialects import insert_from
 from crm_sync.database.staging import stage
 from crm_sync.database.tables.customers import Instant
-from crm_sync.database.tables.moments import CUSTOMER_ID, moment_export
+from crm_sync.database.tables.moments import CUSTOMER_ID, contact_moment, moment_export
 from crm_sync.outcomes import RefusalClass
 from crm_sync.sobject import SObject
 
@@ -65,7 +78,9 @@ def store_results(connection: Connection, results: pd.DataFrame, now: datetime, 
         "tried_at": moment,
         "attempts": case((is_accepted, 0), else_=1),
     }
-    insert = insert_from(connection, moment_export, row)
+    # One whose person was erased meanwhile leaves nothing.
+    is_there_still = exists(select(contact_moment.c.moment_id).where(contact_moment.c.moment_id == staged.c.moment_id))
+    insert = insert_from(connection, moment_export, row, is_there_still)
     new, old = insert.excluded, moment_export.c
     changes: dict[str, ColumnElement[Any]] = {name: new[name] for name in row if name not in {"moment_id", "sobject"}}
     changes |= {name: func.coalesce(new[name], old[name]) for name in ("content", "salesforce_id", "exported_at")}

@@ -21,6 +21,8 @@ WORDS = {
     "salesforce_record": "copies of leads and contacts",
 }
 
+_SHOWN = 20
+
 
 def publish_erasure(erased: Erased, host: str, *, dry_run: bool) -> str:
     """Leave the page, without anything of the person but links to records, and return its sentence."""
@@ -40,6 +42,7 @@ def publish_erasure(erased: Erased, host: str, *, dry_run: bool) -> str:
                 Markdown(
                     f"In Salesforce: {links(host, erased.records) if erased.records else 'nothing that is known'}."
                 ),
+                *_named_by(erased.named_by),
                 "In Deployteq, where an account is connected: the person's customer there.",
                 "In Prefect: runs that were given the person's address or number (campaign-push, consent-proof, this "
                 "one), and pages of dry runs that showed values; delete those runs in the UI.",
@@ -51,3 +54,13 @@ def publish_erasure(erased: Erased, host: str, *, dry_run: bool) -> str:
         ),
     )
     return sentence
+
+
+def _named_by(customers: tuple[int, ...]) -> list[str]:
+    if not customers:
+        return []
+    some = ", ".join(map(str, customers[:_SHOWN])) + (", …" if len(customers) > _SHOWN else "")
+    return [
+        f"Here, as the second e-mail address of {counted(len(customers), 'other customer')} (number {some}): take it "
+        "out in Salesforce, where it comes from."
+    ]

@@ -5,7 +5,7 @@ from datetime import timedelta
 from prefect import get_run_logger, task
 
 from crm_sync.database.engine import CustomerDatabase
-from crm_sync.erasure.person_store import forget_deleted
+from crm_sync.erasure.removal_store import forget_deleted
 from crm_sync.history.undo_store import drop_old_values
 from crm_sync.mapping.safeguards import Safeguards
 from crm_sync.runs.daily_store import is_first_today
@@ -25,6 +25,6 @@ def _forget(database: CustomerDatabase, safeguards: Safeguards) -> None:
         if not is_first_today(connection, "forgotten_on", now):
             return
         drop_old_values(connection, now - timedelta(days=safeguards.keep_old_values_days))
-        people = forget_deleted(connection, now - timedelta(days=safeguards.forget_deleted_after_days))
+        people = forget_deleted(connection, now - timedelta(days=safeguards.forget_deleted_after_days), now)
     if people:
         get_run_logger().info("%s customers who are deleted in Salesforce were erased here.", f"{people:,}")

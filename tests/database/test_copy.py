@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Boolean, Column, Date, Integer, Table, insert, select
+from sqlalchemy import Boolean, Column, Date, Integer, Table, func, insert, select
 
 from crm_sync.database.copy import TableCopied, copy_database
 from crm_sync.database.engine import CustomerDatabase
 from crm_sync.database.tables.customers import Instant, customer, metadata
+from crm_sync.database.tables.safety import erased_customer
 from crm_sync.errors import ConfigurationError
 from crm_sync.runs.history_store import start_run
 
@@ -79,3 +80,15 @@ def test_database_with_rows_is_left_alone(source: CustomerDatabase, database: Cu
     with pytest.raises(ConfigurationError, match="is not empty"):
         list(copy_database(source, database))
     assert _rows(database) == before
+
+
+def test_the_number_of_an_erased_customer_is_not_given_again(source: CustomerDatabase, postgresql_url: str) -> None:
+    with source.transaction() as connection:
+        connection.execute(insert(erased_customer).values(id=500, at=_NOW))
+    target = CustomerDatabase(postgresql_url)
+    list(copy_database(source, target))
+
+    with target.transaction() as connection:
+        sequence = func.pg_get_serial_sequence("customer", "id")
+        assert connection.scalar(select(func.nextval(sequence))) == 501
+    target.close()

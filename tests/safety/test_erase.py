@@ -10,7 +10,8 @@ from crm_sync.consent.record_store import record_consent
 from crm_sync.database.engine import CustomerDatabase
 from crm_sync.database.tables.customers import metadata
 from crm_sync.erasure.known_store import readmit
-from crm_sync.erasure.person_store import erase, find_person, forget_deleted
+from crm_sync.erasure.person_store import erase, find_person
+from crm_sync.erasure.removal_store import forget_deleted
 from crm_sync.errors import ConfigurationError
 from crm_sync.push.queue_store import enter_campaign
 from crm_sync.salesforce.record_ids import full_id
@@ -103,8 +104,8 @@ def test_people_deleted_in_salesforce_lose_their_values_after_their_time(keyed: 
     story.land(story.contact(1, ADA, at=9, IsDeleted="true"))
     story.land(story.lead(1, ADA, at=9, IsDeleted="true"))
     with keyed.transaction() as connection:
-        assert forget_deleted(connection, story.now - timedelta(days=1)) == 0
-        assert forget_deleted(connection, story.now + timedelta(minutes=1)) == 1
+        assert forget_deleted(connection, story.now - timedelta(days=1), story.now) == 0
+        assert forget_deleted(connection, story.now + timedelta(minutes=1), story.now) == 1
         assert "Zuzanna" not in everything(connection)
         assert ADA not in everything(connection)
     story.land(story.contact(1, ADA, at=12))

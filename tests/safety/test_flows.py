@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from prefect.logging.handlers import APILogHandler
+from sqlalchemy import update
 
 from blocks.salesforce_synchronize import SalesforceSynchronize
 from crm_sync.database.tables.consent import address_consent, consent_event
@@ -117,6 +118,12 @@ def known_everywhere(spoiled: Rig) -> Rig:
     return rig
 
 
+def _set_second_address(rig: Rig, number: int, address: str | None) -> None:
+    with closing(rig.customers.open()) as database, database.transaction() as connection:
+        values = {"alternate_email_address": address}
+        connection.execute(update(customer).where(customer.c.id == number).values(values))
+
+
 def _everything(rig: Rig, *, but: tuple[Any, ...] = ()) -> str:
     return repr([rig.rows(table) for table in metadata.sorted_tables if table not in but])
 
@@ -126,9 +133,13 @@ def test_an_erased_person_is_nowhere_and_comes_back_with_no_sync(known_everywher
     rig = known_everywhere
     record = _ids(rig)[NEW]
     ada = customers_by_key(rig)[NEW]["id"]
+    (other,) = [row["id"] for row in rig.rows(customer) if row["id"] != ada]
+    _set_second_address(rig, other, NEW)
     before = rig.rows(customer)
     assert "would be erased" in erase_customer(str(ada), dry_run=True, database=rig.customers)
+    assert f"second e-mail address of 1 other customer (number {other})" in artifact("erase-customer")
     assert rig.rows(customer) == before
+    _set_second_address(rig, other, None)
 
     said = erase_customer(str(ada), database=rig.customers)
 

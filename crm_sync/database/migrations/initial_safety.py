@@ -40,11 +40,12 @@ def make_safety() -> None:
         sa.Index("ix_customer_history_at", "at"),
         sa.Index("ix_customer_history_customer_id", "customer_id"),
     )
-    op.create_table(
-        "erased",
-        sa.Column("hash", sa.BigInteger(), primary_key=True, autoincrement=False),
-        sa.Column("at", _INSTANT, nullable=False),
-    )
+    for name, key in (("erased", "hash"), ("erased_customer", "id")):
+        op.create_table(
+            name,
+            sa.Column(key, sa.BigInteger(), primary_key=True, autoincrement=False),
+            sa.Column("at", _INSTANT, nullable=False),
+        )
     _keep_old_values()
 
 

@@ -102,6 +102,8 @@ customer = Table(
         postgresql_where=text(BLACKLIST_CHANGED),
     ),
     Index("ix_customer_merged_into", "merged_into_customer_id", sqlite_where=_IS_MERGED, postgresql_where=_IS_MERGED),
+    # No number is given twice, also when the last customer was erased.
+    sqlite_autoincrement=True,
 )
 
 salesforce_record = Table(
@@ -110,7 +112,7 @@ salesforce_record = Table(
     Column("id", Text, primary_key=True),
     Column("sobject", Text, nullable=False),
     Column("unique_key", Text),
-    # No foreign key: it would cost a look-up per row, and customers are never deleted.
+    # No foreign key: it would cost a look-up per row, and a customer is only deleted with its records.
     Column("customer_id", ROW_ID),
     Column("system_modstamp", Instant, nullable=False),
     Column("is_deleted", Boolean, nullable=False),

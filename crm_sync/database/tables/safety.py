@@ -47,3 +47,11 @@ erased = Table(
     Column("hash", BigInteger, primary_key=True, autoincrement=False),
     Column("at", Instant, nullable=False),
 )
+
+# The numbers of their customers, which nobody gets again: what comes late for one is not kept.
+erased_customer = Table(
+    "erased_customer",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", Instant, nullable=False),
+)

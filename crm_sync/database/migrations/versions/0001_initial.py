@@ -79,6 +79,7 @@ def _make_customers() -> None:
             **_where("coalesce(lower(status) = 'blacklist', false) <> coalesce(blacklist_seen, false)"),
         ),
         sa.Index("ix_customer_merged_into", "merged_into_customer_id", **_where("merged_into_customer_id IS NOT NULL")),
+        sqlite_autoincrement=True,
     )
 
 
