@@ -96,12 +96,19 @@ def carry_over(connection: Connection, moved: pd.DataFrame, *, run: int | None, 
     types = dict.fromkeys(hashes, address_consent.c.address_hash.type)
     staged = stage(connection, "staged_address", last, types)
     names = [*_PLACE[1:], "cause", "not_after"]
-    query = select(staged.c.new_hash, *(address_consent.c[name] for name in names), staged.c.moved_at)
-    query = query.join_from(staged, address_consent, address_consent.c.address_hash == staged.c.old_hash)
-    news = frame_of(connection.execute(query), [*_PLACE, "cause", "not_after", "moved_at"])
+    there = address_consent.alias("there")
+    is_there = and_(
+        there.c.address_hash == staged.c.new_hash, *(there.c[name] == address_consent.c[name] for name in _PLACE[1:])
+    )
+    query = (
+        select(staged.c.new_hash, *(address_consent.c[name] for name in names), staged.c.moved_at, there.c.not_after)
+        .join_from(staged, address_consent, address_consent.c.address_hash == staged.c.old_hash)
+        .join(there, is_there, isouter=True)
+    )
+    news = frame_of(connection.execute(query), [*_PLACE, "cause", "not_after", "moved_at", "stands_until"])
     if news.empty:
         return
-    said, moved_at = (pd.to_datetime(news[name], utc=True) for name in ("not_after", "moved_at"))
+    said, moved_at, until = (pd.to_datetime(news[one], utc=True) for one in ("not_after", "moved_at", "stands_until"))
     sayings = news.assign(
         said=Said.NO.value,
         kind=Kind.TECHNICAL.value,
@@ -109,7 +116,8 @@ def carry_over(connection: Connection, moved: pd.DataFrame, *, run: int | None, 
         cause=news["cause"].where(news["cause"].isin(_ONLY_PERSON), Cause.ADDRESS_CHANGED.value),
         not_after=said.mask(said < moved_at, moved_at),
     )
-    sayings = sayings.sort_values("not_after").drop_duplicates(_PLACE, keep="last")
+    is_news = ~(until >= sayings["not_after"])
+    sayings = sayings[is_news].sort_values("not_after").drop_duplicates(_PLACE, keep="last")
     enter_sayings(connection, sayings, run=run, now=now)
 
 

@@ -19,6 +19,7 @@ from sqlalchemy import (
     update,
 )
 
+from crm_sync.columns.address_hash import AddressHash, address_or_key
 from crm_sync.consent.ledger_store import carry_over
 from crm_sync.consent_words import Channel
 from crm_sync.database.dialects import write_and_count
@@ -26,6 +27,9 @@ from crm_sync.database.frames import frame_of
 from crm_sync.database.staging import stage, stage_query
 from crm_sync.database.tables.consent import address_consent, consent_gap
 from crm_sync.database.tables.customers import customer, salesforce_record
+
+# Before every word: what is carried over was said when it was said.
+_NEVER_MOVED = pd.Timestamp(0, tz="UTC")
 
 
 def stands_at_no(person: FromClause, channel: Channel) -> ColumnElement[bool]:
@@ -63,14 +67,21 @@ def customers_with(connection: Connection, ids: pd.Series) -> Select[tuple[int]]
     return select(staged.c.id)
 
 
-def follow_addresses(connection: Connection, touched: Select[tuple[int]], *, run: int | None, now: datetime) -> None:
+def follow_addresses(
+    connection: Connection, touched: Select[tuple[int]], hashes: AddressHash, *, run: int | None, now: datetime
+) -> None:
     """Give customers the address hash of their source record; the noes of the address before go along.
 
     Who was joined to another customer keeps the own address, which the record left: a yes there is for that address.
+    Who has another address here than the record keeps it, and gets the noes of the record's.
     """
     mirrored = salesforce_record.c
+    names = ["id", "old_hash", "new_hash", "moved_at", "address", "key"]
     query = (
-        select(customer.c.id, customer.c.address_hash, mirrored.address_hash, mirrored.system_modstamp)
+        select(
+            *(customer.c.id, customer.c.address_hash, mirrored.address_hash, mirrored.system_modstamp),
+            *(customer.c.email_address, customer.c.unique_key),
+        )
         .join(salesforce_record, mirrored.id == customer.c.salesforce_id)
         .where(
             customer.c.id.in_(touched),
@@ -79,11 +90,16 @@ def follow_addresses(connection: Connection, touched: Select[tuple[int]], *, run
             customer.c.address_hash.is_distinct_from(mirrored.address_hash),
         )
     )
-    found = frame_of(connection.execute(query), ["id", "old_hash", "new_hash", "moved_at"], dtype="object")
+    found = frame_of(connection.execute(query), names, dtype="object")
     if found.empty:
         return
+    own = pd.Series([address_or_key(*pair) for pair in zip(found["address"], found["key"], strict=True)], dtype="str")
     moved = found.astype(dict.fromkeys(["id", "old_hash", "new_hash"], "Int64"))
     moved["moved_at"] = pd.to_datetime(moved["moved_at"], utc=True)
+    is_kept = hashes.of_column(own).eq(moved["old_hash"]).fillna(False).astype(bool)
+    kept, moved = moved[is_kept], moved[~is_kept]
+    to_own = kept.rename(columns={"old_hash": "new_hash", "new_hash": "old_hash"})
+    carry_over(connection, to_own.assign(moved_at=_NEVER_MOVED), run=run, now=now)
     carry_over(connection, moved.dropna(subset=["old_hash"]), run=run, now=now)
     types = {"id": customer.c.id.type, "new_hash": customer.c.address_hash.type}
     staged = stage(connection, "staged_new_address", moved[["id", "new_hash"]], types)

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Connection, Table, and_, case, literal, or
 from crm_sync.columns.membership import among
 from crm_sync.consent.queue_store import queue_withdrawals
 from crm_sync.consent.readings_store import ReadingContext, customers_of, enter_readings, read_until
-from crm_sync.consent.standing_store import refresh_consent
+from crm_sync.consent.standing_store import follow_addresses, refresh_consent
 from crm_sync.consent_words import SAYS_NO
 from crm_sync.customers import mirror
 from crm_sync.customers.landing import newest_versions, one_at_a_time
@@ -38,6 +38,7 @@ def land_bystanders(connection: Connection, batch: pd.DataFrame, sobject: SObjec
     sources = select(customer.c.id).join(staged, staged.c.id == customer.c.salesforce_id)
     touched = union(customers_of(connection, hashes), sources).subquery()
     _keep(connection, staged, landing)
+    follow_addresses(connection, select(touched.c[0]), landing.hashes, run=landing.sync_run_id, now=landing.now)
     refresh_consent(connection, select(touched.c[0]), landing.now)
     queue_withdrawals(connection, select(touched.c[0]), landing.rules.linked_consent, landing.now)
 

@@ -80,7 +80,7 @@ def settle_consent(
         touched = gather(connection, of_batch if landing.hidden_consent else at_no, concerned)
     if touched is None:
         return
-    follow_addresses(connection, touched, run=landing.sync_run_id, now=landing.now)
+    follow_addresses(connection, touched, landing.hashes, run=landing.sync_run_id, now=landing.now)
     linked = landing.rules.linked_consent
     channels = {channel for some in linked.values() for channel in some}
     refresh_consent(connection, touched, landing.now, linked=channels, hidden=landing.hidden_consent)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import text, update
 
 from crm_sync.consent.record_store import record_consent
 from crm_sync.database.engine import CustomerDatabase
@@ -103,6 +103,28 @@ def test_a_no_is_never_taken_back(keyed: CustomerDatabase, story: Story) -> None
     assert (story.customer(ADA)["lastname"], story.customer(ADA)["mail_status"]) == ("Lovelace", "INACTIVE")
     assert story.customer(ADA)["opt_in"] is False
     assert story.customer(BOB)["status"] == "Blacklist"
+
+
+@pytest.mark.parametrize("first", ["the person, here", "Salesforce"])
+def test_an_address_that_was_taken_back_is_that_of_the_noes_whatever_salesforce_edits(
+    keyed: CustomerDatabase, new_story: type[Story], first: str
+) -> None:
+    story = new_story(keyed.transaction)
+    story.land(story.contact(1, ADA))
+    run_at(story, START + timedelta(hours=1))
+    story.land(story.contact(1, BOB, at=5))
+    take_back(keyed, story)
+    run_at(story, START + timedelta(hours=3))
+    says_no = {"HasOptedOutOfEmail": "true"} if first == "Salesforce" else {}
+    story.land(story.contact(1, BOB, at=9, Score__c="2", **says_no))
+
+    if not says_no:
+        record_consent(keyed, ADA, "no", START + timedelta(hours=4))
+
+    (ada,) = story.customers().values()
+    assert (ada["email_address"], ada["options"]["score"], ada["opt_in"]) == (ADA, 2, False)
+    with keyed.transaction() as connection:
+        assert connection.scalars(text("SELECT is_mailable FROM customer_mailable")).one() in (False, 0)
 
 
 def test_a_run_of_which_nothing_is_kept_and_an_unknown_field_are_named(keyed: CustomerDatabase, story: Story) -> None:
