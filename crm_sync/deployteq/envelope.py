@@ -20,11 +20,10 @@ _BEGIN = (
 )
 _END = "</soap:Body></soap:Envelope>"
 _MARKUP, _ESCAPED = re.compile("[&<>\r]"), str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;"})
-# Of a customer's seventy fields most are empty: those are passed over before they become objects here.
-_filled = etree.XPath("*[text() or *]")
 _id = etree.XPath("string(*[local-name() = 'id'])")
-# What XML 1.0 has no form for.
-_FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+# What XML 1.0 has no form for, beside surrogates.
+_CONTROLS = bytes({*range(32)} - {*b"\t\n\r"})
+_NO_CHARACTERS = ("\ufffe".encode(), "\uffff".encode())
 
 
 @dataclass(frozen=True)
@@ -35,9 +34,12 @@ class Fault:
     text: str
 
 
-def xml_safe(text: str) -> str:
-    """Return the text without the characters that XML cannot hold."""
-    return _FORBIDDEN.sub("", text)
+def xml_safe(text: str) -> bytes:
+    """Return the text as UTF-8, without the characters that XML cannot hold."""
+    safe = text.encode(errors="ignore").translate(None, _CONTROLS)
+    for one in _NO_CHARACTERS:
+        safe = safe.replace(one, b"")
+    return safe
 
 
 def build_call(operation: str, token: str, arguments: Mapping[str, Any]) -> bytes:
@@ -47,7 +49,7 @@ def build_call(operation: str, token: str, arguments: Mapping[str, Any]) -> byte
     parts = [f"{_BEGIN}<{operation}>", _element("uuid", token)]
     parts += (_element(name, arguments[name]) for name in ARGUMENTS[operation])
     parts.append(f"</{operation}>{_END}")
-    return xml_safe("".join(parts)).encode()
+    return xml_safe("".join(parts))
 
 
 def _element(name: str, value: Any) -> str:
@@ -65,25 +67,36 @@ def _element(name: str, value: Any) -> str:
 
 
 def _record(name: str, record: Mapping[str, Any]) -> str:
-    fields = _in_order(name, tuple(record))
-    return "".join([_options(record[one]) if one == "options" else _element(one, record[one]) for one in fields])
+    form, fields = _form(name, tuple(record))
+    return form % tuple([_options(record[one]) if one == "options" else _content(record[one]) for one in fields])
 
 
 # Customers of a batch have the same fields, as a rule.
 @lru_cache(maxsize=1024)
-def _in_order(name: str, fields: tuple[str, ...]) -> list[str]:
+def _form(name: str, fields: tuple[str, ...]) -> tuple[str, list[str]]:
+    """Return the fields in the interface's order, and a text with a place for each element."""
     places = RECORD_PLACES[name]
     if unknown := set(fields) - places.keys():
         raise ValueError(f"{name} has no such fields: {sorted(unknown)}")
-    return sorted(fields, key=places.__getitem__)
+    in_order = sorted(fields, key=places.__getitem__)
+    return "".join(f"<{one}%s</{one}>" for one in in_order), in_order
 
 
 def _options(options: Mapping[str, str | None]) -> str:
-    listed = [
-        f"<CustomerOption><name>{_escaped(name)}</name>{_element('value', value)}</CustomerOption>"
-        for name, value in options.items()
-    ]
-    return f"<options>{''.join(listed)}</options>"
+    return _options_form(tuple(options)) % tuple([_content(value) for value in options.values()])
+
+
+@lru_cache(maxsize=1024)
+def _options_form(names: tuple[str, ...]) -> str:
+    named = (f"<name>{_escaped(name).replace('%', '%%')}</name><value%s</value>" for name in names)
+    return ">" + "".join(f"<CustomerOption>{one}</CustomerOption>" for one in named)
+
+
+def _content(value: Any) -> str:
+    """Return the rest of an element's start tag, and what is in it."""
+    if isinstance(value, str):
+        return ">" + _escaped(value)
+    return ' xsi:nil="true">' if value is None else f">{value}"
 
 
 def _escaped(text: str) -> str:
@@ -148,8 +161,11 @@ def read_customer(element: Any) -> tuple[dict[str, str], dict[str, str], list[st
     fields: dict[str, str] = {}
     options: dict[str, str] = {}
     unknown = []
-    for child in _filled(element):
+    for child in element:
         text = child.text
+        # Of a customer's seventy fields most are empty.
+        if text is None and not len(child):
+            continue
         name = _bare(child.tag)
         if name == "options":
             for one in child:

@@ -64,7 +64,7 @@ def compare_page(
     if known.empty:
         return Difference()
     objects = [[one or {} for one in known[name]] for name in ("field_values", "sent_values", "agreed_values")]
-    every, narrow = ours, _differing(ours, linked, *objects)
+    every, narrow = ours, _differing(ours, as_objects(ours, always=linked), *objects)
     ours = every[narrow].astype("object")
     theirs, sent, agreed = (as_frame(one, ours.index, narrow) for one in objects)
     compared = compare(ours, theirs, sent, agreed, linked)
@@ -99,30 +99,29 @@ def compare_page(
     return difference
 
 
-def _differing(ours: pd.DataFrame, linked: set[str], theirs: _Objects, sent: _Objects, agreed: _Objects) -> list[str]:
+def _differing(frame: pd.DataFrame, ours: _Objects, theirs: _Objects, sent: _Objects, agreed: _Objects) -> list[str]:
     """Return the fields in which somebody is not as both sides agreed, and the status; most come to nothing."""
-    found = []
-    for name in map(str, ours.columns):
-        # What is not linked and empty is not kept.
-        nothing = None if name in linked else ""
-        is_settled = ours[name].tolist() == [one.get(name, nothing) for one in sent]
-        if (
-            name == STATUS
-            or not is_settled
-            or any(there.get(name, "") != then.get(name, nothing) for there, then in zip(theirs, agreed, strict=True))
-        ):
-            found.append(name)
-    return found
+    found = {STATUS}
+    for here, then in zip(ours, sent, strict=True):
+        if here != then:
+            found.update(name for name, _ in here.items() ^ then.items())
+    for there, then in zip(theirs, agreed, strict=True):
+        found.update(name for name, _ in there.items() - then.items())
+        found.update([name for name, value in then.items() if value and name not in there])
+    return [str(name) for name in frame.columns if name in found]
 
 
 def _renewed(before: _Objects, kept: pd.DataFrame, linked: set[str]) -> list[dict[str, str]]:
     """Return objects with the values of a frame in place of those that they had of its fields."""
     renewed = []
+    names = kept.columns.to_list()
     for one, values in zip(before, as_objects(kept, always=linked), strict=True):
-        whole = dict(one)
-        for name in kept.columns:
-            whole.pop(name, None)
-        renewed.append(whole | values)
+        whole = {**one, **values}
+        if len(values) < len(names):
+            for name in names:
+                if name not in values:
+                    whole.pop(name, None)
+        renewed.append(whole)
     return renewed
 
 
@@ -214,7 +213,7 @@ def keep_made(
         {
             "deployteq_id": [answer.id for answer in taken.values()],
             "sent_values": [json.dumps(values[one]) for one in taken],
-            "agreed_values": [json.dumps({name: agreed[one].get(name, "") for name in values[one]}) for one in taken],
+            "agreed_values": [json.dumps(_of_these(values[one], agreed[one])) for one in taken],
             "compared_at": pd.to_datetime(new["modified_at"].loc[[*taken]].to_numpy(), utc=True),
         }
     )
@@ -223,6 +222,11 @@ def keep_made(
         end_intent(connection, exchange.brand, {one: answer.id for one, answer in taken.items()}, exchange.clock())
         settle(connection, exchange, hashes)
         note_agreement(connection, exchange.brand, agreements)
+
+
+def _of_these(names: Mapping[str, str], values: Mapping[str, str]) -> dict[str, str]:
+    """Return these fields of a customer's values; most are empty."""
+    return dict.fromkeys(names, "") | {name: value for name, value in values.items() if name in names}
 
 
 def keep_found(exchange: Exchange, found: Mapping[int, Customer]) -> None:

@@ -71,7 +71,9 @@ def insert(
     exchange: Exchange, new: pd.DataFrame, ours: pd.DataFrame, linked: set[str], stamp: str, delivered: Delivered
 ) -> None:
     """Make customers; each is noted before the call, so that one whose answer never comes is looked for first."""
-    values = dict(zip(new.index, as_objects(ours.loc[new.index], always=linked), strict=True))
+    frame = ours.loc[new.index]
+    values = dict(zip(new.index, as_objects(frame, always=linked), strict=True))
+    filled = dict(zip(new.index, as_objects(frame, always=()), strict=True))
     identities = new["own_identity"].to_dict()
     consents: dict[int, dict[str, bool]] = {}
     begun: list[int] = []
@@ -79,7 +81,7 @@ def insert(
     def send_part(part: list[int]) -> Sent:
         # Read right before the call: somebody may have said no since.
         consents.update(consents_now(exchange, part))
-        batch = [_record(exchange, one, identities[one], values[one], stamp, consents[one]) for one in part]
+        batch = [_record(exchange, one, identities[one], filled[one], stamp, consents[one]) for one in part]
         return send(exchange, batch, may_repeat=False)
 
     def begin(group: list[int]) -> None:
@@ -104,14 +106,11 @@ def _record(
     exchange: Exchange,
     customer_id: int,
     identity: str,
-    values: Mapping[str, str],
+    filled: Mapping[str, str],
     stamp: str,
     consents: Mapping[str, bool],
 ) -> Outgoing:
-    filled = {name: value for name, value in values.items() if value}
-    if stamp:
-        filled[OPTION + exchange.settings.stamp_field] = stamp
-    made = outgoing(exchange.settings.unique, customer_id, identity, filled)
+    stamped = {OPTION + exchange.settings.stamp_field: stamp} if stamp else {}
     # The fields' default may be yes: what nobody said is a no.
     said = {field: "Y" if may else "N" for field, may in consents.items()}
-    return Outgoing(customer_id, identity, {**made.record, **said})
+    return outgoing(exchange.settings.unique, customer_id, identity, {**filled, **stamped, **said})
