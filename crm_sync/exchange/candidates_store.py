@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import Connection, Select, and_, delete, func, insert, literal, or_, select, update
+from sqlalchemy import Connection, Select, and_, delete, exists, func, insert, literal, or_, select, update
 
 from crm_sync.database.dialects import insert_for, insert_from, typed
 from crm_sync.database.frames import frame_of
@@ -44,7 +44,14 @@ def _due(query: Select[Any], brand: str, now: datetime) -> Select[Any]:
     is_own = and_(mirror.customer_id == customer.c.id, mirror.brand == brand, ~mirror.is_double)
     is_sent = and_(pending.customer_id == customer.c.id, pending.brand == brand)
     again = now - _AGAIN_AFTER
+    # Several there could be it, and none of them is paired: one more would be another double.
+    double = deployteq_customer.alias("double").c
+    is_there = exists().where(
+        *(double.brand == brand, double.customer_id == customer.c.id),
+        *(double.is_double, double.deleted_there_at.is_(None)),
+    )
     is_new = and_(
+        ~is_there.correlate(customer),
         mirror.deployteq_id.is_(None),
         customer.c.salesforce_id.is_not(None),
         customer.c.deleted_in_salesforce_at.is_(None),

@@ -1,7 +1,7 @@
 """Collects what people said and changed in Deployteq: the outbox group in every run, all opt-outs once an hour, the
 whole account when it is paired and every night."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -14,6 +14,7 @@ from crm_sync.errors import DeployteqRefusedError
 from crm_sync.exchange.candidates_store import count_new
 from crm_sync.exchange.connection_store import ConnectionState, note_connection, read_connection
 from crm_sync.exchange.consent_store import settle
+from crm_sync.exchange.delivery import count_too_long
 from crm_sync.exchange.exchange import Exchange, Problems
 from crm_sync.exchange.mirror_store import land
 from crm_sync.exchange.missing_store import Missing, note_missing
@@ -49,12 +50,13 @@ class ReadingForecast:
 
 @dataclass(frozen=True)
 class Account:
-    """The account as it was read whole."""
+    """The account as it was read whole; `too_long`: customers by field whose value Deployteq does not take."""
 
     figures: PairingFigures
     paired: Paired
     missing: Missing
     read: int
+    too_long: Mapping[str, int] = field(default_factory=dict)
 
 
 def collect(exchange: Exchange) -> Collected:
@@ -98,12 +100,12 @@ def read_account(exchange: Exchange, progress: Callable[[int], None] = lambda _:
     read = _store(exchange, read_all(exchange.account, exchange.sleep), is_whole=True, progress=progress)
     with exchange.database.transaction() as connection:
         missing = note_missing(connection, exchange.brand, started, exchange.clock())
-        paired = pair(connection, exchange.brand)
+        paired = pair(connection, exchange.brand, exchange.settings.several_there)
         only_here = count_new(connection, exchange.brand, exchange.clock())
         figures = read_figures(connection, exchange.brand, only_here)
         settle(connection, exchange, carry_noes(connection, exchange.brand, run=exchange.run, now=exchange.clock()))
         note_connection(connection, exchange.brand, paired_at=exchange.clock(), customers_there=read)
-    return Account(figures, paired, missing, read)
+    return Account(figures, paired, missing, read, count_too_long(exchange))
 
 
 def free_leftovers(exchange: Exchange) -> None:

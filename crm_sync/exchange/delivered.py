@@ -285,7 +285,7 @@ def pair_seen(exchange: Exchange, seen: Sequence[Customer], customers: pd.Index)
         return set()
     with exchange.database.transaction() as connection:
         settle(connection, exchange, land(connection, exchange.reading(), seen))
-        pair(connection, exchange.brand)
+        pair(connection, exchange.brand, exchange.settings.several_there)
         settle(connection, exchange, carry_noes(connection, exchange.brand, run=exchange.run, now=exchange.clock()))
         return paired_of(connection, exchange.brand, customers)
 

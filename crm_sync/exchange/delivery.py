@@ -1,5 +1,6 @@
 """Delivers customers to Deployteq: only what differs, in batches by the identity; a kill spoils nothing."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -85,6 +86,15 @@ def deliver(exchange: Exchange, *, approved: bool = False, dry_run: bool = False
     return delivered
 
 
+def count_too_long(exchange: Exchange) -> Counter[str]:
+    """Return how many of the customers that are to be delivered have a value that does not fit, by field."""
+    found, linked = Counter[str](), _linked(exchange, frozenset())
+    for page in _pages(exchange):
+        ours, _ = our_values(page, linked, exchange.settings.salesforce_id_field)
+        found.update(cells_by_field(ours.isna()))
+    return found
+
+
 def _without_too_long(
     exchange: Exchange, page: pd.DataFrame, ours: pd.DataFrame, delivered: Delivered, *, dry_run: bool
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -108,13 +118,17 @@ def _plan(exchange: Exchange, *, approved: bool, dry_run: bool) -> _Plan:
         lacking = frozenset(missing_options(connection, exchange.brand))
         clears = clearing_value(connection, exchange.brand)
     _refuse_unready(state, unsafe)
-    linked = linked_fields(exchange.rules) - {OPTION + name for name in lacking}
-    if exchange.settings.salesforce_id_field:
-        linked.add(OPTION + exchange.settings.salesforce_id_field)
+    linked = _linked(exchange, lacking)
     most_new, is_stamped = _most_new(exchange, state, new, now, approved=approved)
     stamp = f"{now:%Y-%m-%d}" if exchange.settings.stamp_field and is_stamped else ""
     holds = not approved and _is_emptied_by_mistake(exchange, linked)
     return _Plan(min(most_new, new), new, new <= _LOOKED_UP, stamp, lacking, linked, clears, holds)
+
+
+def _linked(exchange: Exchange, lacking: frozenset[str]) -> set[str]:
+    linked = linked_fields(exchange.rules) - {OPTION + name for name in lacking}
+    own = exchange.settings.salesforce_id_field
+    return linked | {OPTION + own} if own else linked
 
 
 def _refuse_unready(state: ConnectionState, unsafe: list[str]) -> None:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import ColumnElement, Connection, Select, and_, func, select, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, exists, func, select, update
 
 from crm_sync.consent.ledger_store import enter_sayings
 from crm_sync.consent_words import Cause, Channel, Kind, Said, Side
@@ -14,6 +14,7 @@ from crm_sync.database.frames import frame_of
 from crm_sync.database.staging import stage
 from crm_sync.database.tables.customers import customer, salesforce_record
 from crm_sync.database.tables.deployteq import deployteq_customer
+from crm_sync.exchange.settings import SeveralThere
 from crm_sync.exchange.values import IDENTITY, identities
 
 _PAIR = ["deployteq_id", "customer_id", "modified_at", "is_taken"]
@@ -28,19 +29,39 @@ class Paired:
     unclear: int = 0
 
 
-def pair(connection: Connection, brand: str) -> Paired:
-    """Pair what is not paired; of several there the most recently modified is the customer's, others are doubles."""
+# By which columns the one that is paired comes first of several there.
+_FIRST = {SeveralThere.NEWEST: ("modified_at", False), SeveralThere.OLDEST: ("deployteq_id", True)}
+
+
+def pair(connection: Connection, brand: str, several: SeveralThere = SeveralThere.NEWEST) -> Paired:
+    """Pair what is not paired; `several`: which of several there is the customer's, the others are doubles."""
     by_way, doubles, unclear = dict[str, int](), 0, 0
+    _release_undecided(connection, brand)
     for way, found in _ways(connection, brand):
         shared = found[found.duplicated("deployteq_id", keep=False)]
         unclear += shared["deployteq_id"].nunique()
-        clear = found.drop(shared.index).sort_values(["customer_id", "modified_at"], ascending=[True, False])
-        is_double = clear.duplicated("customer_id") | clear["is_taken"].astype(bool)
+        column, is_ascending = _FIRST.get(several, _FIRST[SeveralThere.NEWEST])
+        clear = found.drop(shared.index).sort_values(["customer_id", column], ascending=[True, is_ascending])
+        is_one_of_several = clear.duplicated("customer_id", keep=False if several is SeveralThere.NONE else "first")
+        is_double = is_one_of_several | clear["is_taken"].astype(bool)
         _store(connection, brand, clear.assign(is_double=is_double), way)
         by_way[way] = int((~is_double).sum())
         doubles += int(is_double.sum())
     _follow_merges(connection, brand)
     return Paired(by_way, doubles, unclear)
+
+
+def _release_undecided(connection: Connection, brand: str) -> None:
+    """Let doubles go of whom none is the customer's: one of them may be the only one that is left, or chosen by now."""
+    released = update(deployteq_customer).values(customer_id=None, is_double=False)
+    connection.execute(released.where(_is_undecided(brand)))
+
+
+def _is_undecided(brand: str) -> ColumnElement[bool]:
+    """Tell of a double that none of the records there is the customer's own."""
+    mirror, own = deployteq_customer.c, deployteq_customer.alias("own").c
+    has_own = exists().where(own.brand == brand, own.customer_id == mirror.customer_id, ~own.is_double)
+    return and_(mirror.brand == brand, mirror.is_double, ~has_own.correlate(deployteq_customer))
 
 
 def _follow_merges(connection: Connection, brand: str) -> None:
@@ -180,6 +201,7 @@ class PairingFigures:
     doubles: int
     only_there: int
     only_here: int
+    undecided: int
     no_there_yes_here: int
     yes_there_no_here: int
 
@@ -196,12 +218,14 @@ def read_figures(connection: Connection, brand: str, only_here: int) -> PairingF
         )
         return connection.scalar(joined.where(*conditions)) or 0
 
+    undecided = select(func.count(mirror.customer_id.distinct())).where(is_there, _is_undecided(brand))
     return PairingFigures(
         there=count(is_there),
         paired=count(is_pair),
         doubles=count(is_there, mirror.is_double),
         only_there=count(is_there, mirror.customer_id.is_(None)),
         only_here=only_here,
+        undecided=connection.scalar(undecided) or 0,
         no_there_yes_here=count(is_pair, mirror.says_no_email, customer.c.opt_in),
         yes_there_no_here=count(is_pair, ~mirror.says_no_email, customer.c.opt_in.is_(False)),
     )

@@ -16,6 +16,14 @@ class ChangesThere(StrEnum):
     REPORT = "report"
 
 
+class SeveralThere(StrEnum):
+    """Which of several customers in Deployteq that are one customer here is paired; the others are doubles."""
+
+    NEWEST = "newest"
+    OLDEST = "oldest"
+    NONE = "none"
+
+
 class ExchangeSettings(BaseModel):
     """How customers are identified in Deployteq, what is written there, and how the first delivery goes."""
 
@@ -59,6 +67,12 @@ class ExchangeSettings(BaseModel):
         default=ChangesThere.KEEP,
         title="Changes in Deployteq",
         description="Of linked fields: keep them here too until Salesforce changes the field, or report them only.",
+    )
+    several_there: SeveralThere = Field(
+        default=SeveralThere.NEWEST,
+        title="Several in Deployteq",
+        description="Of several there that are one customer here, paired is the one changed last (newest), the one made "
+        "first (oldest), or none: that customer then waits until one is left there.",
     )
     batch: int = Field(default=BATCH, ge=1, le=1000, title="Customers a call", description="Larger calls gain nothing.")
     first_customers: int = Field(

@@ -56,6 +56,7 @@ def publish_pairing(summary: PairingSummary, findings: Sequence[Finding]) -> Non
         ("paired with a customer here", found.paired),
         *((f"of them now, by {way}", number) for way, number in summary.account.paired.by_way.items() if number),
         ("doubles: several there that are one customer here", found.doubles),
+        ("customers here that wait, for none of several there is paired", found.undecided),
         ("several customers here that one there could be", summary.account.paired.unclear),
         ("only in Deployteq; left alone", found.only_there),
         ("only here; made by the first delivery", found.only_here),
@@ -68,10 +69,12 @@ def publish_pairing(summary: PairingSummary, findings: Sequence[Finding]) -> Non
         *([("calls of the first delivery", summary.first_delivery_calls)] if summary.first_delivery_calls else []),
     ]
     measured = [(one.question, one.words, "" if one.is_safe else "nothing is delivered") for one in findings]
+    too_long = sorted(summary.account.too_long.items())
     publish_page(
         "deployteq-pairing",
         "Deployteq pairing",
         summary.sentence(),
         table(("", "people"), facts),
+        table(("field that does not fit", "customers to be delivered"), too_long),
         *((heading("Measured"), table(("question", "answer", ""), measured)) if measured else ()),
     )
