@@ -71,8 +71,8 @@ class ExchangeSettings(BaseModel):
     several_there: SeveralThere = Field(
         default=SeveralThere.NEWEST,
         title="Several in Deployteq",
-        description="Of several there that are one customer here, paired is the one changed last (newest), the one made "
-        "first (oldest), or none: that customer then waits until one is left there.",
+        description="Of several there that are one customer here, paired is the one changed last (newest), the one "
+        "made first (oldest), or none: that customer then waits until one is left there.",
     )
     batch: int = Field(default=BATCH, ge=1, le=1000, title="Customers a call", description="Larger calls gain nothing.")
     first_customers: int = Field(
