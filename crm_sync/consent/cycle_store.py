@@ -18,7 +18,11 @@ from crm_sync.consent_words import Cause, Channel, Side
 from crm_sync.database.dialects import look_up_by_index
 from crm_sync.database.tables.consent import consent_candidate
 from crm_sync.database.tables.customers import customer
+from crm_sync.runs.let_through_store import count_anew, note_let_through, read_let_through
 from crm_sync.sobject import SObject
+
+# The effect that people would be mailed again, among those of crm_sync.holds.rule.
+_LIFTED = "mailed again"
 
 
 @dataclass(frozen=True)
@@ -50,10 +54,16 @@ def close_cycle(connection: Connection, cycle: Cycle) -> Judged:
     at = cycle.clock() if cycle.clock else cycle.now
     noticed = notice_changes_here(connection, cycle.hashes, run=cycle.run, now=at)
     note_look(connection, cycle.now)
-    most = None if cycle.lifts_approved else _most_lifts(connection)
+    before = read_let_through(connection, cycle.now).get(_LIFTED, 0)
     judged = judge_candidates(
-        connection, users_may_lift=cycle.users_may_lift, most_lifts=most, run=cycle.run, now=cycle.now
+        connection,
+        users_may_lift=cycle.users_may_lift,
+        most_lifts=None if cycle.lifts_approved else _most_lifts(connection, before),
+        lifted_before=before,
+        run=cycle.run,
+        now=cycle.now,
     )
+    _note_lifts(connection, judged, cycle)
     # Also of those whose yes took nothing back: Salesforce, where it may have been said, is to hold the no again.
     asked = customers_of(connection, judged.hashes)
     waited = [select(customer.c.id).where(customer.c.salesforce_object == str(one)) for one in cycle.shown_again]
@@ -73,5 +83,16 @@ def close_cycle(connection: Connection, cycle: Cycle) -> Judged:
     return replace(judged, many_noes=take_many_noes(connection))
 
 
-def _most_lifts(connection: Connection) -> int:
-    return most_at_once(connection, connection.scalar(select(func.count()).select_from(consent_candidate)) or 0)
+def _most_lifts(connection: Connection, before: int) -> int:
+    waiting = connection.scalar(select(func.count()).select_from(consent_candidate)) or 0
+    return most_at_once(connection, waiting + before)
+
+
+def _note_lifts(connection: Connection, judged: Judged, cycle: Cycle) -> None:
+    by_users = judged.lifted.loc[judged.lifted["side"].eq(Side.SALESFORCE.value), "address_hash"].nunique()
+    if not by_users:
+        return
+    if cycle.lifts_approved:
+        count_anew(connection, [_LIFTED])
+    else:
+        note_let_through(connection, {_LIFTED: by_users}, cycle.now)

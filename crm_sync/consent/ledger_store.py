@@ -20,7 +20,7 @@ from sqlalchemy import (
 )
 
 from crm_sync.consent.rule import find_lifted
-from crm_sync.consent_words import Cause, Kind, Said
+from crm_sync.consent_words import Cause, Kind, Said, Side
 from crm_sync.database.dialects import insert_for
 from crm_sync.database.frames import frame_of
 from crm_sync.database.staging import stage
@@ -122,19 +122,26 @@ def carry_over(connection: Connection, moved: pd.DataFrame, *, run: int | None, 
 
 
 def judge_candidates(
-    connection: Connection, *, users_may_lift: bool, most_lifts: int | None, run: int | None, now: datetime
+    connection: Connection,
+    *,
+    users_may_lift: bool,
+    most_lifts: int | None,
+    lifted_before: int = 0,
+    run: int | None,
+    now: datetime,
 ) -> Judged:
     """Lift the noes that a waiting yes takes back, and forget the yeses that were judged.
 
     The caller has entered what every side said until now. `most_lifts`: with more lifting yeses than that none is
-    carried out; they go on waiting until a person approves (None: approved).
+    carried out; they go on waiting until a person approves (None: approved). `lifted_before`: how many yeses of
+    Salesforce users have lifted noes within a day.
     """
     yeses = _candidates(connection)
     if yeses.empty:
         return Judged()
     noes = _noes_of(connection, yeses)
     lifted = find_lifted(noes, yeses, users_may_lift=users_may_lift)
-    if most_lifts is not None and lifted["yes_id"].nunique() > most_lifts:
+    if most_lifts is not None and _are_too_many(lifted, yeses, most_lifts, lifted_before):
         held = _stage_yeses(connection, lifted.drop_duplicates("yes_id"))
         connection.execute(update(consent_candidate).where(held).values(held_at=now))
         return Judged(held_back=int(lifted["yes_id"].nunique()))
@@ -144,6 +151,12 @@ def judge_candidates(
     causes = noes.set_index("no_id").loc[lifted["no_id"], "cause"]
     found = by_yes.assign(cause=causes.to_numpy()).reset_index(drop=True)
     return Judged(found, hashes=yeses["address_hash"].drop_duplicates())
+
+
+def _are_too_many(lifted: pd.DataFrame, yeses: pd.DataFrame, most: int, before: int) -> bool:
+    every: pd.Series = lifted["yes_id"].drop_duplicates()
+    by_users = int(every.isin(yeses.loc[yeses["side"].eq(Side.SALESFORCE.value), "yes_id"]).sum())
+    return len(every) > most or (by_users > 0 and by_users + before > most)
 
 
 def _stage_yeses(connection: Connection, yeses: pd.DataFrame) -> ColumnElement[bool]:

@@ -1,5 +1,6 @@
 """Records that are set aside: found while a batch lands, kept with all that was read, and given back to be landed."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -32,6 +33,7 @@ from crm_sync.database.tables.safety import held_record
 from crm_sync.holds.rule import ALL_DELETED, BLANKED, DELETED, KEY
 from crm_sync.mapping.model import ObjectMapping
 from crm_sync.mapping.transform import RECORD_COLUMNS
+from crm_sync.sobject import SObject
 
 
 def set_aside(
@@ -84,8 +86,12 @@ def drop_held(connection: Connection, ids: pd.Series) -> None:
     connection.execute(delete(held_record).where(held_record.c.id.in_(select(gone.c.id))))
 
 
-def read_waiting(connection: Connection, approved_before: datetime | None) -> pd.DataFrame:
-    """Return every held record: `id`, `sobject`, `customer_id`, `effects`, `is_approved`."""
+def read_waiting(connection: Connection, approved_before: datetime | None, mapped: Collection[SObject]) -> pd.DataFrame:
+    """Return every held record: `id`, `sobject`, `customer_id`, `effects`, `is_approved`.
+
+    Those of an object that is no longer mapped are dropped: nothing of it lands.
+    """
+    connection.execute(delete(held_record).where(held_record.c.sobject.not_in([str(one) for one in mapped])))
     names = ["id", "sobject", "customer_id", "effects", "held_at"]
     rows = connection.execute(select(*(held_record.c[name] for name in names)).order_by(held_record.c.id))
     found = frame_of(rows, names)

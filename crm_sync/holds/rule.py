@@ -1,5 +1,6 @@
 """What is too much at once: by effect, how many customers a run may change before it waits for a person."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pandas as pd
@@ -31,33 +32,62 @@ class HoldLimits:
 
 @dataclass(frozen=True)
 class HeldChange:
-    """An effect that is held back: on how many customers, and the records that would have it."""
+    """An effect that is held back: on how many customers, and the records that would have it; `before`: how many
+    have had it within a day."""
 
     effect: str
     customers: int
     records: tuple[str, ...]
     customer_ids: tuple[int, ...]
+    before: int = 0
 
     @property
     def words(self) -> str:
         """What would happen to the customers."""
+        after = f", after {self.before:,} within a day" if self.before else ""
         if self.effect.startswith(BLANKED):
-            return f"would lose their value of {self.effect.removeprefix(BLANKED)}"
-        return _WORDS[self.effect]
+            return f"would lose their value of {self.effect.removeprefix(BLANKED)}{after}"
+        return f"{_WORDS[self.effect]}{after}"
 
 
-def divide(waiting: pd.DataFrame, known: int, limits: HoldLimits) -> tuple[pd.Series, list[HeldChange]]:
+def divide(
+    waiting: pd.DataFrame, known: int, limits: HoldLimits, before: Mapping[str, int]
+) -> tuple[pd.Series, list[HeldChange]]:
     """Return the Ids of records that may land, and what is held back.
 
     `waiting`: `id`, `customer_id`, `effects` (one a line), `is_approved`. A record waits while any of its effects does.
+    `before`: by effect, how many customers have had it within a day.
     """
-    open_ = waiting[~waiting["is_approved"]]
-    single = open_.assign(effect=open_["effects"].str.split("\n")).explode("effect")
-    customers = single.groupby("effect")["customer_id"].nunique()
-    too_many = [str(effect) for effect, number in customers.items() if number > limits.most(known, str(effect))]
+    single = _by_effect(waiting[~waiting["is_approved"]])
+    too_many = [
+        effect
+        for effect, number in _customers(single).items()
+        if number + before.get(effect, 0) > limits.most(known, effect)
+    ]
     held = single[single["effect"].isin(too_many)]
     changes = [
-        HeldChange(str(effect), int(rows["customer_id"].nunique()), tuple(rows["id"]), tuple(rows["customer_id"]))
+        HeldChange(
+            str(effect),
+            int(rows["customer_id"].nunique()),
+            tuple(rows["id"]),
+            tuple(rows["customer_id"]),
+            before.get(str(effect), 0),
+        )
         for effect, rows in held.groupby("effect")
     ]
     return waiting.loc[~waiting["id"].isin(held["id"]), "id"], changes
+
+
+def count_customers(waiting: pd.DataFrame, landing: pd.Series, *, approved: bool) -> dict[str, int]:
+    """Return by effect how many customers are concerned by records that land, those that a person approved or not."""
+    is_one = waiting["id"].isin(landing) & waiting["is_approved"].eq(approved)
+    return _customers(_by_effect(waiting[is_one]))
+
+
+def _by_effect(waiting: pd.DataFrame) -> pd.DataFrame:
+    return waiting.assign(effect=waiting["effects"].str.split("\n")).explode("effect")
+
+
+def _customers(single: pd.DataFrame) -> dict[str, int]:
+    found = single.groupby("effect")["customer_id"].nunique()
+    return {str(effect): int(number) for effect, number in found.items()}

@@ -16,14 +16,14 @@ class Safeguards(BaseModel):
         le=100,
         title="Hold back above percent",
         description="Of the known customers: marked as deleted, another or no unique field or e-mail address, a field "
-        "that loses its value. What would change more of them at once waits until a person ticks a box.",
+        "that loses its value. What would change more of them within a day waits until a person ticks a box.",
     )
     hold_above_customers: int = Field(
         default=50,
         ge=0,
         le=MOST,
         title="And above customers",
-        description="So many may always be changed at once.",
+        description="So many may always be changed within a day.",
     )
     hold_entering_above_percent: float = Field(
         default=50,

@@ -12,10 +12,11 @@ from crm_sync.customers.mirror import to_records
 from crm_sync.database.engine import CustomerDatabase
 from crm_sync.database.frames import in_parts
 from crm_sync.holds.held_store import count_known, holds_any, read_held, read_waiting
-from crm_sync.holds.rule import HeldChange, HoldLimits, divide
+from crm_sync.holds.rule import HeldChange, HoldLimits, count_customers, divide
 from crm_sync.mapping.checked import ResolvedMapping
 from crm_sync.mapping.transform import map_records
 from crm_sync.runs.counts import Counts
+from crm_sync.runs.let_through_store import count_anew, note_let_through, read_let_through
 from crm_sync.sobject import SObject
 from tasks.run.retry_policy import IN_MEMORY
 from tasks.run.run import Run
@@ -38,10 +39,13 @@ def land_held(
     with run.database.transaction() as connection:
         if not holds_any(connection):
             return []
-        waiting = read_waiting(connection, run.started_at if is_approved else None)
+        waiting = read_waiting(connection, run.started_at if is_approved else None, checked.rules.mapped)
         known = count_known(connection)
-    guards = checked.saved.safeguards
-    free, held = divide(waiting, known, HoldLimits(guards.hold_above_percent, guards.hold_above_customers))
+        guards = checked.saved.safeguards
+        limits = HoldLimits(guards.hold_above_percent, guards.hold_above_customers)
+        free, held = divide(waiting, known, limits, read_let_through(connection, run.started_at))
+        count_anew(connection, count_customers(waiting, free, approved=True))
+        note_let_through(connection, count_customers(waiting, free, approved=False), run.started_at)
     objects = waiting.set_index("id")["sobject"]
     for sobject in checked.rules.mapped:
         for ids in in_parts(free[objects.reindex(free).eq(sobject).to_numpy()], size=_AT_ONCE):

@@ -32,6 +32,13 @@ def make_safety() -> None:
         sa.Column("held_at", _INSTANT, nullable=False),
     )
     op.create_table(
+        "let_through",
+        sa.Column("id", _ROW_ID, primary_key=True),
+        sa.Column("effect", sa.Text(), nullable=False),
+        sa.Column("customers", sa.Integer(), nullable=False),
+        sa.Column("at", _INSTANT, nullable=False),
+    )
+    op.create_table(
         "customer_history",
         sa.Column("id", _ROW_ID, primary_key=True),
         sa.Column("customer_id", _ROW_ID, nullable=False),

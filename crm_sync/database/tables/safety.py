@@ -1,6 +1,6 @@
 """The tables that keep harm away: records whose landing waits for a person, old values, and who was erased."""
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, Table, Text
 
 from crm_sync.database.tables.customers import JSON_OBJECT, ROW_ID, Instant, metadata
 
@@ -25,6 +25,16 @@ held_record = Table(
     # What landing it would do (crm_sync.holds.rule), one effect a line.
     Column("effects", Text, nullable=False),
     Column("held_at", Instant, nullable=False),
+)
+
+# How many customers each run changed so without asking (crm_sync.holds.rule), for a day.
+let_through = Table(
+    "let_through",
+    metadata,
+    Column("id", ROW_ID, primary_key=True),
+    Column("effect", Text, nullable=False),
+    Column("customers", Integer, nullable=False),
+    Column("at", Instant, nullable=False),
 )
 
 # What customers were before a run changed them, once for each customer and run; `at`: when the run was started.
