@@ -20,7 +20,7 @@ from tasks.exchange.steps import collect_changes, deliver_customers, or_note, wr
 from tasks.pages.budget import refresh_budget_quietly
 from tasks.pages.exchange import publish_exchange
 from tasks.run.ending import end_in_a_sentence
-from tasks.run.flow import flow, run_name
+from tasks.run.flow import Number, flow, run_name
 from tasks.run.run import Run, open_run
 
 _FLOW = "deployteq_exchange"
@@ -38,6 +38,7 @@ def deployteq_exchange(
     *,
     dry_run: bool = False,
     approve_changes: bool = False,
+    make_again: list[Number] = [],  # noqa: B006  # the form shows it; never changed
 ) -> ExchangeSummary:
     """Collect opt-outs and changes from Deployteq, pass opt-outs on to Salesforce, deliver what differs to Deployteq.
 
@@ -52,6 +53,8 @@ def deployteq_exchange(
         dry_run: Say how many customers would be made and updated, and in how many calls; write nothing.
         approve_changes: Go on after the first customers, with more new ones at once than usual, or with values that
             somebody emptied for many in Deployteq.
+        make_again: Numbers of customers that were deleted in Deployteq, and that you want there again, with what
+            stands here of their consent; deployteq-pairing shows them. It may have been an erasure.
     """
 
     def exchange() -> ExchangeSummary:
@@ -65,7 +68,7 @@ def deployteq_exchange(
             if not dry_run:
                 done = _both_ways(run, rules, opened, problems)
             if not done.is_cut:
-                done = _deliver(opened, done, approved=approve_changes)
+                done = _deliver(opened, done, approved=approve_changes, again=make_again)
             done = replace(done, calls=opened.account.calls, unknown_fields=frozenset(opened.account.unknown_fields))
             publish_exchange(done)
             for problem in problems:
@@ -87,9 +90,9 @@ def _both_ways(run: Run, rules: MappingRules, opened: Exchange, problems: list[S
     return ExchangeSummary(collected, consent, is_cut=is_cut)
 
 
-def _deliver(opened: Exchange, done: ExchangeSummary, *, approved: bool) -> ExchangeSummary:
+def _deliver(opened: Exchange, done: ExchangeSummary, *, approved: bool, again: list[int]) -> ExchangeSummary:
     try:
-        delivered = deliver_customers(opened, approved=approved, dry_run=done.dry_run)
+        delivered = deliver_customers(opened, approved=approved, dry_run=done.dry_run, again=again)
     except PersonNeededError as needed:
         return replace(done, person_needed=str(needed))
     return replace(done, delivered=delivered)

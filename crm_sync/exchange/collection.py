@@ -17,7 +17,7 @@ from crm_sync.exchange.consent_store import settle
 from crm_sync.exchange.delivery import count_too_long
 from crm_sync.exchange.exchange import Exchange, Problems
 from crm_sync.exchange.mirror_store import land
-from crm_sync.exchange.missing_store import Missing, note_missing
+from crm_sync.exchange.missing_store import Missing, note_missing, read_deleted
 from crm_sync.exchange.pairing_store import Paired, PairingFigures, carry_noes, pair, read_figures
 from crm_sync.exchange.probe import look_at_fields
 from crm_sync.exchange.probe_store import unsafe_findings
@@ -27,6 +27,8 @@ from crm_sync.exchange.values import BLACKLIST
 _SWEEP_EVERY = timedelta(hours=1)
 # Pages of 50 are stored together, so that a transaction is worth its while.
 _STORED_AT_ONCE = 1_000
+# Of customers that were deleted there.
+_SHOWN = 20
 # The count, the fields, the order, two looks whether it is ready, and its freeing.
 _AROUND_A_READING = 6
 
@@ -50,13 +52,15 @@ class ReadingForecast:
 
 @dataclass(frozen=True)
 class Account:
-    """The account as it was read whole; `too_long`: customers by field whose value Deployteq does not take."""
+    """The account as it was read whole; `too_long`: customers by field whose value Deployteq does not take; `deleted`:
+    the numbers of some that were deleted there and are not made again."""
 
     figures: PairingFigures
     paired: Paired
     missing: Missing
     read: int
     too_long: Mapping[str, int] = field(default_factory=dict)
+    deleted: tuple[int, ...] = ()
 
 
 def collect(exchange: Exchange) -> Collected:
@@ -105,7 +109,8 @@ def read_account(exchange: Exchange, progress: Callable[[int], None] = lambda _:
         figures = read_figures(connection, exchange.brand, only_here)
         settle(connection, exchange, carry_noes(connection, exchange.brand, run=exchange.run, now=exchange.clock()))
         note_connection(connection, exchange.brand, paired_at=exchange.clock(), customers_there=read)
-    return Account(figures, paired, missing, read, count_too_long(exchange))
+        deleted = tuple(read_deleted(connection, exchange.brand, _SHOWN))
+    return Account(figures, paired, missing, read, count_too_long(exchange), deleted)
 
 
 def free_leftovers(exchange: Exchange) -> None:

@@ -1,7 +1,7 @@
 """Delivers customers to Deployteq: only what differs, in batches by the identity; a kill spoils nothing."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -11,9 +11,12 @@ from crm_sync.errors import ConfigurationError, PersonNeededError
 from crm_sync.exchange.candidates_store import count_changed_there, count_new, read_candidates
 from crm_sync.exchange.connection_store import ConnectionState, note_connection, read_connection
 from crm_sync.exchange.consent import deliver_consent_there
-from crm_sync.exchange.delivered import Difference, compare_page, keep_refused
+from crm_sync.exchange.delivered import keep_refused
+from crm_sync.exchange.differences import Difference, compare_page
 from crm_sync.exchange.exchange import Exchange
 from crm_sync.exchange.inserts import insert, without_known
+from crm_sync.exchange.joined import group_joined
+from crm_sync.exchange.missing_store import make_again
 from crm_sync.exchange.outcome import ADDRESS_TOO_LONG, Delivered
 from crm_sync.exchange.probe_store import clearing_value, missing_options, unsafe_findings
 from crm_sync.exchange.updates import update, ways
@@ -43,10 +46,19 @@ class _Plan:
     holds_emptied: bool
 
 
-def deliver(exchange: Exchange, *, approved: bool = False, dry_run: bool = False) -> Delivered:
-    """Deliver what differs; raises ConfigurationError before a pairing, PersonNeededError before it is accepted."""
+def deliver(
+    exchange: Exchange, *, approved: bool = False, dry_run: bool = False, again: Sequence[int] = ()
+) -> Delivered:
+    """Deliver what differs; raises ConfigurationError before a pairing, PersonNeededError before it is accepted.
+
+    `again`: customers that were deleted in Deployteq, and that a person wants to be made there again.
+    """
+    released = 0
+    if again and not dry_run:
+        with exchange.database.transaction() as connection:
+            released = make_again(connection, exchange.brand, again)
     plan, calls_before = _plan(exchange, approved=approved, dry_run=dry_run), exchange.account.calls
-    delivered, left = Delivered(lacking=plan.lacking), plan.most_new
+    delivered, left = Delivered(lacking=plan.lacking, again=released), plan.most_new
     for candidates in _pages(exchange):
         page, found = candidates, 0
         if not dry_run:
@@ -81,6 +93,8 @@ def deliver(exchange: Exchange, *, approved: bool = False, dry_run: bool = False
     if delivered.found:
         # A no of theirs that stands here does not wait for the next run.
         deliver_consent_there(exchange)
+    if not dry_run:
+        group_joined(exchange, delivered)
     delivered.calls = exchange.account.calls - calls_before
     delivered.waiting = max(plan.new - plan.most_new, 0)
     return delivered

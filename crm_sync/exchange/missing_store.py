@@ -1,12 +1,13 @@
 """Customers that a reading of the whole account did not show: deleted there, when it happens twice."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection, and_, case, func, literal, or_, select, update
 
 from crm_sync.database.dialects import write_and_count
-from crm_sync.database.tables.customers import Instant
+from crm_sync.database.tables.customers import Instant, customer
 from crm_sync.database.tables.deployteq import deployteq_customer
 
 # Where more than this share is suddenly gone, the reading is doubted and nobody is taken for deleted.
@@ -20,6 +21,28 @@ class Missing:
     number: int = 0
     deleted: int = 0
     is_plausible: bool = True
+
+
+def read_deleted(connection: Connection, brand: str, limit: int) -> list[int]:
+    """Return the numbers of customers that were deleted in Deployteq and are not made again, the last ones first."""
+    mirror = deployteq_customer.c
+    query = (
+        select(mirror.customer_id)
+        .join_from(deployteq_customer, customer, customer.c.id == mirror.customer_id)
+        .where(mirror.brand == brand, mirror.deleted_there_at.is_not(None), ~mirror.is_double)
+        .where(customer.c.merged_into_customer_id.is_(None))
+        .order_by(mirror.deleted_there_at.desc(), mirror.customer_id)
+    )
+    return [*connection.scalars(query.limit(limit))]
+
+
+def make_again(connection: Connection, brand: str, customers: Sequence[int]) -> int:
+    """Let go of the records of customers that were deleted in Deployteq, so that they count as new; returns how
+    many."""
+    mirror = deployteq_customer.c
+    is_one = and_(mirror.customer_id.in_(customers), mirror.deleted_there_at.is_not(None), ~mirror.is_double)
+    released = update(deployteq_customer).values(customer_id=None, compared_at=None)
+    return write_and_count(connection, released.where(mirror.brand == brand, is_one))
 
 
 def note_missing(connection: Connection, brand: str, started: datetime, now: datetime) -> Missing:

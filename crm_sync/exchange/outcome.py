@@ -3,6 +3,8 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
+from crm_sync.exchange.exchange import Problems
+
 # Why a customer was not sent, beside Deployteq's own codes.
 ADDRESS_TOO_LONG = "address too long"
 
@@ -13,7 +15,8 @@ class Delivered:
 
     `waiting`: new customers that wait until a person approves; `held`: customers that wait for the same, since values
     of too many were emptied in Deployteq at once; `in_doubt`: new customers whose call was not answered in time.
-    `reported`: customers by field that was changed in Deployteq and is only reported.
+    `again`: customers deleted there that are to be made again by choice; `grouped`: customers put into the group of
+    joined ones. `reported`: customers by field that was changed in Deployteq and is only reported.
     """
 
     made: int = 0
@@ -28,6 +31,9 @@ class Delivered:
     waiting: int = 0
     held: int = 0
     in_doubt: int = 0
+    again: int = 0
+    grouped: int = 0
+    problems: Problems = field(default_factory=Problems)
     reported: Counter[str] = field(default_factory=Counter)
     lacking: frozenset[str] = frozenset()
     calls: int = 0

@@ -74,6 +74,14 @@ class ExchangeSettings(BaseModel):
         description="Of several there that are one customer here, paired is the one changed last (newest), the one "
         "made first (oldest), or none: that customer then waits until one is left there.",
     )
+    joined_group: int = Field(
+        default=0,
+        ge=0,
+        le=MOST,
+        title="Group of joined customers",
+        description="The id of a group in Deployteq for customers that were joined to another one here, by a merge in "
+        "Salesforce: they get a no, and nothing else is written to them. 0: none.",
+    )
     batch: int = Field(default=BATCH, ge=1, le=1000, title="Customers a call", description="Larger calls gain nothing.")
     first_customers: int = Field(
         default=50,

@@ -31,7 +31,7 @@ class ExchangeSummary:
         if self.person_needed or self.delivered.waiting or self.delivered.held:
             return RunState.NEEDS_APPROVAL
         # Before the states of a run that has done its work.
-        if self.collected.problems.sentences:
+        if self.problems:
             return RunState.NOT_CONFIGURED
         if self.delivered.in_doubt:
             return RunState.DEPLOYTEQ_UNAVAILABLE
@@ -40,6 +40,11 @@ class ExchangeSummary:
         if self.delivered.lacking:
             return RunState.WITH_MISSING_FIELDS
         return RunState.DRY_RUN if self.dry_run else RunState.COMPLETED
+
+    @property
+    def problems(self) -> list[str]:
+        """What could not be done, each as a sentence."""
+        return [*self.collected.problems.sentences, *self.delivered.problems.sentences]
 
     def sentence(self) -> str:
         """Say what happened."""
@@ -61,7 +66,7 @@ class ExchangeSummary:
             f"Deployteq lacks the option fields {', '.join(sorted(self.delivered.lacking))}"
             if self.delivered.lacking
             else "",
-            *(sentence.rstrip(".") for sentence in self.collected.problems.sentences),
+            *(sentence.rstrip(".") for sentence in self.problems),
         ]
         return "; ".join(part for part in parts if part) + f" ({counted(self.calls, 'call')})."
 

@@ -9,7 +9,8 @@ from crm_sync.deployteq.account import NOT_FOUND
 from crm_sync.deployteq.customers import Customer, delete_one, read_one, update_one
 from crm_sync.errors import DeployteqRefusedError
 from crm_sync.exchange.batches import Sent, send, send_groups
-from crm_sync.exchange.delivered import Difference, is_known_there, keep_refused, keep_seen, keep_updated, note_gone
+from crm_sync.exchange.delivered import is_known_there, keep_refused, keep_seen, keep_updated, note_gone
+from crm_sync.exchange.differences import Difference
 from crm_sync.exchange.exchange import Exchange
 from crm_sync.exchange.outcome import Delivered
 from crm_sync.exchange.records import Outgoing, outgoing

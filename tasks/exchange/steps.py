@@ -1,6 +1,6 @@
 """The steps of an exchange in Prefect; each may be tried again as a whole: what is due follows from what is kept."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from prefect import task
@@ -55,9 +55,9 @@ def write_consent(exchange: Exchange) -> ConsentDelivered:
 
 
 @task(task_run_name="deliver customers to Deployteq", **TALKS_TO_SALESFORCE)
-def deliver_customers(exchange: Exchange, *, approved: bool, dry_run: bool) -> Delivered:
+def deliver_customers(exchange: Exchange, *, approved: bool, dry_run: bool, again: Sequence[int]) -> Delivered:
     """Deliver what differs."""
-    return deliver(exchange, approved=approved, dry_run=dry_run)
+    return deliver(exchange, approved=approved, dry_run=dry_run, again=again)
 
 
 @task(task_run_name="read the Deployteq account", **TALKS_TO_SALESFORCE)

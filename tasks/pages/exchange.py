@@ -20,6 +20,8 @@ def publish_exchange(summary: ExchangeSummary) -> None:
         ("customers with values taken from Deployteq", delivered.taken),
         ("fields changed on both sides, where Salesforce wins", delivered.conflicts),
         ("customers gone from Deployteq, not made again", delivered.gone),
+        ("customers deleted in Deployteq, let go by choice to be made again", delivered.again),
+        ("customers put into the group of joined ones", delivered.grouped),
         ("customers with characters left out that XML cannot hold", delivered.cleaned),
         ("new customers found in Deployteq by their address, and paired", delivered.found),
         ("new customers that wait for a person", delivered.waiting),
@@ -32,7 +34,7 @@ def publish_exchange(summary: ExchangeSummary) -> None:
     # Of all that may happen, most does not.
     facts = [(name, number) for name, number in facts if number] or [("customers", 0)]
     refused = [(code, number) for code, number in sorted(delivered.refused.items())]
-    problems = [*collected.problems.sentences]
+    problems = [*summary.problems]
     if summary.unknown_fields:
         problems.append(f"Deployteq's customers have fields that are new: {', '.join(sorted(summary.unknown_fields))}.")
     publish_page(
@@ -69,6 +71,7 @@ def publish_pairing(summary: PairingSummary, findings: Sequence[Finding]) -> Non
         *([("calls of the first delivery", summary.first_delivery_calls)] if summary.first_delivery_calls else []),
     ]
     measured = [(one.question, one.words, "" if one.is_safe else "nothing is delivered") for one in findings]
+    numbers = ", ".join(map(str, summary.account.deleted))
     too_long = sorted(summary.account.too_long.items())
     publish_page(
         "deployteq-pairing",
@@ -76,5 +79,6 @@ def publish_pairing(summary: PairingSummary, findings: Sequence[Finding]) -> Non
         summary.sentence(),
         table(("", "people"), facts),
         table(("field that does not fit", "customers to be delivered"), too_long),
+        *((heading("Deleted in Deployteq, not made again"), bullets([numbers])) if numbers else ()),
         *((heading("Measured"), table(("question", "answer", ""), measured)) if measured else ()),
     )

@@ -7,7 +7,6 @@ from crm_sync.exchange.collection import collect, forecast_reading, read_account
 from crm_sync.exchange.consent import deliver_consent_there
 from crm_sync.exchange.delivery import deliver
 from crm_sync.exchange.probe import look_at_fields, probe
-from crm_sync.exchange.settings import ChangesThere, SeveralThere
 from standins.deployteq.faults import Trouble
 from tests.deployteq.rig import Rig
 
@@ -100,48 +99,6 @@ def test_an_opt_out_here_is_written_there_to_doubles_too(rig: Rig) -> None:
     assert rig.here(ann)["opt_in"] is False
 
 
-@pytest.mark.parametrize("rule", SeveralThere)
-def test_of_several_there_that_one_is_paired_that_the_setting_says(each_rig: Rig, rule: SeveralThere) -> None:
-    rig = each_rig
-    rig.settings.several_there = rule
-    first, second = (rig.readers.insert(emailAddress="ann@example.com") for _ in "ab")
-    rig.people.tick()
-    rig.readers.change(second, city="Ede")
-    ann = rig.add("ann", website="w" * 300)
-    bob = rig.add("bob")
-    account = rig.pair()
-    found, too_long = account.figures, account.too_long
-    is_undecided = rule is SeveralThere.NONE
-    assert (found.paired, found.doubles, found.undecided) == ((0, 2, 1) if is_undecided else (1, 1, 0))
-    assert (found.only_here, too_long) == (1, {} if is_undecided else {"website": 1})
-    delivered = deliver(rig.exchange, approved=True)
-    assert (delivered.made, len(rig.brand.customers), rig.there(bob)["lastname"]) == (1, 3, "Bob")
-    named = [number for number in (first, second) if rig.brand.customers[number]["lastname"] == "Ann"]
-    assert named == {"newest": [second], "oldest": [first], "none": []}[rule]
-    rig.say_no_in_salesforce(ann)
-    assert deliver_consent_there(rig.exchange).noes == 2
-    if is_undecided:
-        # Somebody decides there, or here.
-        rig.settings.several_there = SeveralThere.OLDEST
-        assert rig.pair().figures.undecided == 0
-        rig.cycle()
-        assert rig.there(ann)["id"] == first
-        assert (rig.there(ann)["lastname"], rig.there(ann)["optIn"], len(rig.brand.customers)) == ("Ann", "N", 3)
-
-
-def test_who_waits_for_none_of_several_is_paired_with_the_one_that_is_left(rig: Rig) -> None:
-    rig.settings.several_there = SeveralThere.NONE
-    first, second = (rig.readers.insert(emailAddress="ann@example.com") for _ in "ab")
-    ann = rig.add("ann")
-    rig.start()
-    rig.readers.delete(first)
-    for _ in range(3):
-        rig.people.tick()
-        rig.pair()
-    rig.cycle()
-    assert (rig.there(ann)["id"], rig.there(ann)["lastname"], [*rig.brand.customers]) == (second, "Ann", [second])
-
-
 def test_who_subscribes_again_there_is_mailed_again_and_salesforce_is_told(rig: Rig) -> None:
     ann = rig.add("ann")
     rig.start()
@@ -197,26 +154,6 @@ def test_what_changed_there_is_taken_and_what_changed_on_both_sides_is_salesforc
     rig.change(ann, city="Assen")
     rig.cycle()
     assert rig.there(ann)["city"] == "Assen"
-
-
-def test_what_changed_there_is_only_reported_where_that_is_set(rig: Rig) -> None:
-    rig.settings.changes_there = ChangesThere.REPORT
-    ann = rig.add("ann", city="Ede")
-    rig.start()
-    number = rig.there(ann)["id"]
-    rig.people.tick()
-    rig.readers.change(number, city="Urk", userName="annie", lastname="There")
-    changed = rig.cycle()
-    assert (changed.reported, changed.taken, changed.updated) == ({"city": 1, "lastname": 1}, 1, 0)
-    here = rig.here(ann)
-    assert (here["lastname"], here["city"], here["user_name"]) == ("Ann", "Ede", "annie")
-    assert rig.cycle().reported == {}
-    rig.change(ann, firstname="Anna", city="Urk")
-    assert rig.cycle().reported == {"lastname": 1}
-    assert (rig.there(ann)["lastname"], rig.there(ann)["firstname"]) == ("There", "Anna")
-    rig.change(ann, lastname="Here")
-    assert (rig.cycle().conflicts, rig.there(ann)["lastname"], rig.here(ann)["lastname"]) == (1, "Here", "Here")
-    assert rig.cycle().reported == {}
 
 
 def test_one_bad_record_is_found_and_the_others_go(rig: Rig) -> None:

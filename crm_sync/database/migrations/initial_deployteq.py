@@ -34,7 +34,7 @@ def _make_mirror() -> None:
         *_columns("sent_values agreed_values", _JSON),
         *_columns("modified_at modified_by", _TEXT),
         sa.Column("read_at", _INSTANT, nullable=False),
-        *_columns("compared_at first_delivered_at seen_at missing_since deleted_there_at", _INSTANT),
+        *_columns("compared_at first_delivered_at seen_at missing_since deleted_there_at grouped_at", _INSTANT),
         sa.Column("error_code", _TEXT),
         sa.Column("refused_at", _INSTANT),
         *(sa.Index(f"ix_deployteq_customer_{name}", name) for name in ("customer_id", "address_hash", "identity")),

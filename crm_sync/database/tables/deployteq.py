@@ -32,6 +32,8 @@ deployteq_customer = Table(
     Column("seen_at", Instant),
     Column("missing_since", Instant),
     Column("deleted_there_at", Instant),
+    # When it was put into the group of customers that were joined to another one here.
+    Column("grouped_at", Instant),
     Column("error_code", Text),
     Column("refused_at", Instant),
     Index("ix_deployteq_customer_customer_id", "customer_id"),
