@@ -81,6 +81,7 @@ def deliver(
         delivered.taken += difference.taken
         delivered.conflicts += difference.conflicts
         delivered.reported.update(difference.reported)
+        delivered.to_salesforce += len(difference.to_salesforce)
         delivered.held += len(difference.emptied) if plan.holds_emptied else 0
         delivered.calls_forecast += _forecast(exchange, difference, len(new), looks_up=plan.looks_up)
         if dry_run:

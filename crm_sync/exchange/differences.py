@@ -21,7 +21,8 @@ class Difference:
     """What is to be sent, by customer id; `by_id`: those whose identity is not there yet.
 
     `sent`, `agreed`: by customer id, what both hold apart from that. `emptied`: customers of whom a value that stands
-    here was emptied there. `reported`: customers by field that was changed there and is not taken.
+    here was emptied there. `reported`: customers by field that was changed there and is not taken. `to_salesforce`:
+    customers whose values go on to Salesforce.
     """
 
     sends: dict[int, dict[str, str]] = field(default_factory=dict)
@@ -32,6 +33,7 @@ class Difference:
     conflicts: int = 0
     emptied: frozenset[int] = frozenset()
     reported: Mapping[str, int] = field(default_factory=dict)
+    to_salesforce: tuple[int, ...] = ()
 
 
 def compare_page(
@@ -79,6 +81,9 @@ def compare_page(
         int(compared.conflict.to_numpy().sum()),
         emptied,
         cells_by_field(is_reported),
+        tuple(known.index[take[[name for name in narrow if name in linked and name != STATUS]].any(axis=1)])
+        if exchange.settings.changes_there is ChangesThere.SEND
+        else (),
     )
     if not dry_run:
         _keep_compared(exchange, known, difference, theirs, take, compared.conflict, is_out)
@@ -148,6 +153,8 @@ def _keep_compared(
     ]
     with exchange.database.transaction() as connection:
         take_values(connection, theirs.where(take), now)
+        if difference.to_salesforce:
+            exchange.enter_campaign(connection, difference.to_salesforce)
         note_conflicts(connection, exchange.brand, conflicts, exchange.run, now)
         note_agreement(connection, exchange.brand, agreements(known.loc[settled], difference, stamps[settled]))
     known["modified_at"] = stamps

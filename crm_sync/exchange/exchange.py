@@ -1,8 +1,9 @@
 """What every step of an exchange shares: both sides, the settings, the clock."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from crm_sync.database.engine import CustomerDatabase
 from crm_sync.deployteq.account import CLOCK_TOLERANCE, DeployteqAccount
@@ -13,7 +14,10 @@ from crm_sync.mapping.model import MappingRules
 
 @dataclass(frozen=True)
 class Exchange:
-    """An open account beside the customer database; `run` is the row in `sync_run`."""
+    """An open account beside the customer database; `run` is the row in `sync_run`.
+
+    `enter_campaign`: called with a connection and the customers that are to be sent to Salesforce.
+    """
 
     account: DeployteqAccount
     database: CustomerDatabase
@@ -22,6 +26,7 @@ class Exchange:
     clock: Callable[[], datetime]
     sleep: Callable[[float], None]
     run: int | None = None
+    enter_campaign: Callable[[Any, Sequence[int]], object] = lambda *_: None
 
     @property
     def brand(self) -> str:

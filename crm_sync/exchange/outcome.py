@@ -15,6 +15,7 @@ class Delivered:
 
     `waiting`: new customers that wait until a person approves; `held`: customers that wait for the same, since values
     of too many were emptied in Deployteq at once; `in_doubt`: new customers whose call was not answered in time.
+    `to_salesforce`: customers that entered the campaign for Salesforce, since fields of theirs were changed there.
     `again`: customers deleted there that are to be made again by choice; `grouped`: customers put into the group of
     joined ones. `reported`: customers by field that was changed in Deployteq and is only reported.
     """
@@ -31,6 +32,7 @@ class Delivered:
     waiting: int = 0
     held: int = 0
     in_doubt: int = 0
+    to_salesforce: int = 0
     again: int = 0
     grouped: int = 0
     problems: Problems = field(default_factory=Problems)

@@ -4,6 +4,7 @@ Their addresses are under example.invalid, their optIn is N, their status SUSPEC
 """
 
 import json
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -80,7 +81,8 @@ def _measure(exchange: Exchange, made: set[int]) -> list[Finding]:
     ]
     upper = _insert(exchange, {"emailAddress": address.upper(), **_QUIET}, made)
     findings.append(Finding("case of e-mail addresses", "ignored" if upper.id == first.id else "matters"))
-    return [*findings, _clearing(exchange, first.id), _bad_record(exchange, name, made), _several(exchange, name, made)]
+    others = [_clearing(exchange, first.id), _bad_record(exchange, name, made), *_several(exchange, name, made)]
+    return [*findings, *others]
 
 
 def _insert(exchange: Exchange, record: dict[str, Any], made: set[int]) -> Customer:
@@ -124,20 +126,31 @@ def _clearing(exchange: Exchange, number: int) -> Finding:
     return Finding(CLEARING, "by nothing that is known", is_safe=False)
 
 
-def _several(exchange: Exchange, name: str, made: set[int]) -> Finding:
-    """Give two customers one address, and look which of them an update by it changes."""
-    address = f"{name}-two@example.invalid"
-    two = [_insert(exchange, {"emailAddress": f"{name}-{one}@example.invalid", **_QUIET}, made).id for one in "ab"]
+def _several(exchange: Exchange, name: str, made: set[int]) -> list[Finding]:
+    """Look in which order two customers come back; then give them one address, and look which of them an update by it
+    changes, and how many come back of it."""
+    address, own = f"{name}-two@example.invalid", [f"{name}-{one}@example.invalid" for one in "ab"]
+    two = [_insert(exchange, {"emailAddress": one, **_QUIET}, made).id for one in own]
+    order = _order(exchange, own, two)
     for number in two:
         update_one(exchange.account, number, {"emailAddress": address})
     question = "an update by a value that two customers have"
     try:
-        insert_or_update(exchange.account, [{"emailAddress": address, "lastname": "Both"}], _EMAIL)
+        answers = insert_or_update(exchange.account, [{"emailAddress": address, "lastname": "Both"}], _EMAIL)
     except DeployteqRefusedError:
-        return Finding(question, "is refused")
+        return [order, Finding(question, "is refused")]
     changed = [read_one(exchange.account, number).fields.get("lastname") == "Both" for number in two]
     words = {(True, True): "changes both", (True, False): "changes the older", (False, True): "changes the newer"}
-    return Finding(question, words.get((changed[0], changed[1]), "changes neither"), any(changed))
+    which = words.get((changed[0], changed[1]), "changes neither")
+    return [order, Finding(question, f"{which}; {len(answers)} came back", any(changed))]
+
+
+def _order(exchange: Exchange, addresses: Sequence[str], numbers: Sequence[int]) -> Finding:
+    """Look in which order customers of a batch come back; answers are matched by their values, whatever it is."""
+    batch = [{"emailAddress": address, "lastname": "Order"} for address in addresses]
+    came = [one.id for one in insert_or_update(exchange.account, batch, _EMAIL) if one is not None]
+    words = "in the order of the call" if came == [*numbers] else f"in another order, {len(came)} of {len(numbers)}"
+    return Finding("customers of a batch come back", words)
 
 
 def _clock(exchange: Exchange) -> Finding:

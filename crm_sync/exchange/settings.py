@@ -13,6 +13,7 @@ class ChangesThere(StrEnum):
     """What becomes of a linked field that somebody changed in Deployteq."""
 
     KEEP = "keep"
+    SEND = "send"
     REPORT = "report"
 
 
@@ -66,7 +67,15 @@ class ExchangeSettings(BaseModel):
     changes_there: ChangesThere = Field(
         default=ChangesThere.KEEP,
         title="Changes in Deployteq",
-        description="Of linked fields: keep them here too until Salesforce changes the field, or report them only.",
+        description="Of linked fields: keep them here too until Salesforce changes the field, or also send them there, "
+        "by the campaign below, or report them only.",
+    )
+    campaign: str = Field(
+        default="changes in Deployteq",
+        min_length=1,
+        title="Campaign for Salesforce",
+        description="Where changes are sent: customers whose linked fields were changed in Deployteq enter it. Give "
+        "campaign-push a schedule for it; its Salesforce Synchronize step names the fields to send.",
     )
     several_there: SeveralThere = Field(
         default=SeveralThere.NEWEST,

@@ -13,6 +13,7 @@ from crm_sync.budget.calls_store import CallLedger
 from crm_sync.exchange.exchange import Exchange
 from crm_sync.exchange.resources_store import KeptResources
 from crm_sync.mapping.model import MappingRules
+from crm_sync.push.queue_store import enter_named
 from tasks.exchange.pace import ALL_CALLS, give_way, set_pace
 from tasks.run.run import Run, utc_now
 from tasks.run.throttle import take_turn
@@ -40,6 +41,7 @@ def open_exchange(
             slow_down=give_way(client, sleep),
         )
         try:
-            yield Exchange(opened, run.database, settings, rules, utc_now, sleep, run.number)
+            enter = enter_named(settings.campaign, utc_now)
+            yield Exchange(opened, run.database, settings, rules, utc_now, sleep, run.number, enter)
         finally:
             opened.close()

@@ -18,6 +18,7 @@ def publish_exchange(summary: ExchangeSummary) -> None:
         ("customers made in Deployteq", delivered.made),
         ("customers updated in Deployteq", delivered.updated),
         ("customers with values taken from Deployteq", delivered.taken),
+        ("customers whose changes go on to Salesforce, by the campaign", delivered.to_salesforce),
         ("fields changed on both sides, where Salesforce wins", delivered.conflicts),
         ("customers gone from Deployteq, not made again", delivered.gone),
         ("customers deleted in Deployteq, let go by choice to be made again", delivered.again),

@@ -1,7 +1,7 @@
 """A customer database, a brand of the stand-in, and the steps of an exchange; no Prefect, no Salesforce."""
 
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Table, func, select
@@ -19,6 +19,7 @@ from crm_sync.exchange.delivery import deliver
 from crm_sync.exchange.exchange import Exchange
 from crm_sync.exchange.outcome import Delivered
 from crm_sync.exchange.settings import ExchangeSettings
+from crm_sync.push.queue_store import enter_named
 from standins.deployteq.brand import Brand
 from standins.deployteq.people import People as Readers
 from tests.consent.conftest import People
@@ -45,7 +46,12 @@ class Rig:
     def exchange(self) -> Exchange:
         """The exchange as a run has it."""
         rules = self.mapping.rules()
-        return Exchange(self.account, self.database, self.settings, rules, lambda: self.people.now, no_sleep)
+
+        def clock() -> datetime:
+            return self.people.now
+
+        enter = enter_named(self.settings.campaign, clock)
+        return Exchange(self.account, self.database, self.settings, rules, clock, no_sleep, enter_campaign=enter)
 
     def add(self, name: str, **values: Any) -> int:
         """Add a customer with a contact, who says yes."""

@@ -175,3 +175,23 @@ def test_a_size_that_the_account_does_not_take_is_found_once(rig: Rig) -> None:
     assert deliver(rig.exchange, approved=True).made == 100
     # Twenty in seven calls, ten in three, and then five in each.
     assert rig.brand.journal.count("customer_insertBulkUnique") == 7 + 3 + 14
+
+
+@pytest.mark.parametrize(
+    ("switch", "value", "answers"),
+    [
+        ("answer", "in order", {"in the order of the call", "changes the older; 1 came back"}),
+        ("answer", "shuffled", {"in another order, 2 of 2"}),
+        ("several_matches", "all", {"changes both; 2 came back"}),
+        ("several_matches", "newest", {"changes the newer; 1 came back"}),
+        ("several_matches", "fault", {"is refused"}),
+    ],
+)
+def test_the_order_and_the_number_of_what_comes_back_are_measured(
+    rig: Rig, switch: str, value: str, answers: set[str]
+) -> None:
+    setattr(rig.brand.switches, switch, value)
+    findings = probe(rig.exchange)
+    assert answers <= {one.answer for one in findings}
+    assert all(one.is_safe for one in findings)
+    assert rig.brand.customers == {}

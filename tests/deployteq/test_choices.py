@@ -2,11 +2,30 @@
 
 import pytest
 
+from crm_sync.database.tables.campaigns import campaign, campaign_member
 from crm_sync.exchange.collection import read_account
 from crm_sync.exchange.consent import deliver_consent_there
 from crm_sync.exchange.delivery import deliver
 from crm_sync.exchange.settings import ChangesThere, SeveralThere
 from tests.deployteq.rig import Rig
+
+
+def test_what_changed_there_goes_on_to_salesforce_where_that_is_set(each_rig: Rig) -> None:
+    rig = each_rig
+    rig.settings.changes_there = ChangesThere.SEND
+    rig.settings.campaign = "from there"
+    ann, bob, zoe = (rig.add(name) for name in ("ann", "bob", "zoe"))
+    rig.start()
+    for person, values in ((ann, {"city": "Urk"}), (bob, {"userName": "bobby"}), (zoe, {"lastname": "There"})):
+        rig.readers.change(rig.there(person)["id"], **values)
+    rig.change(zoe, lastname="Here")
+    changed = rig.cycle()
+    assert (changed.taken, changed.to_salesforce, changed.conflicts) == (2, 1, 1)
+    assert (rig.here(ann)["city"], rig.here(bob)["user_name"], rig.there(zoe)["lastname"]) == ("Urk", "bobby", "Here")
+    assert [row["customer_id"] for row in rig.rows(campaign_member)] == [ann]
+    assert [row["name"] for row in rig.rows(campaign)] == ["from there"]
+    rig.cycle()
+    assert len(rig.rows(campaign_member)) == 1
 
 
 @pytest.mark.parametrize("rule", SeveralThere)
