@@ -57,15 +57,11 @@ def find_person(connection: Connection, hashes: AddressHash, who: str | int) -> 
     a person.
     """
     lock_until_commit(connection, LANDING_LOCK)
-    person = _first(connection, hashes, str(who).strip())
-    for _ in range(_MOST_ROUNDS):
-        more = _with_more(connection, person)
-        if more == person:
-            break
-        person = more
+    person = _followed(connection, _first(connection, hashes, str(who).strip()))
     if not (person.customers or person.records or _is_only_in_deployteq(connection, person)):
         raise ConfigurationError("Nothing is known of such a person; give a customer's id, or the Id of a record.")
-    return replace(person, addresses=_own_addresses(connection, person))
+    # Also the records that have nothing in common with it but the address.
+    return _followed(connection, replace(person, addresses=_own_addresses(connection, person)))
 
 
 def erase(connection: Connection, hashes: AddressHash, person: Person, now: datetime) -> Erased:
@@ -94,6 +90,15 @@ def _first(connection: Connection, hashes: AddressHash, who: str) -> Person:
         own = connection.scalars(select(customer.c.id).where(customer.c.id == int(who))).all()
         return Person(customers=tuple(own))
     return Person(addresses=(hashes.of(normalise_address(who)),))
+
+
+def _followed(connection: Connection, person: Person) -> Person:
+    for _ in range(_MOST_ROUNDS):
+        more = _with_more(connection, person)
+        if more == person:
+            break
+        person = more
+    return person
 
 
 def _with_more(connection: Connection, person: Person) -> Person:

@@ -25,7 +25,8 @@ from crm_sync.errors import ConfigurationError
 from crm_sync.mapping.customer_fields import CONSENT_FIELDS, CUSTOMER_FIELDS
 
 _MAIL = ("mail_status", "mail_status_before")
-_MARKS = ("deleted_in_salesforce_at", "merged_into_customer_id")
+_MERGED = "merged_into_customer_id"
+_MARKS = ("deleted_in_salesforce_at", _MERGED)
 # What follows from consent, and what identifies customers, stays.
 _COLUMNS = [*(name for name in CUSTOMER_FIELDS if name not in CONSENT_FIELDS), "status", *_MAIL, *_MARKS]
 _OPTION = "option "
@@ -132,9 +133,22 @@ def _batches(connection: Connection, at: datetime, only: set[int]) -> Iterator[_
             .order_by(customer_history.c.at.desc())
         ).all()
         before = {row.customer_id: _flat(row.was) for row in kept if row.at == at}
+        _part_from_erased(connection, before)
         later = {row.customer_id: _flat(row.was) for row in kept if row.at > at}
         rows = connection.execute(select(customer).join(some, some.c.id == customer.c.id))
         yield before, later, {row.id: _flat(dict(row._mapping)) for row in rows}
+
+
+def _part_from_erased(connection: Connection, before: dict[int, dict[str, Any]]) -> None:
+    """Let nobody have been joined to a customer who is not there any more."""
+    into = {was[_MERGED] for was in before.values() if _MERGED in was}
+    there = set(connection.scalars(select(customer.c.id).where(customer.c.id.in_(into)))) if into else set()
+    for was in before.values():
+        if _MERGED not in was or was[_MERGED] in there:
+            continue
+        del was[_MERGED]
+        if "deleted_in_salesforce_at" not in was and (kept := was.pop("mail_status_before", None)) is not None:
+            was["mail_status"] = kept or None
 
 
 def _flat(row: dict[str, Any]) -> dict[str, Any]:

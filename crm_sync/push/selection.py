@@ -57,7 +57,8 @@ class FieldEquals(BaseModel):
 def check_filled_in(selection: Collection[FieldEquals]) -> None:
     """Refuse, in what is filled in with a form and kept there, values by which a person is found."""
     for one in selection:
-        if one.equals and find_field(one.field, ()) in PERSONAL:
+        # An option field may hold an address too.
+        if one.equals and (find_field(one.field, ()) in PERSONAL or "@" in one.equals):
             raise ConfigurationError(
                 f"A selection by {one.field} is not taken from a form, because Prefect would keep the value; give the "
                 "customer ids, or call the flow from Python."

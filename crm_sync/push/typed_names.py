@@ -19,6 +19,7 @@ PERSONAL = frozenset(
         "middlename",
         "lastname",
         "initials",
+        "contact_man",
         "work_phone",
         "work_mobile",
         "home_phone",

@@ -46,7 +46,8 @@ def publish_erasure(erased: Erased, host: str, *, dry_run: bool) -> str:
                 "In Deployteq, where an account is connected: the person's customer there.",
                 "In Prefect: runs that were given the person's address or number (campaign-push, consent-proof, this "
                 "one), and pages of dry runs that showed values; delete those runs in the UI.",
-                "In backups of both databases, until they are overwritten.",
+                "In backups of both databases, and in free space of their files, until they are overwritten (VACUUM "
+                "clears a file).",
                 "Here: keyed hashes of addresses and record Ids, by which a record that comes again is passed over and "
                 "counted; and the ledger of consent: who said no where (with the Ids of records) under the hash of the "
                 "address.",

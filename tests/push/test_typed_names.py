@@ -96,6 +96,8 @@ def test_form_takes_no_value_by_which_a_person_is_found() -> None:
     for field in ("emailAddress", "lastname", "mobile_phone"):
         with pytest.raises(ConfigurationError, match="is not taken from a form, because Prefect would keep the value"):
             check_filled_in([FieldEquals(field=field, equals="x")])
+    with pytest.raises(ConfigurationError, match="Prefect would keep the value"):
+        check_filled_in([FieldEquals(field="second mail", equals="ada@x.org")])
     check_filled_in([FieldEquals(field="city", equals="Gent"), FieldEquals(field="lastname")])
 
 

@@ -104,6 +104,12 @@ def _deployteq(story: Story, database: CustomerDatabase) -> None:
         _insert(database, deployteq_customer, **row)
 
 
+def _bystander(story: Story, database: CustomerDatabase) -> None:
+    # Outside of the mapping's condition, so read for consent only; its Id is a trace.
+    row = story.mirror()[_id(_ada())] | {"id": f"003000000{NAME}AA", "unique_key": None, "customer_id": None}
+    _insert(database, salesforce_record, **row | {"field_values": {}})
+
+
 def _held(story: Story, database: CustomerDatabase) -> None:
     row = story.mirror()[_id(_ada())] | {"unique_key": NEW, "address_hash": HASHES.of(NEW), "held_at": START}
     row |= {"effects": "key", "customer_id": story.customer(ADA)["id"]}
@@ -117,7 +123,7 @@ def _yes_of_a_shared_address(story: Story, database: CustomerDatabase) -> None:
 
 @pytest.mark.parametrize(
     "also",
-    [_predecessors, _a_customer_of_before, _moment_of_before, _deployteq, _held, _yes_of_a_shared_address],
+    [_predecessors, _a_customer_of_before, _moment_of_before, _bystander, _deployteq, _held, _yes_of_a_shared_address],
 )
 def test_no_value_of_the_person_stands_in_any_table(
     keyed: CustomerDatabase, story: Story, also: Callable[[Story, CustomerDatabase], None]

@@ -9,6 +9,7 @@ from sqlalchemy import text, update
 from crm_sync.consent.record_store import record_consent
 from crm_sync.database.engine import CustomerDatabase
 from crm_sync.database.tables.customers import customer
+from crm_sync.erasure.person_store import erase, find_person
 from crm_sync.errors import ConfigurationError
 from crm_sync.history.undo_store import UndoPlan, drop_old_values, kept_runs, plan_undo, undo
 from tests.rigs.story import HASHES, START, Story
@@ -125,6 +126,21 @@ def test_an_address_that_was_taken_back_is_that_of_the_noes_whatever_salesforce_
     assert (ada["email_address"], ada["options"]["score"], ada["opt_in"]) == (ADA, 2, False)
     with keyed.transaction() as connection:
         assert connection.scalars(text("SELECT is_mailable FROM customer_mailable")).one() in (False, 0)
+
+
+def test_nobody_is_joined_again_to_a_customer_who_was_erased(keyed: CustomerDatabase, new_story: type[Story]) -> None:
+    story = new_story(keyed.transaction)
+    story.land(story.contact(1, ADA), story.contact(2, BOB))
+    story.land(story.contact(2, ADA, at=3))
+    run_at(story, START + timedelta(hours=1))
+    story.land(story.contact(2, BOB, at=5))
+    with keyed.transaction() as connection:
+        erase(connection, HASHES, find_person(connection, HASHES, ADA), START)
+
+    plan = take_back(keyed, story)
+
+    (bob,) = story.customers().values()
+    assert (bob["merged_into_customer_id"], bob["mail_status"], plan.left) == (None, None, 0)
 
 
 def test_a_run_of_which_nothing_is_kept_and_an_unknown_field_are_named(keyed: CustomerDatabase, story: Story) -> None:
