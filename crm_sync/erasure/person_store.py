@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import CompoundSelect, Connection, exists, func, literal, or_, select, union
+from sqlalchemy import CompoundSelect, Connection, and_, exists, func, literal, or_, select, union
 
 from crm_sync.columns.address_hash import AddressHash, normalise_address
 from crm_sync.consent.here_store import notice_changes_here
@@ -80,6 +80,15 @@ def erase(connection: Connection, hashes: AddressHash, person: Person, now: date
     remember(connection, [*person.addresses, *map(int, by_record)], now)
     rows = remove(connection, person.customers, person.records, now, person.addresses)
     return Erased(rows, left, undelivered, _named_by(connection, hashes, person))
+
+
+def numbers_in_deployteq(connection: Connection, person: Person, brand: str) -> list[int]:
+    """Return the ids of the person's customers in Deployteq that are there as far as is known, doubles among them."""
+    there = deployteq_customer.c
+    unpaired = and_(there.customer_id.is_(None), there.address_hash.in_(person.addresses))
+    own = or_(there.customer_id.in_(person.customers), there.salesforce_id.in_(person.records), unpaired)
+    query = select(there.deployteq_id).where(there.brand == brand, there.deleted_there_at.is_(None), own)
+    return [*connection.scalars(query.order_by(there.deployteq_id))]
 
 
 def _first(connection: Connection, hashes: AddressHash, who: str) -> Person:

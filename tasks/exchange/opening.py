@@ -10,6 +10,8 @@ from blocks.deployteq_account import DeployteqAccount
 from blocks.deployteq_delivery import DeployteqDelivery
 from blocks.load import load_block
 from crm_sync.budget.calls_store import CallLedger
+from crm_sync.database.engine import CustomerDatabase
+from crm_sync.deployteq.account import DeployteqAccount as OpenAccount
 from crm_sync.exchange.exchange import Exchange
 from crm_sync.exchange.resources_store import KeptResources
 from crm_sync.mapping.model import MappingRules
@@ -26,22 +28,30 @@ def open_exchange(
 ) -> Iterator[Exchange]:
     """Give the exchange of a run; raises DeployteqDownError while Deployteq is down, before any call."""
     block, settings = load_block(DeployteqAccount, account), load_block(DeployteqDelivery, delivery)
-    ledger = CallLedger(run.database, brand=block.brand, flow=flow, clock=utc_now)
+    enter = enter_named(settings.campaign, utc_now)
+    # A stand-in on this machine needs no mercy.
+    sleep = no_pause if block.endpoint_url else pause
+    with open_account(run.database, block, flow) as opened:
+        yield Exchange(opened, run.database, settings, rules, utc_now, sleep, run.number, enter)
+
+
+@contextmanager
+def open_account(database: CustomerDatabase, block: DeployteqAccount, flow: str) -> Iterator[OpenAccount]:
+    """Give an account, with its pace and its ledger; raises DeployteqDownError while Deployteq is down."""
+    ledger = CallLedger(database, brand=block.brand, flow=flow, clock=utc_now)
     ledger.check_open()
     with get_client(sync_client=True) as client:
         set_pace(client, block.calls_per_second)
-        # A stand-in on this machine needs no mercy.
         throttle = (lambda: None) if block.endpoint_url else partial(take_turn, client, [ALL_CALLS])
         sleep = no_pause if block.endpoint_url else pause
         opened = block.get_client(
             throttle=throttle,
             ledger=ledger,
             clock=utc_now,
-            resources=KeptResources(run.database, block.brand, utc_now),
+            resources=KeptResources(database, block.brand, utc_now),
             slow_down=give_way(client, sleep),
         )
         try:
-            enter = enter_named(settings.campaign, utc_now)
-            yield Exchange(opened, run.database, settings, rules, utc_now, sleep, run.number, enter)
+            yield opened
         finally:
             opened.close()

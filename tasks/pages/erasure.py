@@ -24,11 +24,18 @@ WORDS = {
 _SHOWN = 20
 
 
-def publish_erasure(erased: Erased, host: str, *, dry_run: bool) -> str:
-    """Leave the page, without anything of the person but links to records, and return its sentence."""
+def publish_erasure(erased: Erased, host: str, *, dry_run: bool, deleted: int | None = None) -> str:
+    """Leave the page, without anything of the person but links to records, and return its sentence.
+
+    `deleted`: how many customers were deleted in Deployteq, where that was asked for.
+    """
     number = counted(sum(erased.rows.values()), "row")
     left = f"{counted(len(erased.records), 'record')} of the person" if erased.records else "nothing"
     sentence = f"{number} {'would be' if dry_run else 'were'} erased; in Salesforce {left} stays."
+    there = "In Deployteq, where an account is connected: the person's customer there."
+    if deleted is not None:
+        sentence += f" {'To be deleted' if dry_run else 'Deleted'} in Deployteq: {counted(deleted, 'customer')}."
+        there = "In Deployteq: what was never read from there, such as a customer with another address."
     if erased.undelivered:
         sentence += f" Salesforce was not told of {counted(erased.undelivered, 'no')}: opt the person out there."
     publish_page(
@@ -43,7 +50,7 @@ def publish_erasure(erased: Erased, host: str, *, dry_run: bool) -> str:
                     f"In Salesforce: {links(host, erased.records) if erased.records else 'nothing that is known'}."
                 ),
                 *_named_by(erased.named_by),
-                "In Deployteq, where an account is connected: the person's customer there.",
+                there,
                 "In Prefect: runs that were given the person's address or number (campaign-push, consent-proof, this "
                 "one), and pages of dry runs that showed values; delete those runs in the UI.",
                 "In backups of both databases, and in free space of their files, until they are overwritten (VACUUM "

@@ -14,6 +14,7 @@ from flows.check_connection import check_connection
 from flows.deployteq_exchange import deployteq_exchange
 from flows.deployteq_pairing import deployteq_pairing
 from flows.deployteq_reconcile import deployteq_reconcile
+from flows.erase_customer import erase_customer
 from standins.deployteq.brand import Brand
 from standins.deployteq.people import People
 from standins.deployteq.server import Server
@@ -80,6 +81,13 @@ def test_an_account_is_paired_filled_and_its_opt_outs_reach_salesforce(
     assert state(deployteq_exchange) == "Completed"
     assert _has_opted_out(synced, pairs[other])
     assert state(deployteq_reconcile, dry_run=True) == "DryRun"
+    who: dict[str, Any] = {name: sides[name] for name in ("database", "account")} | {"also_in_deployteq": True}
+    assert erase_customer(str(pairs[other]), dry_run=True, **who).endswith("To be deleted in Deployteq: 1 customer.")
+    assert other in brand.customers
+    assert erase_customer(str(pairs[other]), **who).endswith("Deleted in Deployteq: 1 customer.")
+    assert other not in brand.customers
+    assert state(deployteq_exchange) == "Completed"
+    assert len(brand.customers) == len(pairs) - 1
     brand.switches.left_out = "emptied"
     assert state(check_connection, may_write_test_customers=True) == "NotConfigured"
     assert state(deployteq_exchange) == "NotConfigured"
