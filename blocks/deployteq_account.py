@@ -57,7 +57,7 @@ class DeployteqAccount(SavedBlock):
         le=600,
         title="Longest answer, in seconds",
         description="A call that is not answered by then is given up; what it may have made is looked up before it is "
-        "sent again, and updates go in halves from then on.",
+        "sent again, and the rest of the run goes in calls of half the size.",
     )
     endpoint_url: str = Field(
         default="",

@@ -11,7 +11,7 @@ from crm_sync.exchange.records import Outgoing, parts
 
 NOT_TAKEN = "not taken"
 # Batches; after a kill so many are in doubt, and looked for one by one.
-_KEPT_AT_ONCE = 10
+_KEPT_AT_ONCE = 20
 
 
 @dataclass

@@ -26,7 +26,7 @@ from crm_sync.exchange.values import BLACKLIST
 
 _SWEEP_EVERY = timedelta(hours=1)
 # Pages of 50 are stored together, so that a transaction is worth its while.
-_STORED_AT_ONCE = 1_000
+_STORED_AT_ONCE = 2_000
 # Of customers that were deleted there.
 _SHOWN = 20
 # The count, the fields, the order, two looks whether it is ready, and its freeing.

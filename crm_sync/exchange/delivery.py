@@ -22,7 +22,7 @@ from crm_sync.exchange.probe_store import clearing_value, missing_options, unsaf
 from crm_sync.exchange.updates import update, ways
 from crm_sync.exchange.values import OPTION, cells_by_field, linked_fields, our_values
 
-_PAGE = 2_000
+_PAGE = 4_000
 # A first delivery may be cut: for so long after its approval nobody is asked again.
 _FIRST_DELIVERY = timedelta(days=7)
 _AT_LEAST = 50
