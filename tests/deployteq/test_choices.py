@@ -12,10 +12,13 @@ from tests.deployteq.rig import Rig
 
 def test_what_changed_there_goes_on_to_salesforce_where_that_is_set(each_rig: Rig) -> None:
     rig = each_rig
-    rig.settings.changes_there = ChangesThere.SEND
-    rig.settings.campaign = "from there"
     ann, bob, zoe = (rig.add(name) for name in ("ann", "bob", "zoe"))
     rig.start()
+    rig.readers.change(rig.there(zoe)["id"], city="Kept")
+    assert (rig.cycle().taken, rig.here(zoe)["city"], rig.rows(campaign_member)) == (1, "Kept", [])
+    rig.settings.changes_there = ChangesThere.SEND
+    rig.settings.campaign = "from there"
+    rig.people.tick()
     for person, values in ((ann, {"city": "Urk"}), (bob, {"userName": "bobby"}), (zoe, {"lastname": "There"})):
         rig.readers.change(rig.there(person)["id"], **values)
     rig.change(zoe, lastname="Here")
