@@ -2,7 +2,8 @@
 
 `customer.opt_in_set` and `sms_opt_in_set` hold what the product set last. Where a field differs from it, somebody
 changed it: that was said after the last look, and before now. A status Blacklist that is set, and a contact moment
-with an unsubscription, are noes of the person; a bounce is none.
+with an unsubscription, are noes of the person; a bounce is none. An e-mail address that is edited here takes the noes
+of the one before along, and those of its own count.
 """
 
 from datetime import datetime
@@ -15,6 +16,7 @@ from sqlalchemy import (
     Table,
     TextClause,
     and_,
+    delete,
     false,
     func,
     or_,
@@ -24,12 +26,12 @@ from sqlalchemy import (
 )
 
 from crm_sync.columns.address_hash import AddressHash, normalise_address
-from crm_sync.consent.ledger_store import drop_candidates, enter_sayings
+from crm_sync.consent.ledger_store import carry_over, drop_candidates, enter_sayings
 from crm_sync.consent_words import Cause, Channel, Kind, Said, Side
 from crm_sync.database.dialects import insert_for
 from crm_sync.database.frames import frame_of
 from crm_sync.database.staging import stage
-from crm_sync.database.tables.consent import SAID_HERE, address_consent, installation
+from crm_sync.database.tables.consent import SAID_HERE, address_consent, changed_address, installation
 from crm_sync.database.tables.customers import BLACKLIST_CHANGED, customer
 from crm_sync.database.tables.moments import contact_moment
 
@@ -45,11 +47,12 @@ def notice_changes_here(connection: Connection, hashes: AddressHash, *, run: int
 
     Of a customer that the product never set (`opt_in_set` is empty), a no is found, not said; a yes is nothing new.
     """
+    moved = _follow_edited_addresses(connection, hashes, run=run, now=now)
     changed = _customers(connection, differs_from_set())
     listed = _customers(connection, text(BLACKLIST_CHANGED))
     left = _unsubscribed(connection)
     since = _last_look(connection)
-    recorded = _recorded(connection, since)
+    recorded: pd.Series[int] = pd.concat([_recorded(connection, since), moved]).drop_duplicates()
     if changed.empty and listed.empty and left.empty:
         return recorded
     found = _with_hashes(pd.concat([changed, listed, left[_READ]]).drop_duplicates("id"), hashes)
@@ -72,6 +75,39 @@ def _recorded(connection: Connection, since: datetime | None) -> pd.Series:
         said = said.where(address_consent.c.seen_at >= since)
     customers = select(customer.c.id).where(customer.c.address_hash.in_(said))
     return pd.Series(connection.scalars(customers).all(), dtype="Int64")
+
+
+def _follow_edited_addresses(
+    connection: Connection, hashes: AddressHash, *, run: int | None, now: datetime
+) -> pd.Series:
+    """Give customers whose address was edited here its hash, with the noes of the one before; returns their ids.
+
+    One that was cleared leaves nothing to be mailed; the noes of before wait for the next one.
+    """
+    names = ["id", "email_address", "address_hash"]
+    edited = pd.Series(connection.scalars(select(changed_address.c.customer_id)).all(), dtype="Int64")
+    if edited.empty:
+        return edited
+    connection.execute(delete(changed_address))
+    # Staged, so that PostgreSQL knows how few they are.
+    asked = stage(connection, "staged_edited", edited.to_frame("id"), {"id": customer.c.id.type})
+    query = select(*(customer.c[name] for name in names)).join(asked, asked.c.id == customer.c.id)
+    found = frame_of(connection.execute(query), names, dtype="object").dropna()
+    addresses = found["email_address"].map(normalise_address).astype("str")
+    found = found[addresses.ne("")].assign(
+        id=found["id"].astype("Int64"),
+        old_hash=found["address_hash"].astype("Int64"),
+        new_hash=hashes.of_column(addresses),
+    )
+    moved = found[found["old_hash"].ne(found["new_hash"]).astype(bool)]
+    if moved.empty:
+        return pd.Series(dtype="Int64")
+    carry_over(connection, moved.assign(moved_at=pd.Timestamp(now)), run=run, now=now)
+    types = {"id": customer.c.id.type, "new_hash": customer.c.address_hash.type}
+    staged = stage(connection, "staged_edited_address", moved[["id", "new_hash"]], types)
+    connection.execute(update(customer).values(address_hash=staged.c.new_hash).where(customer.c.id == staged.c.id))
+    ids: pd.Series[int] = moved["id"]
+    return ids
 
 
 def note_look(connection: Connection, now: datetime) -> None:

@@ -54,6 +54,7 @@ def make_consent() -> None:
     _make_gaps()
     op.create_table("installation", sa.Column("name", sa.Text(), primary_key=True), *_texts("value"))
     _guard_the_ledger()
+    _note_addresses()
     op.execute(_MAILABLE)
 
 
@@ -93,6 +94,22 @@ def _make_deliveries() -> None:
 
 def _texts(names: str) -> list[sa.Column[str]]:
     return [sa.Column(name, sa.Text(), nullable=False) for name in names.split()]
+
+
+def _note_addresses() -> None:
+    op.create_table("changed_address", sa.Column("customer_id", _ROW_ID, primary_key=True, autoincrement=False))
+    note = "INSERT INTO changed_address (customer_id) VALUES (NEW.id) ON CONFLICT DO NOTHING;"
+    trigger = "CREATE TRIGGER customer_address_changed AFTER UPDATE OF email_address ON customer FOR EACH ROW "
+    if op.get_bind().dialect.name == "sqlite":
+        op.execute(f"{trigger} WHEN OLD.email_address IS NOT NEW.email_address BEGIN {note} END")
+        return
+    op.execute(
+        "CREATE FUNCTION note_changed_address() RETURNS trigger LANGUAGE plpgsql AS "
+        f"$$ BEGIN {note} RETURN NULL; END $$"
+    )
+    op.execute(
+        f"{trigger} WHEN (OLD.email_address IS DISTINCT FROM NEW.email_address) EXECUTE FUNCTION note_changed_address()"
+    )
 
 
 def _guard_the_ledger() -> None:

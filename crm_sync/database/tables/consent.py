@@ -108,6 +108,14 @@ consent_gap = Table(
     Column("since", Instant, nullable=False),
 )
 
+# Customers whose e-mail address was written, by whoever it was: a trigger notes them, and the next look holds their
+# hash against it.
+changed_address = Table(
+    "changed_address",
+    metadata,
+    Column("customer_id", ROW_ID, primary_key=True, autoincrement=False),
+)
+
 # Facts about this installation, by name: which key the hashes are made with, for example.
 installation = Table(
     "installation",
