@@ -22,6 +22,7 @@ from sqlalchemy import (
     or_,
     select,
     text,
+    union,
     update,
 )
 
@@ -40,6 +41,8 @@ _LOOKED_AT = "consent_looked_at"
 _FIELDS = [name for channel in Channel for name in (channel.customer_field, f"{channel.customer_field}_set")]
 _READ = ["id", "unique_key", "email_address", "address_hash", "status", *_FIELDS]
 _MOMENT = ["moment_id", "unsubscribed_at"]
+# Of a moment: an unsubscription that was not noticed yet.
+_IS_LEFT = and_(contact_moment.c.unsubscribed_at.is_not(None), contact_moment.c.unsubscribe_seen.is_(None))
 
 
 def notice_changes_here(connection: Connection, hashes: AddressHash, *, run: int | None, now: datetime) -> pd.Series:
@@ -48,13 +51,14 @@ def notice_changes_here(connection: Connection, hashes: AddressHash, *, run: int
     Of a customer that the product never set (`opt_in_set` is empty), a no is found, not said; a yes is nothing new.
     """
     moved = _follow_edited_addresses(connection, hashes, run=run, now=now)
-    changed = _customers(connection, differs_from_set())
-    listed = _customers(connection, text(BLACKLIST_CHANGED))
-    left = _unsubscribed(connection)
     since = _last_look(connection)
     recorded: pd.Series[int] = pd.concat([_recorded(connection, since), moved]).drop_duplicates()
-    if changed.empty and listed.empty and left.empty:
+    locked = _lock_changed(connection)
+    if locked is None:
         return recorded
+    changed = _customers(connection, locked, differs_from_set())
+    listed = _customers(connection, locked, text(BLACKLIST_CHANGED))
+    left = _unsubscribed(connection, locked)
     found = _with_hashes(pd.concat([changed, listed, left[_READ]]).drop_duplicates("id"), hashes)
     staged = _remember(connection, found)
     of_id = found.set_index("id")["address_hash"]
@@ -85,10 +89,10 @@ def _follow_edited_addresses(
     One that was cleared leaves nothing to be mailed; the noes of before wait for the next one.
     """
     names = ["id", "email_address", "address_hash"]
-    edited = pd.Series(connection.scalars(select(changed_address.c.customer_id)).all(), dtype="Int64")
+    taken = delete(changed_address).returning(changed_address.c.customer_id)
+    edited = pd.Series(connection.scalars(taken).all(), dtype="Int64")
     if edited.empty:
         return edited
-    connection.execute(delete(changed_address))
     # Staged, so that PostgreSQL knows how few they are.
     asked = stage(connection, "staged_edited", edited.to_frame("id"), {"id": customer.c.id.type})
     query = select(*(customer.c[name] for name in names)).join(asked, asked.c.id == customer.c.id)
@@ -122,16 +126,36 @@ def differs_from_set() -> ColumnElement[bool]:
     return or_(*(now.is_distinct_from(before) for now, before in pairs))
 
 
-def _customers(connection: Connection, which: ColumnElement[bool] | TextClause) -> pd.DataFrame:
-    rows = connection.execute(select(*(customer.c[name] for name in _READ)).where(which))
+def _lock_changed(connection: Connection) -> ColumnElement[bool] | None:
+    """Lock the customers of which something is to be noted until the end: what is noted is what was read then.
+
+    Returns the condition for them; None where there are none.
+    """
+    of_moments = select(contact_moment.c.customer_id).where(_IS_LEFT)
+    changed = (select(customer.c.id).where(which) for which in (differs_from_set(), text(BLACKLIST_CHANGED)))
+    ids = connection.scalars(union(*changed, of_moments)).all()
+    if not ids:
+        return None
+    staged = stage(
+        connection, "staged_changed", pd.DataFrame({"id": pd.Series(ids, dtype="Int64")}), {"id": customer.c.id.type}
+    )
+    is_one = customer.c.id.in_(select(staged.c.id))
+    # By their ids: for rows to lock, PostgreSQL does not use the index of those that have changed.
+    connection.execute(select(customer.c.id).where(is_one).with_for_update())
+    return is_one
+
+
+def _customers(
+    connection: Connection, locked: ColumnElement[bool], which: ColumnElement[bool] | TextClause
+) -> pd.DataFrame:
+    rows = connection.execute(select(*(customer.c[name] for name in _READ)).where(locked, which))
     return frame_of(rows, _READ, dtype="object")
 
 
-def _unsubscribed(connection: Connection) -> pd.DataFrame:
+def _unsubscribed(connection: Connection, locked: ColumnElement[bool]) -> pd.DataFrame:
     """Return the moments with an unsubscription that was not noticed yet, with their customers."""
-    is_new = and_(contact_moment.c.unsubscribed_at.is_not(None), contact_moment.c.unsubscribe_seen.is_(None))
     columns = [*(customer.c[name] for name in _READ), *(contact_moment.c[name] for name in _MOMENT)]
-    query = select(*columns).join(contact_moment, contact_moment.c.customer_id == customer.c.id).where(is_new)
+    query = select(*columns).join(contact_moment, contact_moment.c.customer_id == customer.c.id).where(locked, _IS_LEFT)
     return frame_of(connection.execute(query), [*_READ, *_MOMENT], dtype="object")
 
 

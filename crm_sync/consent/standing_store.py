@@ -122,7 +122,7 @@ def refresh_consent(
     """
     changed = 0
     for channel in Channel:
-        field = customer.c[channel.customer_field]
+        field, was_set = customer.c[channel.customer_field], customer.c[f"{channel.customer_field}_set"]
         is_known_yes = field.is_(True) if channel in hidden else or_(field.is_(True), ~_is_in_gap(channel))
         stands = and_(~stands_at_no(customer, channel), is_known_yes)
         has_record = and_(customer.c.salesforce_id.is_not(None), literal(channel in linked))
@@ -131,7 +131,13 @@ def refresh_consent(
             connection,
             update(customer)
             .values(**{channel.customer_field: stands, f"{channel.customer_field}_set": stands}, modified_at=now)
-            .where(customer.c.id.in_(touched), is_known, field.is_distinct_from(stands)),
+            # What somebody has changed since the run looked is left to the next look.
+            .where(
+                customer.c.id.in_(touched),
+                is_known,
+                field.is_distinct_from(stands),
+                field.is_not_distinct_from(was_set),
+            ),
         )
     return changed
 
