@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
 from prefect.client.schemas.objects import State
+from prefect.exceptions import CancelledRun
 from prefect.states import Completed, Failed
 
 from crm_sync.errors import PersonNeededError, SyncError
@@ -55,11 +56,11 @@ def end_in_a_sentence(
 
 
 class _OneSentence(logging.Filter):
-    """Logs our own errors as the sentence they carry; the traceback would only hide it."""
+    """Logs our own errors, and that a run was skipped, as the sentence they carry; the traceback would only hide it."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         error = record.exc_info[1] if record.exc_info else None
-        if isinstance(error, SyncError):
+        if isinstance(error, SyncError | CancelledRun):
             record.msg, record.args, record.exc_info, record.exc_text = str(error), (), None, None
         return True
 

@@ -1,8 +1,11 @@
 """Pulls that a schedule starts: one at a time, and those that were missed are left to the newest one."""
 
+import logging
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from logging.handlers import QueueHandler
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 from uuid import UUID
 
@@ -10,6 +13,7 @@ import pytest
 from prefect import flow
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterDeploymentId
+from prefect.exceptions import CancelledRun
 from prefect.flow_engine import run_flow
 from prefect.states import Pending
 
@@ -78,3 +82,27 @@ def _scheduled(client: SyncPrefectClient, deployment: UUID, now: datetime) -> li
     only_these = FlowRunFilter(deployment_id=FlowRunFilterDeploymentId(any_=[deployment]))
     runs = client.read_flow_runs(flow_run_filter=only_these)
     return [run.id for run in sorted(runs, key=lambda run: run.expected_start_time or now)]
+
+
+def test_skipped_run_is_logged_as_a_sentence(client: SyncPrefectClient, deployment: UUID) -> None:
+    """Who starts the worker after a pause finds no traceback in the terminal."""
+    terminal = QueueHandler(logged := SimpleQueue[logging.LogRecord]())
+    terminal.prepare = lambda record: record  # type: ignore[method-assign]  # else it is text, without its traceback
+    logger = logging.getLogger("prefect.flow_runs")
+    logger.addHandler(terminal)
+
+    @flow
+    def pulled(
+        dry_run: bool, show_values: bool, overlap_minutes: int, full_sync_first: bool, approve_changes: bool
+    ) -> str:
+        return end_in_a_sentence(lambda: "Done.", every=EVERY)
+
+    run = client.read_flow_run(_scheduled(client, deployment, utc_now())[0])
+    try:
+        with pytest.raises(CancelledRun):
+            run_flow(pulled, run, {}, error_logger=logger)
+    finally:
+        logger.removeHandler(terminal)
+    records = [logged.get() for _ in range(logged.qsize())]
+    assert [one.exc_info for one in records] == [None] * len(records)
+    assert "the next run does the work of this one too" in records[-1].getMessage()
