@@ -90,7 +90,7 @@ def _follow_edited_addresses(
     """
     names = ["id", "email_address", "address_hash"]
     taken = delete(changed_address).returning(changed_address.c.customer_id)
-    edited = pd.Series(connection.scalars(taken).all(), dtype="Int64")
+    edited = pd.Series(connection.scalars(taken).all(), dtype="Int64").drop_duplicates()
     if edited.empty:
         return edited
     # Staged, so that PostgreSQL knows how few they are.
@@ -136,9 +136,8 @@ def _lock_changed(connection: Connection) -> ColumnElement[bool] | None:
     ids = connection.scalars(union(*changed, of_moments)).all()
     if not ids:
         return None
-    staged = stage(
-        connection, "staged_changed", pd.DataFrame({"id": pd.Series(ids, dtype="Int64")}), {"id": customer.c.id.type}
-    )
+    frame = pd.DataFrame({"id": pd.Series(ids, dtype="Int64")})
+    staged = stage(connection, "staged_changed", frame, {"id": customer.c.id.type})
     is_one = customer.c.id.in_(select(staged.c.id))
     # By their ids: for rows to lock, PostgreSQL does not use the index of those that have changed.
     connection.execute(select(customer.c.id).where(is_one).with_for_update())

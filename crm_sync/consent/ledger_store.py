@@ -101,11 +101,17 @@ def carry_over(connection: Connection, moved: pd.DataFrame, *, run: int | None, 
         there.c.address_hash == staged.c.new_hash, *(there.c[name] == address_consent.c[name] for name in _PLACE[1:])
     )
     query = (
-        select(staged.c.new_hash, *(address_consent.c[name] for name in names), staged.c.moved_at, there.c.not_after)
+        select(
+            staged.c.new_hash,
+            *(address_consent.c[name] for name in names),
+            staged.c.moved_at,
+            there.c.not_after,
+            there.c.cause,
+        )
         .join_from(staged, address_consent, address_consent.c.address_hash == staged.c.old_hash)
         .join(there, is_there, isouter=True)
     )
-    news = frame_of(connection.execute(query), [*_PLACE, "cause", "not_after", "moved_at", "stands_until"])
+    news = frame_of(connection.execute(query), [*_PLACE, "cause", "not_after", "moved_at", "stands_until", "stands_by"])
     if news.empty:
         return
     said, moved_at, until = (pd.to_datetime(news[one], utc=True) for one in ("not_after", "moved_at", "stands_until"))
@@ -116,7 +122,8 @@ def carry_over(connection: Connection, moved: pd.DataFrame, *, run: int | None, 
         cause=news["cause"].where(news["cause"].isin(_ONLY_PERSON), Cause.ADDRESS_CHANGED.value),
         not_after=said.mask(said < moved_at, moved_at),
     )
-    is_news = ~(until >= sayings["not_after"])
+    is_stricter = news["cause"].isin(_ONLY_PERSON) & ~news["stands_by"].isin(_ONLY_PERSON)
+    is_news = ~(until >= sayings["not_after"]) | is_stricter
     sayings = sayings[is_news].sort_values("not_after").drop_duplicates(_PLACE, keep="last")
     enter_sayings(connection, sayings, run=run, now=now)
 

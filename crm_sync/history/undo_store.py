@@ -140,7 +140,7 @@ def _batches(connection: Connection, at: datetime, only: set[int]) -> Iterator[_
 
 
 def _part_from_erased(connection: Connection, before: dict[int, dict[str, Any]]) -> None:
-    """Let nobody have been joined to a customer who is not there any more."""
+    """Take out of what customers were before that they were joined to one who was erased since."""
     into = {was[_MERGED] for was in before.values() if _MERGED in was}
     there = set(connection.scalars(select(customer.c.id).where(customer.c.id.in_(into)))) if into else set()
     for was in before.values():

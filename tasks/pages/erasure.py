@@ -37,7 +37,7 @@ def publish_erasure(erased: Erased, host: str, *, dry_run: bool, deleted: int | 
         sentence += f" {'To be deleted' if dry_run else 'Deleted'} in Deployteq: {counted(deleted, 'customer')}."
         there = "In Deployteq: what was never read from there, such as a customer with another address."
     if erased.undelivered:
-        sentence += f" Salesforce was not told of {counted(erased.undelivered, 'no')}: opt the person out there."
+        sentence += f" {counted(erased.undelivered, 'no')} had not reached Salesforce: opt the person out there."
     publish_page(
         "erase-customer",
         "Erasure of one person",

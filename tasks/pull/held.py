@@ -45,11 +45,11 @@ def land_held(
         limits = HoldLimits(guards.hold_above_percent, guards.hold_above_customers)
         free, held = divide(waiting, known, limits, read_let_through(connection, run.started_at))
         count_anew(connection, count_customers(waiting, free, approved=True))
-        note_let_through(connection, count_customers(waiting, free, approved=False), run.started_at)
     objects = waiting.set_index("id")["sobject"]
     for sobject in checked.rules.mapped:
         for ids in in_parts(free[objects.reindex(free).eq(sobject).to_numpy()], size=_AT_ONCE):
-            landed = _land(run.database, ids, sobject, replace(landing, sets_aside=False, only_changed=False))
+            unasked = count_customers(waiting, pd.Series(ids), approved=False)
+            landed = _land(run.database, ids, sobject, replace(landing, sets_aside=False, only_changed=False), unasked)
             counts[sobject] = counts.get(sobject, Counts()) + landed
     for change in held:
         get_run_logger().warning(
@@ -59,10 +59,13 @@ def land_held(
 
 
 @task(task_run_name="land {sobject} records that were set aside", **IN_MEMORY)
-def _land(database: CustomerDatabase, ids: list[str], sobject: SObject, landing: LandingContext) -> Counts:
-    """Land held records as if they had just been read."""
+def _land(
+    database: CustomerDatabase, ids: list[str], sobject: SObject, landing: LandingContext, unasked: dict[str, int]
+) -> Counts:
+    """Land held records as if they had just been read; `unasked`: of how many customers, by effect, without asking."""
     mapping = landing.rules.of(sobject)
     with database.transaction() as connection:
         records = to_records(read_held(connection, pd.Series(ids, dtype="str")), mapping.salesforce_fields)
         batch = map_records(records, sobject, mapping, landing.types[sobject], database.hashes)
+        note_let_through(connection, unasked, landing.now)
         return land_batch(connection, batch, sobject, landing)

@@ -10,12 +10,13 @@ from sqlalchemy import insert, select, text
 from crm_sync.columns.address_hash import KEY_BYTES
 from crm_sync.consent.cycle_store import Cycle, close_cycle
 from crm_sync.consent.gaps_store import note_gaps
-from crm_sync.consent.ledger_store import enter_sayings
+from crm_sync.consent.ledger_store import carry_over, enter_sayings
 from crm_sync.consent.many_noes_store import take_many_noes
 from crm_sync.consent.proof_store import read_chain
 from crm_sync.consent.record_store import record_consent
 from crm_sync.consent_words import Channel
 from crm_sync.database.engine import CustomerDatabase
+from crm_sync.database.tables.consent import address_consent
 from crm_sync.database.tables.customers import customer
 from crm_sync.errors import ConfigurationError, DatabaseUnavailableError
 from crm_sync.moments.record_store import record_moments
@@ -261,3 +262,19 @@ def test_yes_of_the_future_is_of_now(people: People) -> None:
         enter_sayings(connection, pd.DataFrame([place | words]), run=None, now=people.now)
     people.cycle()
     assert people.opt_in(ada) is False
+
+
+def test_complaint_that_goes_along_with_an_address_stays_one_where_a_later_no_stands(people: People) -> None:
+    old, new = (people.database.hashes.of(one) for one in (ADA, "ada.new@planted.example"))
+    place = {"channel": "email", "side": "here", "reference": "", "said": "no", "kind": "person"}
+    moved_at, later = people.tick(), people.tick()
+    said = [
+        place | {"address_hash": old, "cause": "complaint", "not_after": moved_at},
+        place | {"address_hash": new, "cause": "edited", "not_after": later},
+    ]
+    with people.database.transaction() as connection:
+        enter_sayings(connection, pd.DataFrame(said), run=None, now=later)
+        moved = pd.DataFrame({"old_hash": [old], "new_hash": [new], "moved_at": [moved_at]})
+        carry_over(connection, moved.astype({"old_hash": "Int64", "new_hash": "Int64"}), run=None, now=later)
+        query = select(address_consent.c.cause).where(address_consent.c.address_hash == new)
+        assert connection.scalars(query).all() == ["complaint"], "nobody but the person takes it back"

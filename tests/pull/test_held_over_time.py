@@ -9,6 +9,7 @@ from crm_sync.database.tables.customers import customer
 from crm_sync.database.tables.safety import held_record
 from crm_sync.errors import PersonNeededError
 from crm_sync.mapping.model import ObjectMapping
+from tests.rigs.kills import KilledError, KillPoint, killed_at
 from tests.rigs.org import Rig, start_rig
 
 pytestmark = pytest.mark.flow
@@ -64,6 +65,17 @@ def test_values_blanked_in_parts_wait_as_if_it_were_at_once(many: Rig) -> None:
     rig.clock.move(minutes=10)
     _change(rig, "Contact", slice(90, 95), MailingCity=None)
     assert rig.pull().state == "Completed"
+
+
+def test_what_a_killed_run_did_not_land_is_not_counted(many: Rig) -> None:
+    rig = many
+    _change(rig, "Contact", slice(0, 45), MailingCity=None)
+    with pytest.raises(KilledError), killed_at(KillPoint("DELETE FROM held_record WHERE held_record.id", "before")):
+        rig.pull()
+    assert _cities(rig) == _PEOPLE
+
+    assert rig.pull().state == "Completed"
+    assert _cities(rig) == 75
 
 
 def test_opt_outs_unticked_in_parts_wait_too(many: Rig) -> None:

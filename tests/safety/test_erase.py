@@ -1,6 +1,5 @@
 """A person who is erased is in no table, and does not come back unnoticed."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -19,14 +18,6 @@ from tasks.pages.erasure import WORDS
 from tests.rigs.story import HASHES, START, Story
 
 ADA, OTHER = "ada@x.org", "other@x.org"
-
-
-@pytest.fixture
-def keyed(database_url: str) -> Iterator[CustomerDatabase]:
-    """Open a customer database, on both kinds, with the key of its hashes."""
-    opened = CustomerDatabase(database_url, HASHES.key)
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """No value of an erased person, and no Id of a record, stands in any table, whatever led there."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -25,14 +25,6 @@ ADA, NEW, OTHER = "ada@x.org", "ada.new@x.org", "other@x.org"
 NAME = "Zuzanna"
 # The ledger of consent keeps which record said no, and the page of an erasure says so.
 _KEPT = {"consent_event", "address_consent"}
-
-
-@pytest.fixture
-def keyed(database_url: str) -> Iterator[CustomerDatabase]:
-    """Open a customer database, on both kinds, with the key of its hashes."""
-    opened = CustomerDatabase(database_url, HASHES.key)
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """What a run changed in customers can be taken back, a no excepted."""
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 import pytest
@@ -15,14 +14,6 @@ from crm_sync.history.undo_store import UndoPlan, drop_old_values, kept_runs, pl
 from tests.rigs.story import HASHES, START, Story
 
 ADA, BOB = "ada@x.org", "bob@x.org"
-
-
-@pytest.fixture
-def keyed(database_url: str) -> Iterator[CustomerDatabase]:
-    """Open a customer database, on both kinds, with the key of its hashes."""
-    opened = CustomerDatabase(database_url, HASHES.key)
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

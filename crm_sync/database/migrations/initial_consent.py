@@ -97,8 +97,9 @@ def _texts(names: str) -> list[sa.Column[str]]:
 
 
 def _note_addresses() -> None:
-    op.create_table("changed_address", sa.Column("customer_id", _ROW_ID, primary_key=True, autoincrement=False))
-    note = "INSERT INTO changed_address (customer_id) VALUES (NEW.id) ON CONFLICT DO NOTHING;"
+    columns = (sa.Column("id", _ROW_ID, primary_key=True), sa.Column("customer_id", _ROW_ID, nullable=False))
+    op.create_table("changed_address", *columns)
+    note = "INSERT INTO changed_address (customer_id) VALUES (NEW.id);"
     trigger = "CREATE TRIGGER customer_address_changed AFTER UPDATE OF email_address ON customer FOR EACH ROW "
     if op.get_bind().dialect.name == "sqlite":
         op.execute(f"{trigger} WHEN OLD.email_address IS NOT NEW.email_address BEGIN {note} END")

@@ -108,12 +108,13 @@ consent_gap = Table(
     Column("since", Instant, nullable=False),
 )
 
-# Customers whose e-mail address was written, by whoever it was: a trigger notes them, and the next look holds their
-# hash against it.
+# Customers whose e-mail address was written, by whoever it was: a trigger notes each time, and the next look holds
+# their hash against it. No key but its own: two writers at once neither wait for each other nor lose a note.
 changed_address = Table(
     "changed_address",
     metadata,
-    Column("customer_id", ROW_ID, primary_key=True, autoincrement=False),
+    Column("id", ROW_ID, primary_key=True),
+    Column("customer_id", ROW_ID, nullable=False),
 )
 
 # Facts about this installation, by name: which key the hashes are made with, for example.
