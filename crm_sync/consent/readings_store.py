@@ -56,12 +56,12 @@ def enter_readings(connection: Connection, staged: Table, sobject: SObject, cont
 def enter_first_readings(connection: Connection, records: pd.DataFrame, context: ReadingContext) -> pd.Series:
     """As `enter_readings`, of records that are all new to the mirror: a no is found, a yes says nothing."""
     columns = {"address_hash": "address_hash", "id": "reference", "system_modstamp": "not_after"}
+    present = records["address_hash"].notna()
     noes = pd.concat(
-        records.loc[records[name].fillna(False).astype(bool), [*columns]].assign(channel=channel.value)
+        records.loc[records[name].eq(True).fillna(False) & present, [*columns]].assign(channel=channel.value)
         for channel, name in SAYS_NO.items()
     )
-    noes = noes.dropna(subset="address_hash").rename(columns=columns)
-    noes = noes.assign(side=Side.SALESFORCE.value, **_FOUND_NO)
+    noes = noes.rename(columns=columns).assign(side=Side.SALESFORCE.value, **_FOUND_NO)
     drop_candidates(connection, noes)
     enter_sayings(connection, noes, run=context.run, now=context.now)
     hashes: pd.Series[int] = noes["address_hash"].drop_duplicates()

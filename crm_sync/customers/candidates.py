@@ -96,7 +96,7 @@ def map_candidates(
         # Until it is read again a record keeps the key that it was read with, whichever field is unique by now.
         keys, addresses = group["unique_key"].astype("str"), group["address_hash"].astype("str").astype("Int64")
         mapped = mapped.assign(unique_key=keys.to_numpy(), address_hash=addresses.array)
-        parts.append(RecordGroup(sobject, False, mapped))
+        parts.append(RecordGroup.of(sobject, mapped, in_batch=False))
     return parts
 
 

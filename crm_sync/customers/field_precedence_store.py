@@ -79,7 +79,8 @@ def _own_values(connection: Connection, part: RecordGroup, fields: FieldRules, s
     if rows.empty:
         return nothing, 0
     names = [link.column for link in links]
-    now = _given(rows, part.sobject, rules, types).set_axis(rows.index)[names]
+    read = rows.assign(field_values=part.read.loc[rows.index])
+    now = _given(read, part.sobject, rules, types).set_axis(rows.index)[names]
     own = here.reindex(rows["unique_key"]).set_axis(rows.index)
     was = given.reindex(own["source_id"]).set_axis(rows.index).reindex(columns=names).astype("str")
     changed = _changed(now, was, links, types[part.sobject])

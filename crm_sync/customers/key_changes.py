@@ -172,7 +172,12 @@ def _is_merged_later(loser: FromClause) -> ColumnElement[bool]:
 
 def read_masters(connection: Connection, staged: Table) -> pd.Series:
     """Return the Ids of the staged records into which others were merged."""
-    losers = select(func.count()).where(salesforce_record.c.master_record_id == staged.c.id)
+    # Where none was, as before a first sync is done, the batch need not be gone through. In order: without statistics
+    # PostgreSQL would read the whole mirror for any one of them.
+    master = salesforce_record.c.master_record_id
+    if connection.scalar(select(master).where(master.is_not(None)).order_by(master).limit(1)) is None:
+        return pd.Series(dtype="str")
+    losers = select(func.count()).where(master == staged.c.id)
     return staged_with(connection, staged, losers)
 
 

@@ -135,13 +135,15 @@ def _write_customers(
     known, survivors, followed = outcome.known, outcome.survivors, outcome.changes.followed
     # A customer that followed another record away needs the values of its key's next one.
     is_applied = already_applied(known, survivors) & ~among(known["unique_key"], followed["old_key"])
-    primary, secondary = known["id"][survivors.primary & ~is_applied], known["id"][survivors.secondary & ~is_applied]
-    others = known["id"][~known["in_batch"] & (survivors.primary | survivors.secondary) & ~is_applied]
+    chosen = known[["id", "in_batch"]].assign(
+        primary=survivors.primary & ~is_applied, secondary=survivors.secondary & ~is_applied
+    )
+    others = chosen["id"][~chosen["in_batch"] & (chosen["primary"] | chosen["secondary"])]
     groups = [
-        RecordGroup(news.sobject, True, news.records),
+        RecordGroup.of(news.sobject, news.records, in_batch=True),
         *map_candidates(connection, others, landing.rules, landing.types),
     ]
-    sources, extras, conflicts = _only(groups, primary), _only(groups, secondary), 0
+    sources, extras, conflicts = _only(groups, chosen, "primary"), _only(groups, chosen, "secondary"), 0
     has_matches = news.match.has_matches
     if not landing.overwrites:
         had_source = None if has_matches else pd.concat([outcome.candidates["unique_key"], followed["new_key"]])
@@ -193,12 +195,15 @@ def _merged_away(*frames: pd.DataFrame) -> pd.Series:
     return pd.concat(merged)
 
 
-def _only(groups: list[RecordGroup], ids: pd.Series) -> list[RecordGroup]:
-    """Return the records with these Ids, group by group."""
-    masks = [among(group.records["id"], ids) for group in groups]
-    return [
-        replace(group, records=group.records[mask]) for group, mask in zip(groups, masks, strict=True) if mask.any()
-    ]
+def _only(groups: list[RecordGroup], chosen: pd.DataFrame, which: str) -> list[RecordGroup]:
+    """Return the records that are chosen, group by group; the batch's own are the first of `chosen`, in its order."""
+    is_chosen, found = chosen[which].to_numpy(), []
+    ids = chosen["id"][is_chosen & ~chosen["in_batch"]]
+    for group in groups:
+        own = is_chosen[: len(group.records)] if group.in_batch else among(group.records["id"], ids).to_numpy()
+        if own.any():
+            found.append(group if own.all() else replace(group, records=group.records[own]))
+    return found
 
 
 def newest_versions(batch: pd.DataFrame) -> pd.DataFrame:

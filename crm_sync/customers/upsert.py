@@ -52,11 +52,21 @@ class Written:
 
 @dataclass(frozen=True)
 class RecordGroup:
-    """Mapped records of one sObject (the columns of `map_records`): those of the batch, or others from the mirror."""
+    """Mapped records of one sObject (the columns of `map_records`): those of the batch, or others from the mirror.
+
+    `read`: their `field_values` by the index of `records`, which has none: the longest texts by far stay where they are
+    when some of the records are chosen.
+    """
 
     sobject: SObject
     in_batch: bool
     records: pd.DataFrame
+    read: pd.Series
+
+    @classmethod
+    def of(cls, sobject: SObject, mapped: pd.DataFrame, *, in_batch: bool) -> "RecordGroup":
+        """Return the group of these mapped records, whose index names each of them once."""
+        return cls(sobject, in_batch, mapped.drop(columns="field_values"), mapped["field_values"])
 
 
 def upsert_customers(

@@ -161,6 +161,14 @@ def says_no_of(values: pd.Series, link: FieldLink) -> pd.Series:
     return says_no
 
 
+def in_key_order(records: pd.DataFrame, mapping: ObjectMapping, types: Mapping[str, str]) -> pd.DataFrame:
+    """Return records as they were read, in the order of their unique keys."""
+    link = mapping.unique_link
+    order = unique_keys(records, link, types[link.salesforce_field]).array.argsort()
+    in_order: pd.DataFrame = records.iloc[order]
+    return in_order
+
+
 def unique_keys(records: pd.DataFrame, link: FieldLink, described_type: str = "") -> pd.Series:
     """Return the unique keys: an e-mail address as it is compared, any other value trimmed."""
     if link.target == EMAIL_ADDRESS:

@@ -13,7 +13,7 @@ from crm_sync.customers.seen_records import SeenRecords
 from crm_sync.database.engine import CustomerDatabase
 from crm_sync.errors import JobFailedError, JobGoneError, JobLimitError, PaginationError
 from crm_sync.mapping.checked import ResolvedMapping
-from crm_sync.mapping.transform import map_records
+from crm_sync.mapping.transform import in_key_order, map_records
 from crm_sync.pull.checkpoints_store import Checkpoint, delete_checkpoints, read_checkpoint, save_checkpoint
 from crm_sync.pull.watermarks_store import advance_watermark, forget_unmapped, watermark_of
 from crm_sync.runs.counts import Counts
@@ -121,11 +121,15 @@ def mapped_batches(
     rows = {"skip_rows": skip_rows, "expected_rows": page.number_of_records}
     batches = read_batches(page.path, columns=checked.columns(sobject), **rows)
 
-    def ready(batch: pd.DataFrame) -> pd.DataFrame:
-        return map_records(batch, sobject, mapping, types, hashes).sort_values("unique_key")
+    def in_order(batch: pd.DataFrame) -> pd.DataFrame:
+        return in_key_order(batch, mapping, types)
 
-    # Not a generator: that would keep each batch as it was read beside the one as it is mapped.
-    return prefetch_one(map(ready, batches))
+    def mapped(batch: pd.DataFrame) -> pd.DataFrame:
+        return map_records(batch, sobject, mapping, types, hashes)
+
+    # Put in order before they are mapped, when they are a third as much to move. Not in a generator: that would keep
+    # each batch as it was read beside the one as it is mapped.
+    return prefetch_one(map(mapped, map(in_order, batches)))
 
 
 @task(task_run_name="store {reached.sobject} records from {reached.rows_done}", **IN_MEMORY)

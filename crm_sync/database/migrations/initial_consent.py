@@ -101,16 +101,18 @@ def _note_addresses() -> None:
     op.create_table("changed_address", *columns)
     note = "INSERT INTO changed_address (customer_id) VALUES (NEW.id);"
     trigger = "CREATE TRIGGER customer_address_changed AFTER UPDATE OF email_address ON customer FOR EACH ROW "
+    # Capitals make no other address, and a first sync meets many that differ in nothing else.
     if op.get_bind().dialect.name == "sqlite":
-        op.execute(f"{trigger} WHEN OLD.email_address IS NOT NEW.email_address BEGIN {note} END")
+        differs = "lower(OLD.email_address) IS NOT lower(NEW.email_address)"
+        op.execute(f"{trigger} WHEN {differs} BEGIN {note} END")
         return
     op.execute(
         "CREATE FUNCTION note_changed_address() RETURNS trigger LANGUAGE plpgsql AS "
         f"$$ BEGIN {note} RETURN NULL; END $$"
     )
-    op.execute(
-        f"{trigger} WHEN (OLD.email_address IS DISTINCT FROM NEW.email_address) EXECUTE FUNCTION note_changed_address()"
-    )
+    # The small letters of ASCII: those of a Turkish locale are others.
+    old, new = (f'lower({one}.email_address COLLATE "C")' for one in ("OLD", "NEW"))
+    op.execute(f"{trigger} WHEN ({old} IS DISTINCT FROM {new}) EXECUTE FUNCTION note_changed_address()")
 
 
 def _guard_the_ledger() -> None:

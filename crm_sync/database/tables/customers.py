@@ -132,7 +132,8 @@ salesforce_record = Table(
     Column("edited_at", Instant),
     # When a push wrote it, until the pull that reads it again for that.
     Column("pushed_at", Instant),
-    Index("ix_salesforce_record_unique_key", "unique_key"),
+    # Keys are only looked up. On PostgreSQL half as large as a tree of texts, and nothing is compared by a locale's rules.
+    Index("ix_salesforce_record_unique_key", "unique_key", postgresql_using="hash"),
     Index(
         "ix_salesforce_record_master_record_id",
         "master_record_id",

@@ -21,7 +21,7 @@ def read_batches(
     columns: Sequence[str] | None = None,
     skip_rows: int = 0,
     expected_rows: int | None = None,
-    block_bytes: int = 6 << 20,
+    block_bytes: int = 9 << 20,
 ) -> Iterator[pd.DataFrame]:
     """Yield the page's rows in order as frames of Arrow-backed text; memory holds one block at a time.
 
@@ -39,6 +39,8 @@ def read_batches(
                 raise SalesforceUnavailableError(_DAMAGED)
             unread = table.slice(max(0, skip_rows - row))
             row += len(table)
+            # Kept here, they would be in memory beside the frame until it is stored.
+            del block, table
             if len(unread):
                 yield unread.to_pandas()
     if expected_rows is not None and row != expected_rows:

@@ -102,7 +102,7 @@ def _make_records() -> None:
             **_where("converted_contact_id IS NOT NULL"),
         ),
         sa.Index("ix_salesforce_record_master_record_id", "master_record_id", **_where("master_record_id IS NOT NULL")),
-        sa.Index("ix_salesforce_record_unique_key", "unique_key"),
+        sa.Index("ix_salesforce_record_unique_key", "unique_key", postgresql_using="hash"),
     )
 
 
