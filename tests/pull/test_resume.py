@@ -144,22 +144,22 @@ def test_finished_object_is_not_read_again(paged: Rig, kill: Kill) -> None:
 
 
 def test_stored_part_of_a_page_is_skipped(empty_rig: Rig, sqlite_url: str, kill: Kill) -> None:
-    """A page of several batches: long texts make two batches of 300 contacts."""
+    """A page of several batches: long texts make two batches of 450 contacts."""
     link = FieldLink(salesforce_field="Description", kind=CustomerFieldKind.OPTION, name="story")
     contact = empty_rig.mapping.contact
     contact = contact.model_copy(update={"links": [*contact.links, link]})
     empty_rig.mapping = empty_rig.mapping.model_copy(update={"contact": contact})
-    for number in range(300):
+    for number in range(450):
         person = {"LastName": f"Person {number}", "Email": f"p{number}@planted.example"}
         empty_rig.org.records.insert("Contact", person | {"Description": f"{number} " * 8000})
     kill(empty_rig, AFTER_FIRST_COMMIT)
     (contacts,) = [row for row in empty_rig.checkpoints() if row["sobject"] == "Contact"]
-    assert 0 < contacts["rows_done"] < 300
+    assert 0 < contacts["rows_done"] < 450
 
     summary = empty_rig.sync()
 
     assert summary.counts[SObject.CONTACT].read == summary.counts[SObject.CONTACT].inserted
-    assert summary.counts[SObject.CONTACT].read == 300 - contacts["rows_done"]
+    assert summary.counts[SObject.CONTACT].read == 450 - contacts["rows_done"]
     twin = empty_rig.twin(sqlite_url.replace("customers", "twin"))
     twin.sync()
     assert empty_rig.result() == twin.result()
