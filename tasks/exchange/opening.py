@@ -19,7 +19,7 @@ from crm_sync.push.queue_store import enter_named
 from tasks.exchange.pace import ALL_CALLS, give_way, set_pace
 from tasks.run.run import Run, utc_now
 from tasks.run.throttle import take_turn
-from tasks.run.waiting import no_pause, pause
+from tasks.run.waiting import pause_for
 
 
 @contextmanager
@@ -29,10 +29,9 @@ def open_exchange(
     """Give the exchange of a run; raises DeployteqDownError while Deployteq is down, before any call."""
     block, settings = load_block(DeployteqAccount, account), load_block(DeployteqDelivery, delivery)
     enter = enter_named(settings.campaign, utc_now)
-    # A stand-in on this machine needs no mercy.
-    sleep = no_pause if block.endpoint_url else pause
+    wait = pause_for(block.endpoint_url)
     with open_account(run.database, block, flow) as opened:
-        yield Exchange(opened, run.database, settings, rules, utc_now, sleep, run.number, enter)
+        yield Exchange(opened, run.database, settings, rules, utc_now, wait, run.number, enter)
 
 
 @contextmanager
@@ -43,13 +42,12 @@ def open_account(database: CustomerDatabase, block: DeployteqAccount, flow: str)
     with get_client(sync_client=True) as client:
         set_pace(client, block.calls_per_second)
         throttle = (lambda: None) if block.endpoint_url else partial(take_turn, client, [ALL_CALLS])
-        sleep = no_pause if block.endpoint_url else pause
         opened = block.get_client(
             throttle=throttle,
             ledger=ledger,
             clock=utc_now,
             resources=KeptResources(database, block.brand, utc_now),
-            slow_down=give_way(client, sleep),
+            slow_down=give_way(client, pause_for(block.endpoint_url)),
         )
         try:
             yield opened

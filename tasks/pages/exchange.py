@@ -35,7 +35,7 @@ def publish_exchange(summary: ExchangeSummary) -> None:
     # Of all that may happen, most does not.
     facts = [(name, number) for name, number in facts if number] or [("customers", 0)]
     refused = [(code, number) for code, number in sorted(delivered.refused.items())]
-    problems = [*summary.problems]
+    left_out, problems = sorted(delivered.left_out.items()), [*summary.problems]
     if summary.unknown_fields:
         problems.append(f"Deployteq's customers have fields that are new: {', '.join(sorted(summary.unknown_fields))}.")
     publish_page(
@@ -43,10 +43,10 @@ def publish_exchange(summary: ExchangeSummary) -> None:
         "Deployteq exchange",
         summary.sentence(),
         table(("", "number"), facts),
-        heading("Refused by Deployteq") if refused else heading("Nothing was refused"),
-        table(("code", "customers"), refused),
-        table(("field that does not fit", "customers"), sorted(delivered.left_out.items())),
         table(("field changed in Deployteq, only reported", "customers"), sorted(delivered.reported.items())),
+        heading("Refused or left out" if refused or left_out else "Nothing was refused or left out"),
+        table(("refused, by code", "customers"), refused),
+        table(("field left out, for its value does not fit", "customers"), left_out),
         bullets(problems),
     )
 

@@ -26,7 +26,7 @@ from crm_sync.sobject import SObject
 from tasks.run.ledger import open_ledger
 from tasks.run.organisation import OrgGuard, recognise_org
 from tasks.run.throttle import mend_limits, open_throttle
-from tasks.run.waiting import no_pause, pause
+from tasks.run.waiting import pause_for
 
 
 def utc_now() -> datetime:
@@ -106,9 +106,9 @@ def open_run(
         with customers.transaction() as connection:
             flow_run_id = str(runtime.flow_run.id) if runtime.flow_run.id else None
             number = start_run(connection, flow, credentials.org_key, flow_run_id, started_at)
-        sleep = no_pause if credentials.endpoint_url else pause
+        wait = pause_for(credentials.endpoint_url)
         longest_wait = (budget or ApiBudget()).longest_job_hours * 3600
-        run = Run(customers, org, ledger, credentials.org_key, number, started_at, sleep, longest_wait)
+        run = Run(customers, org, ledger, credentials.org_key, number, started_at, wait, longest_wait)
         stack.callback(lambda: at_end(customers, credentials.org_key, utc_now()))
         try:
             if not while_closed:
