@@ -10,7 +10,7 @@ from crm_sync.deployteq.account import DeployteqAccount as OpenAccount
 from crm_sync.deployteq.account import ResourceKeeper
 from crm_sync.deployteq.host import endpoint, portal_host
 from crm_sync.deployteq.limits import VERSION
-from crm_sync.deployteq.transport import LONGEST_ANSWER, CallLedger, Transport
+from crm_sync.deployteq.transport import LONGEST_ANSWER, LONGEST_CONNECT, CallLedger, Transport
 from crm_sync.http.loopback import loopback_endpoint
 
 
@@ -50,6 +50,13 @@ class DeployteqAccount(SavedBlock):
         title="Calls a second",
         description="Of all flows together. Deployteq names no limit; when it says that calls come too fast, the pace "
         "is halved and recovers by itself.",
+    )
+    longest_connect_seconds: float = Field(
+        default=LONGEST_CONNECT,
+        ge=1,
+        le=120,
+        title="Longest way to a connection, in seconds",
+        description="Deployteq that cannot be reached by then counts as away; the next run goes on.",
     )
     longest_answer_seconds: float = Field(
         default=LONGEST_ANSWER,
@@ -94,6 +101,7 @@ class DeployteqAccount(SavedBlock):
             clock=clock,
             endpoint_url=self.endpoint_url,
             slow_down=slow_down,
+            longest_connect=self.longest_connect_seconds,
             longest_answer=self.longest_answer_seconds,
         )
         return OpenAccount(self.token.get_secret_value().strip(), transport, brand=self.brand, resources=resources)

@@ -21,7 +21,7 @@ _HEADERS = {"Content-Type": "text/xml; charset=utf-8", "SOAPAction": '""'}
 _REFUSED_USER = {requests.codes.unauthorized, requests.codes.forbidden}
 _FAULT, _TOO_MANY = requests.codes.internal_server_error, requests.codes.too_many_requests
 # Seconds.
-_CONNECT, LONGEST_ANSWER = 10.0, 120.0
+LONGEST_CONNECT, LONGEST_ANSWER = 10.0, 120.0
 # The code of a call that was not answered in time.
 TIMED_OUT = requests.ReadTimeout.__name__
 # How often a call that came too soon is sent again, and how long it waits where Deployteq does not say.
@@ -59,19 +59,21 @@ class Transport:
         ledger: CallLedger,
         clock: Callable[[], datetime],
         endpoint_url: str = "",
+        longest_connect: float = LONGEST_CONNECT,
         longest_answer: float = LONGEST_ANSWER,
         slow_down: Callable[[float], None] = lambda _: None,
     ) -> None:
-        """Keep the gates; `endpoint_url` may only name this machine. `longest_answer`: seconds.
+        """Keep the gates; `endpoint_url` may only name this machine.
 
-        `slow_down`: called with the seconds that Deployteq wants to be left alone.
+        `longest_connect`, `longest_answer`: in seconds. `slow_down`: called with the seconds that Deployteq wants to be
+        left alone.
         """
         self._slow_down = slow_down
         self._address = _aimed(address, endpoint_url)
         self._throttle = throttle
         self._ledger = ledger
         self._clock = clock
-        self._timeouts = (_CONNECT, longest_answer)
+        self._timeouts = (longest_connect, longest_answer)
         self._session = requests.Session()
         self._session.mount("https://", HTTPAdapter(max_retries=0))
         self._session.mount("http://", HTTPAdapter(max_retries=0))

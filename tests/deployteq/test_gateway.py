@@ -1,12 +1,16 @@
 """Our gateway against the stand-in: what it reads, what it refuses, and what its errors never hold."""
 
+import socket
 import traceback
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from lxml import etree
+from pydantic import ValidationError
 
+from blocks.deployteq_account import DeployteqAccount as AccountBlock
 from crm_sync.deployteq.account import DeployteqAccount
 from crm_sync.deployteq.customers import (
     Customer,
@@ -172,6 +176,27 @@ def test_a_fault_carries_its_number_or_its_word_and_no_text(account: DeployteqAc
         insert_or_update(account, [_record(1)], EMAIL)
     assert (number.value.code, word.value.code) == ("105", "Server")
     assert str(number.value) == "Deployteq refused customer_insertBulkUnique (105)."
+
+
+def test_a_deployteq_that_takes_no_connection_counts_as_away_as_soon_as_the_block_says() -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
+        at = full.getsockname()
+        block = AccountBlock(
+            portal_host="secure.myclang.com",
+            brand="brand",
+            token=TOKEN,
+            endpoint_url=f"http://{at[0]}:{at[1]}",
+            longest_connect_seconds=1,
+        )
+        # Nobody takes it: after it, connections are not answered.
+        with socket.create_connection(at):
+            account = block.get_client(throttle=lambda: None, ledger=Counter(), clock=lambda: datetime.now(UTC))
+            with pytest.raises(DeployteqUnavailableError, match="ConnectTimeout"):
+                count_customers(account)
+            account.close()
+    for seconds in (0, 121):
+        with pytest.raises(ValidationError):
+            AccountBlock(portal_host="secure.myclang.com", brand="b", token=TOKEN, longest_connect_seconds=seconds)
 
 
 @pytest.mark.parametrize("typed", ["https://a.myclang.com", "a.myclang.com/app", "a b.myclang.com", "myclang", ""])
