@@ -22,8 +22,9 @@ def _settle(world: World) -> None:
 
 
 @pytest.mark.deeper
-def test_both_sides_end_as_reckoned_whatever_fails(rig: Rig, is_long_run: bool) -> None:
-    world = World(rig, Random(20261126))  # noqa: S311 - dice, no secret
+@pytest.mark.parametrize("seed", [20261126, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(3))])
+def test_both_sides_end_as_reckoned_whatever_fails(rig: Rig, is_long_run: bool, seed: int) -> None:
+    world = World(rig, Random(seed))  # noqa: S311 - dice, no secret
     world.begin(12)
     for turn in range(200 if is_long_run else 20):
         for _ in range(world.dice.randrange(3)):

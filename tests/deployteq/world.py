@@ -83,10 +83,10 @@ class World:
                     one.lastname = f"All {turn}"
                     rig.change(other, lastname=one.lastname)
             case _ if len(self.people) < 30:
-                says_no = self.dice.random() < 0.5
+                name, says_no = f"n{len(self.people)}", self.dice.random() < 0.5
                 if came := self.dice.random() < 0.5:
-                    rig.readers.insert(emailAddress=f"n{turn}@example.com", optIn="N" if says_no else "Y")
-                self._add(f"n{turn}").said_no_there = came and says_no
+                    rig.readers.insert(emailAddress=f"{name}@example.com", optIn="N" if says_no else "Y")
+                self._add(name).said_no_there = came and says_no
 
     def cycle(self) -> None:
         """Do a run's work; nobody who said no there, and nobody whose no a whole run has seen, may be mailable."""
