@@ -132,7 +132,7 @@ salesforce_record = Table(
     Column("edited_at", Instant),
     # When a push wrote it, until the pull that reads it again for that.
     Column("pushed_at", Instant),
-    # Keys are only looked up. On PostgreSQL half as large as a tree of texts, and nothing is compared by a locale's rules.
+    # Keys are only looked up. On PostgreSQL half as large as a tree of texts, and no locale has a say.
     Index("ix_salesforce_record_unique_key", "unique_key", postgresql_using="hash"),
     Index(
         "ix_salesforce_record_master_record_id",
