@@ -16,7 +16,14 @@ from crm_sync.exchange.exchange import Exchange
 from crm_sync.exchange.summary import ExchangeSummary
 from crm_sync.mapping.model import MappingRules
 from tasks.exchange.opening import open_exchange
-from tasks.exchange.steps import collect_changes, deliver_customers, or_note, write_consent, write_withdrawals
+from tasks.exchange.steps import (
+    collect_changes,
+    deliver_customers,
+    enter_again,
+    or_note,
+    write_consent,
+    write_withdrawals,
+)
 from tasks.pages.budget import refresh_budget_quietly
 from tasks.pages.exchange import publish_exchange
 from tasks.run.ending import end_in_a_sentence
@@ -85,6 +92,7 @@ def _both_ways(run: Run, rules: MappingRules, opened: Exchange, problems: list[S
     is_cut = bool(problems)
     or_note(lambda: write_withdrawals(run, rules), None, problems)
     consent = write_consent(opened)
+    enter_again(run, opened)
     for problem in problems:
         collected.problems.add(str(problem))
     return ExchangeSummary(collected, consent, is_cut=is_cut)

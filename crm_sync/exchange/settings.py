@@ -75,7 +75,14 @@ class ExchangeSettings(BaseModel):
         min_length=1,
         title="Campaign for Salesforce",
         description="Where changes are sent: customers whose linked fields were changed in Deployteq enter it. Give "
-        "campaign-push a schedule for it; its Salesforce Synchronize step names the fields to send.",
+        "campaign-push a schedule for it.",
+    )
+    step: str = Field(
+        default="salesforce-synchronize",
+        min_length=1,
+        title="Step for Salesforce",
+        description="Of that campaign: the name of the saved block 'Salesforce Synchronize' that campaign-push has "
+        "for it, and that names the fields to send.",
     )
     several_there: SeveralThere = Field(
         default=SeveralThere.NEWEST,

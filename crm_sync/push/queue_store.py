@@ -88,9 +88,9 @@ def enter_campaign(
     return _enter(connection, queue, select(customer.c.id).join(staged, staged.c.customer_id == customer.c.id), now)
 
 
-def enter_named(campaign: str, clock: Callable[[], datetime]) -> Callable[[Connection, Iterable[int]], int]:
-    """Return a function that lets customers reach this campaign."""
-    return lambda connection, customer_ids: enter_campaign(connection, campaign, customer_ids, clock())
+def enter_named(campaign: str, step: str, clock: Callable[[], datetime]) -> Callable[[Connection, Iterable[int]], int]:
+    """Return a function that lets customers reach this step."""
+    return lambda connection, customer_ids: enter_campaign(connection, campaign, customer_ids, clock(), step=step)
 
 
 def _enter(connection: Connection, queue: Queue, customers: Any, now: datetime) -> int:

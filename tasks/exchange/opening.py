@@ -28,7 +28,7 @@ def open_exchange(
 ) -> Iterator[Exchange]:
     """Give the exchange of a run; raises DeployteqDownError while Deployteq is down, before any call."""
     block, settings = load_block(DeployteqAccount, account), load_block(DeployteqDelivery, delivery)
-    enter = enter_named(settings.campaign, utc_now)
+    enter = enter_named(settings.campaign, settings.step, utc_now)
     wait = pause_for(block.endpoint_url)
     with open_account(run.database, block, flow) as opened:
         yield Exchange(opened, run.database, settings, rules, utc_now, wait, run.number, enter)

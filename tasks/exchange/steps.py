@@ -1,6 +1,7 @@
 """The steps of an exchange in Prefect; each may be tried again as a whole: what is due follows from what is kept."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import TypeVar
 
 from prefect import task
@@ -13,13 +14,17 @@ from crm_sync.exchange.exchange import Exchange
 from crm_sync.exchange.outcome import Delivered
 from crm_sync.exchange.probe import probe
 from crm_sync.exchange.probe_store import Finding
+from crm_sync.exchange.settings import ChangesThere
 from crm_sync.mapping.model import MappingRules
+from crm_sync.push.outputs_store import find_outputs
+from crm_sync.push.queue_store import find_queue
+from crm_sync.push.result import Output
 from tasks.consent.deliver import deliver_consent
 from tasks.log import run_logger
 from tasks.pages.sync import Progress
 from tasks.run.organisation import AWAY
 from tasks.run.retry_policy import TALKS_TO_SALESFORCE
-from tasks.run.run import Run
+from tasks.run.run import Run, utc_now
 
 Done = TypeVar("Done")
 # What keeps one side from its part of a run, and not the other.
@@ -40,6 +45,19 @@ def write_withdrawals(run: Run, rules: MappingRules) -> None:
     limit = deliver_consent(run, rules)
     if limit:
         raise limit
+
+
+def enter_again(run: Run, exchange: Exchange) -> None:
+    """Let customers whose changes a limit kept from Salesforce enter their campaign again, once it takes requests."""
+    settings = exchange.settings
+    if settings.changes_there is not ChangesThere.SEND:
+        return
+    with suppress(LimitReachedError):
+        run.ledger.check_open(utc_now())
+        with exchange.database.transaction() as connection:
+            queue = find_queue(connection, settings.campaign, settings.step)
+            if again := find_outputs(connection, queue, Output.LIMIT) if queue else []:
+                exchange.enter_campaign(connection, again)
 
 
 @task(task_run_name="collect from Deployteq", **TALKS_TO_SALESFORCE)

@@ -18,8 +18,10 @@ from standins.deployteq.people import People
 from standins.deployteq.server import Server
 from tests.consent.conftest import KEY
 from tests.consent.conftest import People as Here
+from tests.deployteq.both import Both, make_both
 from tests.deployteq.constants import START, TOKEN
 from tests.deployteq.rig import Rig
+from tests.rigs.org import Rig as Org
 
 
 @pytest.fixture
@@ -121,3 +123,10 @@ def make_rig(url: str, brand: Brand, people: People, account: DeployteqAccount) 
     settings = ExchangeSettings(outbox_group=brand.outbox)
     yield Rig(here, brand, people, account, settings)
     database.close()
+
+
+@pytest.fixture
+def both(synced: Org, brand: Brand, deployteq: Server, account: DeployteqAccount) -> Iterator[Both]:
+    """An org and the brand, connected by flows."""
+    with make_both(synced, brand, deployteq, account) as made:
+        yield made

@@ -50,7 +50,7 @@ class Rig:
         def clock() -> datetime:
             return self.people.now
 
-        enter = enter_named(self.settings.campaign, clock)
+        enter = enter_named(self.settings.campaign, self.settings.step, clock)
         return Exchange(self.account, self.database, self.settings, rules, clock, no_sleep, enter_campaign=enter)
 
     def add(self, name: str, **values: Any) -> int:

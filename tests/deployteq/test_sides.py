@@ -1,92 +1,20 @@
 """One side is away, or takes no more: the part of the other is done, and a run that left something is not green."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 from sqlalchemy import insert, select, update
 
-from blocks.deployteq_account import DeployteqAccount
-from blocks.deployteq_delivery import DeployteqDelivery
-from crm_sync.database.engine import CustomerDatabase
-from crm_sync.database.tables.customers import customer, request_ledger
-from crm_sync.database.tables.deployteq import deployteq_customer
-from crm_sync.deployteq.account import DeployteqAccount as OpenAccount
-from crm_sync.exchange.collection import accept_pairing, read_account
-from crm_sync.exchange.delivery import deliver
-from crm_sync.exchange.exchange import Exchange
-from flows.deployteq_exchange import deployteq_exchange
+from crm_sync.database.tables.customers import request_ledger
 from flows.incremental_pull import incremental_pull
-from standins.deployteq.brand import Brand
 from standins.deployteq.faults import Trouble
 from standins.deployteq.people import People
-from standins.deployteq.server import Server
 from standins.salesforce.http.faults import Fault
-from tests.deployteq.constants import TOKEN, no_sleep
+from tests.deployteq.both import DAY_IS_OVER, Both
 from tests.rigs.breakers import let_the_pause_pass
-from tests.rigs.org import Rig as Org
 
 pytestmark = pytest.mark.flow
-
-_DAY_IS_OVER = [{"errorCode": "REQUEST_LIMIT_EXCEEDED", "message": "TotalRequests Limit exceeded."}]
-
-
-@dataclass
-class Both:
-    """A synced org and a brand that its customers were delivered to; `ann` and `bob` are two of them."""
-
-    org: Org
-    brand: Brand
-    database: CustomerDatabase
-    account: DeployteqAccount
-    delivery: DeployteqDelivery
-    ann: int
-    bob: int
-
-    def state(self, flow: Any = deployteq_exchange) -> str:
-        """Run a flow and return its final state."""
-        sides = {"account": self.account, "delivery": self.delivery} if flow is deployteq_exchange else {}
-        return str(flow(**self.org.blocks(), **sides, return_state=True).name)
-
-    def change(self, person: int, **values: Any) -> None:
-        """Change a customer here."""
-        with self.database.transaction() as connection:
-            connection.execute(
-                update(customer).where(customer.c.id == person).values(**values, modified_at=datetime.now(UTC))
-            )
-
-    def here(self, person: int) -> dict[str, Any]:
-        """Return a customer."""
-        return next(row for row in self.org.rows(customer) if row["id"] == person)
-
-    def there(self, person: int) -> dict[str, Any]:
-        """Return a customer as Deployteq has it."""
-        rows = self.org.rows(deployteq_customer)
-        return self.brand.customers[next(row["deployteq_id"] for row in rows if row["customer_id"] == person)]
-
-    def holds_no(self, person: int) -> bool:
-        """Tell whether Salesforce holds the no of a customer."""
-        record = self.here(person)["salesforce_id"]
-        return bool(next(row["HasOptedOutOfEmail"] for row in self.org.people("Contact") if row["Id"] == record))
-
-
-@pytest.fixture
-def both(synced: Org, brand: Brand, deployteq: Server, account: OpenAccount) -> Iterator[Both]:
-    """Both sides, connected."""
-    brand.option_fields |= {"salesforce_contact_id", "salesforce_lead_id"}
-    settings = DeployteqDelivery(outbox_group=brand.outbox)
-    database = synced.customers.open()
-    rules = synced.mapping.rules()
-    exchange = Exchange(account, database, settings, rules, lambda: datetime.now(UTC), no_sleep)
-    read_account(exchange)
-    accept_pairing(exchange, datetime.now(UTC))
-    deliver(exchange, approved=True)
-    block = DeployteqAccount(portal_host="secure.myclang.com", brand="brand", token=TOKEN, endpoint_url=deployteq.url)
-    mailed = [row["id"] for row in synced.rows(customer) if row["salesforce_object"] == "Contact" and row["opt_in"]]
-    yield Both(synced, brand, database, block, settings, *mailed[:2])
-    database.close()
 
 
 def _refuse_all(both: Both) -> None:
@@ -94,7 +22,7 @@ def _refuse_all(both: Both) -> None:
 
 
 def _refuse_for_the_day(both: Both) -> None:
-    both.org.org.faults.add(Fault("status", path="/composite", status=403, body=_DAY_IS_OVER))
+    both.org.org.faults.add(Fault("status", path="/composite", status=403, body=DAY_IS_OVER))
 
 
 def _be_closed(both: Both) -> None:
