@@ -34,6 +34,7 @@ class Both:
     org: Org
     brand: Brand
     database: CustomerDatabase
+    exchange: Exchange
     account: DeployteqAccount
     delivery: DeployteqDelivery
     ann: int
@@ -75,12 +76,11 @@ def make_both(synced: Org, brand: Brand, deployteq: Server, account: OpenAccount
     brand.option_fields |= {"salesforce_contact_id", "salesforce_lead_id"}
     settings = DeployteqDelivery(outbox_group=brand.outbox)
     database = synced.customers.open()
-    rules = synced.mapping.rules()
-    exchange = Exchange(account, database, settings, rules, lambda: datetime.now(UTC), no_sleep)
+    exchange = Exchange(account, database, settings, synced.mapping.rules(), lambda: datetime.now(UTC), no_sleep)
     read_account(exchange)
     accept_pairing(exchange, datetime.now(UTC))
     deliver(exchange, approved=True)
     block = DeployteqAccount(portal_host="secure.myclang.com", brand="brand", token=TOKEN, endpoint_url=deployteq.url)
     mailed = [row["id"] for row in synced.rows(customer) if row["salesforce_object"] == "Contact" and row["opt_in"]]
-    yield Both(synced, brand, database, block, settings, *mailed[:2])
+    yield Both(synced, brand, database, exchange, block, settings, *mailed[:2])
     database.close()

@@ -36,7 +36,8 @@ def _outputs(both: Both) -> list[Any]:
 
 def _echoes(both: Both) -> list[str]:
     """Return the calls to Deployteq of a pull and an exchange, and the customers that they change."""
-    before, _ = both.here(both.ann)["modified_at"], both.brand.journal.clear()
+    both.brand.journal.clear()
+    before = both.here(both.ann)["modified_at"]
     assert (both.state(incremental_pull), both.state()) == ("Completed", "Completed")
     assert both.here(both.ann)["modified_at"] == before
     return both.brand.journal
