@@ -8,6 +8,7 @@ pytest_plugins = [
     "tests.rigs.databases",
     "tests.rigs.prefect_server",
     "tests.rigs.org",
+    "tests.rigs.drips",
     "tests.rigs.flow_runs",
     "tests.rigs.story",
 ]

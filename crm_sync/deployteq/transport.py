@@ -9,11 +9,12 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit, urlunsplit
 
 import requests
-from requests.adapters import HTTPAdapter
 from requests.cookies import RequestsCookieJar
 
+from crm_sync.deployteq.limits import LARGEST_ANSWER
 from crm_sync.errors import ConfigurationError, DeployteqUnavailableError
 from crm_sync.http.loopback import loopback_endpoint
+from crm_sync.http.whole_answer import DeadlineAdapter, read_whole, watch
 from crm_sync.requests import RequestKind
 
 USER_AGENT = "deployteq-salesforce"
@@ -22,8 +23,8 @@ _REFUSED_USER = {requests.codes.unauthorized, requests.codes.forbidden}
 _FAULT, _TOO_MANY = requests.codes.internal_server_error, requests.codes.too_many_requests
 # Seconds.
 LONGEST_CONNECT, LONGEST_ANSWER = 10.0, 120.0
-# The code of a call that was not answered in time.
-TIMED_OUT = requests.ReadTimeout.__name__
+# The codes of a call that was not answered in time, and of an answer that had no end in sight.
+TIMED_OUT, TOO_LARGE = requests.ReadTimeout.__name__, "TooLarge"
 # How often a call that came too soon is sent again, and how long it waits where Deployteq does not say.
 _PATIENCE, _WHILE, _LONGEST_WHILE = 4, 10.0, 300.0
 
@@ -74,9 +75,10 @@ class Transport:
         self._ledger = ledger
         self._clock = clock
         self._timeouts = (longest_connect, longest_answer)
+        self._adapter = DeadlineAdapter()
         self._session = requests.Session()
-        self._session.mount("https://", HTTPAdapter(max_retries=0))
-        self._session.mount("http://", HTTPAdapter(max_retries=0))
+        self._session.mount("https://", self._adapter)
+        self._session.mount("http://", self._adapter)
         self._session.auth = _no_authorization
         self._session.headers["User-Agent"] = USER_AGENT
         self._session.cookies = RequestsCookieJar(DefaultCookiePolicy(allowed_domains=[]))
@@ -104,15 +106,26 @@ class Transport:
         self._throttle()
         number = self._ledger.reserve(kind, self._clock())
         status, failure, response, is_untrusted = 0, "", None, False
+        deadline = self._adapter.start_deadline(sum(self._timeouts))
         try:
-            response = self._session.post(
-                self._address, data=body, headers=_HEADERS, timeout=self._timeouts, allow_redirects=False
+            answer = self._session.post(
+                self._address,
+                data=body,
+                headers=_HEADERS,
+                timeout=self._timeouts,
+                allow_redirects=False,
+                stream=True,
             )
+            watch(answer, deadline, LARGEST_ANSWER, lambda _: _unavailable(TOO_LARGE))
+            read_whole(answer, deadline)
+            response = answer
             # One that came too soon was answered all the same: Deployteq is not down.
             status = response.status_code if _is_soap(response) or response.status_code == _TOO_MANY else 0
         except requests.RequestException as error:
-            failure, is_untrusted = type(error).__name__, "CERTIFICATE_VERIFY_FAILED" in str(error)
+            failure = TIMED_OUT if deadline.is_over else type(error).__name__
+            is_untrusted = "CERTIFICATE_VERIFY_FAILED" in str(error)
         finally:
+            deadline.cancel()
             self._ledger.complete(number, status)
         if is_untrusted:
             raise ConfigurationError(

@@ -45,8 +45,12 @@ RECORDS_INGESTED_PER_SECOND = 2_000
 READ_DEADLINE = 300.0
 WRITE_DEADLINE = 660.0
 PAGE_DEADLINE = 3_600.0
+# Bytes a second of the slowest line that is waited for with what is sent.
+SLOWEST_LINE = 100_000
 # Bytes of an answer that is no page of a Bulk job; of queries, it is asked for in parts if it is larger.
 LARGEST_ANSWER = 1 << 27
+# Bytes of a page of a Bulk job: 64 KiB for each of its records, far more than people have.
+LARGEST_PAGE = RECORDS_PER_RESULTS_PAGE << 16
 
 # Salesforce Help, "View, Restore, and Manage the Recycle Bin": a pull after a longer pause does not learn of deletions.
 RECYCLE_BIN = timedelta(days=15)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import datetime
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, Protocol, TypedDict, Unpack
@@ -14,6 +15,7 @@ from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, SSLError
 
 from crm_sync.errors import (
     AddressMovedError,
+    AnswerTooLargeError,
     ConfigurationError,
     LimitReachedError,
     SalesforceUnavailableError,
@@ -21,13 +23,20 @@ from crm_sync.errors import (
     UnreachableError,
 )
 from crm_sync.http.loopback import loopback_endpoint
+from crm_sync.http.whole_answer import Deadline, DeadlineAdapter, read_whole, watch
 from crm_sync.requests import ApiUsage, RequestKind
 from crm_sync.salesforce.errors.error_codes import error_for
 from crm_sync.salesforce.http.endpoints import is_salesforce_host
-from crm_sync.salesforce.http.limit_info import read_api_usage
+from crm_sync.salesforce.http.limit_info import read_api_usage, read_server_time
 from crm_sync.salesforce.http.request_kinds import kind_of, makes_job
-from crm_sync.salesforce.http.whole_answer import DeadlineAdapter, end_with, read_whole
-from crm_sync.salesforce.limits import LARGEST_ANSWER, PAGE_DEADLINE, READ_DEADLINE, WRITE_DEADLINE
+from crm_sync.salesforce.limits import (
+    LARGEST_ANSWER,
+    LARGEST_PAGE,
+    PAGE_DEADLINE,
+    READ_DEADLINE,
+    SLOWEST_LINE,
+    WRITE_DEADLINE,
+)
 
 USER_AGENT = "deployteq-salesforce"
 # OpenSSL's words, and urllib3's.
@@ -84,14 +93,15 @@ class Transport(requests.Session):
     ) -> None:
         """Keep the gates; timeouts are in seconds, `endpoint_url` may only name this machine.
 
-        `deadline`: until an answer has come whole; by default it depends on what the request is for.
+        `deadline`: until an answer has come whole, and of a page of a Bulk job a good part; by default it depends on
+        what the request is for.
 
         Salesforce works for up to ten minutes on a call (limits quick reference); a write is awaited so long, since a
         repetition would compete with the first attempt for locks.
         """
         super().__init__()
-        # Bytes of an answer that is no page of a Bulk job.
-        self.largest_answer = LARGEST_ANSWER
+        # Bytes of an answer, and of a page of a Bulk job.
+        self.largest_answer, self.largest_page = LARGEST_ANSWER, LARGEST_PAGE
         self._throttle = throttle
         self._ledger = ledger
         self._clock = clock
@@ -182,14 +192,13 @@ class Transport(requests.Session):
         status, usage, failure = 0, None, None
         # A page of a Bulk job is read by its caller, to a file.
         is_page = bool(settings.get("stream"))
-        usual = PAGE_DEADLINE if is_page else _DEADLINES.get(kind, READ_DEADLINE)
-        deadline = self._adapter.start_deadline(self._deadline or usual)
+        deadline = self._start_deadline(request, kind, is_page=is_page)
         try:
             response = super().send(request, **settings | {"stream": True})
-            if is_page and response.status_code < requests.codes.multiple_choices:
-                end_with(response, deadline)
-            else:
-                read_whole(response, self.largest_answer, deadline)
+            is_page = is_page and response.status_code < requests.codes.multiple_choices
+            watch(response, deadline, self.largest_page if is_page else self.largest_answer, _too_large)
+            if not is_page:
+                read_whole(response, deadline)
             status, usage = response.status_code, read_api_usage(response.headers)
         except requests.RequestException as error:
             failure = _failure(requests.ReadTimeout() if deadline.is_over else error)
@@ -200,6 +209,22 @@ class Transport(requests.Session):
             return response
         # Not raised in the except block: there, the new error would keep the old one, and with it the query.
         raise failure
+
+    def _start_deadline(self, request: requests.PreparedRequest, kind: RequestKind, *, is_page: bool) -> Deadline:
+        usual = self._deadline or _DEADLINES.get(kind, READ_DEADLINE)
+        if is_page:
+            return self._adapter.start_deadline(PAGE_DEADLINE, pause=usual)
+        return self._adapter.start_deadline(usual + len(request.body or b"") / SLOWEST_LINE)
+
+
+def _too_large(response: requests.Response) -> AnswerTooLargeError:
+    asked_at = None
+    with suppress(SalesforceUnavailableError):
+        asked_at = read_server_time(response.headers) - response.elapsed
+    return AnswerTooLargeError(
+        "Salesforce's answer is larger than is taken at once; map fewer fields, above all fewer long texts.",
+        asked_at=asked_at,
+    )
 
 
 def _failure(error: requests.RequestException) -> SyncError:

@@ -164,7 +164,7 @@ def download_page(
         page = _read_page_headers(response, target)
         if locator and page.next_locator == locator:
             raise PaginationError(f"Salesforce gave the same page of Bulk job {job_id} twice; start the sync again.")
-        arrived = _write_rows(response, part)
+        arrived = _write_rows(response, part, page.number_of_records)
     if arrived != page.number_of_records:
         part.unlink(missing_ok=True)
         raise SalesforceUnavailableError(
@@ -185,13 +185,18 @@ def _read_page_headers(response: requests.Response, target: Path) -> ResultsPage
     return ResultsPage(target, None if locator == "null" else locator, int(number))
 
 
-def _write_rows(response: requests.Response, part: Path) -> int:
-    """Write the body in UTF-8, without its NULs, which Salesforce lets through; return its rows, or -1 if cut."""
+def _write_rows(response: requests.Response, part: Path, expected: int) -> int:
+    """Write the body in UTF-8, without its NULs, which Salesforce lets through; return its rows, or -1 if cut.
+
+    What goes on after the expected rows is not read to its end.
+    """
     counter = RowCounter()
     with suppress(requests.RequestException), part.open("wb") as file:
         for chunk in in_utf8(response.iter_content(_CHUNK_BYTES), charset_of(response.headers)):
             clean = chunk.replace(b"\0", b"")
             counter.add(clean)
             file.write(clean)
+            if counter.rows > expected:
+                break
         return counter.rows
     return -1
