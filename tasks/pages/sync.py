@@ -9,6 +9,7 @@ from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from crm_sync.pull.record_changes_store import SHOWN_CHANGES, RecordChange
 from crm_sync.pull.summary import SyncSummary
 from tasks.pages.counts import publish_counts
+from tasks.pages.field_words import FIELD_WORDS
 from tasks.pages.held import publish_held
 from tasks.pages.markdown import (
     Markdown,
@@ -120,7 +121,7 @@ def publish_changes(flow: str, summary: SyncSummary) -> None:
     """Leave the changes that a dry run found as a table."""
     if summary.changes is None:
         return
-    changes = summary.changes.fillna("").rename(columns={"salesforce_id": "record"})
+    changes = summary.changes.fillna("").replace({"field": FIELD_WORDS}).rename(columns={"salesforce_id": "record"})
     rows = cast(list[dict[str, Any]], changes.to_dict("records"))
     publish_table(f"{flow.replace('_', '-')}-dry-run", rows, summary.sentence(), state=summary.state)
 

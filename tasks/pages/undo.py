@@ -4,18 +4,13 @@ from collections.abc import Sequence
 
 from crm_sync.history.undo_store import KeptRun, UndoPlan
 from crm_sync.runs.counts import counted
+from tasks.pages.field_words import FIELD_WORDS
 from tasks.pages.markdown import Markdown, link_to_page, publish_page, publish_table, table
 
 _LISTED = 10_000
 _LIST = "undo-run-list"
 # They follow from other fields, and are not shown.
 _UNSHOWN = ("address_hash", "mail_status_before")
-# What is no field of a mapping, in words.
-_WORDS = {
-    "deleted_in_salesforce_at": "deleted in Salesforce",
-    "merged_into_customer_id": "joined to another customer",
-    "mail_status": "may be mailed, but for consent",
-}
 
 
 def publish_runs(runs: Sequence[KeptRun]) -> str:
@@ -33,7 +28,7 @@ def publish_runs(runs: Sequence[KeptRun]) -> str:
 
 def publish_undo(run: int, plan: UndoPlan, *, dry_run: bool) -> str:
     """Leave what changes by field, with the list of customers, and return the sentence of the page."""
-    changes = plan.changes[~plan.changes["field"].isin(_UNSHOWN)].replace({"field": _WORDS})
+    changes = plan.changes[~plan.changes["field"].isin(_UNSHOWN)].replace({"field": FIELD_WORDS})
     customers = counted(int(changes["customer_id"].nunique()), "customer")
     verb = "would get back" if dry_run else "got back"
     sentence = f"{customers} {verb} {counted(len(changes), 'value')} from before run {run}"
