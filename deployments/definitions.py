@@ -69,6 +69,9 @@ def build_deployments(version: str | None = None, *, deployteq: bool | None = No
     blocks = {parameter: block for parameter, block in push_blocks.items() if parameter != "settings"}
     org_blocks = {parameter: blocks[parameter] for parameter in ("salesforce", "database")}
     deploy = partial(_deployment, version, _linked_options())
+    is_connected = _is_connected() if deployteq is None else deployteq
+    account = _account_blocks() if is_connected else {}
+    account_only = {parameter: block for parameter, block in account.items() if parameter == "account"}
     return [
         # A weekly repair of whatever no change ever announced; the first one is started by hand.
         deploy(
@@ -86,14 +89,14 @@ def build_deployments(version: str | None = None, *, deployteq: bool | None = No
         ),
         deploy(campaign_push, push_blocks, concurrency_limit=_ONE_AFTER_THE_OTHER),
         deploy(retry_outputs, push_blocks, concurrency_limit=_ONE_AFTER_THE_OTHER),
-        deploy(check_connection, blocks),
+        deploy(check_connection, {**blocks, **account}),
         deploy(api_budget, org_blocks, schedule=_every(_BUDGET_EVERY, minute=2), concurrency_limit=_ONE_OR_NONE),
         deploy(consent_proof, {"database": blocks["database"]}),
         deploy(undo_run, {"database": blocks["database"]}, concurrency_limit=_ONE_AFTER_THE_OTHER),
-        deploy(erase_customer, {"database": blocks["database"]}),
+        deploy(erase_customer, {"database": blocks["database"], **account_only}),
         deploy(propose_mapping, org_blocks),
         deploy(install_contact_moment_objects, org_blocks, concurrency_limit=_ONE_AFTER_THE_OTHER),
-        *(_deployteq(version, blocks) if deployteq or (deployteq is None and _is_connected()) else []),
+        *(_deployteq(version, {**blocks, **account}) if is_connected else []),
     ]
 
 
@@ -106,11 +109,14 @@ def _is_connected() -> bool:
     return True
 
 
-def _deployteq(version: str | None, blocks: dict[str, Any]) -> list[RunnerDeployment]:
+def _account_blocks() -> dict[str, Any]:
     exchange = import_module("deployments.deployteq")
-    own = {parameter: _reference(kind, name) for parameter, (kind, name) in exchange.BLOCKS.items()}
+    return {parameter: _reference(kind, name) for parameter, (kind, name) in exchange.BLOCKS.items()}
+
+
+def _deployteq(version: str | None, picked: dict[str, Any]) -> list[RunnerDeployment]:
+    exchange = import_module("deployments.deployteq")
     deploy = partial(_deployment, version, _linked_options())
-    picked = {**blocks, **own}
     return [
         deploy(
             exchange.EXCHANGE,

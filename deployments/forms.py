@@ -25,6 +25,7 @@ _TITLES = {
     "customers": "Only these customers, by their numbers",
     "fields": "Only these fields",
     "who": "Person",
+    "also_in_deployteq": "Also in Deployteq",
     "customer_ids": "Customers by their numbers",
     "selection": "Customers by their fields",
     "overlap_minutes": "Minutes to read again",

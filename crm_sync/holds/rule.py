@@ -43,11 +43,15 @@ class HeldChange:
 
     @property
     def words(self) -> str:
-        """What would happen to the customers."""
-        after = f", after {self.before:,} within a day" if self.before else ""
+        """What would happen to the customers, and to how many others it has happened already."""
+        return f"{self.fate}, after {self.before:,} within a day" if self.before else self.fate
+
+    @property
+    def fate(self) -> str:
+        """What would happen to each customer."""
         if self.effect.startswith(BLANKED):
-            return f"would lose their value of {self.effect.removeprefix(BLANKED)}{after}"
-        return f"{_WORDS[self.effect]}{after}"
+            return f"would lose their value of {self.effect.removeprefix(BLANKED)}"
+        return _WORDS[self.effect]
 
 
 def divide(

@@ -27,6 +27,8 @@ DIRECTIONS: Mapping[str, timedelta | None] = {
     "deployteq_exchange": timedelta(hours=1),
     "deployteq_reconcile": timedelta(days=2),
 }
+# What sends again what a push left behind goes the same way.
+_ALSO = {"campaign_push": ("retry_outputs",)}
 # These have to run whatever else is used; the others may never have been asked for.
 _ALWAYS = frozenset({"incremental_pull", "deployteq_exchange"})
 # Only there once an account is connected.
@@ -111,7 +113,7 @@ class Health:
             return "Nothing has run yet: run full-sync first."
         problems = self.problems(now)
         waiting = sum(self.waiting.values())
-        rest = f"{waiting:,} wait for the next run" if waiting else "nothing waits"
+        rest = f"{waiting:,} {'waits' if waiting == 1 else 'wait'} for the next run" if waiting else "nothing waits"
         if not problems:
             return f"All is well: every direction works, {rest}."
         return f"Needs a look: {'; '.join(problems)}; {rest}."
@@ -155,10 +157,11 @@ def read_health(connection: Connection, now: datetime, *, with_account: bool = T
 
 
 def _direction(connection: Connection, flow: str) -> Direction:
-    ended = select(sync_run.c.state, sync_run.c.ended_at).where(sync_run.c.flow == flow, sync_run.c.state != RUNNING)
+    is_of_it = sync_run.c.flow.in_([flow, *_ALSO.get(flow, ())])
+    ended = select(sync_run.c.state, sync_run.c.ended_at).where(is_of_it, sync_run.c.state != RUNNING)
     last = connection.execute(ended.order_by(sync_run.c.id.desc()).limit(1)).one_or_none()
     good = sync_run.c.state.not_in([*_NO_SUCCESS, RunState.CUT_BY_LIMIT, RUNNING, INTERRUPTED])
-    succeeded = select(func.max(sync_run.c.id)).where(sync_run.c.flow == flow, good)
+    succeeded = select(func.max(sync_run.c.id)).where(is_of_it, good)
     at = connection.scalar(select(sync_run.c.ended_at).where(sync_run.c.id == succeeded.scalar_subquery()))
     return Direction(flow, last.state if last else "", last.ended_at if last else None, at)
 

@@ -32,7 +32,7 @@ def publish_held(flow: str, summary: SyncSummary) -> None:
         Markdown("No page shows values; whoever may read the customer database finds both there, as Operations says."),
     )
     listed = [
-        {"customer": customer, "record": record, "what": change.words, "address": address(summary.org_host, record)}
+        {"customer": customer, "record": record, "what": change.fate, "address": address(summary.org_host, record)}
         for change in summary.held
         for customer, record in zip(change.customer_ids, change.records, strict=True)
     ]

@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 from prefect.deployments.runner import RunnerDeployment
 from prefect.utilities.schema_tools.validation import is_valid
+from pydantic import SecretStr
 
 from blocks.data_mapping import DataMapping
+from blocks.deployteq_account import DeployteqAccount
 from crm_sync.mapping.customer_fields import CUSTOMER_FIELDS
 from crm_sync.push.typed_names import PERSONAL
 from deployments.definitions import build_deployments
@@ -64,7 +66,25 @@ def test_words_are_a_marketers(deployments: dict[str, RunnerDeployment]) -> None
         for box in _boxes(_form(deployment)):
             assert not re.search(r"_|\n|None|block or its name", box["title"] + box["title"]), name
             assert "\n" not in box["description"], name
+            assert not re.search(r"\b(deployteq|salesforce|prefect)\b", box["title"]), (name, box["title"])
             assert box["description"].rstrip(".") not in {"", box["title"]}, name
+
+
+def test_saved_account_is_picked_wherever_it_is_used(prefect_home: Path) -> None:
+    DeployteqAccount(portal_host="secure.myclang.com", brand="brand", token=SecretStr("t-1")).save(
+        "deployteq", overwrite=True
+    )
+    try:
+        forms = {one.name: (_form(one), one.parameters or {}) for one in build_deployments()}
+    finally:
+        DeployteqAccount.delete("deployteq")
+
+    users = [name for name, (form, _) in forms.items() if "account" in form["properties"]]
+    assert "erase-customer" in users
+    for name in users:
+        form, filled = forms[name]
+        assert "account" in form["required"], name
+        assert filled["account"], name
 
 
 def test_what_has_a_value_is_not_called_optional(deployments: dict[str, RunnerDeployment]) -> None:

@@ -54,6 +54,16 @@ def test_first_words_are_the_verdict(database_url: str) -> None:
             assert health.sentence(NOW).startswith(sentence), run
 
 
+def test_what_was_sent_again_counts_as_sent(database_url: str) -> None:
+    with closing(CustomerDatabase(database_url)) as database:
+        _health(database, ("campaign_push", "CutByLimit", 0.5))
+        health = _health(database, ("retry_outputs", "Completed", 0.1))
+
+    (campaigns,) = [one for one in health.directions if one.flow == "campaign_push"]
+    assert campaigns.last_state == "Completed"
+    assert campaigns.succeeded_at is not None
+
+
 def test_an_account_has_directions_and_people_of_its_own(database_url: str) -> None:
     with closing(CustomerDatabase(database_url)) as database:
         health = _health(database, ("full_sync", "Completed", 0.5))

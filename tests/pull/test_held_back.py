@@ -1,5 +1,6 @@
 """What a run would do to too many people at once waits for a person; the rest is done, and small numbers never wait."""
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -63,7 +64,10 @@ def test_most_contacts_out_of_sight_are_not_deleted_until_a_person_says_so(many:
     page = artifact("full-sync-held-back")
     assert f"| {out_of_sight} |" in page
     assert not [word for word in ("@", "SELECT", "held_record") if word in page]
-    assert "Utrecht" not in artifact("full-sync-held-back-list")
+    listed = json.loads(artifact("full-sync-held-back-list"))
+    assert len(listed) == out_of_sight
+    assert all(row["what"].startswith("would be marked as deleted") for row in listed)
+    assert "Utrecht" not in str(listed)
     with pytest.raises(PersonNeededError):
         many.pull()
 
