@@ -13,7 +13,7 @@ from crm_sync.customers.seen_records import SeenRecords
 from crm_sync.database.engine import CustomerDatabase
 from crm_sync.errors import JobFailedError, JobGoneError, JobLimitError, PaginationError
 from crm_sync.mapping.checked import ResolvedMapping
-from crm_sync.mapping.transform import in_key_order, map_records
+from crm_sync.mapping.transform import in_key_order, map_records, most_at_once
 from crm_sync.pull.checkpoints_store import Checkpoint, delete_checkpoints, read_checkpoint, save_checkpoint
 from crm_sync.pull.watermarks_store import advance_watermark, forget_unmapped, watermark_of
 from crm_sync.runs.counts import Counts
@@ -118,7 +118,7 @@ def mapped_batches(
     Each in the order of its keys: a database looks up and inserts them page by page of an index.
     """
     mapping, types = checked.rules.of(sobject), checked.types[sobject]
-    rows = {"skip_rows": skip_rows, "expected_rows": page.number_of_records}
+    rows = {"skip_rows": skip_rows, "expected_rows": page.number_of_records, "most_rows": most_at_once(mapping)}
     batches = read_batches(page.path, columns=checked.columns(sobject), **rows)
 
     def in_order(batch: pd.DataFrame) -> pd.DataFrame:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crm_sync.mapping.model import CustomerFieldKind, FieldLink, ObjectMapping
-from crm_sync.mapping.transform import RECORD_COLUMNS, convert, map_records, unique_keys
+from crm_sync.mapping.transform import RECORD_COLUMNS, convert, map_records, most_at_once, unique_keys
 from crm_sync.mapping.words import NUMBER_TYPES
 from crm_sync.sobject import SObject
 
@@ -246,3 +246,19 @@ def test_frame_without_records_is_mapped() -> None:
     )
     assert mapped.empty
     assert set(RECORD_COLUMNS) <= set(mapped.columns)
+
+
+def test_many_empty_fields_are_mapped_in_smaller_parts() -> None:
+    names = [f"Field_{number}_of_this_org__c" for number in range(300)]
+    email = FieldLink(salesforce_field="Email", name="email_address", unique=True)
+    options = [FieldLink(salesforce_field=name, kind=CustomerFieldKind.OPTION, name=name) for name in names]
+    narrow, wide = ObjectMapping(links=[email]), ObjectMapping(links=[email, *options])
+    given = {"Id": "003", "Email": "a@x.org", "SystemModstamp": "2026-03-02T10:00:00.000Z", "IsDeleted": "false"}
+    records = pd.DataFrame([given | {"MasterRecordId": None} | dict.fromkeys(names)], dtype="str")
+
+    mapped = map_records(records, SObject.CONTACT, wide, dict.fromkeys(names, "string") | {"Email": "email"})
+
+    length = sum(len(mapped[name].iloc[0]) for name in ("field_values", "options"))
+    assert length > 15_000
+    assert 1_000 < most_at_once(wide) < (64 << 20) / length * 1.1
+    assert most_at_once(narrow) > 1_000_000

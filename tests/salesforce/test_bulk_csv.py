@@ -80,6 +80,15 @@ def test_rows_done_before_are_left_out_even_with_line_ends_in_them(page: Path) -
     assert list(read_batches(page, skip_rows=50, expected_rows=50)) == []
 
 
+def test_no_frame_has_more_rows_than_may_be_mapped_at_once(page: Path) -> None:
+    rows = [[str(number), "a", "b"] for number in range(50)]
+    write(page, rows)
+    for skip in (0, 3, 10, 49):
+        frames = list(read_batches(page, skip_rows=skip, expected_rows=50, block_bytes=200, most_rows=7))
+        assert rows_of(frames) == rows[skip:]
+        assert max(len(frame) for frame in frames) <= 7
+
+
 def test_row_wider_than_a_block_is_read_and_none_before_it_is_repeated(page: Path) -> None:
     rows = [[str(number), "x" * (3000 if number == 20 else 5), "y"] for number in range(40)]
     assert rows_of(list(read_batches(write(page, rows), block_bytes=256, expected_rows=40))) == rows

@@ -22,8 +22,9 @@ def read_batches(
     skip_rows: int = 0,
     expected_rows: int | None = None,
     block_bytes: int = 9 << 20,
+    most_rows: int = 1 << 30,
 ) -> Iterator[pd.DataFrame]:
-    """Yield the page's rows in order as frames of Arrow-backed text; memory holds one block at a time.
+    """Yield the page's rows in order as frames of Arrow-backed text, of `most_rows` at most; memory holds one block.
 
     Only an empty value is missing: a person may be called "None". Columns are named as in
     `columns`, whatever their case in the file; `skip_rows` leaves out rows that are stored already. Raises
@@ -41,8 +42,9 @@ def read_batches(
             row += len(table)
             # Kept here, they would be in memory beside the frame until it is stored.
             del block, table
-            if len(unread):
-                yield unread.to_pandas()
+            while len(unread):
+                some, unread = unread.slice(0, most_rows), unread.slice(most_rows)
+                yield some.to_pandas()
     if expected_rows is not None and row != expected_rows:
         raise SalesforceUnavailableError(
             f"A results page holds {row} rows instead of {expected_rows}; it can be read again."
