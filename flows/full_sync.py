@@ -14,7 +14,7 @@ from tasks.consent.deliver import deliver_consent
 from tasks.pages.budget import refresh_budget_quietly
 from tasks.pages.sync import publish_sync
 from tasks.pull.landing import complete_landing, known_types, landing_of
-from tasks.pull.organisation import bind_org
+from tasks.pull.organisation import bind_org, left_of_org_before
 from tasks.pull.summary import end_sync
 from tasks.pull.upkeep import forget_what_is_over
 from tasks.pull.whole_object import begin_or_resume, drop_checkpoints, store_object
@@ -77,7 +77,8 @@ def full_sync(
             forget_what_is_over(run, rules.safeguards)
             limit = deliver_consent(run, rules)
             resumed = [sobject for sobject, reached in begun.items() if reached.sync_run_id != run.number]
-            summary = end_sync(run, checked, landed, resumed=resumed)
+            of_before = left_of_org_before(run, OtherOrg(other_org))
+            summary = end_sync(run, checked, landed, resumed=resumed, of_before=of_before)
         publish_sync(_FLOW, summary)
         if limit:
             raise limit

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from datetime import UTC, datetime
 
-from sqlalchemy import Connection, delete, func, insert, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from crm_sync.consent_words import SAYS_NO
 from crm_sync.customers.mail_status_store import not_mailed
@@ -43,6 +43,12 @@ def forget_org(
     marks = {"stored_until": _BEFORE_ALL, "mapping_fingerprint": _READ_ANEW, "unique_field": "", "field_types": {}}
     rows = [{"org": org_key, "sobject": str(sobject), **marks} for sobject in mapped]
     connection.execute(insert(watermark), rows)
+
+
+def count_of_before(connection: Connection, now: datetime) -> int:
+    """Return how many customers were marked as deleted at a new start, and did not come again."""
+    gone = (customer.c.deleted_in_salesforce_at == now, customer.c.salesforce_id.is_(None))
+    return connection.scalars(select(func.count()).select_from(customer).where(*gone)).one()
 
 
 def _forget_records(connection: Connection, now: datetime) -> None:

@@ -17,7 +17,8 @@ from crm_sync.sobject import SObject
 class SyncSummary:
     """The outcome of a pull. `seconds` is wall time; `rejects` lists (sObject, reason, records),
     `reject_examples` some of them as (Id, reason); `full_sync_due` says why, by object; `changes` is what a dry run
-    found (`crm_sync.customers.preview`); `left_out` says why an object was not read."""
+    found (`crm_sync.customers.preview`); `left_out` says why an object was not read; `of_before` customers were left
+    behind by a new start."""
 
     counts: dict[SObject, Counts]
     requests_used: int
@@ -34,6 +35,7 @@ class SyncSummary:
     held: list[HeldChange] = field(default_factory=list)
     hidden_consent: dict[SObject, list[Channel]] = field(default_factory=dict)
     left_out: dict[SObject, str] = field(default_factory=dict)
+    of_before: int = 0
 
     @property
     def total(self) -> Counts:
@@ -76,6 +78,9 @@ class SyncSummary:
             changed = f"{counted(total.inserted, 'customer')} added, {total.updated:,} updated"
             if total.deleted:
                 changed += f", {counted(total.deleted, 'record')} deleted in Salesforce"
+        if self.of_before:
+            behind = f"{counted(self.of_before, 'customer')} of the org before did not come again"
+            changed = (f"{changed}; " if total.written else "") + f"{behind}: marked as deleted, no longer mailed"
         requests = counted(self.requests_used, "request")
         said = f"{counted(total.read, 'record')} read in {self.seconds:.1f} s with {requests}; {changed}"
         if self.rejected:

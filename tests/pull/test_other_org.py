@@ -107,8 +107,9 @@ def test_no_of_the_org_before_stands_where_the_other_one_says_yes(production: Ri
 def test_new_start_forgets_the_records_and_keeps_the_customers(production: Rig, sandbox: Rig) -> None:
     rig = production
 
-    rig.sync(other_org=OtherOrg.NEW_START.value)
+    summary = rig.sync(other_org=OtherOrg.NEW_START.value)
 
+    assert "1 customer of the org before did not come again: marked as deleted" in summary.sentence()
     people = customers_by_key(rig)
     assert people[OLD]["deleted_in_salesforce_at"]
     assert people[OLD]["mail_status"] == "INACTIVE"
