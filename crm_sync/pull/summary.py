@@ -70,19 +70,10 @@ class SyncSummary:
 
     def sentence(self) -> str:
         """Say what happened in one sentence."""
-        total = self.total
-        changed = "no customer changed"
-        if self.changes is not None:
-            changed = f"{counted(self._would_change, 'customer')} would change, nothing was written"
-        elif total.written or total.deleted:
-            changed = f"{counted(total.inserted, 'customer')} added, {total.updated:,} updated"
-            if total.deleted:
-                changed += f", {counted(total.deleted, 'record')} deleted in Salesforce"
-        if self.of_before:
-            behind = f"{counted(self.of_before, 'customer')} of the org before did not come again"
-            changed = (f"{changed}; " if total.written else "") + f"{behind}: marked as deleted, no longer mailed"
         requests = counted(self.requests_used, "request")
-        said = f"{counted(total.read, 'record')} read in {self.seconds:.1f} s with {requests}; {changed}"
+        said = (
+            f"{counted(self.total.read, 'record')} read in {self.seconds:.1f} s with {requests}; {self._what_changed}"
+        )
         if self.rejected:
             said += f"; {counted(self.rejected, 'record')} could not be used"
         for sobject, names in self.missing_fields.items():
@@ -103,6 +94,20 @@ class SyncSummary:
             objects = " and ".join(sobject for sobject, why in self.full_sync_due.items() if why == reason)
             said += f"; a full sync of {objects} is due, because {reason}"
         return said + "."
+
+    @property
+    def _what_changed(self) -> str:
+        total = self.total
+        if self.changes is not None:
+            return f"{counted(self._would_change, 'customer')} would change, nothing was written"
+        changed = "no customer changed"
+        if total.written or total.deleted:
+            changed = f"{counted(total.inserted, 'customer')} added, {total.updated:,} updated"
+            changed += f", {counted(total.deleted, 'record')} deleted in Salesforce" if total.deleted else ""
+        if self.of_before:
+            behind = f"{counted(self.of_before, 'customer')} of the org before did not come again"
+            changed = (f"{changed}; " if total.written else "") + f"{behind}: marked as deleted, no longer mailed"
+        return changed
 
     @property
     def _would_change(self) -> int:
