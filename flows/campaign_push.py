@@ -65,13 +65,13 @@ def campaign_push(
             audience = find_customers(
                 run, campaign, step.step, checked.rules, customer_ids=customer_ids, selection=selection
             )
+            free, held = hold_entering(run, audience, checked.rules.safeguards, is_approved=approve_changes)
             if dry_run:
                 result = preview_push(run, audience, checked)
             else:
-                audience, held = hold_entering(run, audience, checked.rules.safeguards, is_approved=approve_changes)
                 deliver_consent(run, checked.rules)
-                result = push_queue(run, enter(run, audience), checked, unknown_ids=audience.unknown_ids)
-                result = replace(result, held=held)
+                result = push_queue(run, enter(run, free), checked, unknown_ids=audience.unknown_ids)
+            result = replace(result, held=held)
             run.end(result.state)
         publish_push(_FLOW, result, checked)
         return result

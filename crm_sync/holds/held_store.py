@@ -158,7 +158,10 @@ def _blanked(found: pd.DataFrame, mapping: ObjectMapping) -> dict[str, pd.Series
         return {}
     was, now = (text_fields(rows[side], fields).set_axis(rows.index).fillna("") for side in ("was", "now"))
     lost = {field: (was[field].ne("") & now[field].eq("")).reindex(found.index, fill_value=False) for field in fields}
-    return {f"{BLANKED}{field}": where for field, where in lost.items() if where.any()}
+    # By the customer's field, which leads and contacts fill from fields of their own.
+    return {
+        f"{BLANKED}{link.label}": lost[link.salesforce_field] for link in links if lost[link.salesforce_field].any()
+    }
 
 
 def _note_consent(connection: Connection, staged: Table, effects: Table, now: datetime) -> None:

@@ -135,6 +135,11 @@ class FieldLink(BaseModel):
         return self.kind is CustomerFieldKind.STANDARD and self.name in CONSENT_FIELDS
 
     @property
+    def label(self) -> str:
+        """The customer field in words: job_title, or option score."""
+        return self.name if self.kind is CustomerFieldKind.STANDARD else f"option {self.name}"
+
+    @property
     def column(self) -> str:
         """The name of the customer field in a frame of customer values, where both kinds stand side by side."""
         return f"{'field' if self.kind is CustomerFieldKind.STANDARD else OPTION_COLUMN} {self.name}"

@@ -65,7 +65,7 @@ class PushResult:
     Salesforce's; `newer`: the customers of *error* for nothing but that. `left_out`: by field, how many customers'
     values could not be sent; `partly`: the customers of *error* whose other values were. `missing`: fields of the step
     that Salesforce does not show. `preview`: of a dry run, which has no outputs. `unknown_ids`: given ids that no
-    customer has. `held`: customers that did not enter, since they are too many without a person's approval.
+    customer has. `held`: customers that do not enter, since they are too many without a person's approval.
     """
 
     campaign: str
@@ -132,7 +132,8 @@ class PushResult:
         if self.waiting:
             said += f"; {self.waiting:,} wait in the queue"
         if self.held:
-            said += f"; {counted(self.held, 'customer')} did not enter, since so many at once need *approve changes*"
+            fate = "can only enter with" if self.preview else "did not enter, since so many at once need"
+            said += f"; {counted(self.held, 'customer')} {fate} *approve changes*"
         if self.unknown_ids:
             said += f"; no customer has {self.unknown_ids:,} of the given ids"
         return f"{said}; {self.cut}" if self.cut else f"{said}."

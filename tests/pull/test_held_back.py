@@ -105,7 +105,7 @@ def test_fields_blanked_for_many_wait_and_the_rest_is_done(many: Rig) -> None:
     last = sorted(row["Id"] for row in many.people("Contact"))[-1]
     many.org.records.update("Contact", last, {"Title": "Poet"})
 
-    with pytest.raises(PersonNeededError, match="150 customers would lose their value of MailingCity"):
+    with pytest.raises(PersonNeededError, match="150 customers would lose their value of city"):
         many.pull()
     assert sum(row["city"] == "Utrecht" for row in many.rows(customer)) == _PEOPLE
     health = artifact("health")
@@ -158,6 +158,8 @@ def test_more_than_half_of_all_customers_enter_a_campaign_with_approval_only(man
     step = SalesforceSynchronize(fields=["Title"])
     everybody: dict[str, Any] = {"settings": step, "selection": [FieldEquals(field="city", equals="Utrecht")]}
 
+    told = campaign_push("spring", **many.blocks(), **everybody, dry_run=True).sentence()
+    assert "200 customers can only enter with *approve changes*" in told
     with pytest.raises(PersonNeededError, match="200 customers did not enter"):
         campaign_push("spring", **many.blocks(), **everybody)
     assert many.rows(campaign_member) == []

@@ -54,7 +54,7 @@ def test_values_blanked_in_parts_wait_as_if_it_were_at_once(many: Rig) -> None:
     rig.clock.move(minutes=10)
     _change(rig, "Contact", slice(45, 90), MailingCity=None)
 
-    with pytest.raises(PersonNeededError, match="45 customers would lose their value of MailingCity, after 45 within"):
+    with pytest.raises(PersonNeededError, match="45 customers would lose their value of city, after 45 within"):
         rig.pull()
 
     assert _cities(rig) == 75
@@ -65,6 +65,15 @@ def test_values_blanked_in_parts_wait_as_if_it_were_at_once(many: Rig) -> None:
     rig.clock.move(minutes=10)
     _change(rig, "Contact", slice(90, 95), MailingCity=None)
     assert rig.pull().state == "Completed"
+
+
+def test_a_customer_field_that_leads_and_contacts_lose_counts_once(many: Rig) -> None:
+    rig = many
+    _change(rig, "Contact", slice(0, 40), MailingCity=None)
+    _change(rig, "Lead", slice(0, 40), City=None)
+
+    with pytest.raises(PersonNeededError, match="80 customers would lose their value of city"):
+        rig.pull()
 
 
 def test_what_a_killed_run_did_not_land_is_not_counted(many: Rig) -> None:
@@ -99,7 +108,7 @@ def test_opt_outs_unticked_in_parts_wait_too(many: Rig) -> None:
 def test_what_waits_of_an_object_that_is_no_longer_mapped_waits_for_nobody(many: Rig) -> None:
     rig = many
     _change(rig, "Lead", slice(0, 100), City=None)
-    with pytest.raises(PersonNeededError, match="100 customers would lose their value of City"):
+    with pytest.raises(PersonNeededError, match="100 customers would lose their value of city"):
         rig.pull()
 
     rig.mapping = rig.mapping.model_copy(update={"lead": ObjectMapping(links=[])})
@@ -117,7 +126,7 @@ def test_an_approval_is_for_what_was_held_before_and_for_its_effects_only(many: 
     rig.clock.move(minutes=10)
     _change(rig, "Contact", slice(0, 100), FirstName=None)
 
-    with pytest.raises(PersonNeededError, match="100 customers would lose their value of FirstName"):
+    with pytest.raises(PersonNeededError, match="100 customers would lose their value of firstname"):
         rig.pull(approve_changes=True)
 
     assert _cities(rig) == _PEOPLE
