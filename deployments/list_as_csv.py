@@ -43,14 +43,14 @@ def read_list(key: str) -> list[dict[str, Any]]:
     """
     with get_client(sync_client=True) as client:
         found = _newest(client, key)
-        if found and f"/{key}-all)" in (found.description or ""):
-            found = _newest(client, f"{key}-all") or found
+        named = re.findall(rf"/({re.escape(key)}-all(?:-\d+)?)\)", found.description or "") if found else []
+        further = [_newest(client, name) for name in named]
     if found is None:
         raise ConfigurationError(f"No run has left a page {key!r}; its name stands in the tab Artifacts of the run.")
     if found.type != "table":
         raise ConfigurationError(f"The page {key!r} is no list; the lists of a run stand beside it.")
-    rows: list[dict[str, Any]] = json.loads(str(found.data))
-    return rows
+    parts = [part for part in further if part] or [found]
+    return [row for part in parts for row in json.loads(str(part.data))]
 
 
 def _harmless(value: Any) -> Any:

@@ -1,7 +1,8 @@
 """The Markdown of the pages. What comes from outside is escaped, so that it stays text and stays in its cell."""
 
+import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from numbers import Real
 from typing import Any
 
@@ -11,6 +12,8 @@ from crm_sync.runs.states import RunState
 
 # More rows make the page of an artifact slow.
 _SHOWN_ROWS = 1_000
+# Bytes of rows in an artifact: its event holds it whole, and Prefect refuses one of 1.5 MB with a warning.
+_LARGEST_PART = 1_200_000
 _SPECIAL = re.compile(r"([\\`*\[\]|~])")
 
 
@@ -92,17 +95,38 @@ def publish_page(key: str, title: str, sentence: str, *parts: Markdown, state: R
 def publish_table(
     key: str, rows: Sequence[Mapping[str, Any]], sentence: str, *, in_all: int = 0, state: RunState | None = None
 ) -> None:
-    """Leave rows as a table under a key: the first thousand, since more make the page slow, and all beside it.
+    """Leave rows as a table under a key: the first thousand, since more make the page slow, and all beside it, in
+    parts where they are many.
 
     `in_all`: how many there are where `rows` are only the first of them.
     """
-    shown, said = list(rows[:_SHOWN_ROWS]), _verdict_first(sentence, state)
-    if max(in_all, len(rows)) > len(shown):
-        said = Markdown(f"{said} Shown are the first {len(shown):,} of {max(in_all, len(rows)):,}.")
-    if len(rows) > len(shown):
-        create_table_artifact([dict(row) for row in rows], key=f"{key}-all", description=said)
-        said = Markdown(f"{said} All: {link_to_page(f'{key}-all')}.")
-    create_table_artifact([dict(row) for row in shown], key=key, description=said)
+    shown, said = next(_parts(rows[:_SHOWN_ROWS])), _verdict_first(sentence, state)
+    total, keys, before = max(in_all, len(rows)), [], 0
+    for number, part in enumerate(_parts(rows) if len(rows) > len(shown) else (), start=1):
+        keys.append(f"{key}-all" if number == 1 else f"{key}-all-{number}")
+        which = f"{said} Rows {before + 1:,} to {before + len(part):,} of {total:,}."
+        create_table_artifact(part, key=keys[-1], description=which)
+        before += len(part)
+    if total > len(shown):
+        said = Markdown(f"{said} Shown are the first {len(shown):,} of {total:,}.")
+    if keys:
+        said = Markdown(f"{said} All: {', '.join(link_to_page(one) for one in keys)}.")
+    create_table_artifact(shown, key=key, description=said)
+
+
+def _parts(rows: Sequence[Mapping[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    """Give the rows in parts that Prefect has room for in an event; there is one, if it is empty."""
+    part: list[dict[str, Any]] = []
+    size = 0
+    for row in rows:
+        # As JSON in JSON, which is how an event holds it.
+        added = len(json.dumps(json.dumps(row, default=str)))
+        if part and size + added > _LARGEST_PART:
+            yield part
+            part, size = [], 0
+        part.append(dict(row))
+        size += added
+    yield part
 
 
 def _verdict_first(sentence: str, state: RunState | None) -> Markdown:
