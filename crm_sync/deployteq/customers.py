@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from crm_sync.deployteq.account import DeployteqAccount
@@ -106,8 +107,7 @@ def available_fields(account: DeployteqAccount) -> set[str]:
 def _pages(
     account: DeployteqAccount, operation: str, sleep: Callable[[float], None], **arguments: Any
 ) -> Iterator[list[Customer]]:
-    for page in read_pages(account, operation, sleep, **arguments):
-        yield [_customer(account, one) for one in page]
+    return read_pages(account, operation, sleep, partial(_customer, account), **arguments)
 
 
 def _customer(account: DeployteqAccount, element: Any) -> Customer:

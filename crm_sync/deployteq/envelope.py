@@ -20,7 +20,6 @@ _BEGIN = (
 )
 _END = "</soap:Body></soap:Envelope>"
 _MARKUP, _ESCAPED = re.compile("[&<>\r]"), str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;"})
-_id = etree.XPath("string(*[local-name() = 'id'])")
 # What XML 1.0 has no form for, beside surrogates.
 _CONTROLS = bytes({*range(32)} - {*b"\t\n\r"})
 _NO_CHARACTERS = ("\ufffe".encode(), "\uffff".encode())
@@ -138,15 +137,7 @@ def _bare(tag: str) -> str:
 
 def read_number(element: Any) -> int:
     """Return the number that an element holds; 0 when it holds none."""
-    return _number(element.text or "")
-
-
-def read_id(element: Any) -> int:
-    """Return the id of a record, or 0."""
-    return _number(_id(element))
-
-
-def _number(text: str) -> int:
+    text = element.text or ""
     return int(text) if text.isdecimal() else 0
 
 

@@ -1,10 +1,10 @@
 """Large results: the call gives a number, which is asked until it is ready, read in pages, and always freed."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from crm_sync.deployteq.account import DeployteqAccount
-from crm_sync.deployteq.envelope import read_id, read_number, read_record
+from crm_sync.deployteq.envelope import read_number, read_record
 from crm_sync.deployteq.limits import FIRST_PAUSE, LONGEST_PAUSE, LONGEST_WAIT, PAGE
 from crm_sync.errors import DeployteqRefusedError, DeployteqUnavailableError, SyncError
 from crm_sync.requests import RequestKind
@@ -12,10 +12,22 @@ from crm_sync.requests import RequestKind
 _READY, _PROCESSING = "READY", "PROCESSING"
 
 
+class _Record(Protocol):
+    @property
+    def id(self) -> int: ...
+
+
+SomeRecord = TypeVar("SomeRecord", bound=_Record)
+
+
 def read_pages(
-    account: DeployteqAccount, operation: str, sleep: Callable[[float], None], **arguments: Any
-) -> Iterator[list[Any]]:
-    """Yield the customer elements of a result, page by page.
+    account: DeployteqAccount,
+    operation: str,
+    sleep: Callable[[float], None],
+    read: Callable[[Any], SomeRecord],
+    **arguments: Any,
+) -> Iterator[list[SomeRecord]]:
+    """Yield the customers of a result, page by page; `read`: makes one of its element.
 
     A result that fails, ends, or is never ready is asked for anew once; then DeployteqUnavailableError is raised.
     """
@@ -23,17 +35,25 @@ def read_pages(
     seen: dict[int, int] = {}
     try:
         for offset in range(0, size, PAGE):
-            yield _page(account, number, offset, min(PAGE, size - offset), seen)
+            yield _page(account, number, offset, min(PAGE, size - offset), seen, read)
     finally:
         free(account, number)
 
 
-def _page(account: DeployteqAccount, number: int, offset: int, expected: int, seen: dict[int, int]) -> list[Any]:
+def _page(
+    account: DeployteqAccount,
+    number: int,
+    offset: int,
+    expected: int,
+    seen: dict[int, int],
+    read: Callable[[Any], SomeRecord],
+) -> list[SomeRecord]:
     """Return a page; where rows are missing, or came before, it is read once more: what is missing must not look
     deleted."""
     for _ in range(2):
-        page = list(account.call("customerSet_getCustomers", resourceId=number, offset=offset, size=expected))
-        ids = {read_id(one) for one in page}
+        answer = account.call("customerSet_getCustomers", resourceId=number, offset=offset, size=expected)
+        page = [read(one) for one in answer]
+        ids = {one.id for one in page}
         if len(page) == len(ids) == expected and _note_new(seen, ids):
             return page
     raise DeployteqUnavailableError(

@@ -5,7 +5,23 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import Connection, Select, and_, delete, exists, func, insert, literal, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    Text,
+    and_,
+    cast,
+    delete,
+    exists,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    type_coerce,
+    update,
+)
 
 from crm_sync.database.dialects import insert_for, insert_from, typed
 from crm_sync.database.frames import frame_of
@@ -51,8 +67,8 @@ def _due(query: Select[Any], brand: str, now: datetime) -> Select[Any]:
         *(double.is_double, double.deleted_there_at.is_(None)),
     )
     is_new = and_(
-        ~is_there.correlate(customer),
         mirror.deployteq_id.is_(None),
+        ~is_there.correlate(customer),
         customer.c.salesforce_id.is_not(None),
         customer.c.deleted_in_salesforce_at.is_(None),
         or_(
@@ -119,19 +135,27 @@ def note_conflicts(
 def note_agreement(connection: Connection, brand: str, agreements: pd.DataFrame) -> None:
     """Note what both sides hold.
 
-    `deployteq_id`, `customer_id`, `sent_values`, `agreed_values` (JSON object text), `compared_at` (datetime).
+    `deployteq_id`, `sent_values`, `agreed_values` (JSON object text of the fields that were looked at, null for one
+    that is not held), `compared_at` (datetime).
     """
     if agreements.empty:
         return
     mirror = deployteq_customer.c
-    types = {"deployteq_id": mirror.deployteq_id.type, "customer_id": customer.c.id.type}
-    staged = stage(connection, "staged_agreement", agreements, types)
-    values = {name: typed(connection, staged.c[name], JSON_OBJECT) for name in ("sent_values", "agreed_values")}
+    staged = stage(connection, "staged_agreement", agreements, {"deployteq_id": mirror.deployteq_id.type})
+    values = {name: _patched(connection, mirror[name], staged.c[name]) for name in ("sent_values", "agreed_values")}
     connection.execute(
         update(deployteq_customer)
         .values(**values, compared_at=staged.c.compared_at, error_code=None, refused_at=None)
         .where(mirror.brand == brand, mirror.deployteq_id == staged.c.deployteq_id)
     )
+
+
+def _patched(connection: Connection, known: ColumnElement[Any], patch: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Return JSON objects with the members of staged ones; what is null there is taken out."""
+    if connection.dialect.name == "sqlite":
+        return type_coerce(func.json_patch(func.coalesce(known, "{}", type_=Text()), patch), JSON_OBJECT)
+    before = func.coalesce(known, func.jsonb_build_object(), type_=JSON_OBJECT)
+    return func.jsonb_strip_nulls(before.op("||")(cast(patch, JSON_OBJECT)), type_=JSON_OBJECT)
 
 
 def note_intent(connection: Connection, brand: str, customers: pd.Index, now: datetime) -> None:

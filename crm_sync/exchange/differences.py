@@ -20,15 +20,15 @@ _Objects = Sequence[Mapping[str, str]]
 class Difference:
     """What is to be sent, by customer id; `by_id`: those whose identity is not there yet.
 
-    `sent`, `agreed`: by customer id, what both hold apart from that. `emptied`: customers of whom a value that stands
-    here was emptied there. `reported`: customers by field that was changed there and is not taken. `to_salesforce`:
-    customers whose values go on to Salesforce.
+    `sent`, `agreed`: by customer id, what both hold apart from that, of the fields that were looked at. `emptied`:
+    customers of whom a value that stands here was emptied there. `reported`: customers by field that was changed there
+    and is not taken. `to_salesforce`: customers whose values go on to Salesforce.
     """
 
     sends: dict[int, dict[str, str]] = field(default_factory=dict)
     by_id: frozenset[int] = frozenset()
-    sent: dict[int, dict[str, str]] = field(default_factory=dict)
-    agreed: dict[int, dict[str, str]] = field(default_factory=dict)
+    sent: dict[int, dict[str, Any]] = field(default_factory=dict)
+    agreed: dict[int, dict[str, Any]] = field(default_factory=dict)
     taken: int = 0
     conflicts: int = 0
     emptied: frozenset[int] = frozenset()
@@ -75,8 +75,8 @@ def compare_page(
     difference = Difference(
         dict(zip(known.index[is_out], as_objects(sends[is_out]), strict=True)),
         frozenset(known.index[unknown]),
-        dict(zip(known.index, _renewed(objects[1], kept_sent, linked), strict=True)),
-        dict(zip(known.index, _renewed(objects[2], kept_agreed, linked), strict=True)),
+        dict(zip(known.index, _held(kept_sent, linked), strict=True)),
+        dict(zip(known.index, _held(kept_agreed, linked), strict=True)),
         int(take.any(axis=1).sum()),
         int(compared.conflict.to_numpy().sum()),
         emptied,
@@ -102,18 +102,11 @@ def _differing(frame: pd.DataFrame, ours: _Objects, theirs: _Objects, sent: _Obj
     return [str(name) for name in frame.columns if name in found]
 
 
-def _renewed(before: _Objects, kept: pd.DataFrame, linked: set[str]) -> list[dict[str, str]]:
-    """Return objects with the values of a frame in place of those that they had of its fields."""
-    renewed = []
-    names = kept.columns.to_list()
-    for one, values in zip(before, as_objects(kept, always=linked), strict=True):
-        whole = {**one, **values}
-        if len(values) < len(names):
-            for name in names:
-                if name not in values:
-                    whole.pop(name, None)
-        renewed.append(whole)
-    return renewed
+def _held(kept: pd.DataFrame, linked: set[str]) -> list[dict[Any, Any]]:
+    """Return each row as an object, None where nothing is held; an empty field that is not linked is none."""
+    is_linked = [name in linked for name in kept.columns]
+    held = kept.where(kept.notna() & (~kept.isin([""]) | is_linked), None)
+    return held.to_dict("records")
 
 
 def _ignored(theirs: pd.DataFrame) -> pd.DataFrame:
