@@ -23,6 +23,7 @@ from crm_sync.database.tables.customers import JSON_OBJECT, Instant, customer, s
 from crm_sync.database.tables.safety import customer_history
 from crm_sync.errors import ConfigurationError
 from crm_sync.mapping.customer_fields import CONSENT_FIELDS, CUSTOMER_FIELDS
+from crm_sync.runs.history_store import HARD_BOUNCES
 
 _MAIL = ("mail_status", "mail_status_before")
 _MERGED = "merged_into_customer_id"
@@ -72,8 +73,8 @@ def plan_undo(
 
     Raises ConfigurationError for a run of which nothing is kept, and for a field that no customer has.
     """
-    at = connection.scalar(select(sync_run.c.started_at).where(sync_run.c.id == run))
-    if at is None or run not in {one.number for one in kept_runs(connection)}:
+    found = connection.execute(select(sync_run.c.started_at, sync_run.c.flow).where(sync_run.c.id == run)).one_or_none()
+    if found is None or run not in {one.number for one in kept_runs(connection)}:
         raise ConfigurationError(
             f"Nothing is kept that run {run} has changed; run undo-run without a number for the runs that can be taken "
             "back."
@@ -84,7 +85,11 @@ def plan_undo(
             f"{unknown[0]} is no field that can be taken back; name a customer field such as city, or an option field "
             f"as '{_OPTION}name'."
         )
-    plans = [_compare(*batch, fields) for batch in _batches(connection, at, set(customer_ids))]
+    stops_mail = found.flow == HARD_BOUNCES
+    plans = [
+        _compare(*batch, fields, stops_mail=stops_mail)
+        for batch in _batches(connection, found.started_at, set(customer_ids))
+    ]
     changes = pd.concat([pd.DataFrame({name: [] for name in _CHANGE}), *(plan.changes for plan in plans)])
     return UndoPlan(changes.reset_index(drop=True), sum(plan.left for plan in plans))
 
@@ -170,6 +175,8 @@ def _compare(
     later: dict[int, dict[str, Any]],
     now: dict[int, dict[str, Any]],
     fields: Collection[str],
+    *,
+    stops_mail: bool,
 ) -> UndoPlan:
     rows, left = [], 0
     for customer_id, was in before.items():
@@ -177,8 +184,8 @@ def _compare(
         if is_now is None:
             continue
         after = later.get(customer_id, is_now)
-        # Only with such a mark has a run touched `mail_status`, which people here set without one.
-        is_marked = any(was.get(mark) != after.get(mark) for mark in _MARKS)
+        # Only with such a mark, or for bounces, has a run touched `mail_status`, which people here set without one.
+        is_marked = stops_mail or any(was.get(mark) != after.get(mark) for mark in _MARKS)
         for field in sorted({*was, *after}):
             if field in _MAIL and not is_marked:
                 continue

@@ -7,7 +7,7 @@ time the earliest; the newest call decides texts and the customer. Only a moment
 What comes for a customer who was erased is not kept.
 
 A bounce whose category begins with "hard" sets the customer's `mail_status` to INACTIVE, once; it is no no, and whoever
-mends the address sets the status back.
+mends the address sets the status back. A call that does so to many is listed by `undo_run`, as a run.
 """
 
 from collections.abc import Mapping, Sequence
@@ -38,6 +38,8 @@ from crm_sync.database.staging import stage
 from crm_sync.database.tables.customers import Instant, customer
 from crm_sync.database.tables.moments import contact_moment
 from crm_sync.database.tables.safety import erased_customer
+from crm_sync.runs.history_store import HARD_BOUNCES, end_run, start_run
+from crm_sync.runs.states import RunState
 
 TEXTS = ("campaign", "mailing", "subject", "bounce_category", "bounce_reason", "online_version_url")
 _EARLIEST = (
@@ -55,6 +57,8 @@ COUNTS = ("opens", "machine_opens", "clicks")
 _NEEDED = ("moment_id", "customer_id", "sent_at")
 MOMENT_COLUMNS = ("moment_id", "customer_id", *TEXTS, *TIMES, *COUNTS)
 _LONGEST_ID = 64
+# Customers that one call may stop from being mailed before it can be taken back; few are mended by hand.
+_MANY = 50
 # At the end of a moment as text, after its minutes; a date alone may end like one.
 _ZONE = r":\d\d.*(?:Z|[+-]\d\d:?\d\d)\Z"
 
@@ -190,13 +194,12 @@ def _stop_mailing_bounced(connection: Connection, staged: Table, now: datetime) 
         .where(at.is_not(None), _is_hard(category), ~was_hard)
     )
     stopped = not_mailed_for_good()
-    connection.execute(
-        update(customer)
-        .values(**stopped, modified_at=now)
-        .where(
-            customer.c.id.in_(bounced), or_(*(customer.c[name].is_distinct_from(new) for name, new in stopped.items()))
-        )
-    )
+    is_news = or_(*(customer.c[name].is_distinct_from(new) for name, new in stopped.items()))
+    change = update(customer).values(**stopped, modified_at=now).where(customer.c.id.in_(bounced), is_news)
+    if write_and_count(connection, change) > _MANY:
+        # By its row, undo-run finds what these customers were.
+        number = start_run(connection, HARD_BOUNCES, "", None, now)
+        end_run(connection, number, state=RunState.COMPLETED, counts={}, requests_used=0, now=now)
 
 
 def _is_hard(category: ColumnElement[Any]) -> ColumnElement[bool]:

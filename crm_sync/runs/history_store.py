@@ -12,6 +12,9 @@ from crm_sync.runs.counts import Counts
 from crm_sync.runs.states import INTERRUPTED, RUNNING
 from crm_sync.sobject import SObject
 
+# What stands for the flow where a program has recorded hard bounces of many customers at once.
+HARD_BOUNCES = "record_moments"
+
 
 def start_run(connection: Connection, flow: str, org: str, flow_run_id: str | None, now: datetime) -> int:
     """Record a run and return its id; a run of this flow and org that never ended is marked interrupted."""

@@ -11,6 +11,7 @@ from crm_sync.database.tables.customers import customer
 from crm_sync.erasure.person_store import erase, find_person
 from crm_sync.errors import ConfigurationError
 from crm_sync.history.undo_store import UndoPlan, drop_old_values, kept_runs, plan_undo, undo
+from crm_sync.moments.record_store import record_moments
 from tests.rigs.story import HASHES, START, Story
 
 ADA, BOB = "ada@x.org", "bob@x.org"
@@ -132,6 +133,27 @@ def test_nobody_is_joined_again_to_a_customer_who_was_erased(keyed: CustomerData
 
     (bob,) = story.customers().values()
     assert (bob["merged_into_customer_id"], bob["mail_status"], plan.left) == (None, None, 0)
+
+
+def test_hard_bounces_of_many_at_once_can_be_taken_back(keyed: CustomerDatabase, story: Story) -> None:
+    story.land(*(story.contact(number, f"p{number}@x.org", at=6) for number in range(10, 62)))
+    ids = [row["id"] for key, row in story.customers().items() if key.startswith("p")]
+    bounces = [
+        {"moment_id": f"m{one}", "customer_id": one, "sent_at": START, "bounced_at": START, "bounce_category": "hard"}
+        for one in ids
+    ]
+    at = START + timedelta(hours=2)
+    record_moments(keyed, bounces, at)
+    assert {story.customers()[f"p{number}@x.org"]["mail_status"] for number in range(10, 62)} == {"INACTIVE"}
+
+    with keyed.transaction() as connection:
+        kept = kept_runs(connection)[0]
+        assert (kept.flow, kept.customers) == ("record_moments", 52)
+        undo(connection, plan_undo(connection, kept.number), run=kept.number, now=at + timedelta(hours=1))
+    # What is recorded again is no news.
+    record_moments(keyed, bounces, at + timedelta(hours=2))
+
+    assert {row["mail_status"] for key, row in story.customers().items() if key.startswith("p")} == {None}
 
 
 def test_a_run_of_which_nothing_is_kept_and_an_unknown_field_are_named(keyed: CustomerDatabase, story: Story) -> None:
