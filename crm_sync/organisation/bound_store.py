@@ -53,8 +53,9 @@ def refuse_other(bound: Organisation | None, leads_to: Organisation) -> None:
         return
     raise ConfigurationError(
         f"The customer database belongs to the Salesforce org {bound}, and the credentials lead to {leads_to}; nothing "
-        "was read or written. Pick other credentials or another database; if it is the same org, moved or refreshed, "
-        "or meant as a new start, run full-sync and say so in its form, under Other org."
+        "was read or written. Correct the credentials, such as their box Sandbox, or pick another database; if it is "
+        "the same org, moved or refreshed, or meant as a new start, run full-sync and say so in its form, under "
+        "Other org."
     )
 
 

@@ -71,7 +71,7 @@ def test_every_flow_refuses_another_org_before_anything_is_written(production: R
     }
 
     for name, run in ways.items():
-        with pytest.raises(ConfigurationError, match=r"Demo Org \(00D.{15}\).*Production \(00D.{15}\)"):
+        with pytest.raises(ConfigurationError, match=r"Demo Org \(00D.{15}\).*Production \(00D.{15}\).*box Sandbox"):
             run()
         assert _everything(rig) == before, name
     assert set(rig.requests()) <= {"login"}
