@@ -126,7 +126,7 @@ def make_rig(url: str, brand: Brand, people: People, account: DeployteqAccount) 
 
 
 @pytest.fixture
-def both(synced: Org, brand: Brand, deployteq: Server, account: DeployteqAccount) -> Iterator[Both]:
+def both(both_synced: Org, brand: Brand, deployteq: Server, account: DeployteqAccount) -> Iterator[Both]:
     """An org and the brand, connected by flows."""
-    with make_both(synced, brand, deployteq, account) as made:
+    with make_both(both_synced, brand, deployteq, account) as made:
         yield made
