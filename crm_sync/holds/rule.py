@@ -26,8 +26,8 @@ class HoldLimits:
 
     def most(self, known: int, effect: str = "") -> int:
         """Return how many customers may be concerned without a person's word."""
-        # That nobody is left is never plausible, however large the share.
-        return self.least if effect == ALL_DELETED else max(self.least, int(known * self.percent / 100))
+        # That nobody is left is never plausible, however few they were.
+        return 0 if effect == ALL_DELETED else max(self.least, int(known * self.percent / 100))
 
 
 @dataclass(frozen=True)

@@ -30,9 +30,7 @@ def store_vanished(database: CustomerDatabase, sobject: SObject, seen: SeenRecor
             return counts
         after = str(known.iloc[-1])
         vanished = seen.vanished(known)
-        # That none of a few is left proves nothing; of many, it waits for a person.
-        is_plausible = not seen.none_is_left or len(known) > landing.rules.safeguards.hold_above_customers
-        if len(vanished) and is_plausible:
+        if len(vanished):
             with database.transaction() as connection:
                 records = to_deleted_records(connection, vanished, mapping.salesforce_fields)
                 batch = map_records(records, sobject, mapping, landing.types[sobject])

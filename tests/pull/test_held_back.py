@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,8 @@ pytestmark = pytest.mark.flow
 _PEOPLE = 200
 
 
-def _settled(rig: Rig) -> None:
-    for number in range(_PEOPLE):
+def _settled(rig: Rig, people: int = _PEOPLE) -> None:
+    for number in range(people):
         fields = {"FirstName": f"F{number}", "MailingCity": "Utrecht", "HasOptedOutOfEmail": True}
         rig.org.records.insert("Contact", {"LastName": "Held", "Email": f"p{number}@example.org", **fields})
     rig.sync()
@@ -52,6 +53,17 @@ def _change(rig: Rig, number: int, fields: Callable[[int], dict[str, object]]) -
 
 def _deleted(rig: Rig) -> int:
     return sum(row["deleted_in_salesforce_at"] is not None for row in rig.rows(customer))
+
+
+@pytest.mark.parametrize("people", [1, 10])
+def test_that_none_of_a_few_is_left_waits_too(tmp_path: Path, sqlite_url: str, people: int) -> None:
+    with start_rig(tmp_path, sqlite_url, 0, partial(_settled, people=people)) as rig:
+        _hide(rig, people)
+
+        with pytest.raises(PersonNeededError, match="since Salesforce shows no record of the object any more"):
+            rig.sync()
+        assert _deleted(rig) == 0
+        assert rig.sync(approve_changes=True).total.deleted == people
 
 
 @pytest.mark.parametrize("out_of_sight", [197, 200])
