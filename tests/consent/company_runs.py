@@ -202,8 +202,11 @@ class CompanyRuns:
             into = customer.c.id == person.merged_into_customer_id
             joined_to = connection.scalar(select(customer.c.unique_key).where(into))
         words = self._words()
-        # Of an address that has no record any more, the record counts that its own was merged into.
+        # Of an address that has no record any more, the record counts that its own was merged into; and always the
+        # one that was written, which somebody may have given another address since.
         noes = words.get(person.unique_key) or words.get(joined_to or "", [])
+        written = self.company.record(person.salesforce_id) if person.salesforce_id else {}
+        noes = [*noes, bool(written.get("HasOptedOutOfEmail")) and not written.get("IsDeleted")]
         return person.opt_in is False and not any(noes)
 
     def _words(self) -> dict[str, list[bool]]:
