@@ -79,7 +79,7 @@ def match_mirror(connection: Connection, staged: Table, records: pd.Series, *, o
     known = select(staged.c.id, salesforce_record.c.unique_key, is_stale, is_rekeyed, edited_at).join_from(
         staged, salesforce_record, is_known
     )
-    has_matches = bool(connection.scalar(select(known.exists())))
+    has_matches = _may_hold(connection, staged) and bool(connection.scalar(select(known.exists())))
     news = known.where(or_(is_stale, is_rekeyed, edited_at.is_not(None)))
     rows = connection.execute(news).all() if has_matches else []
     found = frame_of(rows, ["id", "old_key", "is_stale", "is_rekeyed", "edited_at"])
@@ -88,6 +88,15 @@ def match_mirror(connection: Connection, staged: Table, records: pd.Series, *, o
     rekeyed = pd.DataFrame({"id": ids, "old_key": old_keys})[~stale & found["is_rekeyed"].eq(True)]
     edited = pd.to_datetime(found["edited_at"], utc=True).set_axis(ids).dropna()
     return MirrorMatch(ids[stale], same, rekeyed, edited, has_matches)
+
+
+def _may_hold(connection: Connection, staged: Table) -> bool:
+    """Tell by one look whether the mirror can hold any staged record: a first sync comes in the order of its Ids."""
+    lowest, highest = (select(end(staged.c.id)).scalar_subquery() for end in (func.min, func.max))
+    record = salesforce_record.c.id
+    # In order: without statistics PostgreSQL would read the whole mirror for any one of them.
+    first = select(record).where(record >= lowest).order_by(record).limit(1).scalar_subquery()
+    return bool(connection.scalar(select(first <= highest)))
 
 
 def _news(connection: Connection, staged: Table) -> pd.Series:
