@@ -8,8 +8,8 @@ from sqlalchemy import ColumnElement, Connection, Select, Table, and_, false, fu
 
 from crm_sync.columns.membership import among
 from crm_sync.customers.mirror import read_records, to_records
+from crm_sync.customers.record_group import RecordGroup
 from crm_sync.customers.survivors import Survivors
-from crm_sync.customers.upsert import RecordGroup
 from crm_sync.database.frames import frame_of
 from crm_sync.database.staging import stage
 from crm_sync.database.tables.customers import customer, rejected_record, salesforce_record

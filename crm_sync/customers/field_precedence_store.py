@@ -16,7 +16,7 @@ from crm_sync.columns.address_hash import AROUND_ADDRESSES
 from crm_sync.columns.json_objects import json_objects, raw_literals
 from crm_sync.columns.membership import among
 from crm_sync.customers.mirror import read_records, to_records
-from crm_sync.customers.upsert import RecordGroup
+from crm_sync.customers.record_group import RecordGroup
 from crm_sync.database.dialects import json_member
 from crm_sync.database.frames import frame_of
 from crm_sync.database.staging import stage
@@ -79,7 +79,7 @@ def _own_values(connection: Connection, part: RecordGroup, fields: FieldRules, s
     if rows.empty:
         return nothing, 0
     names = [link.column for link in links]
-    read = rows.assign(field_values=part.read.loc[rows.index])
+    read = rows.assign(field_values=part.field_values.loc[rows.index])
     now = _given(read, part.sobject, rules, types).set_axis(rows.index)[names]
     own = here.reindex(rows["unique_key"]).set_axis(rows.index)
     was = given.reindex(own["source_id"]).set_axis(rows.index).reindex(columns=names).astype("str")

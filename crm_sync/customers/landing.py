@@ -21,8 +21,8 @@ from crm_sync.customers.key_changes import (
 )
 from crm_sync.customers.landed_consent_store import settle_consent, take_consent
 from crm_sync.customers.landing_context import LandingContext
+from crm_sync.customers.record_group import RecordGroup
 from crm_sync.customers.survivors import Survivors, choose_survivors
-from crm_sync.customers.upsert import RecordGroup
 from crm_sync.database.dialects import LANDING_LOCK, lock_until_commit, look_up_by_index
 from crm_sync.erasure.known_store import without_erased
 from crm_sync.holds.held_store import drop_held, held_among, set_aside
@@ -135,15 +135,14 @@ def _write_customers(
     known, survivors, followed = outcome.known, outcome.survivors, outcome.changes.followed
     # A customer that followed another record away needs the values of its key's next one.
     is_applied = already_applied(known, survivors) & ~among(known["unique_key"], followed["old_key"])
-    chosen = known[["id", "in_batch"]].assign(
-        primary=survivors.primary & ~is_applied, secondary=survivors.secondary & ~is_applied
-    )
-    others = chosen["id"][~chosen["in_batch"] & (chosen["primary"] | chosen["secondary"])]
+    primary, secondary = survivors.primary & ~is_applied, survivors.secondary & ~is_applied
     groups = [
         RecordGroup.of(news.sobject, news.records, in_batch=True),
-        *map_candidates(connection, others, landing.rules, landing.types),
+        *map_candidates(
+            connection, known["id"][~known["in_batch"] & (primary | secondary)], landing.rules, landing.types
+        ),
     ]
-    sources, extras, conflicts = _only(groups, chosen, "primary"), _only(groups, chosen, "secondary"), 0
+    sources, extras, conflicts = _only(groups, known, primary), _only(groups, known, secondary), 0
     has_matches = news.match.has_matches
     if not landing.overwrites:
         had_source = None if has_matches else pd.concat([outcome.candidates["unique_key"], followed["new_key"]])
@@ -195,15 +194,14 @@ def _merged_away(*frames: pd.DataFrame) -> pd.Series:
     return pd.concat(merged)
 
 
-def _only(groups: list[RecordGroup], chosen: pd.DataFrame, which: str) -> list[RecordGroup]:
-    """Return the records that are chosen, group by group; the batch's own are the first of `chosen`, in its order."""
-    is_chosen, found = chosen[which].to_numpy(), []
-    ids = chosen["id"][is_chosen & ~chosen["in_batch"]]
-    for group in groups:
-        own = is_chosen[: len(group.records)] if group.in_batch else among(group.records["id"], ids).to_numpy()
-        if own.any():
-            found.append(group if own.all() else replace(group, records=group.records[own]))
-    return found
+def _only(groups: list[RecordGroup], known: pd.DataFrame, chosen: pd.Series) -> list[RecordGroup]:
+    """Return the records that are chosen, group by group; the batch's own are the first of `known`, in its order."""
+    is_own, ids = chosen.to_numpy(), known["id"][chosen & ~known["in_batch"]]
+    masks = [
+        is_own[: len(group.records)] if group.in_batch else among(group.records["id"], ids).to_numpy()
+        for group in groups
+    ]
+    return [group.only(mask) for group, mask in zip(groups, masks, strict=True) if mask.any()]
 
 
 def newest_versions(batch: pd.DataFrame) -> pd.DataFrame:

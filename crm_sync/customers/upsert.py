@@ -31,6 +31,7 @@ from sqlalchemy import (
 from crm_sync.columns.membership import among
 from crm_sync.consent.here_store import BLACKLIST
 from crm_sync.customers.mail_status_store import MAIL_STATUS, mail_status_again, mail_status_unless_joined
+from crm_sync.customers.record_group import RecordGroup
 from crm_sync.database.dialects import insert_for, write_and_count
 from crm_sync.database.staging import stage
 from crm_sync.database.tables.customers import JSON_OBJECT, Instant, customer
@@ -48,25 +49,6 @@ class Written:
 
     inserted: int = 0
     updated: int = 0
-
-
-@dataclass(frozen=True)
-class RecordGroup:
-    """Mapped records of one sObject (the columns of `map_records`): those of the batch, or others from the mirror.
-
-    `read`: their `field_values` by the index of `records`, which has none: the longest texts by far stay where they are
-    when some of the records are chosen.
-    """
-
-    sobject: SObject
-    in_batch: bool
-    records: pd.DataFrame
-    read: pd.Series
-
-    @classmethod
-    def of(cls, sobject: SObject, mapped: pd.DataFrame, *, in_batch: bool) -> "RecordGroup":
-        """Return the group of these mapped records, whose index names each of them once."""
-        return cls(sobject, in_batch, mapped.drop(columns="field_values"), mapped["field_values"])
 
 
 def upsert_customers(

@@ -164,13 +164,8 @@ def _pools(adapter: DeadlineAdapter) -> dict[str, Any]:
             prepare(self)
             super().request(*arguments, **settings)
 
-    class Https(HTTPSConnection):
-        def _new_conn(self) -> socket.socket:
-            return noted(super()._new_conn())
-
-        def request(self, *arguments: Any, **settings: Any) -> None:
-            prepare(self)
-            super().request(*arguments, **settings)
+    class Https(Http, HTTPSConnection):
+        """The same with TLS."""
 
     class HttpPool(HTTPConnectionPool):
         ConnectionCls = Http
