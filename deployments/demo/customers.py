@@ -13,9 +13,9 @@ from crm_sync.sobject import SObject
 def choose_contacts(
     connection: Connection, number: int, *, with_title: str | None = None, without_title: str | None = None
 ) -> dict[int, str]:
-    """Return some of the first customers with the Salesforce Id of their source record, a live contact.
+    """Return the first customers with the Salesforce Id of their source record, a live contact.
 
-    `with_title`: only those with this job title, wherever they are. `without_title`: leave out those with it.
+    `with_title`: only those with this job title. `without_title`: only others.
     """
     query = (
         select(customer.c.id, customer.c.salesforce_id)
@@ -26,8 +26,9 @@ def choose_contacts(
     )
     if with_title is not None:
         query = query.where(customer.c.job_title == with_title)
-    chosen = query.add_columns(customer.c.job_title)
-    return {row.id: row.salesforce_id for row in connection.execute(chosen) if row.job_title != without_title}
+    if without_title is not None:
+        query = query.where(customer.c.job_title.is_distinct_from(without_title))
+    return {row.id: row.salesforce_id for row in connection.execute(query)}
 
 
 def choose_subscribed(connection: Connection) -> tuple[int, str]:
